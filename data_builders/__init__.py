@@ -1,0 +1,1 @@
+"""TFDS builders of the ReID data sets: raw archive -> records."""

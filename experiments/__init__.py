@@ -1,0 +1,1 @@
+"""Thin launchers: flags in, one call, files out."""
