@@ -1,0 +1,150 @@
+"""What a method is: the seam between methods and all that they share."""
+
+import abc
+import dataclasses
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from dimn_tf import config
+from dimn_tf.encoders import encoder as encoder_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierOptions:
+    """Options of the identity classifier f_theta that all methods train."""
+
+    classifier_bias: bool = config.option(
+        False, "Whether f_theta has a bias; ours: none (the paper does not say)."
+    )
+    label_smoothing: float = config.option(
+        0.0, "Label smoothing of every softmax over identities, 0..1; paper: none."
+    )
+
+
+class Method(keras.Model, abc.ABC):
+    """A way to learn from source domains and to match in a target domain.
+
+    Shared by all methods: the encoder g and the classifier f_theta over all C
+    training identities. A method adds its own parts, one training step on a batch
+    of pairs, and how a target's probes and galleries are represented and scored.
+    Training, checkpoints, evaluation and export know nothing else of it.
+
+    A batch is a dict of `gallery` and `probe` (float32 [C_b, H, W, 3] in 0..255)
+    and `labels` (int32 [C_b], distinct, 0..C-1).
+
+    Args:
+        encoder: g, images to features [n, D].
+        num_identities: C.
+        options: An instance of the class's `Options`.
+        seed: Of the random start of the method's own parts.
+    """
+
+    Options: ClassVar[type] = ClassifierOptions
+    score_name: ClassVar[str] = "score"
+
+    def __init__(
+        self,
+        encoder: encoder_lib.Encoder,
+        num_identities: int,
+        options,
+        seed: int = 0,
+        name: str | None = None,
+    ):
+        super().__init__(name=name)
+        self.encoder = encoder
+        self.num_identities = num_identities
+        self.options = options
+        self.classifier = keras.layers.Dense(
+            num_identities,
+            use_bias=options.classifier_bias,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+            dtype="float32",  # The softmax over C stays in float32.
+            name="classifier",
+        )
+        self.classifier.build((None, encoder.feature_dimension))
+
+    @property
+    def feature_dimension(self) -> int:
+        """D."""
+        return self.encoder.feature_dimension
+
+    def call(self, images, training=False):
+        """Features of images: [n, H, W, 3] -> [n, D]."""
+        return self.encoder(images, training=training)
+
+    def encode(self, images):
+        """Features at test: float32 [n, H, W, 3] in 0..255 -> [n, D] float32."""
+        return self.encoder(images, training=False)
+
+    @abc.abstractmethod
+    def train_step(self, batch) -> dict[str, tf.Tensor]:
+        """One training iteration; returns scalars, of the whole batch.
+
+        `fit` runs it inside one `tf.function`, and inside `strategy.run` where
+        there is a strategy. It holds no host-side operation.
+        """
+
+    @abc.abstractmethod
+    def probe_representation(self, features):
+        """What a probe is matched by: features [n, D] -> [n, E]."""
+
+    @abc.abstractmethod
+    def gallery_representation(self, features):
+        """What a gallery image is matched by: features [n, D] -> [n, E]."""
+
+    @abc.abstractmethod
+    def score(self, probes, gallery):
+        """Likeness, higher is more alike: [P, E], [G, E] -> [P, G] float32."""
+
+    def minimise(self, tape: tf.GradientTape, loss) -> None:
+        """One optimiser step on all trainable variables.
+
+        Losses are sums over the batch, so summing the replicas' gradients, as the
+        optimiser does, gives the gradient of the whole batch.
+
+        Args:
+            tape: Recorded the loss, and this call's scaling of it.
+            loss: Scalar, this replica's sum.
+        """
+        with tape:
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def batch_means(sums: dict[str, tf.Tensor], count) -> dict[str, tf.Tensor]:
+    """Sums over a replica's batch -> means over the whole batch.
+
+    Args:
+        sums: Scalars, each a sum over this replica's `count` rows.
+        count: Rows on this replica.
+
+    Returns:
+        The same keys, float32 scalars, equal on all replicas.
+    """
+    values = [tf.cast(count, tf.float32)] + [tf.cast(v, tf.float32) for v in sums.values()]
+    context = tf.distribute.get_replica_context()
+    if context is not None and context.num_replicas_in_sync > 1:
+        values = context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+    total, *reduced = values
+    return {name: value / total for name, value in zip(sums, reduced, strict=True)}
+
+
+def all_replicas(value):
+    """Joins the replicas' rows, in the replicas' order: [b, ...] -> [B, ...].
+
+    Differentiable: a row's gradient is the sum of all replicas' gradients.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_gather(value, axis=0)
+
+
+def correct(logits, labels):
+    """How many rows have their highest logit at their label: float32 scalar."""
+    best = tf.argmax(logits, axis=-1, output_type=labels.dtype)
+    return tf.reduce_sum(tf.cast(best == labels, tf.float32))

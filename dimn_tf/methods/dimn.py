@@ -1,0 +1,174 @@
+"""DIMN, the Domain-Invariant Mapping Network."""
+
+import dataclasses
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from dimn_tf import config, losses, memory_bank
+from dimn_tf.methods import base
+
+MAPPING_STARTS = ("identity", "random")
+
+
+@dataclasses.dataclass(frozen=True)
+class DIMNOptions(base.ClassifierOptions):
+    """DIMN's constants; each that the paper does not give is marked as ours."""
+
+    running_average: float = config.option(
+        0.5, "alpha of Eq. 5, share of the new classifier in the memory; paper: 0.5."
+    )
+    triplet_margin: float = config.option(
+        0.8, "Delta of Eq. 7, in probability; paper: 0.8."
+    )
+    matching_weight: float = config.option(1.0, "lambda_1 of Eq. 8; paper: 1.")
+    regularisation_weight: float = config.option(
+        0.01, "lambda_2 of Eq. 8; paper: 0.01."
+    )
+    triplet_weight: float = config.option(1.0, "lambda_3 of Eq. 8; paper: 1.")
+    memory_start: str = config.option(
+        "zeros",
+        "W before the first step; ours: zeros (the paper does not say).",
+        choices=memory_bank.INITIALISERS,
+    )
+    mapping_start: str = config.option(
+        "identity",
+        "The mapping's kernel before the first step; ours: identity, which learns "
+        "faster than random (Glorot) values; the paper does not say.",
+        choices=MAPPING_STARTS,
+    )
+    mapping_bias: bool = config.option(
+        False, "Whether the mapping has a bias; ours: none (the paper does not say)."
+    )
+    mapping_activation: str = config.option(
+        "linear", "The mapping's activation, a Keras name; ours: linear."
+    )
+    normalise_classifiers: bool = config.option(
+        True,
+        "Whether predicted classifiers are scaled to unit length, in Eq. 4, in Eq. 6 "
+        "and at test; ours (the paper does not say).",
+    )
+    normalise_probes: bool = config.option(
+        False, "Whether probe features are scaled to unit length in Eq. 4; paper: no."
+    )
+    logit_scale: float = config.option(
+        1.0, "Multiplies the logits of Eq. 4; paper: none, 1."
+    )
+
+
+class DIMN(base.Method):
+    """Maps one gallery image to the classifier of its identity (Algorithm 1).
+
+    Parts: the encoder g (Siamese: both branches in one pass), the mapping h (one
+    Dense layer, D -> D), the memory bank W (see `memory_bank.MemoryBank`) and the
+    identity classifier f_theta.
+
+    At test the score of probe x against gallery image x~ is h(g(x~)) . g(x): the
+    gallery side goes through the mapping, the probe side does not.
+
+    Reference: Song et al., "Generalizable Person Re-identification by
+        Domain-Invariant Mapping Network", CVPR 2019.
+    """
+
+    Options = DIMNOptions
+    score_name: ClassVar[str] = "mapping"
+
+    def __init__(self, encoder, num_identities, options, seed=0, name=None):
+        super().__init__(encoder, num_identities, options, seed, name)
+        dimension = encoder.feature_dimension
+        self.mapping = keras.layers.Dense(
+            dimension,
+            activation=options.mapping_activation,
+            use_bias=options.mapping_bias,
+            kernel_initializer=(
+                keras.initializers.Identity()
+                if options.mapping_start == "identity"
+                else keras.initializers.GlorotUniform(seed=seed + 1)
+            ),
+            name="mapping",
+        )
+        self.mapping.build((None, dimension))
+        self.memory_bank = memory_bank.MemoryBank(
+            num_identities,
+            dimension,
+            running_average=options.running_average,
+            initialiser=options.memory_start,
+            seed=seed + 2,
+        )
+
+    def predicted_classifiers(self, gallery_features):
+        """that = h(g(x~)) (Eq. 2): [n, D] -> [n, D] float32."""
+        predicted = tf.cast(self.mapping(gallery_features), tf.float32)
+        if self.options.normalise_classifiers:
+            predicted = tf.math.l2_normalize(predicted, axis=-1)
+        return predicted
+
+    def training_losses(self, batch) -> tuple[dict[str, tf.Tensor], tuple]:
+        """Steps 2 to 9 of Algorithm 1, without the optimiser.
+
+        Args:
+            batch: See `Method`; under a strategy, this replica's share.
+
+        Returns:
+            Sums over the batch by name (`loss` is Eq. 8), and what the update of
+            the memory takes: labels and predicted classifiers of all replicas.
+        """
+        options, labels = self.options, batch["labels"]
+        images = tf.concat([batch["gallery"], batch["probe"]], axis=0)
+        features = self.encoder(images, training=True)
+        gallery, probes = tf.split(features, 2, axis=0)
+        logits = self.classifier(probes)
+        own = self.predicted_classifiers(gallery)
+        all_labels, predicted = base.all_replicas(labels), base.all_replicas(own)
+        if options.normalise_probes:
+            probes = tf.math.l2_normalize(probes, axis=-1)
+        online = self.memory_bank.online_logits(
+            probes, all_labels, predicted, options.logit_scale
+        )
+        smoothing = options.label_smoothing
+        identification = losses.identification_loss(logits, labels, smoothing)
+        matching = losses.matching_loss(online, labels, smoothing)
+        regularisation = losses.regularisation_loss(
+            self.memory_bank.columns(labels), own
+        )
+        triplet = losses.logit_triplet_loss(online, labels, options.triplet_margin)
+        loss = losses.full_loss(
+            identification,
+            matching,
+            regularisation,
+            triplet,
+            options.matching_weight,
+            options.regularisation_weight,
+            options.triplet_weight,
+        )
+        sums = {
+            "loss": loss,
+            "identification": identification,
+            "matching": matching,
+            "regularisation": regularisation,
+            "logit_triplet": triplet,
+            "identification_accuracy": base.correct(logits, labels),
+            "matching_accuracy": base.correct(online, labels),
+        }
+        return sums, (all_labels, predicted)
+
+    def train_step(self, batch):
+        """One iteration of Algorithm 1; see `Method.train_step`."""
+        with tf.GradientTape() as tape:
+            sums, update = self.training_losses(batch)
+        self.minimise(tape, sums["loss"])
+        self.memory_bank.update(*update)
+        return base.batch_means(sums, tf.shape(batch["labels"])[0])
+
+    def probe_representation(self, features):
+        """g(x), as it is: the scale of a probe does not change its ranking."""
+        return features
+
+    def gallery_representation(self, features):
+        """The predicted classifiers h(g(x~))."""
+        return self.predicted_classifiers(features)
+
+    def score(self, probes, gallery):
+        """h(g(x~)) . g(x): [P, D], [G, D] -> [P, G] float32."""
+        return tf.matmul(probes, gallery, transpose_b=True)
