@@ -1,0 +1,1 @@
+"""Trials, ranking metrics, the evaluator and its reports."""
