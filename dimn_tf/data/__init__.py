@@ -1,0 +1,1 @@
+"""From TFDS records to batches of gallery and probe images."""

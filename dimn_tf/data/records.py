@@ -1,0 +1,169 @@
+"""Built data sets with random access by index: the pixels stay on disk."""
+
+from collections.abc import Sequence
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from dimn_tf import errors
+
+_METADATA = {
+    "person_id": tf.io.FixedLenFeature([], tf.int64),
+    "camera_id": tf.io.FixedLenFeature([], tf.int64),
+    "file_name": tf.io.FixedLenFeature([], tf.string),
+}
+
+# Records held at a time while the metadata are read: some 10 MB of pixels.
+_METADATA_CHUNK = 512
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ReidRecords:
+    """The images of one built data set: metadata in memory, pixels on disk.
+
+    Memory grows with the number of images N only by their metadata, 16 bytes of
+    numbers and some 200 bytes of names an image: 27 MB for the paper's 121,765
+    source images. At hundreds of millions of images the names would have to stay on
+    disk too, and the metadata would want a file of their own, because TFDS keeps
+    them beside the pixels and so reading them reads every record once.
+
+    Attributes:
+        reference: TFDS name of the data set, such as `cuhk02/partial`.
+        person_ids: int64 [N], raw numbers of the archive.
+        camera_ids: int64 [N], raw numbers of the archive.
+        file_names: str [N], path inside the archive.
+        splits: str [N], name of the split that holds the image.
+        source: anything with `__getitems__(indices) -> serialised tf.train.Examples`.
+        non_identities: raw person ids that are no identity (Market-1501's
+            distractors and junk).
+    """
+
+    reference: str
+    person_ids: np.ndarray
+    camera_ids: np.ndarray
+    file_names: np.ndarray
+    splits: np.ndarray
+    source: Any = dataclasses.field(repr=False)
+    non_identities: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.person_ids)
+
+    def encoded_images(self, indices: Sequence[int]) -> list[bytes]:
+        """Reads image files (JPEG, PNG or BMP bytes) by index.
+
+        Args:
+            indices: integers in 0..N-1, in any order, repeated at will.
+
+        Returns:
+            The encoded images in the order of `indices`.
+        """
+        examples = self.source.__getitems__([int(index) for index in indices])
+        return [
+            tf.train.Example.FromString(example)
+            .features.feature["image"]
+            .bytes_list.value[0]
+            for example in examples
+        ]
+
+
+def load_records(
+    reference: str, data_dir: str, splits: Sequence[str] | None = None
+) -> ReidRecords:
+    """Opens a built data set of the registry.
+
+    Args:
+        reference: registry name with an optional configuration (`cuhk02/partial`).
+        data_dir: folder that TFDS builds into.
+        splits: splits to read, concatenated in this order; by default all, in the
+            order in which the builder declares them.
+
+    Returns:
+        The records of those splits.
+
+    Raises:
+        errors.UserError: the data set is not built in `data_dir`, was built in a
+            format without random access, or lacks a split.
+    """
+    from data_builders import registry
+
+    return records_of_builder(
+        registry.make_builder(reference, data_dir),
+        reference,
+        splits,
+        registry.facts(reference).non_identities,
+    )
+
+
+def records_of_builder(
+    builder: tfds.core.DatasetBuilder,
+    reference: str,
+    splits: Sequence[str] | None = None,
+    non_identities: Sequence[int] = (),
+) -> ReidRecords:
+    """Opens what a TFDS builder has built; see `load_records`."""
+    if not builder.is_prepared():
+        raise errors.UserError(
+            f"Data set {reference!r} is not built: found no {builder.data_path}. "
+            f"Build it with `python -m experiments.build_datasets "
+            f"--datasets={reference} --data_dir={builder.data_dir_root} "
+            "--manual_dir=FOLDER_OF_THE_ARCHIVES`, or name the folder that holds it "
+            "with --data_dir."
+        )
+    sizes = {name: info.num_examples for name, info in builder.info.splits.items()}
+    chosen = list(sizes) if splits is None else list(splits)
+    unknown = [name for name in chosen if name not in sizes]
+    if unknown:
+        raise errors.UserError(
+            f"Data set {reference!r} in {builder.data_path} has no split "
+            f"{', '.join(unknown)}; it has {', '.join(sizes)}."
+        )
+    filled = [name for name in chosen if sizes[name]]
+    if not filled:
+        raise errors.UserError(
+            f"Data set {reference!r} in {builder.data_path} holds no image in "
+            f"{', '.join(chosen) or 'any split'}: remove the folder and build it again."
+        )
+    try:
+        source = builder.as_data_source(
+            "+".join(filled),
+            deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+        )
+    except NotImplementedError as error:
+        raise errors.UserError(
+            f"Data set {reference!r} in {builder.data_path} was built as "
+            f"{builder.info.file_format}, which cannot be read by index: remove the "
+            "folder and build it again with `python -m experiments.build_datasets`, "
+            "or `tfds build --file_format=array_record`."
+        ) from error
+    person_ids, camera_ids, file_names = _read_metadata(source)
+    return ReidRecords(
+        reference=reference,
+        person_ids=person_ids,
+        camera_ids=camera_ids,
+        file_names=file_names,
+        splits=np.repeat(filled, [sizes[name] for name in filled]),
+        source=source,
+        non_identities=tuple(non_identities),
+    )
+
+
+def _read_metadata(source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Person ids, camera ids and file names of all records, chunk by chunk."""
+    person_ids, camera_ids, file_names = [], [], []
+    for start in range(0, len(source), _METADATA_CHUNK):
+        stop = min(start + _METADATA_CHUNK, len(source))
+        parsed = tf.io.parse_example(
+            source.__getitems__(range(start, stop)), _METADATA
+        )
+        person_ids.append(parsed["person_id"].numpy())
+        camera_ids.append(parsed["camera_id"].numpy())
+        file_names.append(np.char.decode(parsed["file_name"].numpy().astype("S")))
+    return (
+        np.concatenate(person_ids),
+        np.concatenate(camera_ids),
+        np.concatenate(file_names),
+    )
