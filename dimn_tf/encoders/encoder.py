@@ -69,7 +69,7 @@ def build_encoder(
         raise errors.UserError(
             f"--encoder={name}: no such encoder. Known: {', '.join(sorted(BACKBONES))}."
         )
-    if weights != "none" and weights != "imagenet" and not pathlib.Path(weights).is_file():
+    if weights not in ("none", "imagenet") and not pathlib.Path(weights).is_file():
         raise errors.UserError(
             f"--encoder_weights={weights}: no such file (looked at "
             f"{pathlib.Path(weights).absolute()}). Give a .weights.h5 file of the "
@@ -80,12 +80,10 @@ def build_encoder(
             height=height,
             width=width,
             width_multiplier=width_multiplier,
-            weights="imagenet" if weights == "imagenet" else None,
+            weights=None if weights == "none" else weights,
             batch_norm_momentum=batch_norm_momentum,
             fused=fused_batch_norm,
         )
-        if weights not in ("none", "imagenet"):
-            backbone.load_weights(weights)
     except Exception as error:  # Keras raises bare Exception for a failed download.
         if weights == "none":
             raise

@@ -2,7 +2,7 @@
 
 import keras
 
-from dimn_tf.encoders import fused_batch_norm
+from dimn_tf.encoders import fused_batch_norm, weight_files
 
 IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Widths for which `keras.applications` publishes ImageNet weights."""
@@ -23,7 +23,8 @@ def mobilenet_v2(
         width: Image width, pixels.
         width_multiplier: Channels relative to the standard net (paper: 1.4, which
             gives D = 1,792; up to 1.0 gives D = 1,280).
-        weights: "imagenet", or None for a random start.
+        weights: "imagenet", the path of a weights file of the stock graph, or None
+            for a random start.
         batch_norm_momentum: Share of the old moving average kept each step, 0..1.
         fused: Whether batch norm runs on the fused kernel (False: the stock graph,
             for comparison).
@@ -39,15 +40,16 @@ def mobilenet_v2(
         input_shape=(height, width, 3),
         alpha=width_multiplier,
         include_top=False,
-        weights=weights,
+        weights="imagenet" if weights == "imagenet" else None,
     )
+    if weights not in (None, "imagenet"):
+        weight_files.load(stock, weights)
     if fused:
         model = fused_batch_norm.fuse_batch_norm(stock, batch_norm_momentum)
+        model.set_weights(stock.get_weights())
     else:
         model = stock
         for layer in model.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = batch_norm_momentum
-    if weights is not None:
-        model.set_weights(stock.get_weights())
     return model

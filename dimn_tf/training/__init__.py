@@ -1,0 +1,1 @@
+"""Training: one fit for all methods."""

@@ -1,0 +1,247 @@
+"""Keras callbacks of the fit that all methods share.
+
+Keras' own progress bar, `CSVLogger` and `TensorBoard` count from the start of the
+process and by epochs: after a resume their steps, rates and times left are wrong, and
+none gives images a second. These count by the optimiser's step.
+"""
+
+import csv
+import math
+import pathlib
+import time
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from dimn_tf import errors
+from dimn_tf.training import checkpoints as checkpoints_lib
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Stops the run at the first step whose loss is not finite.
+
+    Keras' `TerminateOnNaN` stops without saying where, on which term, or what is
+    still good.
+
+    Args:
+        checkpoints: Named in the error.
+    """
+
+    def __init__(self, checkpoints: checkpoints_lib.Checkpoints):
+        super().__init__()
+        self._checkpoints = checkpoints
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Raises `errors.UserError` where a term is NaN or infinite."""
+        terms = {name: float(value) for name, value in (logs or {}).items()}
+        if all(math.isfinite(value) for value in terms.values()):
+            return
+        step = int(self.model.optimizer.iterations.numpy())
+        listed = ", ".join(f"{name} {value:.6g}" for name, value in terms.items())
+        good = self._checkpoints.latest
+        raise errors.UserError(
+            f"The loss is not finite at step {step}: {listed}. "
+            + (
+                f"The last good checkpoint is {good}. "
+                if good
+                else "There is no checkpoint yet. "
+            )
+            + "Lower --learning_rate_start, or train with --precision=float32, in a new "
+            "--workdir."
+        )
+
+
+class Averages:
+    """Means of the logged scalars since the last `take`."""
+
+    def __init__(self):
+        self._sums: dict[str, float] = {}
+        self._steps = 0
+        self._since = time.monotonic()
+
+    def add(self, logs) -> None:
+        """Adds one step's scalars."""
+        self._steps += 1
+        for name, value in logs.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+
+    def take(self) -> tuple[dict[str, float], float]:
+        """Returns the means and the steps a second, and starts anew."""
+        now = time.monotonic()
+        steps = max(self._steps, 1)
+        rate = steps / max(now - self._since, 1e-9)
+        means = {name: value / steps for name, value in self._sums.items()}
+        self._sums, self._steps, self._since = {}, 0, now
+        return means, rate
+
+
+class Progress(keras.callbacks.Callback):
+    """Prints step, rate, time left and the means of the losses.
+
+    One line at the first step (compilation done), then every `seconds`, and at the
+    end. Lines, not a moving bar, so that logs of long runs stay readable.
+
+    Args:
+        train_steps: Last step.
+        images_per_step: Images a step.
+        seconds: Between lines.
+        log: Prints a line.
+    """
+
+    def __init__(
+        self,
+        train_steps: int,
+        images_per_step: int,
+        seconds: float = 10.0,
+        log: Callable[[str], None] = print,
+    ):
+        super().__init__()
+        self._train_steps = train_steps
+        self._images_per_step = images_per_step
+        self._seconds = seconds
+        self._log = log
+
+    def on_train_begin(self, logs=None):
+        """Starts the clock."""
+        self._first = int(self.model.optimizer.iterations.numpy())
+        self._started = self._shown = time.monotonic()
+        self._averages = Averages()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Prints a line where it is time."""
+        step = int(self.model.optimizer.iterations.numpy())
+        now = time.monotonic()
+        self._averages.add(logs)
+        if step == self._first + 1:
+            self._log(f"first step (with compilation) {now - self._started:.1f} s")
+            # Compilation is no part of the rate.
+            self._started = now
+        elif now - self._shown < self._seconds and step < self._train_steps:
+            return
+        self._shown = now
+        means, _ = self._averages.take()
+        done = step - self._first - 1
+        if done > 0:
+            per_step = (now - self._started) / done
+            left = per_step * (self._train_steps - step)
+            pace = f"{self._images_per_step / per_step:.0f} images/s, {duration(left)} left"
+        else:
+            pace = "measuring the rate"
+        terms = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+        share = step / self._train_steps
+        self._log(f"step {step:,}/{self._train_steps:,} ({share:.0%}), {pace}: {terms}")
+
+
+class TrainingLog(keras.callbacks.Callback):
+    """Writes means over every N steps to a CSV and to TensorBoard.
+
+    Rows later than the step that a run resumes from are dropped first, so the file
+    reads as if the run had never been interrupted.
+
+    Args:
+        path: The CSV.
+        tensorboard: Folder of the event files.
+        every: N.
+        images_per_step: Images a step.
+    """
+
+    def __init__(
+        self, path: pathlib.Path, tensorboard: pathlib.Path, every: int, images_per_step: int
+    ):
+        super().__init__()
+        self._path = path
+        self._tensorboard = tensorboard
+        self._every = every
+        self._images_per_step = images_per_step
+
+    def on_train_begin(self, logs=None):
+        """Drops rows of steps that will be done again."""
+        step = int(self.model.optimizer.iterations.numpy())
+        rows = [row for row in read_training_log(self._path) if row["step"] <= step]
+        partial = self._path.with_suffix(".partial")
+        with partial.open("w", newline="") as file:
+            if rows:
+                writer = csv.DictWriter(file, list(rows[0]))
+                writer.writeheader()
+                writer.writerows({**row, "step": int(row["step"])} for row in rows)
+        partial.replace(self._path)
+        self._empty = not rows
+        self._writer = tf.summary.create_file_writer(str(self._tensorboard))
+        self._averages = Averages()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Adds a row where a multiple of N is reached."""
+        step = int(self.model.optimizer.iterations.numpy())
+        self._averages.add(logs)
+        if step % self._every:
+            return
+        means, rate = self._averages.take()
+        row = {
+            "step": step,
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "images_per_second": rate * self._images_per_step,
+            **means,
+        }
+        with self._path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if self._empty:
+                writer.writeheader()
+                self._empty = False
+            writer.writerow({k: v if k == "step" else f"{v:.6g}" for k, v in row.items()})
+        with self._writer.as_default(step=step):
+            for name, value in row.items():
+                if name != "step":
+                    tf.summary.scalar(name, value)
+        self._writer.flush()
+
+    def on_train_end(self, logs=None):
+        """Closes the event file."""
+        self._writer.close()
+
+
+class Evaluate(keras.callbacks.Callback):
+    """Calls an evaluation every N steps.
+
+    Args:
+        evaluate: Takes the step.
+        every: N.
+        train_steps: Last step; the evaluation at the end is the caller's.
+    """
+
+    def __init__(self, evaluate: Callable[[int], None], every: int, train_steps: int):
+        super().__init__()
+        self._evaluate = evaluate
+        self._every = every
+        self._train_steps = train_steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Evaluates where a multiple of N is reached."""
+        step = int(self.model.optimizer.iterations.numpy())
+        if step % self._every == 0 and step < self._train_steps:
+            self._evaluate(step)
+
+
+def read_training_log(path: pathlib.Path) -> list[dict[str, float]]:
+    """Rows of a training log; none where the file is missing.
+
+    A last line that a kill cut short is left out.
+    """
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    whole = [row for row in rows if None not in row and None not in row.values()]
+    return [{name: float(value) for name, value in row.items()} for row in whole]
+
+
+def duration(seconds: float) -> str:
+    """90 -> '1 min 30 s'."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"

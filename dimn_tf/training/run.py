@@ -1,0 +1,240 @@
+"""A run: from options to a trained method in a work directory."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from dimn_tf import encoders, errors, methods
+from dimn_tf.data import (
+    augmentation,
+    holdout,
+    label_space,
+    pipeline,
+    records,
+    sampler,
+)
+from dimn_tf.training import callbacks, checkpoints, options, schedule, workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """Every option of a run; see the parts for their fields.
+
+    Attributes:
+        method: Key of `methods.METHODS`.
+        method_options: An instance of that method's `Options`.
+    """
+
+    method: str
+    method_options: Any
+    data: options.DataOptions = options.DataOptions()
+    augmentation: augmentation.Augmentation = augmentation.Augmentation()
+    encoder: options.EncoderOptions = options.EncoderOptions()
+    optimiser: options.OptimiserOptions = options.OptimiserOptions()
+    schedule: options.ScheduleOptions = options.ScheduleOptions()
+
+    def parts(self) -> dict[str, Any]:
+        """The option groups by the prefix of their flags."""
+        return {
+            "": (self.data, self.encoder, self.optimiser, self.schedule, self.method_options),
+            "augment_": (self.augmentation,),
+        }
+
+    def recorded(self) -> dict[str, Any]:
+        """The values that change the result, by flag name."""
+        values = {"method": self.method}
+        for prefix, groups in self.parts().items():
+            for group in groups:
+                for field in dataclasses.fields(group):
+                    if field.metadata.get("changes_result", True):
+                        values[prefix + field.name] = getattr(group, field.name)
+        return values
+
+
+def build_label_space(
+    run_options: RunOptions, data_dir: str, log: Callable[[str], None] = print
+) -> label_space.LabelSpace:
+    """Joins the sources into one label space, prints it and checks it.
+
+    Args:
+        run_options: Sources, held-out identities, seed.
+        data_dir: Where the built data sets are.
+        log: Prints the table.
+    """
+    data = run_options.data
+    space = label_space.LabelSpace.build(
+        [records.load_records(name, data_dir) for name in data.sources],
+        holdout_identities=data.holdout_identities,
+        seed=run_options.optimiser.seed,
+    )
+    log(space.table())
+    space.check_complete()
+    return space
+
+
+def build_method(run_options: RunOptions, num_identities: int) -> methods.Method:
+    """Makes a method, compiled, with its optimiser's variables.
+
+    Call it under `strategy.scope()` to train on several devices.
+
+    Args:
+        run_options: The run's options.
+        num_identities: C.
+    """
+    seed = run_options.optimiser.seed
+    keras.utils.set_random_seed(seed)
+    keras.mixed_precision.set_dtype_policy(run_options.optimiser.precision)
+    data, encoder_options = run_options.data, run_options.encoder
+    encoder = encoders.build_encoder(
+        encoder_options.encoder,
+        height=data.image_height,
+        width=data.image_width,
+        width_multiplier=encoder_options.encoder_width,
+        weights=encoder_options.encoder_weights,
+        batch_norm_momentum=encoder_options.batch_norm_momentum,
+    )
+    method = methods.METHODS[run_options.method](
+        encoder, num_identities, run_options.method_options, seed=seed
+    )
+    rate = run_options.optimiser
+    method.compile(
+        optimizer=keras.optimizers.Adam(
+            schedule.exponential_decay(
+                rate.learning_rate_start, rate.learning_rate_end, rate.train_steps
+            ),
+            weight_decay=rate.weight_decay or None,
+        ),
+        jit_compile=run_options.schedule.jit_compile,
+    )
+    method.optimizer.build(method.trainable_variables)
+    return method
+
+
+def restore_method(
+    run_options: RunOptions, num_identities: int, directory: workdir.WorkDir
+) -> tuple[methods.Method, int]:
+    """A method with the weights of a work directory's newest checkpoint.
+
+    Returns:
+        The method and its step.
+
+    Raises:
+        errors.UserError: there is no checkpoint.
+    """
+    method = build_method(run_options, num_identities)
+    step = checkpoints.Checkpoints(directory.checkpoints, method).restore()
+    if step == 0:
+        raise errors.UserError(
+            f"{directory.checkpoints}: no checkpoint. Train first: "
+            f"python -m experiments.train --workdir={directory.root} ..."
+        )
+    return method, step
+
+
+def strategy_of(replicas: int) -> tf.distribute.Strategy:
+    """The strategy that trains on the first `replicas` devices of this machine.
+
+    Raises:
+        errors.UserError: there are fewer devices.
+    """
+    if replicas == 1:
+        return tf.distribute.get_strategy()
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    devices = tf.config.list_logical_devices(kind)
+    if len(devices) < replicas:
+        raise errors.UserError(
+            f"--replicas={replicas}: this machine has {len(devices)} {kind} device(s)."
+        )
+    return tf.distribute.MirroredStrategy([d.name for d in devices[:replicas]])
+
+
+def train(
+    run_options: RunOptions,
+    directory: workdir.WorkDir,
+    data_dir: str,
+    evaluate: Callable[[methods.Method, int], None] | None = None,
+    log: Callable[[str], None] = print,
+) -> methods.Method:
+    """Trains a method, or goes on with it where the work directory stopped.
+
+    Keras' `fit` drives the step; the callbacks of `callbacks` do what Keras' own
+    cannot (see there).
+
+    Args:
+        run_options: The run's options.
+        directory: Work directory, new or of the same run.
+        data_dir: Where the built data sets are.
+        evaluate: Called with the method and the step every --evaluate_every steps.
+        log: Prints a line.
+
+    Returns:
+        The trained method.
+
+    Raises:
+        errors.UserError: options that do not fit each other, the data or the work
+            directory; or a loss that is not finite.
+    """
+    batch, plan = run_options.data.identities_per_batch, run_options.schedule
+    if batch % plan.replicas:
+        raise errors.UserError(
+            f"--identities_per_batch={batch} cannot be shared by "
+            f"--replicas={plan.replicas}: choose a multiple."
+        )
+    if run_options.optimiser.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    space = build_label_space(run_options, data_dir, log)
+    sampling = sampler.PairSampler(
+        space,
+        identities_per_batch=batch,
+        domain_sampling=run_options.data.domain_sampling,
+        cross_camera_pairs=run_options.data.cross_camera_pairs,
+        seed=run_options.optimiser.seed,
+    )
+    workdir.claim(
+        directory,
+        {**run_options.recorded(), "num_identities": space.num_identities},
+    )
+    holdout.save(directory.holdout, space.holdout)
+    with strategy_of(plan.replicas).scope():
+        method = build_method(run_options, space.num_identities)
+    kept = checkpoints.Checkpoints(directory.checkpoints, method, plan.keep_checkpoints)
+    start, end = kept.restore(), run_options.optimiser.train_steps
+    if start >= end:
+        log(f"{directory.root}: trained already, {start:,} of {end:,} steps.")
+        return method
+    if start:
+        log(f"Going on from {kept.latest} (step {start:,} of {end:,}).")
+    dataset = pipeline.training_dataset(
+        space,
+        sampling,
+        pipeline.PipelineOptions(
+            height=run_options.data.image_height,
+            width=run_options.data.image_width,
+            augmentation=run_options.augmentation,
+        ),
+        start,
+        end,
+    )
+    log(
+        f"Training {run_options.method} on {space.num_identities:,} identities, "
+        f"{2 * batch} images a step, {method.count_params():,} parameters."
+    )
+    hooks = [
+        callbacks.StopOnNonFinite(kept),
+        callbacks.Progress(end, 2 * batch, log=log),
+        callbacks.TrainingLog(
+            directory.training_log, directory.tensorboard, plan.log_every, 2 * batch
+        ),
+        checkpoints.SaveCheckpoints(kept, plan.checkpoint_every),
+    ]
+    if evaluate is not None and plan.evaluate_every:
+        hooks.append(
+            callbacks.Evaluate(
+                lambda step: evaluate(method, step), plan.evaluate_every, end
+            )
+        )
+    method.fit(dataset, epochs=1, steps_per_epoch=end - start, verbose=0, callbacks=hooks)
+    return method
