@@ -5,7 +5,7 @@ import math
 
 import tensorflow as tf
 
-from dimn_tf import errors
+from dimn_tf import config, errors
 
 # ImageNet's mean colour: what an erased patch shows, so that it says nothing.
 ERASED_COLOUR = (123.675, 116.28, 103.53)
@@ -36,66 +36,77 @@ _DRAWS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Augmentation:
-    """Options of `augment`. The paper states none: every default is ours.
+class AugmentationOptions:
+    """Options of `augment`; the paper states none of them, so every one is ours.
 
     Applied in this order: low resolution, flip, crop, colour and grey (one affine
-    map, then clipped to 0..255), erasing. A value of 0 switches an option off.
-
-    Attributes:
-        flip: probability of mirroring left and right.
-        crop_padding: black margin put round the image before a crop of the old size
-            is taken from it, as a share of the image's height (10 / 256 is common).
-        brightness: largest relative change: 0.2 multiplies by 0.8 to 1.2.
-        contrast: largest relative change of the distance to the mean luminance.
-        saturation: largest relative change of the distance to grey.
-        hue: largest turn of the hue, as a share of the full circle, at most 0.5.
-        grey: probability of taking all colour out.
-        low_resolution: probability of shrinking the image and blowing it up again,
-            as a camera further away would have seen it.
-        low_resolution_scale: smallest scale of that, in 0..1.
-        erasing: probability of covering a rectangle with ImageNet's mean colour.
-        erasing_area: smallest and largest share of the image that it covers.
-        erasing_aspect: its height over its width lies between this and the inverse;
-            sides are cut to the image's.
+    map, then clipped to 0..255), erasing.
     """
 
-    flip: float = 0.5
-    crop_padding: float = 0.0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
-    grey: float = 0.0
-    low_resolution: float = 0.0
-    low_resolution_scale: float = 0.3
-    erasing: float = 0.0
-    erasing_area: tuple[float, float] = (0.02, 0.4)
-    erasing_aspect: float = 0.3
+    flip_probability: float = config.option(
+        0.5, "Of mirroring a training image left and right; ours: 0.5."
+    )
+    crop_padding: float = config.option(
+        0.0,
+        "Black margin put round a training image before a crop of the old size is "
+        "taken from it, as a share of its height (10 / 256 is common); ours: none.",
+    )
+    brightness_jitter: float = config.option(
+        0.0, "Largest relative change: 0.2 multiplies by 0.8 to 1.2; ours: none."
+    )
+    contrast_jitter: float = config.option(
+        0.0, "Largest relative change of the distance to mean luminance; ours: none."
+    )
+    saturation_jitter: float = config.option(
+        0.0, "Largest relative change of the distance to grey; ours: none."
+    )
+    hue_jitter: float = config.option(
+        0.0, "Largest turn of the hue, share of the full circle, to 0.5; ours: none."
+    )
+    grey_probability: float = config.option(
+        0.0, "Of taking all colour out of a training image; ours: 0."
+    )
+    low_resolution_probability: float = config.option(
+        0.0,
+        "Of shrinking a training image and blowing it up again, as a camera further "
+        "away would have seen it; ours: 0.",
+    )
+    low_resolution_scale: float = config.option(
+        0.3, "Smallest scale of that shrinking; ours: 0.3."
+    )
+    erasing_probability: float = config.option(
+        0.0, "Of covering a rectangle with ImageNet's mean colour; ours: 0."
+    )
+    erasing_smallest_area: float = config.option(
+        0.02, "Smallest share of the image that the rectangle covers; ours: 0.02."
+    )
+    erasing_largest_area: float = config.option(
+        0.4, "Largest share of the image that the rectangle covers; ours: 0.4."
+    )
+    erasing_aspect: float = config.option(
+        0.3,
+        "Height over width of the rectangle lies between this and its inverse; sides "
+        "longer than the image's are cut; ours: 0.3.",
+    )
 
     def __post_init__(self):
-        ranges = dict.fromkeys(
-            ("flip", "crop_padding", "contrast", "brightness", "saturation", "grey"),
-            (0.0, 1.0),
-        )
-        ranges |= {"hue": (0.0, 0.5), "low_resolution": (0.0, 1.0)}
-        ranges |= {"low_resolution_scale": (1e-3, 1.0), "erasing": (0.0, 1.0)}
-        ranges |= {"erasing_aspect": (1e-3, 1.0)}
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
+        smallest = {
+            "low_resolution_scale": 0.01,
+            "erasing_smallest_area": 0.001,
+            "erasing_largest_area": self.erasing_smallest_area,
+            "erasing_aspect": 0.01,
+        }
+        for name, value in dataclasses.asdict(self).items():
+            low, high = smallest.get(name, 0.0), 0.5 if name == "hue_jitter" else 1.0
             if not low <= value <= high:
                 raise errors.UserError(
-                    f"Augmentation {name}={value}: expected {low:g} to {high:g}."
+                    f"--{name}={value}: expected {low:g} to {high:g}."
                 )
-        smallest, largest = self.erasing_area
-        if not 0 < smallest <= largest <= 1:
-            raise errors.UserError(
-                f"Augmentation erasing_area={self.erasing_area}: expected two shares "
-                "of the image in 0..1, the smaller first."
-            )
 
 
-def augment(image: tf.Tensor, seed: tf.Tensor, options: Augmentation) -> tf.Tensor:
+def augment(
+    image: tf.Tensor, seed: tf.Tensor, options: AugmentationOptions
+) -> tf.Tensor:
     """Changes an image at random, the same way for the same seed.
 
     Args:
@@ -108,25 +119,25 @@ def augment(image: tf.Tensor, seed: tf.Tensor, options: Augmentation) -> tf.Tens
     """
     uniform = tf.unstack(tf.random.stateless_uniform([len(_DRAWS)], seed))
     draws = dict(zip(_DRAWS, uniform, strict=True))
-    if options.low_resolution:
+    if options.low_resolution_probability:
         image = _lower_resolution(image, draws, options)
-    if options.flip:
+    if options.flip_probability:
         image = tf.cond(
-            draws["flip"] < options.flip,
+            draws["flip"] < options.flip_probability,
             lambda: tf.reverse(image, axis=[1]),
             lambda: image,
         )
     if options.crop_padding:
         image = _crop(image, draws, options)
     if (
-        options.brightness
-        or options.contrast
-        or options.saturation
-        or options.hue
-        or options.grey
+        options.brightness_jitter
+        or options.contrast_jitter
+        or options.saturation_jitter
+        or options.hue_jitter
+        or options.grey_probability
     ):
         image = _change_colour(image, draws, options)
-    if options.erasing:
+    if options.erasing_probability:
         image = _erase(image, draws, options)
     return image
 
@@ -147,7 +158,7 @@ def _lower_resolution(image, draws, options):
         return tf.ensure_shape(tf.image.resize(small, (height, width)), image.shape)
 
     return tf.cond(
-        draws["low_resolution"] < options.low_resolution,
+        draws["low_resolution"] < options.low_resolution_probability,
         shrink_and_grow,
         lambda: image,
     )
@@ -174,13 +185,15 @@ def _change_colour(image, draws, options):
     brightness, contrast, saturation = (
         _between(draws[name], 1 - strength, 1 + strength)
         for name, strength in (
-            ("brightness", options.brightness),
-            ("contrast", options.contrast),
-            ("saturation", options.saturation),
+            ("brightness", options.brightness_jitter),
+            ("contrast", options.contrast_jitter),
+            ("saturation", options.saturation_jitter),
         )
     )
-    angle = _between(draws["hue"], -options.hue, options.hue) * 2 * math.pi
-    saturation *= tf.cast(draws["grey"] >= options.grey, tf.float32)
+    angle = (
+        _between(draws["hue"], -options.hue_jitter, options.hue_jitter) * 2 * math.pi
+    )
+    saturation *= tf.cast(draws["grey"] >= options.grey_probability, tf.float32)
     cosine, sine = saturation * tf.cos(angle), saturation * tf.sin(angle)
     one, zero = tf.ones([]), tf.zeros([])
     rotation = tf.reshape(
@@ -198,15 +211,33 @@ def _change_colour(image, draws, options):
 
 def _erase(image, draws, options):
     height, width, _ = image.shape
-    area = _between(draws["erase_area"], *options.erasing_area) * height * width
+    area = (
+        _between(
+            draws["erase_area"],
+            options.erasing_smallest_area,
+            options.erasing_largest_area,
+        )
+        * height
+        * width
+    )
     spread = math.log(options.erasing_aspect)
     aspect = tf.exp(_between(draws["erase_aspect"], spread, -spread))
-    rows = tf.minimum(tf.round(tf.sqrt(area * aspect)), float(height))
-    columns = tf.minimum(tf.round(tf.sqrt(area / aspect)), float(width))
-    erased = draws["erase"] < options.erasing
-    top = tf.floor(draws["erase_top"] * (height - rows + 1))
-    left = tf.floor(draws["erase_left"] * (width - columns + 1))
-    y = tf.range(height, dtype=tf.float32)[:, None, None]
-    x = tf.range(width, dtype=tf.float32)[None, :, None]
-    inside = (y >= top) & (y < top + rows) & (x >= left) & (x < left + columns)
-    return tf.where(inside & erased, tf.constant(ERASED_COLOUR, tf.float32), image)
+    rows = tf.minimum(tf.cast(tf.round(tf.sqrt(area * aspect)), tf.int32), height)
+    columns = tf.minimum(tf.cast(tf.round(tf.sqrt(area / aspect)), tf.int32), width)
+    top, left = (
+        tf.cast(draw * tf.cast(places, tf.float32), tf.int32)
+        for draw, places in (
+            (draws["erase_top"], height - rows + 1),
+            (draws["erase_left"], width - columns + 1),
+        )
+    )
+
+    def cover():
+        # Copies round a patch: a mask over all pixels takes several times as long.
+        patch = tf.broadcast_to(ERASED_COLOUR, (rows, columns, 3))
+        band = image[top : top + rows]
+        band = tf.concat([band[:, :left], patch, band[:, left + columns :]], axis=1)
+        covered = tf.concat([image[:top], band, image[top + rows :]], axis=0)
+        return tf.ensure_shape(covered, image.shape)
+
+    return tf.cond(draws["erase"] < options.erasing_probability, cover, lambda: image)

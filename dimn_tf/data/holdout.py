@@ -37,7 +37,9 @@ def load(path: str | os.PathLike) -> dict[str, list[int]]:
     except FileNotFoundError as error:
         raise errors.UserError(f"{path}: found no such file, {expected}.") from error
     except ValueError as error:
-        raise errors.UserError(f"{path}: found no JSON ({error}), {expected}.") from error
+        raise errors.UserError(
+            f"{path}: found no JSON ({error}), {expected}."
+        ) from error
     well_formed = isinstance(holdout, dict) and all(
         isinstance(persons, list)
         and all(isinstance(p, int) and not isinstance(p, bool) for p in persons)

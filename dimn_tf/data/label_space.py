@@ -16,9 +16,10 @@ TRAINING_SPLITS = {"cuhk03": ("detected",)}
 # Table 1 of the paper: identities and images of all sources, and (derived) without
 # the withdrawn DukeMTMC-reID.
 _TABLE_1_SUMS = {
-    frozenset(
-        ("cuhk02", "cuhk03", "dukemtmc_reid", "market1501", "cuhk_sysu")
-    ): (18_530, 121_765),
+    frozenset(("cuhk02", "cuhk03", "dukemtmc_reid", "market1501", "cuhk_sysu")): (
+        18_530,
+        121_765,
+    ),
     frozenset(("cuhk02", "cuhk03", "market1501", "cuhk_sysu")): (16_718, 85_354),
 }
 
@@ -216,7 +217,9 @@ class LabelSpace:
             compared.append(f"sum of {sums[0]:,} identities, {sums[1]:,} images")
         text = f"As in the paper's Table 1: {', '.join(compared) or 'nothing'}."
         if passed_over:
-            text += f" Not compared (incomplete or not in it): {', '.join(passed_over)}."
+            text += (
+                f" Not compared (incomplete or not in it): {', '.join(passed_over)}."
+            )
         return text
 
 

@@ -28,7 +28,9 @@ class PipelineOptions:
 
     height: int = 256
     width: int = 128
-    augmentation: augmentations.Augmentation = augmentations.Augmentation()
+    augmentation: augmentations.AugmentationOptions = (
+        augmentations.AugmentationOptions()
+    )
     prefetch: int = 2
     parallel_calls: int = tf.data.AUTOTUNE
 

@@ -98,6 +98,54 @@ def load_records(
     )
 
 
+def in_memory(
+    reference: str,
+    encoded_images: Sequence[bytes],
+    person_ids: Sequence[int],
+    camera_ids: Sequence[int] | None = None,
+    file_names: Sequence[str] | None = None,
+    splits: Sequence[str] | None = None,
+    non_identities: Sequence[int] = (),
+) -> ReidRecords:
+    """Records of images that are no built data set: some hundreds of them at most.
+
+    Args:
+        reference: any name.
+        encoded_images: N image files.
+        person_ids: N integers.
+        camera_ids: N integers; by default 0.
+        file_names: N names; by default the image's number.
+        splits: N names; by default `all`.
+        non_identities: raw person ids that are no identity.
+    """
+    size = len(encoded_images)
+    return ReidRecords(
+        reference=reference,
+        person_ids=np.array(person_ids, np.int64),
+        camera_ids=np.array([0] * size if camera_ids is None else camera_ids, np.int64),
+        file_names=np.array(
+            [str(i) for i in range(size)] if file_names is None else file_names
+        ),
+        splits=np.array(["all"] * size if splits is None else splits),
+        source=_InMemorySource(encoded_images),
+        non_identities=tuple(non_identities),
+    )
+
+
+class _InMemorySource:
+    """Serves image files as TFDS' data sources serve records."""
+
+    def __init__(self, encoded_images: Sequence[bytes]):
+        self._examples = []
+        for encoded in encoded_images:
+            example = tf.train.Example()
+            example.features.feature["image"].bytes_list.value.append(encoded)
+            self._examples.append(example.SerializeToString())
+
+    def __getitems__(self, indices: Sequence[int]) -> list[bytes]:
+        return [self._examples[index] for index in indices]
+
+
 def records_of_builder(
     builder: tfds.core.DatasetBuilder,
     reference: str,
@@ -156,9 +204,7 @@ def _read_metadata(source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     person_ids, camera_ids, file_names = [], [], []
     for start in range(0, len(source), _METADATA_CHUNK):
         stop = min(start + _METADATA_CHUNK, len(source))
-        parsed = tf.io.parse_example(
-            source.__getitems__(range(start, stop)), _METADATA
-        )
+        parsed = tf.io.parse_example(source.__getitems__(range(start, stop)), _METADATA)
         person_ids.append(parsed["person_id"].numpy())
         camera_ids.append(parsed["camera_id"].numpy())
         file_names.append(np.char.decode(parsed["file_name"].numpy().astype("S")))

@@ -45,7 +45,7 @@ class PairSampler:
         cross_camera_pairs: ours: takes the probe image from another camera than the
             gallery image's where the identity has one; the paper takes any two
             different images.
-        seed: non-negative integer.
+        seed: 0 to 2^31 - 1.
 
     Raises:
         errors.UserError: a domain has fewer than C_b identities, or an option is
@@ -69,8 +69,8 @@ class PairSampler:
             raise errors.UserError(
                 f"--identities_per_batch={identities_per_batch}: expected at least 1."
             )
-        if seed < 0:
-            raise errors.UserError(f"--seed={seed}: expected 0 or more.")
+        if not 0 <= seed < 2**31:
+            raise errors.UserError(f"--seed={seed}: expected 0 to {2**31 - 1}.")
         self.label_space = label_space
         self.identities_per_batch = identities_per_batch
         self.domain_sampling = domain_sampling
