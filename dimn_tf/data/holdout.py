@@ -1,11 +1,46 @@
-"""The record of the identities that are never trained on."""
+"""The identities that are never trained on: the draw and its record."""
 
-from collections.abc import Mapping, Sequence
 import json
 import os
 import pathlib
+import zlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from dimn_tf import errors
+from dimn_tf.data import records as records_module
+
+
+def draw(
+    source: records_module.ReidRecords, indices: np.ndarray, count: int, seed: int
+) -> list[int]:
+    """Draws identities that can be ranked: two images, of two cameras if possible.
+
+    Identities seen by two cameras or more come first; where a source has fewer of
+    those than asked for (or knows no cameras), those with two images fill up.
+    """
+    if count < 0:
+        raise errors.UserError(f"--holdout_identities={count}: expected 0 or more.")
+    if count == 0:
+        return []
+    persons, images = np.unique(source.person_ids[indices], return_counts=True)
+    views = np.stack([source.person_ids[indices], source.camera_ids[indices]])
+    seen, cameras = np.unique(np.unique(views, axis=1)[0], return_counts=True)
+    assert np.array_equal(seen, persons)
+    able = persons[images >= 2]
+    if len(able) < count or len(persons) <= count:
+        raise errors.UserError(
+            f"{source.reference}: --holdout_identities={count} leaves nothing to "
+            f"train on or to rank: found {len(persons)} identities, {len(able)} of "
+            "them with two images or more. Lower that flag."
+        )
+    # The name's checksum makes a source's draw its own, whatever stands beside it.
+    rng = np.random.default_rng([seed, zlib.crc32(source.reference.encode())])
+    order = rng.permutation(len(persons))
+    rank = np.where(cameras >= 2, 0, np.where(images >= 2, 1, 2))[order]
+    chosen = order[np.argsort(rank, kind="stable")[:count]]
+    return sorted(persons[chosen].tolist())
 
 
 def save(path: str | os.PathLike, holdout: Mapping[str, Sequence[int]]) -> None:

@@ -1,17 +1,13 @@
 """One label space over the chosen source data sets."""
 
-from collections.abc import Callable, Mapping, Sequence
 import dataclasses
-import zlib
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from dimn_tf import errors
+from dimn_tf.data import domain as domains_module
 from dimn_tf.data import records as records_module
-
-# Sources whose splits show the same persons' boxes twice: the paper's Table 1 counts
-# CUHK03's detected boxes, not the hand-drawn ones.
-TRAINING_SPLITS = {"cuhk03": ("detected",)}
 
 # Table 1 of the paper: identities and images of all sources, and (derived) without
 # the withdrawn DukeMTMC-reID.
@@ -25,53 +21,6 @@ _TABLE_1_SUMS = {
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Domain:
-    """The training images of one source, sorted by label.
-
-    Attributes:
-        records: where the pixels are.
-        first_label: label of the domain's first identity; the others follow on.
-        person_ids: int64 [C_m], raw person id of each identity.
-        offsets: int64 [C_m + 1]; identity i has the images offsets[i] to
-            offsets[i + 1] - 1 of the arrays below.
-        image_indices: int64 [n], positions in `records`.
-        cameras: int64 [n], raw camera ids.
-        holdout: raw person ids set aside, sorted.
-        holdout_images: how many images those have.
-    """
-
-    records: records_module.ReidRecords
-    first_label: int
-    person_ids: np.ndarray
-    offsets: np.ndarray
-    image_indices: np.ndarray
-    cameras: np.ndarray
-    holdout: tuple[int, ...] = ()
-    holdout_images: int = 0
-
-    @property
-    def reference(self) -> str:
-        """TFDS name of the data set."""
-        return self.records.reference
-
-    @property
-    def num_identities(self) -> int:
-        """C_m, identities to train on."""
-        return len(self.person_ids)
-
-    @property
-    def num_images(self) -> int:
-        """Images to train on."""
-        return len(self.image_indices)
-
-    @property
-    def labels(self) -> np.ndarray:
-        """int32 [n], label of each image."""
-        identities = np.arange(self.num_identities, dtype=np.int32)
-        return self.first_label + np.repeat(identities, np.diff(self.offsets))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class LabelSpace:
     """Labels 0..C-1 over the identities of all sources.
 
@@ -82,7 +31,7 @@ class LabelSpace:
         domains: one per source, in the order given.
     """
 
-    domains: tuple[Domain, ...]
+    domains: tuple[domains_module.Domain, ...]
 
     @classmethod
     def build(
@@ -113,7 +62,7 @@ class LabelSpace:
             )
         domains, first_label = [], 0
         for source in records:
-            domain = _build_domain(
+            domain = domains_module.build_domain(
                 source,
                 first_label,
                 holdout_identities,
@@ -231,77 +180,3 @@ def _compare(name: str, found: tuple[int, int], expected: tuple[int, int]):
             "data set again from its complete archive, or name its `/partial` "
             "configuration in --sources."
         )
-
-
-def _build_domain(
-    source: records_module.ReidRecords,
-    first_label: int,
-    holdout_identities: int,
-    seed: int,
-    holdout: Sequence[int] | None,
-) -> Domain:
-    """Sorts a source's images by identity and sets the held-out ones aside."""
-    keep = ~np.isin(source.person_ids, np.array(source.non_identities, np.int64))
-    splits = TRAINING_SPLITS.get(source.reference.split("/")[0])
-    if splits is not None:
-        keep &= np.isin(source.splits, splits)
-    indices = np.flatnonzero(keep)
-    if holdout is None:
-        holdout = _draw_holdout(source, indices, holdout_identities, seed)
-    absent = np.setdiff1d(holdout, source.person_ids[indices])
-    if len(absent):
-        raise errors.UserError(
-            f"{source.reference}: the person ids {absent[:5].tolist()} are to be set "
-            "aside but are none of its identities: was the record of held-out "
-            "identities written for another build of it?"
-        )
-    held_out = np.isin(source.person_ids[indices], np.array(holdout, np.int64))
-    kept = indices[~held_out]
-    if not len(kept):
-        raise errors.UserError(
-            f"{source.reference}: found no identity to train on beside the "
-            f"{len(holdout)} of --holdout_identities; lower that flag."
-        )
-    kept = kept[np.argsort(source.person_ids[kept], kind="stable")]
-    person_ids, counts = np.unique(source.person_ids[kept], return_counts=True)
-    return Domain(
-        records=source,
-        first_label=first_label,
-        person_ids=person_ids,
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
-        image_indices=kept,
-        cameras=source.camera_ids[kept],
-        holdout=tuple(sorted(int(person) for person in holdout)),
-        holdout_images=int(held_out.sum()),
-    )
-
-
-def _draw_holdout(
-    source: records_module.ReidRecords, indices: np.ndarray, count: int, seed: int
-) -> list[int]:
-    """Draws identities that can be ranked: two images, of two cameras if possible.
-
-    Identities seen by two cameras or more come first; where a source has fewer of
-    those than asked for (or knows no cameras), those with two images fill up.
-    """
-    if count < 0:
-        raise errors.UserError(f"--holdout_identities={count}: expected 0 or more.")
-    if count == 0:
-        return []
-    persons, images = np.unique(source.person_ids[indices], return_counts=True)
-    views = np.stack([source.person_ids[indices], source.camera_ids[indices]])
-    seen, cameras = np.unique(np.unique(views, axis=1)[0], return_counts=True)
-    assert np.array_equal(seen, persons)
-    able = persons[images >= 2]
-    if len(able) < count or len(persons) <= count:
-        raise errors.UserError(
-            f"{source.reference}: --holdout_identities={count} leaves nothing to "
-            f"train on or to rank: found {len(persons)} identities, {len(able)} of "
-            "them with two images or more. Lower that flag."
-        )
-    # The name's checksum makes a source's draw its own, whatever stands beside it.
-    rng = np.random.default_rng([seed, zlib.crc32(source.reference.encode())])
-    order = rng.permutation(len(persons))
-    rank = np.where(cameras >= 2, 0, np.where(images >= 2, 1, 2))[order]
-    chosen = order[np.argsort(rank, kind="stable")[:count]]
-    return sorted(persons[chosen].tolist())

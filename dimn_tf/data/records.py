@@ -1,7 +1,7 @@
 """Built data sets with random access by index: the pixels stay on disk."""
 
-from collections.abc import Sequence
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np

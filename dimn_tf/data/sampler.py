@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dimn_tf import errors
+from dimn_tf.data import domain as domains_module
 from dimn_tf.data import label_space as label_spaces
 
 DOMAIN_SAMPLING = ("uniform", "proportional", "all")
@@ -54,7 +55,7 @@ class PairSampler:
 
     def __init__(
         self,
-        label_space: "label_spaces.LabelSpace",
+        label_space: label_spaces.LabelSpace,
         identities_per_batch: int = 32,
         domain_sampling: str = "uniform",
         cross_camera_pairs: bool = False,
@@ -120,7 +121,7 @@ class PairSampler:
     def _sample_pairs(
         self,
         rng: np.random.Generator,
-        domain: "label_spaces.Domain",
+        domain: domains_module.Domain,
         identities: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Two images of each identity, as positions in the domain's arrays."""
