@@ -183,8 +183,8 @@ def records_of_builder(
     except NotImplementedError as error:
         raise errors.UserError(
             f"Data set {reference!r} in {builder.data_path} was built as "
-            f"{builder.info.file_format}, which cannot be read by index: remove the "
-            "folder and build it again with `python -m experiments.build_datasets`, "
+            f"{builder.info.file_format.value}, which cannot be read by index: remove "
+            "the folder and build it again with `python -m experiments.build_datasets`, "
             "or `tfds build --file_format=array_record`."
         ) from error
     person_ids, camera_ids, file_names = _read_metadata(source)

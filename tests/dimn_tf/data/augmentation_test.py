@@ -1,0 +1,262 @@
+import colorsys
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimn_tf import errors
+from dimn_tf.data import augmentation
+
+HEIGHT, WIDTH = 40, 20
+
+# Each option alone, strong enough to show, with flips off.
+ALONE = {
+    "flip": {"flip_probability": 0.5},
+    "crop": {"crop_padding": 0.1},
+    "brightness": {"brightness_jitter": 0.9},
+    "contrast": {"contrast_jitter": 0.9},
+    "saturation": {"saturation_jitter": 0.9},
+    "hue": {"hue_jitter": 0.5},
+    "grey": {"grey_probability": 0.5},
+    "low_resolution": {"low_resolution_probability": 0.5},
+    "erasing": {"erasing_probability": 0.5},
+}
+ALL = {k: v for options in ALONE.values() for k, v in options.items()}
+
+
+def _options(**kwargs):
+    return augmentation.AugmentationOptions(**({"flip_probability": 0.0} | kwargs))
+
+
+def _picture():
+    rng = np.random.default_rng(0)
+    return rng.uniform(0, 255, (HEIGHT, WIDTH, 3)).astype(np.float32)
+
+
+def _augmented(count=60, image=None, **kwargs):
+    """The picture under `count` seeds, [count, H, W, 3]."""
+    options = _options(**kwargs)
+    image = tf.constant(_picture() if image is None else image)
+
+    @tf.function
+    def run(seeds):
+        return tf.map_fn(
+            lambda seed: augmentation.augment(image, seed, options),
+            seeds,
+            fn_output_signature=tf.float32,
+        )
+
+    return run(tf.stack([tf.fill([count], 3), tf.range(count)], axis=1)).numpy()
+
+
+@pytest.mark.parametrize("name", [*ALONE, "all"])
+def test_shape_and_range_are_kept(name):
+    found = _augmented(**(ALL if name == "all" else ALONE[name]))
+    assert found.shape == (60, HEIGHT, WIDTH, 3)
+    assert found.min() >= 0
+    assert found.max() <= 255 + 1e-3
+
+
+@pytest.mark.parametrize("name", [*ALONE, "all"])
+def test_seeds_alone_decide(name):
+    options = ALL if name == "all" else ALONE[name]
+    first = _augmented(**options)
+    np.testing.assert_array_equal(first, _augmented(**options))
+    assert len({image.tobytes() for image in first}) > 1
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_every_option_changes_the_picture(name):
+    changed = np.any(_augmented(**ALONE[name]) != _picture(), axis=(1, 2, 3))
+    assert changed.mean() > 0.25
+
+
+def test_zeros_leave_the_picture_alone():
+    np.testing.assert_array_equal(_augmented(2), [_picture()] * 2)
+
+
+@pytest.mark.parametrize("name", ["grey", "low_resolution", "erasing", "flip"])
+def test_probabilities(name):
+    option = f"{name}_probability"
+    for probability in (0.0, 0.3, 1.0):
+        found = _augmented(200, **{option: probability})
+        changed = np.any(found != _picture(), axis=(1, 2, 3)).mean()
+        # Standard deviation of a share over 200 draws: 0.032. A scale of nearly 1
+        # rounds to the old size, so that now and then low resolution changes nothing.
+        slack = 0.12 if 0 < probability < 1 else 0.05 * (name == "low_resolution")
+        assert abs(changed - probability) <= (slack if probability else 0)
+
+
+def test_an_option_does_not_disturb_the_draws_of_another():
+    alone = _augmented(flip_probability=0.5)
+    beside = _augmented(flip_probability=0.5, grey_probability=1e-9)
+    # A grey option that never strikes costs one affine map, so compare nearly.
+    np.testing.assert_allclose(beside, alone, atol=1e-2)
+
+
+def test_flip_mirrors_left_and_right():
+    found = _augmented(1, flip_probability=1.0)[0]
+    np.testing.assert_array_equal(found, _picture()[:, ::-1])
+
+
+def test_crop_shifts_over_black_by_every_distance_up_to_the_margin():
+    image = np.zeros((HEIGHT, WIDTH, 3), np.float32)
+    image[20, 10] = 200
+    found = _augmented(400, image=image, crop_padding=0.05)
+    places = {tuple(np.argwhere(picture[..., 0])[0]) for picture in found}
+    # 0.05 of 40 rows is a margin of 2 pixels on every side, for columns too.
+    assert places == {(20 + y, 10 + x) for y in range(-2, 3) for x in range(-2, 3)}
+
+    white = _augmented(
+        60, image=np.full((40, 20, 3), 255, np.float32), crop_padding=0.1
+    )
+    assert white[:, 4:-4, 4:-4].min() == 255
+    assert white.min() == 0
+
+
+def test_brightness_multiplies():
+    picture = _picture() / 2
+    ratios = _augmented(60, image=picture, brightness_jitter=0.4) / picture
+    factors = ratios.mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(
+        ratios, np.broadcast_to(factors[:, None, None, None], ratios.shape), rtol=1e-3
+    )
+    assert 0.6 <= factors.min() < 0.7
+    assert 1.3 < factors.max() <= 1.4
+
+
+def _luminance(image):
+    return image @ np.array([0.299, 0.587, 0.114])
+
+
+def test_contrast_stretches_about_the_mean_luminance():
+    picture = 100 + _picture() / 10
+    mean = _luminance(picture).mean()
+    found = _augmented(60, image=picture, contrast_jitter=0.5)
+    factors = (found - mean) / (picture - mean)
+    np.testing.assert_allclose(_luminance(found).mean(axis=(1, 2)), mean, rtol=1e-4)
+    medians = np.median(factors, axis=(1, 2, 3))
+    np.testing.assert_allclose(
+        found, mean + medians[:, None, None, None] * (picture - mean), atol=0.02
+    )
+    assert 0.5 <= medians.min() < 0.6
+    assert 1.4 < medians.max() <= 1.5
+
+
+def test_saturation_stretches_about_grey_and_keeps_luminance():
+    picture = 100 + _picture() / 10
+    found = _augmented(60, image=picture, saturation_jitter=0.5)
+    grey = _luminance(picture)
+    np.testing.assert_allclose(_luminance(found), [grey] * 60, atol=0.1)
+    colour = picture - grey[..., None]
+    factors = np.sum((found - grey[..., None]) * colour, axis=(1, 2, 3)) / np.sum(
+        colour**2
+    )
+    np.testing.assert_allclose(
+        found, grey[..., None] + factors[:, None, None, None] * colour, atol=0.1
+    )
+    assert 0.5 <= factors.min() < 0.6
+    assert 1.4 < factors.max() <= 1.5
+
+
+def test_grey_leaves_the_luminance_alone():
+    found = _augmented(1, grey_probability=1.0)[0]
+    np.testing.assert_allclose(
+        found, np.repeat(_luminance(_picture())[..., None], 3, axis=2), atol=0.2
+    )
+
+
+def test_hue_turns_as_through_hsv_and_keeps_luminance():
+    picture = np.full((HEIGHT, WIDTH, 3), (150, 100, 100), np.float32)
+    found = _augmented(200, image=picture, hue_jitter=0.25)[:, 0, 0]
+    np.testing.assert_allclose(_luminance(found), _luminance(picture[0, 0]), atol=0.1)
+    hues = np.array([colorsys.rgb_to_hsv(*(colour / 255))[0] for colour in found])
+    turns = (hues + 0.5) % 1 - 0.5  # red is hue 0
+    # The angle of YIQ and that of HSV agree within some 20 degrees.
+    assert -0.31 < turns.min() < -0.18
+    assert 0.18 < turns.max() < 0.31
+    small = _augmented(200, image=picture, hue_jitter=0.02)[:, 0, 0]
+    assert np.abs(small - picture[0, 0]).max() < 8
+
+
+def test_low_resolution_takes_detail_away():
+    found = _augmented(30, low_resolution_probability=1.0, low_resolution_scale=0.25)
+    detail = np.abs(np.diff(found, axis=1)).mean(axis=(1, 2, 3))
+    whole = np.abs(np.diff(_picture(), axis=0)).mean()
+    assert np.all(detail <= 1.001 * whole)
+    assert detail.mean() < 0.4 * whole
+    assert detail.min() < 0.15 * whole
+    np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), _picture().mean(), rtol=0.03)
+    flat = np.full((HEIGHT, WIDTH, 3), 77, np.float32)
+    np.testing.assert_allclose(
+        _augmented(5, image=flat, low_resolution_probability=1.0), [flat] * 5, rtol=1e-4
+    )
+
+
+def test_erasing_covers_one_rectangle_of_the_area_asked_for():
+    found = _augmented(
+        200,
+        erasing_probability=1.0,
+        erasing_smallest_area=0.1,
+        erasing_largest_area=0.2,
+        erasing_aspect=0.5,
+    )
+    shares, tops, lefts = [], set(), set()
+    for picture in found:
+        covered = np.any(picture != _picture(), axis=2)
+        np.testing.assert_allclose(
+            picture[covered], np.tile([123.675, 116.28, 103.53], (covered.sum(), 1))
+        )
+        rows, columns = (np.flatnonzero(covered.any(axis=axis)) for axis in (1, 0))
+        # One full rectangle, with the aspect asked for but for rounding.
+        assert covered.sum() == len(rows) * len(columns)
+        assert np.ptp(rows) == len(rows) - 1
+        assert np.ptp(columns) == len(columns) - 1
+        assert 0.4 < len(rows) / len(columns) < 2.5
+        shares.append(covered.mean())
+        tops.add(rows[0] == 0)
+        lefts.add(columns[-1] == WIDTH - 1)
+    assert 0.085 < min(shares) < 0.115
+    assert 0.185 < max(shares) < 0.215
+    # The rectangle reaches both edges now and then.
+    assert tops == lefts == {True, False}
+
+
+def test_erasing_may_cover_all():
+    found = _augmented(
+        20,
+        erasing_probability=1.0,
+        erasing_smallest_area=1.0,
+        erasing_largest_area=1.0,
+        erasing_aspect=0.3,
+    )
+    # Sides longer than the image's are cut to them.
+    assert found.shape == (20, HEIGHT, WIDTH, 3)
+    assert (found == np.float32(123.675)).any()
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"flip_probability": 1.5},
+        {"crop_padding": -0.1},
+        {"hue_jitter": 0.6},
+        {"low_resolution_scale": 0.0},
+        {"erasing_smallest_area": 0.5, "erasing_largest_area": 0.4},
+        {"erasing_smallest_area": 0.0},
+        {"erasing_aspect": 0.0},
+    ],
+)
+def test_values_out_of_range_name_the_flag(kwargs):
+    with pytest.raises(errors.UserError) as caught:
+        augmentation.AugmentationOptions(**kwargs)
+    assert str(caught.value).startswith(f"--{list(kwargs)[-1]}=")
+
+
+def test_all_but_flips_is_off_by_default():
+    found = dataclasses.asdict(augmentation.AugmentationOptions())
+    on = {
+        k for k, v in found.items() if v and k.endswith(("ility", "jitter", "padding"))
+    }
+    assert on == {"flip_probability"}
