@@ -1,0 +1,220 @@
+"""One way into archive files and into the folders that extracting them leaves."""
+
+import abc
+import contextlib
+import gzip
+import lzma
+import os
+import pathlib
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+
+from data_builders.errors import DataError
+
+# What operating systems leave in folders; no data set means them.
+SYSTEM_FILES = ("Thumbs.db", "ehthumbs.db", ".DS_Store", "desktop.ini")
+_SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", ".ipynb_checkpoints")
+_TAR_ENDINGS = (".tgz", ".tar.gz", ".tar", ".tar.xz", ".tar.bz2")
+_READ_FAULTS = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,  # zipfile: unknown compression method
+    RuntimeError,  # zipfile: encrypted member
+    OSError,
+)
+
+
+def _is_system_file(name: str) -> bool:
+    parts = name.split("/")
+    return (
+        parts[-1] in SYSTEM_FILES
+        or parts[-1].startswith("._")
+        or any(part in _SYSTEM_FOLDERS for part in parts)
+    )
+
+
+class Archive(abc.ABC):
+    """Files of one archive, read by name.
+
+    Attributes:
+        path: the archive file or the extracted folder.
+        names: its files, "/" separated, in the order in which reading is cheapest
+            (storage order; sorted for folders); files of the operating system are
+            left out. A folder's own name leads, as in the archive it came from.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        with self._faults("cannot be listed"):
+            self.names = [n for n in self._list() if not _is_system_file(n)]
+
+    @abc.abstractmethod
+    def _list(self) -> list[str]:
+        """Names of all files; runs before anything else."""
+
+    @abc.abstractmethod
+    def _open(self, name: str):
+        """A binary file object of one file."""
+
+    def close(self) -> None:
+        """Gives the archive file back."""
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self.close()
+
+    def read(self, name: str) -> bytes:
+        """Content of one file; DataError where it cannot be read whole."""
+        with self._faults(f"{name} cannot be read"), self._open(name) as file:
+            return file.read()
+
+    @contextlib.contextmanager
+    def local_file(self, name: str) -> Iterator[pathlib.Path]:
+        """A real file with this content, for readers that seek (HDF5)."""
+        with tempfile.TemporaryDirectory(prefix="reid_archive_") as folder:
+            target = pathlib.Path(folder) / name.rpartition("/")[2]
+            with self._faults(f"{name} cannot be read"):
+                with self._open(name) as source, target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+            yield target
+
+    def root(self, folders: Collection[str]) -> str:
+        """The folder inside the archive that holds the named folders.
+
+        Users' archives differ in what leads to the data (`Dataset/P1`, `P1`,
+        `cuhk02/Dataset/P1`).
+
+        Args:
+            folders: names of folders (or files) of the data set, of which at least
+                one must be there.
+
+        Returns:
+            The leading path, "" or ending in "/".
+
+        Raises:
+            DataError: none of the folders is there, or they are there twice.
+        """
+        roots = set()
+        for name in self.names:
+            parts = name.split("/")
+            for depth, part in enumerate(parts):
+                if part in folders:
+                    roots.add("".join(f"{p}/" for p in parts[:depth]))
+                    break
+        wanted = " or ".join(sorted(f"{folder}" for folder in folders))
+        if not roots:
+            tops = sorted({"/".join(n.split("/")[:2]) for n in self.names})
+            raise DataError.about(
+                f"{self.path.name} holds none of the data set's folders",
+                path=self.path,
+                found=", ".join(tops[:5]) + (", ..." if tops[5:] else "") or "no file",
+                expected=wanted,
+                action="put the original archive there, under its original name",
+            )
+        if len(roots) > 1:
+            raise DataError.about(
+                f"{self.path.name} holds the data set more than once",
+                path=self.path,
+                found=" and ".join(repr(root or "./") for root in sorted(roots)),
+                expected=f"one folder that holds {wanted}",
+                action="remove all copies but one",
+            )
+        return roots.pop()
+
+    @contextlib.contextmanager
+    def _faults(self, problem: str) -> Iterator[None]:
+        try:
+            yield
+        except DataError:
+            raise
+        except _READ_FAULTS as error:
+            raise DataError.about(
+                f"{self.path.name}: {problem}",
+                path=self.path,
+                found=f"{type(error).__name__}: {error}",
+                expected="a whole, readable archive",
+                action="the file is truncated or damaged; copy or download it again",
+            ) from error
+
+
+class ZipArchive(Archive):
+    """A .zip file."""
+
+    def _list(self):
+        self._zip = zipfile.ZipFile(self.path)
+        files = [info for info in self._zip.infolist() if not info.is_dir()]
+        files.sort(key=lambda info: info.header_offset)
+        return list(dict.fromkeys(info.filename for info in files))
+
+    def _open(self, name):
+        return self._zip.open(name)
+
+    def close(self):
+        self._zip.close()
+
+
+class TarArchive(Archive):
+    """A .tar file, compressed or not; cheap only when read in storage order."""
+
+    def _list(self):
+        self._tar = tarfile.open(self.path)
+        members = [m for m in self._tar.getmembers() if m.isfile()]
+        self._members = {m.name.removeprefix("./"): m for m in members}
+        return list(self._members)
+
+    def _open(self, name):
+        return self._tar.extractfile(self._members[name])
+
+    def close(self):
+        self._tar.close()
+
+
+class FolderArchive(Archive):
+    """An extracted archive."""
+
+    def _list(self):
+        names = []
+        for folder, _, files in os.walk(self.path, followlinks=True):
+            relative = pathlib.Path(folder).relative_to(self.path.parent)
+            names.extend((relative / file).as_posix() for file in files)
+        return sorted(names)
+
+    def _open(self, name):
+        return (self.path.parent / name).open("rb")
+
+    @contextlib.contextmanager
+    def local_file(self, name):
+        """The file itself."""
+        yield self.path.parent / name
+
+
+def open_archive(path: str | os.PathLike) -> Archive:
+    """Opens an archive file (.zip, .tar, .tgz, ...) or an extracted folder.
+
+    Raises:
+        DataError: it is truncated, damaged or of another kind.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return FolderArchive(path)
+    if path.name.lower().endswith(".zip"):
+        return ZipArchive(path)
+    if path.name.lower().endswith(_TAR_ENDINGS):
+        return TarArchive(path)
+    raise DataError.about(
+        f"{path.name} is not an archive",
+        path=path,
+        found="a file" if path.exists() else "nothing",
+        expected=f"a folder, .zip, {', '.join(_TAR_ENDINGS)}",
+        action="put the original archive there, under its original name",
+    )

@@ -1,0 +1,63 @@
+"""Builds that leave either a whole data set or nothing."""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+# TFDS builds in `<data_dir>/<name>/<config>/incomplete.<random>_<version>/`.
+_INCOMPLETE = "incomplete.*"
+
+
+@contextlib.contextmanager
+def clean_build(data_dir: str | os.PathLike, name: str) -> Iterator[None]:
+    """Wraps one build of a data set.
+
+    TFDS removes its temporary folder when a build raises, but not when it is
+    killed, and it leaves empty folders and a default-config note behind. One build
+    runs at a time in a data directory: the lock is the directory itself, which the
+    system frees when a process ends in whatever way, so that what looks incomplete
+    is known to be a dead build's.
+
+    Args:
+        data_dir: TFDS' output directory.
+        name: the data set.
+    """
+    data_dir = pathlib.Path(data_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    handle = os.open(data_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        _remove_incomplete(data_dir / name)
+        try:
+            yield
+        finally:
+            _remove_empty(data_dir, name)
+    finally:
+        os.close(handle)
+
+
+def _remove_incomplete(folder: pathlib.Path) -> None:
+    for leftover in [*folder.glob(_INCOMPLETE), *folder.glob(f"*/{_INCOMPLETE}")]:
+        shutil.rmtree(leftover)
+
+
+def _remove_empty(data_dir: pathlib.Path, name: str) -> None:
+    folder = data_dir / name
+    if folder.is_dir():
+        for config in folder.iterdir():
+            _remove_if_empty(config)
+        rest = list(folder.iterdir())
+        if rest == [folder / ".config"]:
+            shutil.rmtree(folder / ".config")
+        _remove_if_empty(folder)
+    downloads = data_dir / "downloads"
+    _remove_if_empty(downloads / "extracted")
+    _remove_if_empty(downloads)
+
+
+def _remove_if_empty(folder: pathlib.Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,1 @@
+"""The cuhk02 data set: see README.md."""

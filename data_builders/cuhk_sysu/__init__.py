@@ -1,0 +1,1 @@
+"""The cuhk_sysu data set: see README.md."""

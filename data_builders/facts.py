@@ -1,0 +1,70 @@
+"""What is known about a data set before its archive is opened."""
+
+import dataclasses
+from collections.abc import Mapping
+
+COMPLETE = "complete"  # builder config that checks the known statistics
+PARTIAL = "partial"  # builder config that accepts an incomplete archive
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetRow:
+    """A target's row of the paper's Table 1 (one trial)."""
+
+    probe_identities: int
+    gallery_identities: int
+    probe_images: int
+    gallery_images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetFacts:
+    """Known statistics and whereabouts of one data set.
+
+    Attributes:
+        name: TFDS name, which is also the folder in `data_builders/`.
+        title: name as the paper prints it.
+        role: "source" (trained on), "target" (tested on) or "synthetic".
+        archives: accepted names in the manual directory: archive files and the
+            folders that extracting them leaves.
+        homepage: where the data set is published.
+        identities: identities of the whole set that are trained on or ranked;
+            for sources Table 1's figure.
+        images: images of those identities; for sources Table 1's figure.
+        split_images: images of each split of the complete archive.
+        split_identities: identities of each split, `non_identities` left out.
+        non_identities: raw person ids that stand for no identity.
+        training_splits: the splits that `identities` and `images` count; empty
+            means all of them.
+        optional_splits: splits that one official form of the archive lacks.
+        by_files: names in image folders that are passed over, beside those that
+            operating systems leave (`archives.SYSTEM_FILES`).
+        table_row: the target's row of Table 1; None for sources.
+        required: whether the full benchmark cannot do without it.
+        remark: one sentence for messages about a missing archive.
+        version: TFDS version; raise it when records would come out otherwise.
+        default_config: builder config meant by the bare name; empty for none.
+    """
+
+    name: str
+    title: str
+    role: str
+    archives: tuple[str, ...]
+    homepage: str
+    identities: int | None
+    images: int | None
+    split_images: Mapping[str, int]
+    split_identities: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    non_identities: tuple[int, ...] = ()
+    training_splits: tuple[str, ...] = ()
+    optional_splits: tuple[str, ...] = ()
+    by_files: tuple[str, ...] = ()
+    table_row: TargetRow | None = None
+    required: bool = True
+    remark: str = ""
+    version: str = "1.0.0"
+    default_config: str = COMPLETE
+
+    def counts_split(self, split: str) -> bool:
+        """Whether `identities` and `images` count this split."""
+        return not self.training_splits or split in self.training_splits

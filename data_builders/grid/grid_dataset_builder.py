@@ -1,0 +1,60 @@
+"""QMUL GRID: 250 persons of an underground station, and 775 distractors."""
+
+import re
+
+import tensorflow_datasets as tfds
+
+from data_builders.base_builder import ReidBuilder
+from data_builders.grid import folds
+from data_builders.grid.facts import FACTS, FOLD_PERSONS
+from data_builders.readers import ImageFolder
+
+
+def _identify(match: re.Match) -> tuple[int, int]:
+    return int(match["person"]), int(match["camera"])
+
+
+class Builder(ReidBuilder):
+    """Builds GRID from names like `probe/0001_1_25004_107_32_106_221.jpeg`.
+
+    person_id is the archive's: 1 to 250, and 0 for all 775 distractors of the gallery,
+    who are different people; camera_id = 1 to 6. The ten official folds of
+    `features_and_partitions.mat` are stored beside the records
+    (`data_builders.grid.load_folds`).
+    """
+
+    FACTS = FACTS
+    VERSION = tfds.core.Version(FACTS.version)
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    IMAGE_FOLDERS = tuple(
+        ImageFolder(
+            split=folder,
+            folder=folder,
+            pattern=r"(?P<person>\d{4})_(?P<camera>\d)(?:_\d+){5}",
+            identify=_identify,
+        )
+        for folder in ("probe", "gallery")
+    )
+
+    @classmethod
+    def open_reader(cls, archive, resources):
+        """See base class; reads the folds too."""
+        reader = super().open_reader(archive, resources)
+        persons = folds.read_folds(archive, reader.root)
+        if persons is None:
+            reader.missing.append(folds.FILE_NAME)
+        else:
+            reader.metadata[folds.METADATA_KEY] = persons
+        return reader
+
+    def _check(self, reader, archive):
+        super()._check(reader, archive)
+        config = self.builder_config
+        if config.allow_incomplete:
+            return
+        folds.check_folds(
+            reader.metadata[folds.METADATA_KEY],
+            {entry.person_id for entry in reader.entries["probe"]},
+            archive.path,
+            fold_persons=FOLD_PERSONS if config.split_images is None else None,
+        )

@@ -1,0 +1,1 @@
+"""The ilids data set: see README.md."""

@@ -1,0 +1,63 @@
+"""Finds a data set's archive in the manual directory."""
+
+import os
+import pathlib
+
+from data_builders.errors import DataError
+from data_builders.facts import DatasetFacts
+
+
+def candidates(facts: DatasetFacts, manual_dir: str | os.PathLike) -> list[pathlib.Path]:
+    """Archive files and extracted folders of the data set that are there."""
+    found: list[pathlib.Path] = []
+    for name in facts.archives:
+        path = pathlib.Path(manual_dir) / name
+        # A file system that ignores case shows one folder under two names.
+        if path.exists() and not any(path.samefile(other) for other in found):
+            found.append(path)
+    return found
+
+
+def build_command(facts: DatasetFacts, manual_dir: str | os.PathLike) -> str:
+    """The plain TFDS command line that builds the data set."""
+    return f"tfds build --manual_dir={os.path.abspath(manual_dir)}"
+
+
+def find_archive(facts: DatasetFacts, manual_dir: str | os.PathLike) -> pathlib.Path:
+    """The one archive file or folder of the data set.
+
+    Raises:
+        DataError: there is none, or more than one.
+    """
+    found = candidates(facts, manual_dir)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DataError.about(
+            f"{facts.name}: {len(found)} candidates for one data set",
+            path=manual_dir,
+            found=" and ".join(os.path.abspath(path) for path in found),
+            expected="one of them",
+            action="move all but one elsewhere, then build again",
+        )
+    raise DataError.about(
+        f"{facts.name}: the archive of {facts.title} is missing",
+        path=manual_dir,
+        found=_listing(manual_dir),
+        expected=f"one of {', '.join(facts.archives)}",
+        action=(
+            f"get it from {facts.homepage}, put it there, then run in "
+            f"data_builders/{facts.name}: {build_command(facts, manual_dir)}"
+            + (f". {facts.remark}" if facts.remark else "")
+        ),
+    )
+
+
+def _listing(folder: str | os.PathLike) -> str:
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        return "no such folder"
+    names = sorted(path.name for path in folder.iterdir())
+    if not names:
+        return "an empty folder"
+    return ", ".join(names[:12]) + (", ..." if names[12:] else "")

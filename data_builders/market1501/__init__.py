@@ -1,0 +1,1 @@
+"""The market1501 data set: see README.md."""

@@ -1,0 +1,1 @@
+"""The prid data set: see README.md."""

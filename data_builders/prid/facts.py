@@ -1,0 +1,21 @@
+"""Known statistics of PRID 2011 (single shot)."""
+
+from data_builders.facts import DatasetFacts, TargetRow
+
+# Numbers up to this one mean the same person in both views; above it, camera A's
+# and camera B's persons are different people with the same number.
+SHARED_PERSONS = 200
+
+FACTS = DatasetFacts(
+    name="prid",
+    title="PRID",
+    role="target",
+    archives=("prid_2011.zip", "prid_2011"),
+    homepage="https://www.tugraz.at/institute/icg/research/team-bischof/lrs/"
+    "downloads/prid11/",
+    identities=749,  # distinct numbers; 385 + 749 - 200 = 934 people
+    images=1_134,
+    split_images={"cam_a": 385, "cam_b": 749},
+    split_identities={"cam_a": 385, "cam_b": 749},
+    table_row=TargetRow(100, 649, 100, 649),
+)

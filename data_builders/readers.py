@@ -1,0 +1,151 @@
+"""Archive -> entries of each split, and their images."""
+
+import abc
+import collections
+import dataclasses
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from data_builders.archives import Archive
+from data_builders.errors import DataError
+from data_builders.facts import DatasetFacts
+from data_builders.images import checked_image
+
+_IMAGE_ENDINGS = r"\.(?:jpe?g|png|bmp)"
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageEntry:
+    """Raw facts of one image.
+
+    Attributes:
+        file_name: path from the data set's root folder, unique in the data set.
+        person_id: the archive's number of the person.
+        camera_id: the archive's number of the camera; 0 where it names none.
+    """
+
+    file_name: str
+    person_id: int
+    camera_id: int
+
+
+class Reader(abc.ABC):
+    """What an archive of one data set holds.
+
+    Attributes:
+        entries: split -> its images; found by names and annotations alone.
+        missing: parts that the archive should have but lacks, in words.
+        metadata: facts beside the images that are stored with the records.
+    """
+
+    entries: dict[str, list[ImageEntry]]
+
+    def __init__(self):
+        self.entries = {}
+        self.missing: list[str] = []
+        self.metadata: dict[str, object] = {}
+
+    @abc.abstractmethod
+    def images(self, split: str) -> Iterator[tuple[ImageEntry, bytes]]:
+        """The split's entries with their encoded images, each decoded once.
+
+        Raises:
+            DataError: an image cannot be read.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageFolder:
+    """A folder of images whose names tell person and camera.
+
+    Attributes:
+        split: split that its images belong to.
+        folder: path from the data set's root folder.
+        pattern: what a name without its ending must match as a whole.
+        identify: match of `pattern` -> (person_id, camera_id).
+    """
+
+    split: str
+    folder: str
+    pattern: str
+    identify: Callable[[re.Match], tuple[int, int]]
+
+
+class FolderReader(Reader):
+    """Reads data sets that are folders of named images.
+
+    Attributes:
+        root: the path in the archive that leads to the folders.
+    """
+
+    def __init__(
+        self, archive: Archive, facts: DatasetFacts, folders: Sequence[ImageFolder]
+    ):
+        """Lists the images.
+
+        Args:
+            archive: the opened archive.
+            facts: facts of the data set; its `by_files` are passed over.
+            folders: the data set's image folders.
+
+        Raises:
+            DataError: no folder is there, or a name does not fit.
+        """
+        super().__init__()
+        self._archive = archive
+        self.root = archive.root({f.folder.split("/")[0] for f in folders})
+        names = _names_by_folder(archive, self.root, [f.folder for f in folders])
+        for folder in folders:
+            entries = self._list_folder(folder, names[folder.folder], facts)
+            if not entries:
+                self.missing.append(f"folder {folder.folder}/")
+            self.entries.setdefault(folder.split, []).extend(entries)
+        self.entries = {split: e for split, e in self.entries.items() if e}
+
+    def _list_folder(
+        self, folder: ImageFolder, names: Sequence[str], facts: DatasetFacts
+    ) -> list[ImageEntry]:
+        pattern = re.compile(f"(?:{folder.pattern}){_IMAGE_ENDINGS}", re.IGNORECASE)
+        entries = []
+        for name in names:
+            match = pattern.fullmatch(name)
+            if match:
+                entries.append(
+                    ImageEntry(f"{folder.folder}/{name}", *folder.identify(match))
+                )
+            elif name not in facts.by_files:
+                raise DataError.about(
+                    f"{facts.name}: a name in {folder.folder}/ does not fit",
+                    path=self._archive.path,
+                    found=f"{self.root}{folder.folder}/{name}",
+                    expected=f"names like {folder.pattern}, .jpg, .jpeg, .png or .bmp",
+                    action="remove the file if it is not the data set's, or fetch the "
+                    "archive again",
+                )
+        return entries
+
+    def images(self, split):
+        """See base class."""
+        for entry in self.entries[split]:
+            encoded = self._archive.read(self.root + entry.file_name)
+            yield (
+                entry,
+                checked_image(
+                    encoded, archive=self._archive.path, name=entry.file_name
+                ),
+            )
+
+
+def _names_by_folder(
+    archive: Archive, root: str, folders: Sequence[str]
+) -> Mapping[str, list[str]]:
+    """Names below each folder, relative to it, in the archive's order."""
+    names = collections.defaultdict(list)
+    for name in archive.names:
+        if not name.startswith(root):
+            continue
+        relative = name[len(root) :]
+        for folder in folders:
+            if relative.startswith(f"{folder}/"):
+                names[folder].append(relative[len(folder) + 1 :])
+    return names

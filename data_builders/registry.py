@@ -1,0 +1,176 @@
+"""All data sets by name."""
+
+import contextlib
+import importlib
+import os
+import pathlib
+from collections.abc import Callable, Iterable
+
+from data_builders.clean_build import clean_build
+from data_builders.errors import DataError
+from data_builders.facts import DatasetFacts
+from data_builders.manual_dir import build_command, candidates
+
+# TFDS name -> module of its `Builder`; the module `facts` beside it holds `FACTS`,
+# or `facts_of(config)` where they differ from config to config.
+DATASETS = {
+    "cuhk02": "data_builders.cuhk02.cuhk02_dataset_builder",
+    "cuhk03": "data_builders.cuhk03.cuhk03_dataset_builder",
+    "dukemtmc_reid": "data_builders.dukemtmc_reid.dukemtmc_reid_dataset_builder",
+    "market1501": "data_builders.market1501.market1501_dataset_builder",
+    "cuhk_sysu": "data_builders.cuhk_sysu.cuhk_sysu_dataset_builder",
+    "viper": "data_builders.viper.viper_dataset_builder",
+    "prid": "data_builders.prid.prid_dataset_builder",
+    "grid": "data_builders.grid.grid_dataset_builder",
+    "ilids": "data_builders.ilids.ilids_dataset_builder",
+    "synthetic_reid": "data_builders.synthetic_reid.synthetic_reid_dataset_builder",
+}
+
+
+def split_reference(reference: str) -> tuple[str, str | None]:
+    """Data set and builder config that a reference names.
+
+    Example: "cuhk02/partial" -> ("cuhk02", "partial"); "cuhk02" -> ("cuhk02", None).
+
+    Raises:
+        DataError: there is no such data set.
+    """
+    name, _, config = reference.partition("/")
+    if name not in DATASETS:
+        raise DataError(
+            f"{reference}: no such data set.\n"
+            f"  known:  {', '.join(DATASETS)}; an incomplete archive as NAME/partial\n"
+            "  to do:  correct the name, or register a builder in "
+            "data_builders/registry.py"
+        )
+    return name, config or None
+
+
+def builder_class(name: str):
+    """The `Builder` class of a data set; imports TFDS."""
+    return importlib.import_module(DATASETS[split_reference(name)[0]]).Builder
+
+
+def facts(reference: str) -> DatasetFacts:
+    """What is known about a data set; imports neither TFDS nor TensorFlow."""
+    name, config = split_reference(reference)
+    package = DATASETS[name].rpartition(".")[0]
+    module = importlib.import_module(f"{package}.facts")
+    return module.facts_of(config) if hasattr(module, "facts_of") else module.FACTS
+
+
+def make_builder(reference: str, data_dir: str | os.PathLike):
+    """The TFDS builder of a reference, built or not.
+
+    Raises:
+        DataError: there is no such data set or builder config.
+    """
+    name, config = split_reference(reference)
+    builder = builder_class(name)
+    if config is not None and config not in builder.builder_configs:
+        raise DataError(
+            f"{reference}: {name} has no builder config {config!r}.\n"
+            f"  known:  {', '.join(builder.builder_configs)}\n"
+            "  to do:  correct the name"
+        )
+    return builder(data_dir=os.fspath(data_dir), config=config)
+
+
+def build(
+    reference: str,
+    data_dir: str | os.PathLike,
+    manual_dir: str | os.PathLike | None,
+    log: Callable[[str], None] = print,
+):
+    """Builds a data set unless it is built, and returns its builder.
+
+    Args:
+        reference: "name" or "name/config".
+        data_dir: TFDS' output directory.
+        manual_dir: where archives lie; None for data sets without one.
+        log: takes lines about progress.
+
+    Raises:
+        DataError: the archive is missing, damaged or not the data set's; nothing
+            half-built is left.
+    """
+    # Imported here: naming and locating data sets must stay cheap.
+    import tensorflow_datasets as tfds
+
+    from data_builders.base_builder import ReidBuilder
+
+    builder = make_builder(reference, data_dir)
+    if builder.is_prepared():
+        return builder
+    log(f"{reference}: building in {builder.data_dir}")
+    builder.log = log
+    tfds.disable_progress_bar()  # it knows no totals; `log` is told them
+    config = tfds.download.DownloadConfig(
+        manual_dir=None if manual_dir is None else os.path.abspath(manual_dir),
+        try_download_gcs=False,
+    )
+    # ReidBuilder cleans up after itself, for the plain command line's sake.
+    cleanly = (
+        contextlib.nullcontext()
+        if isinstance(builder, ReidBuilder)
+        else clean_build(data_dir, builder.name)
+    )
+    with cleanly:
+        builder.download_and_prepare(download_config=config)
+    return builder
+
+
+def is_built(reference: str, data_dir: str | os.PathLike) -> bool:
+    """Whether the data set is built; asks the file system only."""
+    name, config = split_reference(reference)
+    known = facts(reference)
+    folder = pathlib.Path(data_dir) / name / (config or known.default_config)
+    return (folder / known.version / "dataset_info.json").is_file()
+
+
+def missing_archives(
+    references: Iterable[str],
+    data_dir: str | os.PathLike,
+    manual_dir: str | os.PathLike | None,
+) -> list[str]:
+    """One line for each data set that is neither built nor can be.
+
+    Looks at names only, so that a long training run can refuse at once; imports
+    neither TFDS nor TensorFlow.
+
+    Args:
+        references: data sets needed.
+        data_dir: TFDS' output directory.
+        manual_dir: where archives lie, if anywhere.
+
+    Returns:
+        Lines that name the data set, the place its archive belongs to, and where it
+        is published; empty when all can be had.
+    """
+    lines = []
+    for reference in references:
+        known = facts(reference)
+        if not known.archives or is_built(reference, data_dir):
+            continue
+        found = [] if manual_dir is None else candidates(known, manual_dir)
+        if len(found) == 1:
+            continue
+        lines.append(_missing_line(reference, known, manual_dir, found))
+    return lines
+
+
+def _missing_line(reference, known, manual_dir, found) -> str:
+    if found:
+        both = " and ".join(os.path.abspath(path) for path in found)
+        return f"{reference}: two candidates, {both}: move all but one elsewhere"
+    if manual_dir is None:
+        place = f"{known.archives[0]} in the directory that --manual_dir names"
+    else:
+        place = os.path.join(os.path.abspath(manual_dir), known.archives[0])
+    others = ", ".join(known.archives[1:])
+    line = f"{reference}: missing {place}"
+    line += f" (or {others})" if others else ""
+    line += f"; published at {known.homepage}"
+    if manual_dir is not None:
+        line += f"; {build_command(known, manual_dir)} in data_builders/{known.name}"
+    return line + (f". {known.remark}" if known.remark else "")

@@ -1,0 +1,1 @@
+"""The viper data set: see README.md."""
