@@ -67,6 +67,7 @@ class MemoryBank(keras.layers.Layer):
             # Every replica computes the same update from the gathered batch.
             aggregation="only_first_replica",
         )
+        self.built = True
 
     def columns(self, labels):
         """W[:, L(j)] of the batch's identities: [n] int -> [n, D] float32."""

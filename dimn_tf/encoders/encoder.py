@@ -33,7 +33,9 @@ class Encoder(keras.layers.Layer):
         super().__init__(name=name)
         self.backbone = backbone
         self.pooling = keras.layers.GlobalAveragePooling2D(dtype="float32")
+        self.pooling.build(backbone.output_shape)
         self.feature_dimension = int(backbone.output_shape[-1])
+        self.built = True
 
     def call(self, images, training=False):
         scaled = images / 127.5 - 1.0

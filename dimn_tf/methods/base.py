@@ -64,6 +64,8 @@ class Method(keras.Model, abc.ABC):
             name="classifier",
         )
         self.classifier.build((None, encoder.feature_dimension))
+        # All variables are made in constructors; Keras need not call the model first.
+        self.built = True
 
     @property
     def feature_dimension(self) -> int:

@@ -236,5 +236,11 @@ def train(
                 lambda step: evaluate(method, step), plan.evaluate_every, end
             )
         )
-    method.fit(dataset, epochs=1, steps_per_epoch=end - start, verbose=0, callbacks=hooks)
+    method.fit(
+        dataset,
+        steps_per_epoch=end - start,
+        shuffle=False,
+        verbose=0,
+        callbacks=hooks,
+    )
     return method

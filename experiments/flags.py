@@ -1,0 +1,125 @@
+"""absl flags made from the library's option dataclasses, and read back."""
+
+import dataclasses
+import typing
+
+from absl import flags
+
+from dimn_tf import errors, methods
+from dimn_tf.data import augmentation
+from dimn_tf.training import options, run
+
+_SHARED = (
+    options.DataOptions,
+    options.EncoderOptions,
+    options.OptimiserOptions,
+    options.ScheduleOptions,
+)
+_AUGMENTATION_PREFIX = "augment_"
+
+FLAGS = flags.FLAGS
+
+
+def define_places() -> None:
+    """Defines --workdir, --data_dir, --manual_dir and --targets."""
+    flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, log, results.")
+    define_data_places()
+    flags.DEFINE_list(
+        "targets",
+        ["viper", "prid", "grid", "ilids"],
+        "Target data sets, TFDS names, or `heldout`: the identities that "
+        "--holdout_identities set aside.",
+    )
+
+
+def define_data_places() -> None:
+    """Defines --data_dir and --manual_dir."""
+    flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets (TFDS).")
+    flags.DEFINE_string(
+        "manual_dir", "data/archives", "Folder of the raw archives, as published."
+    )
+
+
+def define_run_options() -> None:
+    """Defines one flag for each option of a run, of all methods together."""
+    flags.DEFINE_enum("method", "dimn", sorted(methods.METHODS), "What is trained.")
+    groups = list(_SHARED) + [method.Options for method in methods.METHODS.values()]
+    defined = set()
+    for group in groups:
+        for field in dataclasses.fields(group):
+            if field.name not in defined:
+                _define(group, field, "")
+                defined.add(field.name)
+    for field in dataclasses.fields(augmentation.Augmentation):
+        _define(augmentation.Augmentation, field, _AUGMENTATION_PREFIX)
+
+
+def run_options() -> run.RunOptions:
+    """The options of a run, from the parsed flags.
+
+    Raises:
+        errors.UserError: a value out of its range.
+    """
+    values = {name: FLAGS[name].value for name in FLAGS}
+    return options_from(values)
+
+
+def options_from(values: dict[str, typing.Any]) -> run.RunOptions:
+    """The options of a run, from values by flag name (as `RunOptions.recorded`).
+
+    Options that `values` lacks keep their defaults.
+    """
+    method = values["method"]
+    if method not in methods.METHODS:
+        raise errors.UserError(
+            f"--method={method}: no such method. Known: {', '.join(sorted(methods.METHODS))}."
+        )
+    data, encoder, optimiser, plan = (_read(group, values, "") for group in _SHARED)
+    return run.RunOptions(
+        method=method,
+        method_options=_read(methods.METHODS[method].Options, values, ""),
+        data=data,
+        augmentation=_read(augmentation.Augmentation, values, _AUGMENTATION_PREFIX),
+        encoder=encoder,
+        optimiser=optimiser,
+        schedule=plan,
+    )
+
+
+def _define(group: type, field: dataclasses.Field, prefix: str) -> None:
+    name, help = prefix + field.name, field.metadata["help"]
+    default = (
+        field.default
+        if field.default is not dataclasses.MISSING
+        else list(field.default_factory())
+    )
+    kind = typing.get_type_hints(group)[field.name]
+    if field.metadata["choices"]:
+        flags.DEFINE_enum(name, default, list(field.metadata["choices"]), help)
+    elif kind is bool:
+        flags.DEFINE_bool(name, default, help)
+    elif kind is int:
+        flags.DEFINE_integer(name, default, help)
+    elif kind is float:
+        flags.DEFINE_float(name, default, help)
+    elif kind is str:
+        flags.DEFINE_string(name, default, help)
+    else:  # A tuple.
+        flags.DEFINE_list(name, [str(value) for value in default], help)
+
+
+def _read(group: type, values: dict[str, typing.Any], prefix: str):
+    hints = typing.get_type_hints(group)
+    given = {}
+    for field in dataclasses.fields(group):
+        name = prefix + field.name
+        if name not in values:
+            continue
+        value = values[name]
+        if typing.get_origin(hints[field.name]) is tuple:
+            try:
+                value = tuple(typing.get_args(hints[field.name])[0](v) for v in value)
+            except ValueError as error:
+                raise errors.UserError(f"--{name}={value}: {error}.") from error
+        given[field.name] = value
+    return group(**given)

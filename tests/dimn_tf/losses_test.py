@@ -1,0 +1,72 @@
+"""Each loss against arithmetic by hand and against a literal loop."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimn_tf import losses
+
+
+def _softmax(row):
+    exponentials = [math.exp(v) for v in row]
+    return [e / sum(exponentials) for e in exponentials]
+
+
+def test_identification_loss_is_the_sum_of_cross_entropies():
+    # softmax([ln 1, ln 2, ln 5]) = [1/8, 2/8, 5/8]; softmax([0, 0, 0]) = 1/3 each.
+    logits = tf.constant([[0.0, math.log(2), math.log(5)], [0.0, 0.0, 0.0]])
+    loss = losses.identification_loss(logits, tf.constant([1, 2]))
+    assert float(loss) == pytest.approx(math.log(8 / 2) + math.log(3))
+
+
+def test_matching_loss_is_taken_in_float32_for_half_logits():
+    # exp(20) overflows nothing in float32; in float16 the log-softmax of 18 rounds
+    # to a multiple of 1/64.
+    logits = tf.constant([[0.0, 18.0]], tf.float16)
+    loss = losses.matching_loss(logits, tf.constant([0]))
+    assert loss.dtype == tf.float32
+    assert float(loss) == pytest.approx(18.0 + math.log1p(math.exp(-18.0)), rel=1e-7)
+
+
+def test_label_smoothing_spreads_the_target_over_all_identities():
+    logits = [0.0, math.log(2), math.log(5)]
+    log_p = [math.log(1 / 8), math.log(2 / 8), math.log(5 / 8)]
+    # Targets at 0.3: 0.1 each, and 0.7 more at the label.
+    expected = -(0.8 * log_p[1] + 0.1 * log_p[0] + 0.1 * log_p[2])
+    loss = losses.identification_loss(tf.constant([logits]), tf.constant([1]), 0.3)
+    assert float(loss) == pytest.approx(expected, rel=1e-6)
+
+
+def test_regularisation_loss_is_squared_and_summed():
+    memory = tf.constant([[1.0, 0.0], [0.0, 0.0]])
+    predicted = tf.constant([[0.0, 2.0], [3.0, 0.0]])
+    # (1 + 4) + 9
+    assert float(losses.regularisation_loss(memory, predicted)) == 14.0
+
+
+def test_logit_triplet_by_hand():
+    # Row 1: S = [1/8, 2/8, 5/8], label 1: 0.8 + 5/8 - 2/8 = 1.175.
+    # Row 2: S = [1/100, 98/100, 1/100], label 1: 0.8 + 0.01 - 0.98 < 0 -> 0.
+    logits = tf.math.log(tf.constant([[1.0, 2.0, 5.0], [1.0, 98.0, 1.0]]))
+    loss = losses.logit_triplet_loss(logits, tf.constant([1, 1]), margin=0.8)
+    assert float(loss) == pytest.approx(0.8 + 5 / 8 - 2 / 8, rel=1e-6)
+
+
+def test_logit_triplet_takes_its_hardest_negative_over_all_columns():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(5, 40)).astype(np.float32)
+    labels = np.array([3, 0, 39, 7, 20], np.int32)
+    expected = 0.0
+    for row, label in zip(logits, labels, strict=True):
+        s = _softmax(row)
+        hardest = max(s[j] for j in range(40) if j != label)
+        expected += max(0.0, 0.3 + hardest - s[label])
+    loss = losses.logit_triplet_loss(tf.constant(logits), tf.constant(labels), 0.3)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
+
+
+def test_full_loss_weighs_each_term():
+    # 1 + 3 * 10 + 0.5 * 100 + 2 * 1000
+    assert losses.full_loss(1.0, 10.0, 100.0, 1000.0, 3.0, 0.5, 2.0) == 2081.0

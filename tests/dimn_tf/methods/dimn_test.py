@@ -1,0 +1,183 @@
+"""DIMN's step against a literal, slow Algorithm 1."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.dimn_tf.methods import tiny
+
+C, LABELS = 9, [4, 0, 7]
+
+
+def _literal_step(method, batch, alpha=0.5, delta=0.8, l1=1.0, l2=0.01, l3=1.0):
+    """Algorithm 1, steps 2 to 9, column by column, with a full copy of W.
+
+    Returns L_full's terms, the gradients of L_full, and W after Eq. 5, [D, C].
+    """
+    w = method.memory_bank.classifiers.numpy().T.copy()
+    theta = method.classifier.kernel.value
+    omega = method.mapping.kernel.value
+    variables = [v.value for v in method.trainable_variables]
+    n = len(LABELS)
+    with tf.GradientTape() as tape:
+        that = []
+        for j in range(n):
+            x = method.encoder(batch["gallery"][j : j + 1], training=True)
+            column = tf.linalg.matvec(omega, x[0], transpose_a=True)
+            if method.options.normalise_classifiers:
+                column = column / tf.norm(column)
+            that.append(column)
+        columns = [that[LABELS.index(c)] if c in LABELS else w[:, c] for c in range(C)]
+        online = tf.stack([tf.convert_to_tensor(c) for c in columns], axis=1)
+        id_loss = mat_loss = reg_loss = tri_loss = 0.0
+        for i, label in enumerate(LABELS):
+            g = method.encoder(batch["probe"][i : i + 1], training=True)[0]
+            id_loss -= tf.nn.log_softmax(tf.linalg.matvec(theta, g, transpose_a=True))[label]
+            s = tf.nn.softmax(tf.linalg.matvec(online, g, transpose_a=True))
+            mat_loss -= tf.math.log(s[label])
+            reg_loss += tf.reduce_sum((w[:, label] - that[i]) ** 2)
+            hardest = tf.reduce_max([s[c] for c in range(C) if c != label])
+            tri_loss += tf.maximum(0.0, delta + hardest - s[label])
+        full = id_loss + l1 * mat_loss + l2 * reg_loss + l3 * tri_loss
+    gradients = tape.gradient(full, variables)
+    what = online.numpy()
+    new = (1 - alpha) * w + alpha * what
+    for label in LABELS:
+        new[:, label] /= np.linalg.norm(new[:, label])
+    for other in set(range(C)) - set(LABELS):
+        new[:, other] = w[:, other]
+    terms = {
+        "loss": full,
+        "identification": id_loss,
+        "matching": mat_loss,
+        "regularisation": reg_loss,
+        "logit_triplet": tri_loss,
+    }
+    return {k: float(v) / n for k, v in terms.items()}, gradients, new
+
+
+def _method(**options):
+    method = tiny.method("dimn", C, memory_start="random", mapping_start="random", **options)
+    # Plain gradient descent at rate 1: the step is the negative gradient.
+    method.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
+    # Smaller features, so that no softmax saturates.
+    method.mapping.kernel.assign(method.mapping.kernel * 0.3)
+    return method
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+def test_train_step_equals_literal_algorithm_1(normalise):
+    method = _method(normalise_classifiers=normalise)
+    batch = tiny.batch(LABELS)
+    terms, gradients, memory = _literal_step(method, batch)
+    before = [v.numpy() for v in method.trainable_variables]
+    logs = tf.function(method.train_step)(batch)
+    for name, expected in terms.items():
+        assert float(logs[name]) == pytest.approx(expected, rel=1e-4), name
+    for variable, old, gradient in zip(
+        method.trainable_variables, before, gradients, strict=True
+    ):
+        assert np.abs(gradient).max() > 0, variable.path
+        np.testing.assert_allclose(
+            old - variable.numpy(), gradient, rtol=2e-3, atol=2e-5, err_msg=variable.path
+        )
+    np.testing.assert_allclose(
+        method.memory_bank.classifiers.numpy().T, memory, rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "argument"),
+    [
+        ("running_average", "alpha"),
+        ("triplet_margin", "delta"),
+        ("matching_weight", "l1"),
+        ("regularisation_weight", "l2"),
+        ("triplet_weight", "l3"),
+    ],
+)
+def test_every_constant_of_the_paper_reaches_its_place(option, argument):
+    method = _method(**{option: 0.35})
+    batch = tiny.batch(LABELS)
+    terms, _, memory = _literal_step(method, batch, **{argument: 0.35})
+    logs = method.train_step(batch)
+    assert float(logs["loss"]) == pytest.approx(terms["loss"], rel=1e-4)
+    np.testing.assert_allclose(
+        method.memory_bank.classifiers.numpy().T, memory, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_defaults_are_the_papers_constants():
+    options = tiny.methods.METHODS["dimn"].Options()
+    assert options.running_average == 0.5
+    assert options.triplet_margin == 0.8
+    assert options.matching_weight == options.triplet_weight == 1.0
+    assert options.regularisation_weight == 0.01
+    assert options.label_smoothing == 0.0
+    assert options.logit_scale == 1.0
+
+
+def test_accuracies_count_the_batch():
+    method = _method()
+    batch = tiny.batch(LABELS)
+    features = method.encode(batch["probe"])
+    logits = method.classifier(features).numpy()
+    expected = np.mean(logits.argmax(1) == LABELS)
+    logs = method.train_step(batch)
+    assert float(logs["identification_accuracy"]) == pytest.approx(expected)
+
+
+def test_score_is_asymmetric_gallery_through_the_mapping():
+    method = _method(normalise_classifiers=False)
+    rng = np.random.default_rng(0)
+    probes, gallery = rng.normal(size=(2, 4, tiny.DIMENSION)).astype(np.float32)
+    scores = method.score(
+        method.probe_representation(probes), method.gallery_representation(gallery)
+    )
+    omega = method.mapping.kernel.numpy()
+    expected = [[p @ (g @ omega) for g in gallery] for p in probes]
+    np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-5)
+    swapped = [[(p @ omega) @ g for g in gallery] for p in probes]
+    assert not np.allclose(scores, swapped, atol=1e-2)
+
+
+def test_unit_classifiers_at_test_as_in_training():
+    method = _method(normalise_classifiers=True)
+    gallery = np.random.default_rng(0).normal(size=(4, tiny.DIMENSION)).astype("float32")
+    norms = np.linalg.norm(method.gallery_representation(gallery), axis=1)
+    np.testing.assert_allclose(norms, 1.0, rtol=1e-5)
+
+
+def test_identity_start_maps_a_feature_to_itself():
+    method = tiny.method("dimn", C, normalise_classifiers=False)
+    features = np.random.default_rng(0).normal(size=(4, tiny.DIMENSION)).astype("float32")
+    np.testing.assert_allclose(method.gallery_representation(features), features)
+
+
+def test_normalised_probes_and_scale_change_the_matching_logits_only():
+    batch = tiny.batch(LABELS)
+    plain, scaled = _method(), _method(normalise_probes=True, logit_scale=4.0)
+    a, b = plain.train_step(batch), scaled.train_step(batch)
+    assert float(a["identification"]) == pytest.approx(float(b["identification"]))
+    method = _method()
+    probes = tf.math.l2_normalize(method.encode(batch["probe"]), axis=-1).numpy()
+    predicted = method.gallery_representation(method.encode(batch["gallery"])).numpy()
+    w = method.memory_bank.classifiers.numpy()
+    w[LABELS] = predicted
+    logits = 4.0 * probes @ w.T
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    expected = -np.mean(log_p[np.arange(3), LABELS])
+    assert float(b["matching"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_fit_learns_a_tiny_problem():
+    method = tiny.method("dimn", 3, rate=0.003)
+    batch = tiny.batch([0, 1, 2])
+    data = tf.data.Dataset.from_tensors(batch).repeat()
+    method.fit(data, steps_per_epoch=1, shuffle=False, verbose=0)
+    first = method.train_step(batch)
+    method.fit(data, steps_per_epoch=150, shuffle=False, verbose=0)
+    last = method.train_step(batch)
+    assert float(last["loss"]) < 0.7 * float(first["loss"])
+    assert int(method.optimizer.iterations) == 153
