@@ -36,14 +36,14 @@ _DRAWS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class AugmentationOptions:
+class Augmentation:
     """Options of `augment`; the paper states none of them, so every one is ours.
 
     Applied in this order: low resolution, flip, crop, colour and grey (one affine
     map, then clipped to 0..255), erasing.
     """
 
-    flip_probability: float = config.option(
+    flip: float = config.option(
         0.5, "Of mirroring a training image left and right; ours: 0.5."
     )
     crop_padding: float = config.option(
@@ -51,22 +51,22 @@ class AugmentationOptions:
         "Black margin put round a training image before a crop of the old size is "
         "taken from it, as a share of its height (10 / 256 is common); ours: none.",
     )
-    brightness_jitter: float = config.option(
+    brightness: float = config.option(
         0.0, "Largest relative change: 0.2 multiplies by 0.8 to 1.2; ours: none."
     )
-    contrast_jitter: float = config.option(
+    contrast: float = config.option(
         0.0, "Largest relative change of the distance to mean luminance; ours: none."
     )
-    saturation_jitter: float = config.option(
+    saturation: float = config.option(
         0.0, "Largest relative change of the distance to grey; ours: none."
     )
-    hue_jitter: float = config.option(
+    hue: float = config.option(
         0.0, "Largest turn of the hue, share of the full circle, to 0.5; ours: none."
     )
-    grey_probability: float = config.option(
+    grey: float = config.option(
         0.0, "Of taking all colour out of a training image; ours: 0."
     )
-    low_resolution_probability: float = config.option(
+    low_resolution: float = config.option(
         0.0,
         "Of shrinking a training image and blowing it up again, as a camera further "
         "away would have seen it; ours: 0.",
@@ -74,7 +74,7 @@ class AugmentationOptions:
     low_resolution_scale: float = config.option(
         0.3, "Smallest scale of that shrinking; ours: 0.3."
     )
-    erasing_probability: float = config.option(
+    erasing: float = config.option(
         0.0, "Of covering a rectangle with ImageNet's mean colour; ours: 0."
     )
     erasing_smallest_area: float = config.option(
@@ -97,16 +97,14 @@ class AugmentationOptions:
             "erasing_aspect": 0.01,
         }
         for name, value in dataclasses.asdict(self).items():
-            low, high = smallest.get(name, 0.0), 0.5 if name == "hue_jitter" else 1.0
+            low, high = smallest.get(name, 0.0), 0.5 if name == "hue" else 1.0
             if not low <= value <= high:
                 raise errors.UserError(
-                    f"--{name}={value}: expected {low:g} to {high:g}."
+                    f"--augment_{name}={value}: expected {low:g} to {high:g}."
                 )
 
 
-def augment(
-    image: tf.Tensor, seed: tf.Tensor, options: AugmentationOptions
-) -> tf.Tensor:
+def augment(image: tf.Tensor, seed: tf.Tensor, options: Augmentation) -> tf.Tensor:
     """Changes an image at random, the same way for the same seed.
 
     Args:
@@ -119,25 +117,25 @@ def augment(
     """
     uniform = tf.unstack(tf.random.stateless_uniform([len(_DRAWS)], seed))
     draws = dict(zip(_DRAWS, uniform, strict=True))
-    if options.low_resolution_probability:
+    if options.low_resolution:
         image = _lower_resolution(image, draws, options)
-    if options.flip_probability:
+    if options.flip:
         image = tf.cond(
-            draws["flip"] < options.flip_probability,
+            draws["flip"] < options.flip,
             lambda: tf.reverse(image, axis=[1]),
             lambda: image,
         )
     if options.crop_padding:
         image = _crop(image, draws, options)
     if (
-        options.brightness_jitter
-        or options.contrast_jitter
-        or options.saturation_jitter
-        or options.hue_jitter
-        or options.grey_probability
+        options.brightness
+        or options.contrast
+        or options.saturation
+        or options.hue
+        or options.grey
     ):
         image = _change_colour(image, draws, options)
-    if options.erasing_probability:
+    if options.erasing:
         image = _erase(image, draws, options)
     return image
 
@@ -158,7 +156,7 @@ def _lower_resolution(image, draws, options):
         return tf.ensure_shape(tf.image.resize(small, (height, width)), image.shape)
 
     return tf.cond(
-        draws["low_resolution"] < options.low_resolution_probability,
+        draws["low_resolution"] < options.low_resolution,
         shrink_and_grow,
         lambda: image,
     )
@@ -185,15 +183,13 @@ def _change_colour(image, draws, options):
     brightness, contrast, saturation = (
         _between(draws[name], 1 - strength, 1 + strength)
         for name, strength in (
-            ("brightness", options.brightness_jitter),
-            ("contrast", options.contrast_jitter),
-            ("saturation", options.saturation_jitter),
+            ("brightness", options.brightness),
+            ("contrast", options.contrast),
+            ("saturation", options.saturation),
         )
     )
-    angle = (
-        _between(draws["hue"], -options.hue_jitter, options.hue_jitter) * 2 * math.pi
-    )
-    saturation *= tf.cast(draws["grey"] >= options.grey_probability, tf.float32)
+    angle = _between(draws["hue"], -options.hue, options.hue) * 2 * math.pi
+    saturation *= tf.cast(draws["grey"] >= options.grey, tf.float32)
     cosine, sine = saturation * tf.cos(angle), saturation * tf.sin(angle)
     one, zero = tf.ones([]), tf.zeros([])
     rotation = tf.reshape(
@@ -240,4 +236,4 @@ def _erase(image, draws, options):
         covered = tf.concat([image[:top], band, image[top + rows :]], axis=0)
         return tf.ensure_shape(covered, image.shape)
 
-    return tf.cond(draws["erase"] < options.erasing_probability, cover, lambda: image)
+    return tf.cond(draws["erase"] < options.erasing, cover, lambda: image)

@@ -9,10 +9,6 @@ from dimn_tf import errors
 from dimn_tf.data import holdout as holdouts
 from dimn_tf.data import records as records_module
 
-# Sources whose splits show the same persons' boxes twice: the paper's Table 1 counts
-# CUHK03's detected boxes, not the hand-drawn ones.
-TRAINING_SPLITS = {"cuhk03": ("detected",)}
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Domain:
@@ -70,9 +66,8 @@ def build_domain(
 ) -> Domain:
     """Sorts a source's images by identity and sets the held-out ones aside."""
     keep = ~np.isin(source.person_ids, np.array(source.non_identities, np.int64))
-    splits = TRAINING_SPLITS.get(source.reference.split("/")[0])
-    if splits is not None:
-        keep &= np.isin(source.splits, splits)
+    if source.training_splits:
+        keep &= np.isin(source.splits, source.training_splits)
     indices = np.flatnonzero(keep)
     if holdout is None:
         holdout = holdouts.draw(source, indices, holdout_identities, seed)

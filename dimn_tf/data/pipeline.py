@@ -28,9 +28,7 @@ class PipelineOptions:
 
     height: int = 256
     width: int = 128
-    augmentation: augmentations.AugmentationOptions = (
-        augmentations.AugmentationOptions()
-    )
+    augmentation: augmentations.Augmentation = augmentations.Augmentation()
     prefetch: int = 2
     parallel_calls: int = tf.data.AUTOTUNE
 

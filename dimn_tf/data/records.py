@@ -39,6 +39,9 @@ class ReidRecords:
         source: anything with `__getitems__(indices) -> serialised tf.train.Examples`.
         non_identities: raw person ids that are no identity (Market-1501's
             distractors and junk).
+        training_splits: splits that are trained on; empty means all of them.
+            CUHK03's boxes come twice, detected and drawn by hand: the paper's
+            Table 1 counts the detected ones.
     """
 
     reference: str
@@ -48,6 +51,7 @@ class ReidRecords:
     splits: np.ndarray
     source: Any = dataclasses.field(repr=False)
     non_identities: tuple[int, ...] = ()
+    training_splits: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.person_ids)
@@ -90,11 +94,13 @@ def load_records(
     """
     from data_builders import registry
 
+    facts = registry.facts(reference)
     return records_of_builder(
         registry.make_builder(reference, data_dir),
         reference,
         splits,
-        registry.facts(reference).non_identities,
+        facts.non_identities,
+        facts.training_splits,
     )
 
 
@@ -106,6 +112,7 @@ def in_memory(
     file_names: Sequence[str] | None = None,
     splits: Sequence[str] | None = None,
     non_identities: Sequence[int] = (),
+    training_splits: Sequence[str] = (),
 ) -> ReidRecords:
     """Records of images that are no built data set: some hundreds of them at most.
 
@@ -117,6 +124,7 @@ def in_memory(
         file_names: N names; by default the image's number.
         splits: N names; by default `all`.
         non_identities: raw person ids that are no identity.
+        training_splits: splits that are trained on; empty means all of them.
     """
     size = len(encoded_images)
     return ReidRecords(
@@ -129,6 +137,7 @@ def in_memory(
         splits=np.array(["all"] * size if splits is None else splits),
         source=_InMemorySource(encoded_images),
         non_identities=tuple(non_identities),
+        training_splits=tuple(training_splits),
     )
 
 
@@ -151,6 +160,7 @@ def records_of_builder(
     reference: str,
     splits: Sequence[str] | None = None,
     non_identities: Sequence[int] = (),
+    training_splits: Sequence[str] = (),
 ) -> ReidRecords:
     """Opens what a TFDS builder has built; see `load_records`."""
     if not builder.is_prepared():
@@ -184,8 +194,9 @@ def records_of_builder(
         raise errors.UserError(
             f"Data set {reference!r} in {builder.data_path} was built as "
             f"{builder.info.file_format.value}, which cannot be read by index: remove "
-            "the folder and build it again with `python -m experiments.build_datasets`, "
-            "or `tfds build --file_format=array_record`."
+            "the folder and build it again with "
+            "`python -m experiments.build_datasets`, or with "
+            "`tfds build --file_format=array_record`."
         ) from error
     person_ids, camera_ids, file_names = _read_metadata(source)
     return ReidRecords(
@@ -196,6 +207,7 @@ def records_of_builder(
         splits=np.repeat(filled, [sizes[name] for name in filled]),
         source=source,
         non_identities=tuple(non_identities),
+        training_splits=tuple(training_splits),
     )
 
 

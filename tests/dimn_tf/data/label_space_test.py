@@ -39,14 +39,13 @@ def test_order_of_the_sources_is_the_order_of_the_labels(two_sources):
     assert [domain.first_label for domain in space.domains] == [0, 2]
 
 
-def test_only_the_detected_half_of_cuhk03_counts(made_up_records):
-    splits = ["labelled", "detected", "detected", "labelled"]
-    for reference in ("cuhk03", "cuhk03/partial"):
-        records = made_up_records(reference, [1, 1, 2, 3], splits=splits)
-        domain = label_space.LabelSpace.build([records]).domains[0]
-        assert domain.image_indices.tolist() == [1, 2]
-        assert domain.person_ids.tolist() == [1, 2]
-    other = made_up_records("other", [1, 1, 2, 3], splits=splits)
+def test_only_the_splits_to_train_on_count(made_up_records):
+    given = dict(splits=["labeled", "detected", "detected", "labeled"])
+    records = made_up_records("a", [1, 1, 2, 3], training_splits=["detected"], **given)
+    domain = label_space.LabelSpace.build([records]).domains[0]
+    assert domain.image_indices.tolist() == [1, 2]
+    assert domain.person_ids.tolist() == [1, 2]
+    other = made_up_records("b", [1, 1, 2, 3], **given)
     assert label_space.LabelSpace.build([other]).num_images == 4
 
 
@@ -146,7 +145,7 @@ def test_partial_and_foreign_sources_are_not_compared(made_up_records):
 def _paper_sources(made_up_records, sizes):
     """Sources whose domains say the given counts, without that many images."""
     space = label_space.LabelSpace.build(
-        [made_up_records(name, [0, 1], splits=["detected"] * 2) for name in sizes]
+        [made_up_records(name, [0, 1]) for name in sizes]
     )
     domains = []
     for domain, (identities, images) in zip(space.domains, sizes.values(), strict=True):

@@ -9,17 +9,17 @@ import tensorflow as tf
 
 from dimn_tf.data import augmentation, images, label_space, pipeline, sampler
 
-EVERYTHING = augmentation.AugmentationOptions(
+EVERYTHING = augmentation.Augmentation(
     crop_padding=0.1,
-    brightness_jitter=0.2,
-    contrast_jitter=0.2,
-    saturation_jitter=0.2,
-    hue_jitter=0.1,
-    grey_probability=0.2,
-    low_resolution_probability=0.3,
-    erasing_probability=0.5,
+    brightness=0.2,
+    contrast=0.2,
+    saturation=0.2,
+    hue=0.1,
+    grey=0.2,
+    low_resolution=0.3,
+    erasing=0.5,
 )
-PLAIN = augmentation.AugmentationOptions(flip_probability=0.0)
+PLAIN = augmentation.Augmentation(flip=0.0)
 
 
 @pytest.fixture
@@ -100,9 +100,7 @@ def test_every_image_has_an_augmentation_of_its_own(made_up_records):
     # One image alone: it is gallery and probe of every step.
     space = label_space.LabelSpace.build([made_up_records("a", [1])])
     drawer = sampler.PairSampler(space, 1)
-    options = pipeline.PipelineOptions(
-        16, 8, augmentation.AugmentationOptions(brightness_jitter=0.5)
-    )
+    options = pipeline.PipelineOptions(16, 8, augmentation.Augmentation(brightness=0.5))
     dataset = pipeline.training_dataset(space, drawer, options, 0, 10)
     found = [
         batch[half].tobytes()

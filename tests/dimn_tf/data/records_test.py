@@ -111,7 +111,9 @@ def test_load_records_asks_the_registry(made_up_builder, monkeypatch):
 
     registry = types.ModuleType("data_builders.registry")
     registry.make_builder = make_builder
-    registry.facts = lambda reference: types.SimpleNamespace(non_identities=(-1, 0))
+    registry.facts = lambda reference: types.SimpleNamespace(
+        non_identities=(-1, 0), training_splits=("query",)
+    )
     monkeypatch.setitem(sys.modules, "data_builders.registry", registry)
     monkeypatch.setattr("data_builders.registry", registry, raising=False)
 
@@ -120,6 +122,7 @@ def test_load_records_asks_the_registry(made_up_builder, monkeypatch):
     assert asked == [("made_up", "some/folder")]
     assert found.reference == "made_up"
     assert found.non_identities == (-1, 0)
+    assert found.training_splits == ("query",)
     assert len(found) == 5
 
 
