@@ -47,9 +47,7 @@ def test_several_matches_by_hand():
     # Ranked ids: 7 3 7 9 7 -> precision 1/1, 2/3, 3/5 at the matches;
     # AP = (1 + 2/3 + 3/5) / 3 = 34/45. (Trapezoid: ((1+1)/2 + (1/2+2/3)/2
     # + (2/4+3/5)/2) / 3 = 0.711.)
-    result = ranking.evaluate_ranking(
-        [[5.0, 4.0, 3.0, 2.0, 1.0]], [7], [7, 3, 7, 9, 7]
-    )
+    result = ranking.evaluate_ranking([[5.0, 4.0, 3.0, 2.0, 1.0]], [7], [7, 3, 7, 9, 7])
     assert result.average_precisions[0] == pytest.approx(34 / 45)
     assert result.cmc == {1: 1.0, 5: 1.0, 10: 1.0}
 
@@ -129,11 +127,11 @@ def test_depends_on_the_order_of_scores_only():
     plain = ranking.evaluate_ranking(scores, probe_ids, gallery_ids)
     for other in (np.exp(scores), 5 * scores - 3):
         again = ranking.evaluate_ranking(other, probe_ids, gallery_ids)
-        np.testing.assert_array_equal(plain.average_precisions, again.average_precisions)
+        np.testing.assert_array_equal(
+            plain.average_precisions, again.average_precisions
+        )
     order = rng.permutation(40)
-    shuffled = ranking.evaluate_ranking(
-        scores[:, order], probe_ids, gallery_ids[order]
-    )
+    shuffled = ranking.evaluate_ranking(scores[:, order], probe_ids, gallery_ids[order])
     np.testing.assert_array_equal(plain.average_precisions, shuffled.average_precisions)
 
 

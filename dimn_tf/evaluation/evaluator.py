@@ -1,0 +1,215 @@
+"""Ranks a target's trials by a method: each image encoded once, scores by block.
+
+Beside the method's own score, the bare features g(x) are ranked by Euclidean
+distance and by cosine: a diagnosis that tells what the mapping adds or costs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+import tqdm
+
+from dimn_tf import errors
+from dimn_tf.data import pipeline
+from dimn_tf.evaluation import ranking
+from dimn_tf.evaluation import targets as targets_lib
+from dimn_tf.evaluation import trials as trials_lib
+
+METHOD = "method"
+DIAGNOSIS = ("euclidean", "cosine")
+_ROWS = 4096  # features represented at a time
+
+
+class Matcher(Protocol):
+    """What is evaluated; every `dimn_tf.methods.base.Method` is one.
+
+    Features are [n, D], representations [n, E]; a higher score is more alike.
+    """
+
+    def encode(self, images):
+        """Features of images float32 [n, H, W, 3] in 0..255."""
+
+    def probe_representation(self, features):
+        """What a probe is matched by."""
+
+    def gallery_representation(self, features):
+        """What a gallery image is matched by."""
+
+    def score(self, probes, gallery):
+        """Likeness: [P, E], [G, E] -> [P, G]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetResult:
+    """The rankings of all trials of a target.
+
+    Attributes:
+      target: with its records and trials.
+      rankings: `METHOD` and each of `DIAGNOSIS` -> one result per trial.
+      features: the images' features by the method.
+      scoring: the method's way to score them.
+    """
+
+    target: targets_lib.Target
+    rankings: Mapping[str, tuple[ranking.RankingResult, ...]]
+    features: Features
+    scoring: Scoring
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Features of those images of a data set that take part in a trial.
+
+    Attributes:
+      indices: int64 [M], rising positions in the records.
+      values: float32 [M, D].
+    """
+
+    indices: np.ndarray
+    values: np.ndarray
+
+    def rows(self, indices: np.ndarray) -> np.ndarray:
+        """Positions in `values` of images given by their positions in the records."""
+        return np.searchsorted(self.indices, indices)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """One way to score features: representations of all, and a score of blocks.
+
+    Attributes:
+      probes: [M, E], every image as a probe.
+      gallery: [M, E], every image as a gallery image.
+      score: [P, E], [G, E] -> [P, G], higher = more alike.
+    """
+
+    probes: np.ndarray
+    gallery: np.ndarray
+    score: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def evaluate_target(
+    method: Matcher,
+    target: targets_lib.Target,
+    image_height: int,
+    image_width: int,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> TargetResult:
+    """Ranks every trial of a target by the method, and by its bare features.
+
+    Args:
+      method: see `Matcher`.
+      target: see `targets.load_target`.
+      image_height: rows of the images that the method takes.
+      image_width: columns of them.
+      batch_size: images encoded at once.
+      progress: whether a bar with rate and time left goes to stderr.
+
+    Raises:
+      UserError: features or scores that are not finite.
+    """
+    features = encode_target(
+        method, target, image_height, image_width, batch_size, progress
+    )
+    ways = scorings(method, features.values)
+    rankings = {}
+    for name, scoring in ways.items():
+        bar = tqdm.tqdm(
+            target.trials,
+            f"{target.name}: {name}",
+            unit=" trials",
+            disable=not progress,
+            leave=False,
+        )
+        rankings[name] = tuple(rank_trial(scoring, features, trial) for trial in bar)
+    return TargetResult(target, rankings, features, ways[METHOD])
+
+
+def encode_target(
+    method: Matcher,
+    target: targets_lib.Target,
+    image_height: int,
+    image_width: int,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> Features:
+    """Features of all images that any trial names, each encoded once."""
+    indices = np.unique(
+        np.concatenate(
+            [t.probe_indices for t in target.trials]
+            + [t.gallery_indices for t in target.trials]
+        )
+    )
+    images = pipeline.image_dataset(
+        target.records, indices, image_height, image_width, batch_size
+    )
+    values = []
+    with tqdm.tqdm(
+        total=len(indices),
+        desc=f"{target.name}: encoding",
+        unit=" images",
+        disable=not progress,
+        leave=False,
+    ) as bar:
+        for batch in images:
+            values.append(np.asarray(method.encode(batch), np.float32))
+            bar.update(len(batch))
+    features = np.concatenate(values)
+    broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(broken):
+        name = target.records.file_names[indices[broken[0]]]
+        raise errors.UserError(
+            f"{target.name}: the features of {len(broken)} of {len(indices)} images "
+            f"are not finite (the first is {name}): the model's weights are broken; "
+            "go back to an earlier checkpoint"
+        )
+    return Features(indices, features)
+
+
+def scorings(method: Matcher, features: np.ndarray) -> dict[str, Scoring]:
+    """The method's score and the diagnosis, over features float32 [M, D]."""
+    norms = np.linalg.norm(features, axis=1, keepdims=True)
+    units = features / np.maximum(norms, np.finfo(np.float32).tiny)
+    return {
+        METHOD: Scoring(
+            _in_blocks(method.probe_representation, features),
+            _in_blocks(method.gallery_representation, features),
+            lambda probes, gallery: np.asarray(method.score(probes, gallery)),
+        ),
+        "euclidean": Scoring(features, features, negative_squared_distance),
+        "cosine": Scoring(units, units, lambda probes, gallery: probes @ gallery.T),
+    }
+
+
+def rank_trial(
+    scoring: Scoring, features: Features, trial: trials_lib.Trial
+) -> ranking.RankingResult:
+    """CMC and mAP of one trial; scores are made for a block of probes at a time."""
+    accumulator = ranking.RankingAccumulator(
+        trial.probe_ids, trial.gallery_ids, trial.probe_cameras, trial.gallery_cameras
+    )
+    probes = scoring.probes[features.rows(trial.probe_indices)]
+    gallery = scoring.gallery[features.rows(trial.gallery_indices)]
+    for block in accumulator.blocks():
+        accumulator.add(scoring.score(probes[block], gallery))
+    return accumulator.result()
+
+
+def negative_squared_distance(probes: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    """Ranks as the Euclidean distance does: [P, D], [G, D] -> [P, G]."""
+    squares = np.einsum("pd,pd->p", probes, probes)[:, None]
+    squares = squares + np.einsum("gd,gd->g", gallery, gallery)
+    return 2 * (probes @ gallery.T) - squares
+
+
+def _in_blocks(represent: Callable, features: np.ndarray) -> np.ndarray:
+    blocks = [
+        np.asarray(represent(features[i : i + _ROWS]), np.float32)
+        for i in range(0, len(features), _ROWS)
+    ]
+    return np.concatenate(blocks)

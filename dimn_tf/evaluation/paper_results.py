@@ -1,0 +1,83 @@
+"""Table 2 of the paper: all sources, no image of the target seen; per cent.
+
+Song et al., "Generalizable Person Re-identification by Domain-Invariant Mapping
+Network", CVPR 2019. The rows are filed under this project's method names, and
+under speaking ones where it has no such method.
+"""
+
+from __future__ import annotations
+
+METRICS = ("rank1", "rank5", "rank10", "mAP")
+TARGETS = ("viper", "prid", "grid", "ilids")
+
+_TABLE_2 = {
+    "aggregation": (  # Agg MobileNetV2
+        (42.88, 61.33, 68.86, 51.91),
+        (38.90, 63.50, 75.00, 50.98),
+        (29.68, 51.12, 60.24, 39.79),
+        (69.17, 84.17, 88.83, 75.95),
+    ),
+    "aggregation_pcb": (  # Agg PCB, ResNet-50
+        (38.10, 53.20, 59.30, 45.38),
+        (21.50, 42.60, 49.70, 32.04),
+        (36.00, 53.68, 63.28, 44.66),
+        (66.67, 81.67, 86.83, 73.92),
+    ),
+    "aggregation_aligned_reid": (  # Agg AlignedReID, ResNet-50
+        (42.78, 63.67, 73.58, 52.94),
+        (17.20, 33.40, 39.60, 25.50),
+        (15.92, 33.52, 41.44, 24.67),
+        (63.83, 89.17, 95.50, 74.69),
+    ),
+    "ppa": (
+        (45.06, 65.09, 72.66, 54.46),
+        (31.90, 61.10, 70.50, 45.26),
+        (26.88, 50.48, 61.52, 37.98),
+        (64.50, 83.75, 88.00, 72.73),
+    ),
+    "reptile": (
+        (22.06, 39.43, 49.21, 31.33),
+        (17.90, 33.80, 44.10, 26.90),
+        (16.24, 29.44, 38.40, 23.02),
+        (56.00, 80.67, 89.83, 67.11),
+    ),
+    "mldg": (
+        (23.51, 43.80, 52.47, 33.52),
+        (24.00, 48.00, 53.60, 35.36),
+        (15.76, 31.12, 39.76, 23.57),
+        (53.83, 78.67, 88.00, 65.18),
+    ),
+    "crossgrad": (
+        (20.89, 39.05, 49.72, 30.40),
+        (18.80, 35.30, 46.00, 28.18),
+        (8.96, 22.08, 30.08, 16.00),
+        (49.67, 74.17, 83.83, 61.29),
+    ),
+    "dimn": (
+        (51.23, 70.19, 75.98, 60.12),
+        (39.20, 67.00, 76.70, 51.95),
+        (29.28, 53.28, 65.84, 41.09),
+        (70.17, 89.67, 94.50, 78.39),
+    ),
+}
+
+
+def paper_row(method: str, target: str) -> dict[str, float] | None:
+    """The paper's figures of a method on a target, by metric; None where it has none.
+
+    Args:
+      method: this project's method name, e.g. `dimn`.
+      target: a target's reference, e.g. `viper`; its builder config does not matter.
+    """
+    name = target.split("/")[0]
+    if method not in _TABLE_2 or name not in TARGETS:
+        return None
+    return dict(zip(METRICS, _TABLE_2[method][TARGETS.index(name)], strict=True))
+
+
+def paper_mean(method: str) -> dict[str, float] | None:
+    """The four-target mean of a method's row (derived; the paper prints none)."""
+    if method not in _TABLE_2:
+        return None
+    rows = zip(*_TABLE_2[method], strict=True)
+    return {m: sum(row) / len(row) for m, row in zip(METRICS, rows, strict=True)}

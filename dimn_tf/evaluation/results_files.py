@@ -1,0 +1,106 @@
+"""Results on disk: results.json, and every probe's AP in a CSV file beside it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dimn_tf import errors
+from dimn_tf.evaluation import files
+
+if TYPE_CHECKING:  # comparing two runs takes no TensorFlow
+    from dimn_tf.evaluation import evaluator
+
+PROBE_COLUMNS = (
+    "target",
+    "trial",
+    "probe",
+    "person_id",
+    "average_precision",
+    "first_match_rank",
+)
+
+
+def write(
+    path: str | os.PathLike,
+    figures: Mapping[str, Any],
+    evaluated: Sequence[evaluator.TargetResult],
+) -> None:
+    """Writes `figures` as JSON and, beside it, each probe's AP as CSV.
+
+    Args:
+      path: where the JSON goes; `X.json` is accompanied by `X_probes.csv`.
+      figures: of `results.figures_of`.
+      evaluated: what they were made from.
+    """
+    beside = probes_path(path)
+    with files.replacing(beside) as partial:
+        with open(partial, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(PROBE_COLUMNS)
+            for result in evaluated:
+                writer.writerows(_probe_rows(result))
+    with files.replacing(path) as partial:
+        text = json.dumps({**figures, "probes_file": beside.name}, indent=2)
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def read(path: str | os.PathLike) -> dict[str, Any]:
+    """The figures of a results file."""
+    try:
+        figures = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise errors.UserError(
+            f"{path} is no results file ({error}): name a results.json that "
+            "experiments.evaluate wrote"
+        ) from error
+    if not isinstance(figures, dict) or "targets" not in figures:
+        raise errors.UserError(
+            f"{path} is no results file (it has no `targets`): name a results.json "
+            "that experiments.evaluate wrote"
+        )
+    return figures
+
+
+def read_probes(path: str | os.PathLike) -> list[dict[str, str]]:
+    """The rows of the per-probe file that belongs to a results file."""
+    beside = probes_path(path)
+    try:
+        with open(beside, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except OSError as error:
+        raise errors.UserError(
+            f"{path} lacks its per-probe file {beside.name} ({error}): the two belong "
+            "together; evaluate again to write both"
+        ) from error
+    if tuple(reader.fieldnames or ()) != PROBE_COLUMNS:
+        raise errors.UserError(
+            f"{beside} has columns {reader.fieldnames}, expected {PROBE_COLUMNS}"
+        )
+    return rows
+
+
+def probes_path(path: str | os.PathLike) -> pathlib.Path:
+    """The per-probe file of a results file: results.json -> results_probes.csv."""
+    path = pathlib.Path(path)
+    return path.with_name(f"{path.stem}_probes.csv")
+
+
+def _probe_rows(result: evaluator.TargetResult) -> Iterator[tuple]:
+    names = result.target.records.file_names
+    rankings = result.rankings["method"]
+    for trial, ranked in zip(result.target.trials, rankings, strict=True):
+        for i, probe in enumerate(trial.probe_indices):
+            yield (
+                result.target.name,
+                trial.name,
+                names[probe],
+                trial.probe_ids[i],
+                f"{ranked.average_precisions[i]:.6f}",
+                ranked.first_match_ranks[i],
+            )

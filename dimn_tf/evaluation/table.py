@@ -1,0 +1,55 @@
+"""The table for people: target by target, with the paper's row beneath."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dimn_tf.evaluation import paper_results
+
+_HEADINGS = ("rank-1", "rank-5", "rank-10", "mAP")
+_NAME, _CELL = 26, 15
+
+
+def table(figures: Mapping[str, Any]) -> str:
+    """The figures of `results.figures_of` as text; per cent.
+
+    Beneath each target stand the paper's row of the method, where it has one, and
+    the diagnosis: the bare features ranked by Euclidean distance and by cosine. The
+    mean's paper row is shown for the paper's four targets alone.
+    """
+    method, targets = figures["method"], figures["targets"]
+    width = max([_NAME] + [len(name) + 2 for name in targets])
+
+    def row(name: str, values: Mapping[str, Any] | None, suffix: str = "") -> list[str]:
+        if values is None:
+            return []
+        cells = "".join(_cell(values[metric]) for metric in paper_results.METRICS)
+        return [f"{name:<{width}}{cells}{suffix}".rstrip()]
+
+    headings = "".join(f"{heading:<{_CELL}}" for heading in _HEADINGS)
+    lines = [
+        f"{method}: per cent, mean ± standard deviation over trials",
+        f"{'target':<{width}}{headings}trials x probes / gallery",
+    ]
+    for name, values in targets.items():
+        size = f"{values['trials']} x {values['probes']} / {values['gallery']}"
+        lines += row(name, values, size)
+        lines += row("  paper", paper_results.paper_row(method, name))
+        for diagnosis, beneath in values["diagnosis"].items():
+            lines += row(f"  features, {diagnosis}", beneath)
+    if len(targets) > 1:
+        lines += row(f"mean of {len(targets)} targets", figures["mean"])
+        if {name.split("/")[0] for name in targets} == set(paper_results.TARGETS):
+            lines += row("  paper", paper_results.paper_mean(method))
+        for diagnosis, beneath in figures["diagnosis_mean"].items():
+            lines += row(f"  features, {diagnosis}", beneath)
+    return "\n".join(lines)
+
+
+def _cell(value: float | Mapping[str, float]) -> str:
+    if isinstance(value, Mapping):
+        text = f"{value['mean']:6.2f} ±{value['std']:5.2f}"
+    else:
+        text = f"{value:6.2f}"
+    return f"{text:<{_CELL}}"

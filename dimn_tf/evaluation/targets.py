@@ -1,0 +1,164 @@
+"""The targets and the trials of each; a new target is one line of `TARGETS`."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+from collections.abc import Callable, Sequence
+
+from dimn_tf import errors
+from dimn_tf.evaluation import drawing
+from dimn_tf.evaluation import options as options_lib
+from dimn_tf.evaluation import trials as trials_lib
+
+_NO_OPTIONS = options_lib.EvaluationOptions()
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A data set to match in, and its fixed trials.
+
+    Attributes:
+      name: what results are filed under, e.g. `viper` or `synthetic_reid/night`.
+      records: its images.
+      trials: all of the same numbers of probes and gallery images.
+      trials_sha256: hash of the trials by file names.
+      trials_source: where they come from, for people.
+    """
+
+    name: str
+    records: trials_lib.Records
+    trials: tuple[trials_lib.Trial, ...]
+    trials_sha256: str
+    trials_source: str
+
+
+def load_target(
+    reference: str,
+    data_dir: str,
+    options: options_lib.EvaluationOptions = _NO_OPTIONS,
+) -> Target:
+    """Opens a built target with its trials.
+
+    Args:
+      reference: the target's TFDS name, e.g. `grid` or `synthetic_reid/night`.
+      data_dir: TFDS' output folder.
+      options: see `EvaluationOptions`.
+
+    Raises:
+      UserError: no target of this name, a target that is not built, or one whose
+        images do not fit its trials.
+    """
+    from dimn_tf.data import records as records_lib
+
+    make = _trial_maker(reference)
+    records = records_lib.load_records(reference, data_dir)
+    return _target(reference, records, *make(records, data_dir, options))
+
+
+def target_of_records(
+    records: trials_lib.Records,
+    options: options_lib.EvaluationOptions = _NO_OPTIONS,
+    data_dir: str = "",
+) -> Target:
+    """Like `load_target`, of records that are open already."""
+    make = _trial_maker(records.reference)
+    return _target(records.reference, records, *make(records, data_dir, options))
+
+
+def heldout_target(
+    records: trials_lib.Records,
+    person_ids: Sequence[int],
+    options: options_lib.EvaluationOptions = _NO_OPTIONS,
+) -> Target:
+    """A source's held-out identities as a target: one probe, one gallery image each.
+
+    Args:
+      records: the source.
+      person_ids: raw ids, as `LabelSpace.holdout` lists them.
+      options: of these, `trial_seed`.
+    """
+    named = drawing.one_pair_per_identity(
+        records, options.trial_seed, person_ids=person_ids
+    )
+    taking_part = len(named[0].pairs)
+    source = f"{taking_part} of {len(person_ids)} held-out identities, drawn by seed"
+    return _target(f"{records.reference} (held out)", records, named, source)
+
+
+def shipped_list(name: str) -> list[trials_lib.NamedTrial]:
+    """The trial list that ships with the package as `trial_lists/<name>.txt`."""
+    folder = importlib.resources.files("dimn_tf.evaluation") / "trial_lists"
+    file = folder / f"{name}.txt"
+    return trials_lib.from_text(file.read_text(encoding="ascii"), str(file))
+
+
+def _shipped(name: str) -> _TrialMaker:
+    def make(records, data_dir, options):
+        del records, data_dir, options
+        return shipped_list(name), f"list {name}.txt of the package"
+
+    return make
+
+
+def _viper(records, data_dir, options):
+    del data_dir
+    variant = options.viper_trials
+    if variant in ("halves", "cameras"):
+        named, source = shipped_list("viper"), "list viper.txt of the package"
+        if variant == "cameras":
+            named = [trial for trial in named if trial.name.endswith("half1")]
+    else:
+        named = drawing.viper(records, options.trial_seed, 10, both_halves=False)
+        source = f"10 random halves drawn by seed {options.trial_seed}"
+    if variant in ("cameras", "both_ways"):
+        named = named + [trial.swapped() for trial in named]
+        source += ", and with cameras swapped"
+    return named, source
+
+
+def _grid(records, data_dir, options):
+    del options
+    from data_builders import registry
+    from data_builders.grid import load_folds
+
+    folds = load_folds(registry.make_builder(records.reference, data_dir))
+    return drawing.grid(records, folds), "the archive's official folds"
+
+
+def _synthetic(records, data_dir, options):
+    del data_dir
+    named = drawing.one_pair_per_identity(records, options.trial_seed)
+    return named, f"drawn by seed {options.trial_seed}"
+
+
+_TrialMaker = Callable[
+    [trials_lib.Records, str, options_lib.EvaluationOptions],
+    tuple[list[trials_lib.NamedTrial], str],
+]
+
+# Data set -> what makes its trials.
+TARGETS: dict[str, _TrialMaker] = {
+    "viper": _viper,
+    "prid": _shipped("prid"),
+    "grid": _grid,
+    "ilids": _shipped("ilids"),
+    "synthetic_reid": _synthetic,
+}
+
+
+def _trial_maker(reference: str) -> _TrialMaker:
+    name = reference.split("/")[0]
+    if name not in TARGETS:
+        raise errors.UserError(
+            f"--targets: {reference!r} has no trials; targets are "
+            f"{', '.join(TARGETS)} (synthetic_reid with a domain, as "
+            "synthetic_reid/DOMAIN)"
+        )
+    return TARGETS[name]
+
+
+def _target(name, records, named, source) -> Target:
+    positions = trials_lib.positions_by_name(records)
+    resolved = tuple(trial.resolve(records, positions) for trial in named)
+    return Target(name, records, resolved, trials_lib.sha256(named), source)

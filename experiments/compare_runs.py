@@ -1,0 +1,41 @@
+"""The difference of two runs in mean mAP, with its 95 % interval.
+
+    python -m experiments.compare_runs \
+        --a=runs/dimn/results.json --b=runs/aggregation/results.json \
+        --output=comparison.json
+
+Prints A minus B as JSON (and writes it to --output): the difference of the mean
+over targets and of each target, with bootstrap intervals over identities.
+"""
+
+import json
+import sys
+
+from absl import app, flags
+
+from dimn_tf import errors
+from dimn_tf.evaluation import bootstrap, files
+
+_A = flags.DEFINE_string("a", None, "Results file of run A.", required=True)
+_B = flags.DEFINE_string("b", None, "Results file of run B.", required=True)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "Where the JSON goes; none: printed only."
+)
+_RESAMPLES = flags.DEFINE_integer("resamples", bootstrap.RESAMPLES, "Draws.", 100)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the draws.", 0)
+
+
+def main(_):
+    try:
+        compared = bootstrap.compare(_A.value, _B.value, _RESAMPLES.value, _SEED.value)
+    except errors.UserError as error:
+        sys.exit(f"error: {error}")
+    text = json.dumps(compared, indent=2) + "\n"
+    print(text, end="")
+    if _OUTPUT.value:
+        with files.replacing(_OUTPUT.value) as partial:
+            partial.write_text(text)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,153 @@
+"""The evaluator: each image once, blocks, the method's sides, the diagnosis."""
+
+import numpy as np
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.evaluation import evaluator, ranking, targets, trials
+
+
+class FakeMethod:
+    """Feature = (person, camera, position) colours; probe and gallery sides differ."""
+
+    def __init__(self):
+        self.encoded = 0
+
+    def encode(self, images):
+        assert images.shape[1:] == (8, 4, 3) and images.dtype == np.float32
+        self.encoded += len(images)
+        return np.asarray(images)[:, 4, 2, :]
+
+    def probe_representation(self, features):
+        return features[:, :1]
+
+    def gallery_representation(self, features):
+        return 2 * features[:, :1]  # so that sides exchanged by mistake would show
+
+    def score(self, probes, gallery):
+        return -np.abs(2 * np.asarray(probes) - np.asarray(gallery).T)
+
+
+@pytest.fixture
+def target(fake_records):
+    rows = [("all", f"p/{person}_{camera}.png", person, camera)
+            for person in range(6) for camera in (0, 1)]  # fmt: skip
+    rows.append(("all", "p/unused.png", 77, 3))
+    records = fake_records("set", rows)
+    named = [
+        trials.NamedTrial(f"t{k}", tuple((f"p/{i}_0", f"p/{i}_1") for i in persons))
+        for k, persons in enumerate([(0, 1, 2), (1, 3, 5), (5, 4, 0)])
+    ]
+    positions = trials.positions_by_name(records)
+    resolved = tuple(trial.resolve(records, positions) for trial in named)
+    return targets.Target("set", records, resolved, trials.sha256(named), "made up")
+
+
+def evaluate(method, target):
+    return evaluator.evaluate_target(method, target, 8, 4, 5, progress=False)
+
+
+def test_ranks_by_probe_and_gallery_representation(target):
+    result = evaluate(FakeMethod(), target)
+    assert set(result.rankings) == {"method", "euclidean", "cosine"}
+    for ranked in result.rankings["method"]:
+        assert ranked.cmc[1] == 1.0 and ranked.mean_average_precision == 1.0
+
+
+def test_sides_exchanged_would_show(target):
+    class Exchanged(FakeMethod):
+        probe_representation = FakeMethod.gallery_representation
+        gallery_representation = FakeMethod.probe_representation
+
+    ranked = evaluate(Exchanged(), target).rankings["method"]
+    assert np.mean([r.mean_average_precision for r in ranked]) < 1
+
+
+def test_each_image_is_read_and_encoded_once(target):
+    method = FakeMethod()
+    result = evaluate(method, target)
+    assert method.encoded == 12
+    assert sorted(target.records.reads) == list(range(12))  # 12, the unused, never
+    np.testing.assert_array_equal(result.features.indices, np.arange(12))
+    np.testing.assert_array_equal(
+        result.features.values[:, 2], np.arange(12)
+    )  # feature i is image i's
+
+
+def test_equals_a_full_matrix_by_hand(target, monkeypatch):
+    monkeypatch.setattr(ranking, "_PROBE_BLOCK_SCORES", 3)  # one probe a block
+
+    class Odd(FakeMethod):
+        def encode(self, images):
+            return np.sin(1 + np.asarray(images)[:, 4, 2, :] * [[3.0, 5.0, 7.0]])
+
+    result = evaluate(Odd(), target)
+    features = result.features.values
+    for k, trial in enumerate(target.trials):
+        probes, gallery = features[trial.probe_indices], features[trial.gallery_indices]
+        distances = np.linalg.norm(probes[:, None] - gallery[None], axis=2)
+        units = [
+            x / np.linalg.norm(x, axis=1, keepdims=True) for x in (probes, gallery)
+        ]
+        expected = {
+            "method": -np.abs(2 * probes[:, :1] - 2 * gallery[:, :1].T),
+            "euclidean": -distances,
+            "cosine": units[0] @ units[1].T,
+        }
+        for name, scores in expected.items():
+            whole = ranking.evaluate_ranking(scores, trial.probe_ids, trial.gallery_ids)
+            np.testing.assert_array_equal(
+                result.rankings[name][k].average_precisions, whole.average_precisions
+            )
+
+
+def test_no_block_holds_more_than_its_share_of_scores(target, monkeypatch):
+    monkeypatch.setattr(ranking, "_PROBE_BLOCK_SCORES", 7)
+    shapes = []
+
+    class Watched(FakeMethod):
+        def score(self, probes, gallery):
+            shapes.append((len(probes), len(gallery)))
+            return super().score(probes, gallery)
+
+    evaluate(Watched(), target)
+    assert shapes == [(2, 3), (1, 3)] * 3  # 3 x 3 scores, at most 7 at once
+
+
+def test_representations_are_made_in_blocks(monkeypatch):
+    monkeypatch.setattr(evaluator, "_ROWS", 4)
+    features = np.arange(30, dtype=np.float32).reshape(10, 3)
+    scoring = evaluator.scorings(FakeMethod(), features)["method"]
+    np.testing.assert_array_equal(scoring.gallery, 2 * features[:, :1])
+
+
+def test_zero_features_do_not_divide_by_zero():
+    scoring = evaluator.scorings(FakeMethod(), np.zeros((2, 3), np.float32))["cosine"]
+    np.testing.assert_array_equal(scoring.probes, np.zeros((2, 3)))
+
+
+def test_camera_rule_of_a_trial_is_applied(fake_records):
+    # The gallery image of the probe's own camera would be first, and is ignored.
+    rows = [("all", "0.png", 1, 0), ("all", "1.png", 1, 0), ("all", "2.png", 9, 0)]
+    rows += [("all", "3.png", 1, 5)]
+    records = fake_records("own", rows)
+    labels = (np.array([1]), np.array([1, 9, 1]))
+    cameras = (np.array([0]), np.array([0, 0, 5]))
+    trial = trials.Trial("t", np.array([0]), np.array([1, 2, 3]), *labels, *cameras)
+    target = targets.Target("own", records, (trial,), "", "")
+    ranked = evaluate(FakeMethod(), target).rankings["euclidean"][0]
+    # distances: image 2 differs by person 8 and position 2, image 3 by camera 5 and
+    # position 3 -> sqrt(68) > sqrt(34): image 3 first once image 1 is ignored.
+    assert ranked.cmc[1] == 1.0
+    assert ranked.average_precisions[0] == 1.0
+
+
+def test_features_that_are_not_finite_are_named(target):
+    class Broken(FakeMethod):
+        def encode(self, images):
+            features = np.array(images)[:, 4, 2, :]
+            features[features[:, 0] == 4] = np.nan
+            return features
+
+    with pytest.raises(errors.UserError, match=r"2 of 12 images.*p/4_0\.png"):
+        evaluate(Broken(), target)

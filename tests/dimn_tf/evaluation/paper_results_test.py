@@ -1,0 +1,45 @@
+"""The paper's numbers, checked by the means that followers derived from them."""
+
+import pytest
+
+from dimn_tf.evaluation import paper_results
+
+
+@pytest.mark.parametrize(
+    ("method", "rank1", "average_precision"),
+    [
+        ("aggregation", 45.16, 54.66),
+        ("ppa", 42.09, 52.61),
+        ("reptile", 28.05, 37.09),
+        ("mldg", 29.27, 39.41),
+        ("crossgrad", 24.58, 33.97),
+        ("dimn", 47.47, 57.89),
+    ],
+)
+def test_means(method, rank1, average_precision):
+    mean = paper_results.paper_mean(method)
+    assert mean["rank1"] == pytest.approx(rank1, abs=0.0051)
+    assert mean["mAP"] == pytest.approx(average_precision, abs=0.0051)
+
+
+@pytest.mark.parametrize("method", paper_results._TABLE_2)
+def test_rows_are_cumulative_and_come_from_the_papers_trials(method):
+    trials = {"viper": 3160, "prid": 1000, "grid": 1250, "ilids": 600}
+    for target, probes in trials.items():
+        row = paper_results.paper_row(method, target)
+        assert row["rank1"] <= row["rank5"] <= row["rank10"]
+        assert row["rank1"] < row["mAP"] < row["rank10"]
+        for metric in ("rank1", "rank5", "rank10"):
+            if (method, target, metric) == ("ppa", "ilids", "rank5"):
+                continue  # 83.75, the one value that no 600 probes can give
+            count = round(row[metric] * probes / 100)
+            assert row[metric] == pytest.approx(100 * count / probes, abs=0.0051)
+
+
+def test_row():
+    row = paper_results.paper_row("dimn", "grid")
+    assert row == {"rank1": 29.28, "rank5": 53.28, "rank10": 65.84, "mAP": 41.09}
+    assert paper_results.paper_row("dimn", "grid/partial") == row
+    assert paper_results.paper_row("dimn", "synthetic_reid/night") is None
+    assert paper_results.paper_row("histogram", "grid") is None
+    assert paper_results.paper_mean("histogram") is None

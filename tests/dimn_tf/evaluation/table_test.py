@@ -1,0 +1,67 @@
+"""The printed table."""
+
+from dimn_tf.evaluation import results, table
+
+
+def cell(mean, std=0.5):
+    return {"mean": mean, "std": std}
+
+
+def row(value):
+    metrics = {
+        m: cell(value + i) for i, m in enumerate(("rank1", "rank5", "rank10", "mAP"))
+    }
+    return metrics | {
+        "trials": 10, "probes": 316, "gallery": 649,
+        "diagnosis": {"euclidean": metrics, "cosine": metrics},
+    }  # fmt: skip
+
+
+def figures(method, targets):
+    mean = {m: 33.3333 for m in ("rank1", "rank5", "rank10", "mAP")}
+    return {
+        "method": method,
+        "targets": {name: row(10 * (i + 1)) for i, name in enumerate(targets)},
+        "mean": mean,
+        "diagnosis_mean": {"euclidean": mean, "cosine": mean},
+    }
+
+
+def test_four_targets_with_the_papers_rows():
+    text = table.table(figures("dimn", ["viper", "prid", "grid", "ilids"]))
+    lines = text.splitlines()
+    assert max(map(len, lines)) < 120
+    viper = lines.index(next(x for x in lines if x.startswith("viper")))
+    assert lines[viper].split() == [
+        "viper", "10.00", "±", "0.50", "11.00", "±", "0.50", "12.00", "±", "0.50",
+        "13.00", "±", "0.50", "10", "x", "316", "/", "649",
+    ]  # fmt: skip
+    assert lines[viper + 1].split() == ["paper", "51.23", "70.19", "75.98", "60.12"]
+    assert lines[viper + 2].split()[:2] == ["features,", "euclidean"]
+    assert lines[viper + 3].split()[:2] == ["features,", "cosine"]
+    mean = lines.index(next(x for x in lines if x.startswith("mean of 4")))
+    assert lines[mean].split()[4:] == ["33.33"] * 4
+    paper = lines[mean + 1].split()  # rank-1 and mAP as followers derived them
+    assert (paper[0], paper[1], paper[4]) == ("paper", "47.47", "57.89")
+    assert text.count("paper") == 5
+
+
+def test_columns_stand_beneath_each_other():
+    lines = table.table(figures("dimn", ["viper", "prid"])).splitlines()
+    points = {tuple(i for i, c in enumerate(x) if c == ".")[:1] for x in lines[2:]}
+    assert len(points) == 1
+
+
+def test_rows_the_paper_lacks_are_left_out():
+    assert "paper" not in table.table(figures("histogram", ["viper", "prid"]))
+    some = table.table(figures("dimn", ["viper", "synthetic_reid/night"]))
+    assert some.count("paper") == 1  # VIPeR's, and no mean of other targets
+
+
+def test_one_target_has_no_mean():
+    assert "mean of" not in table.table(figures("dimn", ["viper"]))
+
+
+def test_takes_what_results_make(made_up_results):
+    text = table.table(results.figures_of(made_up_results(["viper", "prid"]), "dimn"))
+    assert "viper" in text and "3 x 20 / 20" in text
