@@ -44,7 +44,7 @@ class Augmentation:
     """
 
     flip: float = config.option(
-        0.5, "Of mirroring a training image left and right; ours: 0.5."
+        0.5, "Probability of mirroring a training image left and right; ours: 0.5."
     )
     crop_padding: float = config.option(
         0.0,
@@ -52,7 +52,7 @@ class Augmentation:
         "taken from it, as a share of its height (10 / 256 is common); ours: none.",
     )
     brightness: float = config.option(
-        0.0, "Largest relative change: 0.2 multiplies by 0.8 to 1.2; ours: none."
+        0.0, "Largest relative change of light: 0.2 means 0.8 to 1.2 times; ours: none."
     )
     contrast: float = config.option(
         0.0, "Largest relative change of the distance to mean luminance; ours: none."
@@ -64,18 +64,18 @@ class Augmentation:
         0.0, "Largest turn of the hue, share of the full circle, to 0.5; ours: none."
     )
     grey: float = config.option(
-        0.0, "Of taking all colour out of a training image; ours: 0."
+        0.0, "Probability of taking all colour out of a training image; ours: 0."
     )
     low_resolution: float = config.option(
         0.0,
-        "Of shrinking a training image and blowing it up again, as a camera further "
-        "away would have seen it; ours: 0.",
+        "Probability of shrinking a training image and blowing it up again, as a "
+        "camera further away would have seen it; ours: 0.",
     )
     low_resolution_scale: float = config.option(
         0.3, "Smallest scale of that shrinking; ours: 0.3."
     )
     erasing: float = config.option(
-        0.0, "Of covering a rectangle with ImageNet's mean colour; ours: 0."
+        0.0, "Probability of covering a rectangle with ImageNet's mean colour; ours: 0."
     )
     erasing_smallest_area: float = config.option(
         0.02, "Smallest share of the image that the rectangle covers; ours: 0.02."

@@ -49,8 +49,8 @@ def training_dataset(
 
     Under `tf.distribute` the global batch is split by identity: every element's
     first axis is C_b, so gallery, probe and labels of an identity stay together. With
-    several workers each builds the same data set and takes its share of every batch
-    (auto-shard policy DATA).
+    several workers each would build the same data set and take its share of every
+    batch (auto-shard policy DATA; tested on several devices of one worker only).
 
     Args:
         label_space: the sources' images.
@@ -104,6 +104,9 @@ def training_dataset(
     dataset = dataset.map(load_step).prefetch(1).unbatch()
     dataset = dataset.map(prepare, options.parallel_calls, deterministic=True)
     dataset = dataset.batch(2 * pairs, drop_remainder=True).map(split)
+    # Taking batches apart into images makes tf.data forget how many there are.
+    steps = max(train_steps - start_step, 0)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     return dataset.prefetch(options.prefetch).with_options(_tf_data_options())
 
 

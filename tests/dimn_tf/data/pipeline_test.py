@@ -77,6 +77,13 @@ def test_shapes_are_static(space):
     }
 
 
+def test_the_number_of_steps_is_known(space):
+    drawer, options = sampler.PairSampler(space, 4), pipeline.PipelineOptions()
+    for start, expected in ((0, 9), (4, 5), (9, 0), (12, 0)):
+        dataset = pipeline.training_dataset(space, drawer, options, start, 9)
+        assert dataset.cardinality() == expected
+
+
 def test_a_resumed_run_sees_what_an_uninterrupted_one_does(space):
     whole = _batches(space)
     for start in (0, 1, 4):
@@ -150,6 +157,7 @@ import tensorflow as tf
 from PIL import Image
 from dimn_tf.data import label_space, pipeline, records, sampler
 
+tf.config.experimental.enable_op_determinism()
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(
     cpu, [tf.config.LogicalDeviceConfiguration()] * 2

@@ -1,0 +1,156 @@
+"""Speed of the input pipeline alone over what the training step consumes.
+
+    python -m experiments.benchmarks.input_pipeline
+
+Prints one JSON line. `pipeline_over_step` is the images per second that
+`training_dataset` delivers with nobody in its way (made-up JPEG files of
+Market-1501's size, in a TFDS data set on disk; 256x128, batches of 64, every
+augmentation switched on) over those that the training step takes (see
+`experiments.benchmarks.train_step`), one after the other in one run on the same
+cores; at least 5 is the target. `flips_only_images_per_second` is the pipeline with
+its default augmentation.
+"""
+
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from absl import app
+from PIL import Image
+
+from dimn_tf.data import augmentation, label_space, pipeline, records, sampler
+
+IDENTITIES, IMAGES_EACH = 500, 4
+SECONDS = 8.0  # measured, after as many batches as make a warm start
+WARM_UP_BATCHES = 20
+
+EVERY_AUGMENTATION = augmentation.Augmentation(
+    flip=0.5,
+    crop_padding=10 / 256,
+    brightness=0.2,
+    contrast=0.2,
+    saturation=0.2,
+    hue=0.05,
+    grey=0.1,
+    low_resolution=0.3,
+    erasing=0.5,
+)
+
+
+class MadeUpPedestrians(tfds.core.GeneratorBasedBuilder):
+    """Smooth noise in JPEG files of 128x64 pixels."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    pkg_dir_path = None  # there is no folder with citations beside it
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "person_id": np.int64,
+            "camera_id": np.int64,
+            "file_name": tfds.features.Text(),
+        }
+        return tfds.core.DatasetInfo(
+            builder=self, features=tfds.features.FeaturesDict(features)
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        rng = np.random.default_rng(0)
+        for person in range(IDENTITIES):
+            for camera in range(IMAGES_EACH):
+                coarse = Image.fromarray(rng.integers(0, 256, (32, 16, 3), np.uint8))
+                file = io.BytesIO()
+                coarse.resize((64, 128), Image.Resampling.BICUBIC).save(
+                    file, "JPEG", quality=95
+                )
+                file.seek(0)
+                name = f"{person:04}_c{camera}.jpg"
+                yield (
+                    name,
+                    {
+                        "image": file,
+                        "person_id": person,
+                        "camera_id": camera,
+                        "file_name": name,
+                    },
+                )
+
+
+def made_up_label_space(folder: str) -> label_space.LabelSpace:
+    """Builds the made-up data set in `folder` and opens it."""
+    tfds.disable_progress_bar()
+    builder = MadeUpPedestrians(data_dir=folder, file_format="array_record")
+    with contextlib.redirect_stdout(sys.stderr):  # TFDS reports; the result stays alone
+        builder.download_and_prepare()
+    source = records.records_of_builder(builder, "made_up_pedestrians")
+    return label_space.LabelSpace.build([source])
+
+
+def pipeline_images_per_second(
+    space: label_space.LabelSpace,
+    options: pipeline.PipelineOptions,
+    identities_per_batch: int = 32,
+    seconds: float = SECONDS,
+) -> float:
+    """Images a second that the training data set yields when nothing waits.
+
+    Args:
+        space: what to draw from.
+        options: size and augmentation.
+        identities_per_batch: C_b; a batch has twice as many images.
+        seconds: time to measure.
+    """
+    drawer = sampler.PairSampler(space, identities_per_batch)
+    dataset = pipeline.training_dataset(space, drawer, options, 0, 10**9)
+    batches = iter(dataset)
+    for _ in range(WARM_UP_BATCHES):
+        next(batches)
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        next(batches)
+        count += 1
+    return 2 * identities_per_batch * count / (time.perf_counter() - start)
+
+
+def main(_):
+    # Loads the whole model; the pipeline itself needs none of it.
+    from experiments.benchmarks import train_step
+
+    with tempfile.TemporaryDirectory() as folder:
+        space = made_up_label_space(folder)
+        rates = {
+            name: pipeline_images_per_second(
+                space, pipeline.PipelineOptions(256, 128, options)
+            )
+            for name, options in (
+                ("all", EVERY_AUGMENTATION),
+                ("flips", augmentation.Augmentation()),
+            )
+        }
+    step = train_step.step_images_per_second()
+    line = {
+        "benchmark": "input_pipeline",
+        "image_height": 256,
+        "image_width": 128,
+        "pipeline_images_per_second": round(rates["all"], 1),
+        "flips_only_images_per_second": round(rates["flips"], 1),
+        "step_images_per_second": round(step, 1),
+        "pipeline_over_step": round(rates["all"] / step, 2),
+        "cores": len(os.sched_getaffinity(0)),
+        "tensorflow": tf.__version__,
+    }
+    print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    app.run(main)
