@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
+from typing import BinaryIO
 
 from data_builders.errors import DataError
 
@@ -61,7 +62,7 @@ class Archive(abc.ABC):
         """Names of all files; runs before anything else."""
 
     @abc.abstractmethod
-    def _open(self, name: str):
+    def _open(self, name: str) -> BinaryIO:
         """A binary file object of one file."""
 
     def close(self) -> None:
@@ -73,9 +74,15 @@ class Archive(abc.ABC):
     def __exit__(self, *exc_info) -> None:
         self.close()
 
+    @contextlib.contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """One file, to be read from its beginning; faults become a DataError."""
+        with self._faults(f"{name} cannot be read"), self._open(name) as file:
+            yield file
+
     def read(self, name: str) -> bytes:
         """Content of one file; DataError where it cannot be read whole."""
-        with self._faults(f"{name} cannot be read"), self._open(name) as file:
+        with self.open(name) as file:
             return file.read()
 
     @contextlib.contextmanager
@@ -83,9 +90,8 @@ class Archive(abc.ABC):
         """A real file with this content, for readers that seek (HDF5)."""
         with tempfile.TemporaryDirectory(prefix="reid_archive_") as folder:
             target = pathlib.Path(folder) / name.rpartition("/")[2]
-            with self._faults(f"{name} cannot be read"):
-                with self._open(name) as source, target.open("wb") as copy:
-                    shutil.copyfileobj(source, copy, 1 << 20)
+            with self.open(name) as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
             yield target
 
     def root(self, folders: Collection[str]) -> str:

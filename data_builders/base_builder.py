@@ -151,41 +151,43 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {split: self._generate_examples(reader, split) for split in reader.entries}
 
     def _check(self, reader: Reader, archive: Archive) -> None:
-        """Compares the archive with the known statistics."""
+        """Compares the archive with the known statistics.
+
+        Raises:
+            DataError: it holds something else, or less without being allowed to.
+        """
         config = self.builder_config
-        difference = comparison.compare(reader, config.expected(self.FACTS))
-        faults = [*difference.wrong]
+        faults = comparison.compare(reader, config.expected(self.FACTS))
         if config.allow_incomplete:
-            self._report_missing(difference.missing)
-        else:
-            faults += difference.missing
+            self._report_missing([fault for fault in faults if fault.is_missing])
+            faults = [fault for fault in faults if not fault.is_missing]
         if not faults:
             return
-        only_incomplete = not difference.wrong
+        if all(fault.is_missing for fault in faults):
+            action = (
+                "put the complete archive there, or accept this one: "
+                f"{self.name}/{PARTIAL} in place of {self.name}, "
+                f"{build_command(self.FACTS, archive.path.parent)} --config={PARTIAL}"
+            )
+        else:
+            action = (
+                "put the original archive there; this one is another version or holds "
+                "files that are not the data set's"
+            )
         raise DataError.about(
             f"{self.name}: {archive.path.name} is not the complete data set",
             path=archive.path,
-            found="; ".join(found for found, _ in faults),
-            expected="; ".join(expected for _, expected in faults),
-            action=(
-                "put the complete archive there"
-                + (
-                    ", or accept this one with the builder config `partial` "
-                    f"({build_command(self.FACTS, archive.path.parent)} "
-                    f"--config={PARTIAL}; {self.name}/{PARTIAL} in --sources)"
-                    if only_incomplete
-                    else ": this one is another version or holds foreign files"
-                )
-            ),
+            found="; ".join(fault.found_text for fault in faults),
+            expected="; ".join(fault.expected_text for fault in faults),
+            action=action,
         )
 
-    def _report_missing(self, missing: Sequence[tuple[str, str]]) -> None:
-        lines = [f"{found}, expected {expected}" for found, expected in missing]
-        self.info.metadata["missing"] = lines
-        if not lines:
-            self.log(f"{self.name}/{PARTIAL}: nothing is missing")
+    def _report_missing(self, missing: Sequence[comparison.Difference]) -> None:
+        """Says what an incomplete archive lacks, here and beside the records."""
+        lines = [str(difference) for difference in missing] or ["nothing is missing"]
         for line in lines:
-            self.log(f"{self.name}/{PARTIAL}: incomplete: {line}")
+            self.log(f"{self.name}/{PARTIAL}: {line}")
+        self.info.metadata["missing"] = lines if missing else []
 
     def _generate_examples(self, reader: Reader, split: str) -> Iterator:
         entries = reader.entries[split]

@@ -1,21 +1,44 @@
 """Checks and encodes images on their way into records."""
 
 import io
+import os
 
 import numpy as np
 import PIL.Image
 
 from data_builders.errors import DataError
 
-# Format and modes that TensorFlow's own decoders read as PIL does.
+# Format and modes that TensorFlow's own decoders read as PIL does. Its BMP decoder
+# refuses files with padding after the pixels, such as VIPeR's.
 _KEPT = {
     "JPEG": ("RGB", "L"),
     "PNG": ("RGB", "L", "P", "RGBA", "LA", "1"),
-    "BMP": ("RGB",),
 }
 
 
-def checked_image(encoded: bytes, *, archive: str, name: str) -> bytes:
+# PIL documents no closed list; its decoders raise these on bad data.
+_DECODING_FAULTS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    PIL.Image.DecompressionBombError,
+)
+
+
+def unreadable(
+    error: Exception, *, archive: str | os.PathLike, name: str, size: int
+) -> DataError:
+    """The error about an image that cannot be decoded."""
+    return DataError.about(
+        f"{name} is no readable image",
+        path=archive,
+        found=f"{size:,} bytes: {error}",
+        expected="a whole JPEG, PNG or BMP image",
+        action="the archive is damaged; copy or download it again",
+    )
+
+
+def checked_image(encoded: bytes, *, archive: str | os.PathLike, name: str) -> bytes:
     """Decodes an image once, so that an unreadable one stops the build.
 
     Args:
@@ -24,8 +47,8 @@ def checked_image(encoded: bytes, *, archive: str, name: str) -> bytes:
         name: the image's path in the archive, for the error.
 
     Returns:
-        The same bytes where TensorFlow reads them as they are (JPEG, PNG, BMP);
-        other formats (WebP, TIFF, CMYK JPEG ...) losslessly as RGB PNG.
+        The same bytes where TensorFlow reads them as they are (JPEG, PNG);
+        other formats (BMP, WebP, TIFF, CMYK JPEG ...) losslessly as RGB PNG.
 
     Raises:
         DataError: it cannot be decoded whole.
@@ -36,14 +59,31 @@ def checked_image(encoded: bytes, *, archive: str, name: str) -> bytes:
             if image.mode in _KEPT.get(image.format, ()):
                 return encoded
             return encode_png(np.asarray(image.convert("RGB")))
-    # PIL documents no closed list: its decoders raise these four on bad data.
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise DataError.about(
-            f"{name} is no readable image",
-            path=archive,
-            found=f"{name}, {len(encoded):,} bytes: {error}",
-            expected="a whole JPEG, PNG or BMP image",
-            action="the archive is damaged; copy or download it again",
+    except _DECODING_FAULTS as error:
+        raise unreadable(
+            error, archive=archive, name=name, size=len(encoded)
+        ) from error
+
+
+def decoded_image(
+    encoded: bytes, *, archive: str | os.PathLike, name: str
+) -> np.ndarray:
+    """Pixels of an image: uint8 [height, width, 3], RGB, 0..255.
+
+    Args:
+        encoded: content of the image file.
+        archive: path of the archive, for the error.
+        name: the image's path in the archive, for the error.
+
+    Raises:
+        DataError: it cannot be decoded whole.
+    """
+    try:
+        with PIL.Image.open(io.BytesIO(encoded)) as image:
+            return np.asarray(image.convert("RGB"))
+    except _DECODING_FAULTS as error:
+        raise unreadable(
+            error, archive=archive, name=name, size=len(encoded)
         ) from error
 
 

@@ -29,12 +29,25 @@ class ImageEntry:
     camera_id: int
 
 
+@dataclasses.dataclass(frozen=True)
+class MissingPart:
+    """A part that an archive should have but lacks.
+
+    Attributes:
+        name: the part in words, e.g. "folder P2/cam1/".
+        split: the split that it belongs to, if to one.
+    """
+
+    name: str
+    split: str | None = None
+
+
 class Reader(abc.ABC):
     """What an archive of one data set holds.
 
     Attributes:
         entries: split -> its images; found by names and annotations alone.
-        missing: parts that the archive should have but lacks, in words.
+        missing: parts that the archive should have but lacks.
         metadata: facts beside the images that are stored with the records.
     """
 
@@ -42,7 +55,7 @@ class Reader(abc.ABC):
 
     def __init__(self):
         self.entries = {}
-        self.missing: list[str] = []
+        self.missing: list[MissingPart] = []
         self.metadata: dict[str, object] = {}
 
     @abc.abstractmethod
@@ -98,7 +111,9 @@ class FolderReader(Reader):
         for folder in folders:
             entries = self._list_folder(folder, names[folder.folder], facts)
             if not entries:
-                self.missing.append(f"folder {folder.folder}/")
+                self.missing.append(
+                    MissingPart(f"folder {folder.folder}/", folder.split)
+                )
             self.entries.setdefault(folder.split, []).extend(entries)
         self.entries = {split: e for split, e in self.entries.items() if e}
 

@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 from data_builders.base_builder import ReidBuilder
 from data_builders.grid import folds
 from data_builders.grid.facts import FACTS, FOLD_PERSONS
-from data_builders.readers import ImageFolder
+from data_builders.readers import ImageFolder, MissingPart
 
 
 def _identify(match: re.Match) -> tuple[int, int]:
@@ -42,7 +42,7 @@ class Builder(ReidBuilder):
         reader = super().open_reader(archive, resources)
         persons = folds.read_folds(archive, reader.root)
         if persons is None:
-            reader.missing.append(folds.FILE_NAME)
+            reader.missing.append(MissingPart(folds.FILE_NAME))
         else:
             reader.metadata[folds.METADATA_KEY] = persons
         return reader

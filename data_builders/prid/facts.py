@@ -12,7 +12,7 @@ FACTS = DatasetFacts(
     role="target",
     archives=("prid_2011.zip", "prid_2011"),
     homepage="https://www.tugraz.at/institute/icg/research/team-bischof/lrs/"
-    "downloads/prid11/",
+    "downloads/PRID11/",
     identities=749,  # distinct numbers; 385 + 749 - 200 = 934 people
     images=1_134,
     split_images={"cam_a": 385, "cam_b": 749},
