@@ -41,7 +41,8 @@ def main(_):
         for target in _TARGETS.value:
             if target not in _DRAWERS:
                 raise errors.UserError(
-                    f"--targets: {target!r} has no drawn list; {', '.join(_DRAWERS)} have"
+                    f"--targets: {target!r} has no drawn list; "
+                    f"{', '.join(_DRAWERS)} have"
                 )
             records = records_lib.load_records(target, _DATA_DIR.value)
             drawn = _DRAWERS[target](records, _SEED.value)

@@ -18,8 +18,9 @@ import PIL.ImageFont
 from dimn_tf.evaluation import evaluator, files, trials
 
 _TILE = (64, 128)  # width, height of an image in the picture
-_FRAME, _GAP, _TEXT, _MARGIN, _HEAD = 4, 10, 18, 14, 46
-_RIGHT, _WRONG, _NEUTRAL = "#1A9850", "#D73027", "#4D4D4D"
+_FRAME, _GAP, _TEXT, _MARGIN, _HEAD = 5, 10, 18, 14, 46
+_THIN = 2  # frame of what is no match; true matches have the whole of _FRAME
+_RIGHT, _WRONG = "#1A9850", "#D73027"
 _INK, _PAPER = "#222222", "#FFFFFF"
 
 
@@ -106,29 +107,30 @@ def draw(
         left = _MARGIN + column * step_x + (probe_gap if column else 0)
         return left + _FRAME + tile_width // 2
 
-    def place(encoded: bytes, column: int, top: int, frame: str, text: str) -> None:
-        left = middle(column) - tile_width // 2 - _FRAME
-        box = (
-            left,
-            top,
-            left + tile_width + 2 * _FRAME,
-            top + tile_height + 2 * _FRAME,
-        )
-        pen.rectangle((box[0], box[1], box[2] - 1, box[3] - 1), frame)
+    def place(encoded: bytes, column: int, top: int, frame: str, wide: int) -> None:
+        left = middle(column) - tile_width // 2
+        box = (left, top, left + tile_width - 1, top + tile_height - 1)
+        grow = (-wide, -wide, wide, wide)
+        pen.rectangle([b + g for b, g in zip(box, grow, strict=True)], frame)
         image = PIL.Image.open(io.BytesIO(encoded)).convert("RGB").resize(_TILE)
-        canvas.paste(image, (left + _FRAME, top + _FRAME))
-        pen.text((middle(column), box[3] + 3), text, frame, font, anchor="mt")
+        canvas.paste(image, (left, top))
 
-    head = _MARGIN + _HEAD - 8
+    def write(column: int, top: int, text: str, colour: str) -> None:
+        pen.text((middle(column), top), text, colour, font, anchor="ms")
+
     for column in range(columns + 1):
-        name = str(column) if column else "probe"
-        pen.text((middle(column), head), name, _INK, font, anchor="mb")
+        write(column, _MARGIN + _HEAD - 10, str(column) if column else "probe", _INK)
     for i, row in enumerate(rows):
         top = _MARGIN + _HEAD + i * (step_y + _GAP)
+        beneath = top + tile_height + _FRAME + 13
         probe, *gallery = records.encoded_images([row.probe, *row.gallery])
-        place(probe, 0, top, _NEUTRAL, f"match at {row.first_match_rank}")
+        place(probe, 0, top, _INK, _THIN)
+        write(0, beneath, f"match: rank {row.first_match_rank}", _INK)
         for k, encoded in enumerate(gallery):
-            frame = _RIGHT if row.matches[k] else _WRONG
-            place(encoded, k + 1, top, frame, f"{row.scores[k]:.4g}")
+            match = row.matches[k]
+            place(
+                encoded, k + 1, top, *((_RIGHT, _FRAME) if match else (_WRONG, _THIN))
+            )
+            write(k + 1, beneath, f"{row.scores[k]:.4g}", _RIGHT if match else _INK)
     with files.replacing(path) as partial:
         canvas.save(partial, "PNG")

@@ -73,10 +73,8 @@ def evaluate_and_report(
     if options.ranked_probes:
         for result in evaluated:
             file = result.target.name.replace("/", "_").replace(" ", "_") + ".png"
-            draw_ranked(
-                result, name, path.parent / f"{path.stem}_ranked" / file,
-                options.ranked_probes,
-            )  # fmt: skip
+            picture = path.parent / f"{path.stem}_ranked" / file
+            draw_ranked(result, name, picture, options.ranked_probes)
     return figures
 
 
