@@ -7,6 +7,7 @@ from absl import flags
 
 from dimn_tf import errors, methods
 from dimn_tf.data import augmentation
+from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.training import options, run
 
 _SHARED = (
@@ -17,19 +18,23 @@ _SHARED = (
 )
 _AUGMENTATION_PREFIX = "augment_"
 
+HELDOUT = "heldout"
+
 FLAGS = flags.FLAGS
 
 
-def define_places() -> None:
-    """Defines --workdir, --data_dir, --manual_dir and --targets."""
+def define_run() -> None:
+    """Defines all flags of a run: places, targets, and one for each option."""
     flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, log, results.")
+    flags.mark_flag_as_required("workdir")
     define_data_places()
     flags.DEFINE_list(
         "targets",
         ["viper", "prid", "grid", "ilids"],
-        "Target data sets, TFDS names, or `heldout`: the identities that "
+        f"Target data sets, TFDS names, or `{HELDOUT}`: the identities that "
         "--holdout_identities set aside.",
     )
+    _define_run_options()
 
 
 def define_data_places() -> None:
@@ -40,8 +45,7 @@ def define_data_places() -> None:
     )
 
 
-def define_run_options() -> None:
-    """Defines one flag for each option of a run, of all methods together."""
+def _define_run_options() -> None:
     flags.DEFINE_enum("method", "dimn", sorted(methods.METHODS), "What is trained.")
     groups = list(_SHARED) + [method.Options for method in methods.METHODS.values()]
     defined = set()
@@ -52,6 +56,14 @@ def define_run_options() -> None:
                 defined.add(field.name)
     for field in dataclasses.fields(augmentation.Augmentation):
         _define(augmentation.Augmentation, field, _AUGMENTATION_PREFIX)
+    for field in dataclasses.fields(evaluation_options.EvaluationOptions):
+        _define(evaluation_options.EvaluationOptions, field, "")
+
+
+def evaluation() -> evaluation_options.EvaluationOptions:
+    """The options of an evaluation, from the parsed flags."""
+    values = {name: FLAGS[name].value for name in FLAGS}
+    return _read(evaluation_options.EvaluationOptions, values, "")
 
 
 def run_options() -> run.RunOptions:
@@ -82,7 +94,7 @@ def options_from(values: dict[str, typing.Any]) -> run.RunOptions:
         augmentation=_read(augmentation.Augmentation, values, _AUGMENTATION_PREFIX),
         encoder=encoder,
         optimiser=optimiser,
-        schedule=plan,
+        plan=plan,
     )
 
 

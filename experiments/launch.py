@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from absl import app
+from absl import app, flags, logging
 
 from data_builders import errors as data_errors
 from dimn_tf import errors
@@ -15,6 +15,8 @@ def launch(main: Callable[[list[str]], None]) -> None:
     def guarded(argv):
         if len(argv) > 1:
             raise app.UsageError(f"unknown arguments: {' '.join(argv[1:])}")
+        if not flags.FLAGS["verbosity"].present:
+            logging.set_verbosity(logging.WARNING)  # TFDS notes each file it opens.
         try:
             main(argv)
         except (errors.UserError, data_errors.DataError) as error:

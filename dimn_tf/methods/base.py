@@ -76,6 +76,7 @@ class Method(keras.Model, abc.ABC):
         """Features of images: [n, H, W, 3] -> [n, D]."""
         return self.encoder(images, training=training)
 
+    @tf.function(reduce_retracing=True)
     def encode(self, images):
         """Features at test: float32 [n, H, W, 3] in 0..255 -> [n, D] float32."""
         return self.encoder(images, training=False)

@@ -8,15 +8,10 @@ import keras
 import tensorflow as tf
 
 from dimn_tf import encoders, errors, methods
-from dimn_tf.data import (
-    augmentation,
-    holdout,
-    label_space,
-    pipeline,
-    records,
-    sampler,
-)
-from dimn_tf.training import callbacks, checkpoints, options, schedule, workdir
+from dimn_tf.data import augmentation as augmentations
+from dimn_tf.data import holdout, label_space, pipeline, records, sampler
+from dimn_tf.training import callbacks, checkpoints, schedule, workdir
+from dimn_tf.training import options as options_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +25,16 @@ class RunOptions:
 
     method: str
     method_options: Any
-    data: options.DataOptions = options.DataOptions()
-    augmentation: augmentation.Augmentation = augmentation.Augmentation()
-    encoder: options.EncoderOptions = options.EncoderOptions()
-    optimiser: options.OptimiserOptions = options.OptimiserOptions()
-    schedule: options.ScheduleOptions = options.ScheduleOptions()
+    data: options_lib.DataOptions = options_lib.DataOptions()
+    augmentation: augmentations.Augmentation = augmentations.Augmentation()
+    encoder: options_lib.EncoderOptions = options_lib.EncoderOptions()
+    optimiser: options_lib.OptimiserOptions = options_lib.OptimiserOptions()
+    plan: options_lib.ScheduleOptions = options_lib.ScheduleOptions()
 
     def parts(self) -> dict[str, Any]:
         """The option groups by the prefix of their flags."""
         return {
-            "": (self.data, self.encoder, self.optimiser, self.schedule, self.method_options),
+            "": (self.data, self.encoder, self.optimiser, self.plan, self.method_options),
             "augment_": (self.augmentation,),
         }
 
@@ -107,7 +102,7 @@ def build_method(run_options: RunOptions, num_identities: int) -> methods.Method
             ),
             weight_decay=rate.weight_decay or None,
         ),
-        jit_compile=run_options.schedule.jit_compile,
+        jit_compile=run_options.plan.jit_compile,
     )
     method.optimizer.build(method.trainable_variables)
     return method
@@ -151,40 +146,47 @@ def strategy_of(replicas: int) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([d.name for d in devices[:replicas]])
 
 
-def train(
+@dataclasses.dataclass(frozen=True)
+class PreparedRun:
+    """A run whose data and work directory are known to fit.
+
+    Attributes:
+        options: The run's options.
+        directory: Its work directory, claimed.
+        space: Its sources' identities.
+        sampling: How a batch is drawn.
+    """
+
+    options: RunOptions
+    directory: workdir.WorkDir
+    space: label_space.LabelSpace
+    sampling: sampler.PairSampler
+
+
+def prepare(
     run_options: RunOptions,
     directory: workdir.WorkDir,
     data_dir: str,
-    evaluate: Callable[[methods.Method, int], None] | None = None,
     log: Callable[[str], None] = print,
-) -> methods.Method:
-    """Trains a method, or goes on with it where the work directory stopped.
-
-    Keras' `fit` drives the step; the callbacks of `callbacks` do what Keras' own
-    cannot (see there).
+) -> PreparedRun:
+    """Lays the label space, and claims the work directory for the run.
 
     Args:
         run_options: The run's options.
         directory: Work directory, new or of the same run.
         data_dir: Where the built data sets are.
-        evaluate: Called with the method and the step every --evaluate_every steps.
-        log: Prints a line.
-
-    Returns:
-        The trained method.
+        log: Prints the sources' table.
 
     Raises:
         errors.UserError: options that do not fit each other, the data or the work
-            directory; or a loss that is not finite.
+            directory.
     """
-    batch, plan = run_options.data.identities_per_batch, run_options.schedule
-    if batch % plan.replicas:
+    batch, replicas = run_options.data.identities_per_batch, run_options.plan.replicas
+    if batch % replicas:
         raise errors.UserError(
             f"--identities_per_batch={batch} cannot be shared by "
-            f"--replicas={plan.replicas}: choose a multiple."
+            f"--replicas={replicas}: choose a multiple."
         )
-    if run_options.optimiser.deterministic:
-        tf.config.experimental.enable_op_determinism()
     space = build_label_space(run_options, data_dir, log)
     sampling = sampler.PairSampler(
         space,
@@ -198,8 +200,37 @@ def train(
         {**run_options.recorded(), "num_identities": space.num_identities},
     )
     holdout.save(directory.holdout, space.holdout)
+    return PreparedRun(run_options, directory, space, sampling)
+
+
+def train(
+    prepared: PreparedRun,
+    evaluate: Callable[[methods.Method, int], None] | None = None,
+    log: Callable[[str], None] = print,
+) -> methods.Method:
+    """Trains a method, or goes on with it where the work directory stopped.
+
+    Keras' `fit` drives the step; the callbacks of `callbacks` do what Keras' own
+    cannot (see there).
+
+    Args:
+        prepared: See `prepare`.
+        evaluate: Called with the method and the step every --evaluate_every steps.
+        log: Prints a line.
+
+    Returns:
+        The trained method.
+
+    Raises:
+        errors.UserError: a checkpoint that does not fit, or a loss that is not
+            finite.
+    """
+    run_options, directory = prepared.options, prepared.directory
+    data, plan = run_options.data, run_options.plan
+    if run_options.optimiser.deterministic:
+        tf.config.experimental.enable_op_determinism()
     with strategy_of(plan.replicas).scope():
-        method = build_method(run_options, space.num_identities)
+        method = build_method(run_options, prepared.space.num_identities)
     kept = checkpoints.Checkpoints(directory.checkpoints, method, plan.keep_checkpoints)
     start, end = kept.restore(), run_options.optimiser.train_steps
     if start >= end:
@@ -208,25 +239,26 @@ def train(
     if start:
         log(f"Going on from {kept.latest} (step {start:,} of {end:,}).")
     dataset = pipeline.training_dataset(
-        space,
-        sampling,
+        prepared.space,
+        prepared.sampling,
         pipeline.PipelineOptions(
-            height=run_options.data.image_height,
-            width=run_options.data.image_width,
+            height=data.image_height,
+            width=data.image_width,
             augmentation=run_options.augmentation,
         ),
         start,
         end,
     )
+    images = 2 * data.identities_per_batch
     log(
-        f"Training {run_options.method} on {space.num_identities:,} identities, "
-        f"{2 * batch} images a step, {method.count_params():,} parameters."
+        f"Training {run_options.method} on {prepared.space.num_identities:,} "
+        f"identities, {images} images a step, {method.count_params():,} parameters."
     )
     hooks = [
         callbacks.StopOnNonFinite(kept),
-        callbacks.Progress(end, 2 * batch, log=log),
+        callbacks.Progress(end, images, log=log),
         callbacks.TrainingLog(
-            directory.training_log, directory.tensorboard, plan.log_every, 2 * batch
+            directory.training_log, directory.tensorboard, plan.log_every, images
         ),
         checkpoints.SaveCheckpoints(kept, plan.checkpoint_every),
     ]
@@ -237,10 +269,6 @@ def train(
             )
         )
     method.fit(
-        dataset,
-        steps_per_epoch=end - start,
-        shuffle=False,
-        verbose=0,
-        callbacks=hooks,
+        dataset, steps_per_epoch=end - start, shuffle=False, verbose=0, callbacks=hooks
     )
     return method

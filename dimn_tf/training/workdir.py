@@ -25,6 +25,11 @@ class WorkDir:
         return self.root / "config.json"
 
     @property
+    def places(self) -> pathlib.Path:
+        """JSON of where the run found its data, and of its targets."""
+        return self.root / "places.json"
+
+    @property
     def holdout(self) -> pathlib.Path:
         """JSON of the identities that are never trained on."""
         return self.root / "holdout.json"
@@ -45,9 +50,18 @@ class WorkDir:
         return self.root / "training_log.csv"
 
     @property
+    def loss_curves(self) -> pathlib.Path:
+        """PNG of the training log."""
+        return self.root / "loss_curves.png"
+
+    @property
     def results(self) -> pathlib.Path:
         """JSON of the evaluation."""
         return self.root / "results.json"
+
+    def results_at(self, step: int) -> pathlib.Path:
+        """JSON of an evaluation on the way."""
+        return self.root / "evaluations" / f"results_{step:07d}.json"
 
 
 def write_atomically(path: pathlib.Path, text: str) -> None:

@@ -1,0 +1,46 @@
+"""A picture of the training log."""
+
+import pathlib
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402
+
+from dimn_tf.training import callbacks  # noqa: E402
+
+_NOT_LOSSES = ("step", "learning_rate", "images_per_second")
+
+
+def draw(log: pathlib.Path, path: pathlib.Path) -> None:
+    """Draws losses, accuracies and the learning rate over the steps.
+
+    Args:
+        log: The CSV that `callbacks.TrainingLog` writes; nothing is drawn of an
+            empty one.
+        path: The PNG, written whole or not at all.
+    """
+    rows = callbacks.read_training_log(log)
+    if not rows:
+        return
+    steps = [row["step"] for row in rows]
+    terms = [name for name in rows[0] if name not in _NOT_LOSSES]
+    groups = {
+        "loss (mean of an image)": [t for t in terms if not t.endswith("accuracy")],
+        "accuracy on the batch": [t for t in terms if t.endswith("accuracy")],
+        "learning rate": ["learning_rate"],
+    }
+    figure, axes = pyplot.subplots(1, 3, figsize=(15, 4), layout="constrained")
+    for axis, (title, names) in zip(axes, groups.items(), strict=True):
+        for name in names:
+            axis.plot(steps, [row[name] for row in rows], label=name.replace("_", " "))
+        axis.set(title=title, xlabel="step")
+        axis.grid(alpha=0.3)
+        if len(names) > 1:
+            axis.legend(frameon=False)
+    axes[0].set_ylim(bottom=0)
+    axes[1].set_ylim(0, 1)
+    partial = path.with_name(f"{path.stem}.partial.png")
+    figure.savefig(partial, dpi=110)
+    pyplot.close(figure)
+    partial.replace(path)

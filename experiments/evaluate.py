@@ -1,0 +1,77 @@
+"""Ranks the targets by a trained run, its untrained start, or colour histograms.
+
+    python -m experiments.evaluate --workdir=W
+"""
+
+import pathlib
+
+from absl import flags as absl_flags
+
+from dimn_tf.evaluation import colour_histogram, report
+from dimn_tf.training import run, workdir
+from experiments import flags, launch, prepare
+
+FLAGS = flags.FLAGS
+_FILES = {
+    "trained": "results.json",
+    "initial": "results_initial.json",
+    "histogram": "results_histogram.json",
+}
+
+
+def main(argv):
+    del argv
+    directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
+    if FLAGS.model == "trained" or directory.config.exists():
+        recorded = workdir.read(directory)
+        options = flags.options_from(recorded)
+        identities = recorded["num_identities"]
+    else:  # Nothing is trained yet; the untrained start needs no C.
+        options, identities = flags.run_options(), 1
+    places = prepare.recall_places(directory)
+    given = {
+        name: places.get(name, FLAGS[name].value)
+        if FLAGS[name].using_default_value
+        else FLAGS[name].value
+        for name in ("targets", "data_dir", "manual_dir")
+    }
+    prepare.data_sets(given["targets"], given["data_dir"], given["manual_dir"])
+    evaluation = flags.evaluation()
+    targets = prepare.targets(
+        given["targets"], given["data_dir"], directory, evaluation
+    )
+    step, name = 0, options.method
+    if FLAGS.model == "trained":
+        method, step = run.restore_method(options, identities, directory)
+    elif FLAGS.model == "initial":
+        method, name = run.build_method(options, identities), f"untrained {name}"
+    else:
+        method, name = colour_histogram.ColourHistogram(), "colour histogram"
+    path = directory.root / (FLAGS.output or _FILES[FLAGS.model])
+    report.evaluate_and_report(
+        method,
+        name,
+        targets,
+        path,
+        options.data.image_height,
+        options.data.image_width,
+        evaluation,
+        flags=options.recorded(),
+        step=step,
+    )
+    print(f"Results: {path}")
+
+
+if __name__ == "__main__":
+    flags.define_run()
+    absl_flags.DEFINE_enum(
+        "model",
+        "trained",
+        list(_FILES),
+        "What ranks: the newest checkpoint, the run's untrained start, or colour "
+        "histograms.",
+    )
+    absl_flags.DEFINE_string(
+        "output", None, "Results file in the work directory; default by --model."
+    )
+    launch.launch(main)

@@ -1,0 +1,71 @@
+"""What train and evaluate do before anything else: data sets and targets at hand."""
+
+import json
+from collections.abc import Sequence
+
+from data_builders import registry
+from dimn_tf import errors
+from dimn_tf.data import holdout, records
+from dimn_tf.evaluation import options as evaluation_options
+from dimn_tf.evaluation import targets as targets_lib
+from dimn_tf.training import workdir
+from experiments import flags
+
+
+def data_sets(references: Sequence[str], data_dir: str, manual_dir: str | None) -> None:
+    """Builds the data sets that are not built yet.
+
+    Raises:
+        errors.UserError: archives are missing; one line each.
+    """
+    references = [name for name in references if name != flags.HELDOUT]
+    missing = registry.missing_archives(references, data_dir, manual_dir)
+    if missing:
+        raise errors.UserError(
+            f"{len(missing)} of {len(references)} data sets are neither built nor can "
+            "be built:\n" + "\n".join(f"  {line}" for line in missing)
+        )
+    for reference in references:
+        registry.build(reference, data_dir, manual_dir)
+
+
+def targets(
+    references: Sequence[str],
+    data_dir: str,
+    directory: workdir.WorkDir,
+    options: evaluation_options.EvaluationOptions,
+) -> list[targets_lib.Target]:
+    """Opens the targets and their trials.
+
+    `heldout` becomes one target for each source that has identities set aside.
+    """
+    found = []
+    for reference in references:
+        if reference != flags.HELDOUT:
+            found.append(targets_lib.load_target(reference, data_dir, options))
+            continue
+        persons = holdout.load(directory.holdout)
+        if not any(persons.values()):
+            raise errors.UserError(
+                f"--targets={flags.HELDOUT}: {directory.holdout} sets no identity "
+                "aside. Train with --holdout_identities=N."
+            )
+        for source, ids in persons.items():
+            opened = records.load_records(source, data_dir)
+            found.append(targets_lib.heldout_target(opened, ids, options))
+    return found
+
+
+def remember_places(
+    directory: workdir.WorkDir, targets: Sequence[str], data_dir: str, manual_dir: str
+) -> None:
+    """Records where a run's data is, so that `evaluate --workdir=W` finds it."""
+    places = {"targets": list(targets), "data_dir": data_dir, "manual_dir": manual_dir}
+    workdir.write_atomically(directory.places, json.dumps(places, indent=2) + "\n")
+
+
+def recall_places(directory: workdir.WorkDir) -> dict[str, object]:
+    """What `remember_places` recorded; empty where nothing was."""
+    if not directory.places.is_file():
+        return {}
+    return json.loads(directory.places.read_text())

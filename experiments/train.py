@@ -1,0 +1,57 @@
+"""Trains a method on the source domains and ranks the targets.
+
+    python -m experiments.train --flagfile=dg.flags
+
+The same command goes on where an interrupted run stopped.
+"""
+
+import dataclasses
+import pathlib
+
+from dimn_tf.evaluation import report
+from dimn_tf.training import loss_curves, run, workdir
+from experiments import flags, launch, prepare
+
+FLAGS = flags.FLAGS
+
+
+def main(argv):
+    del argv
+    options, evaluation = flags.run_options(), flags.evaluation()
+    directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
+    prepare.data_sets(
+        [*options.data.sources, *FLAGS.targets], FLAGS.data_dir, FLAGS.manual_dir
+    )
+    prepared = run.prepare(options, directory, FLAGS.data_dir)
+    prepare.remember_places(
+        directory, FLAGS.targets, FLAGS.data_dir, FLAGS.manual_dir
+    )
+    # Opened now: a target that cannot be ranked should not end hours of training.
+    targets = prepare.targets(FLAGS.targets, FLAGS.data_dir, directory, evaluation)
+
+    def evaluate(method, step, path=None, settings=evaluation):
+        report.evaluate_and_report(
+            method,
+            options.method,
+            targets,
+            path or directory.results_at(step),
+            options.data.image_height,
+            options.data.image_width,
+            settings,
+            flags=options.recorded(),
+            step=step,
+        )
+
+    on_the_way = dataclasses.replace(evaluation, ranked_probes=0)
+    method = run.train(
+        prepared,
+        evaluate=lambda method, step: evaluate(method, step, settings=on_the_way),
+    )
+    evaluate(method, int(method.optimizer.iterations.numpy()), directory.results)
+    loss_curves.draw(directory.training_log, directory.loss_curves)
+    print(f"Results, pictures and curves: {directory.root}")
+
+
+if __name__ == "__main__":
+    flags.define_run()
+    launch.launch(main)
