@@ -8,6 +8,7 @@ import re
 import numpy as np
 import scipy.io
 
+from data_builders import mat_files
 from data_builders.errors import DataError
 
 FILE_NAME = "annotation/Person.mat"
@@ -77,8 +78,7 @@ def read_appearances(encoded: bytes, archive: str | os.PathLike) -> list[Appeara
                     Appearance(number, str(scene.imname), (x, y, width, height))
                 )
         return appearances
-    # scipy documents no closed list of what a damaged file raises.
-    except (KeyError, AttributeError, ValueError, TypeError, OSError, EOFError) as error:
+    except mat_files.READ_FAULTS as error:
         raise DataError.about(
             f"cuhk_sysu: {FILE_NAME} does not hold the persons",
             path=archive,

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import scipy.io
 
+from data_builders import mat_files
 from data_builders.archives import Archive
 from data_builders.errors import DataError
 from data_builders.grid.facts import FOLDS
@@ -37,8 +38,7 @@ def read_folds(archive: Archive, root: str) -> list[list[int]] | None:
         structs = scipy.io.loadmat(io.BytesIO(encoded), variable_names=[_STRUCT])
         folds = structs[_STRUCT][_FIELD].ravel()
         return [sorted(int(person) for person in np.ravel(fold)) for fold in folds]
-    # scipy documents no closed list of what a damaged file raises.
-    except (KeyError, ValueError, TypeError, IndexError, OSError, EOFError) as error:
+    except mat_files.READ_FAULTS as error:
         raise DataError.about(
             f"grid: {name} does not hold the folds",
             path=archive.path,
