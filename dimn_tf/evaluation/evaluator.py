@@ -119,13 +119,7 @@ def evaluate_target(
     ways = scorings(method, features.values)
     rankings = {}
     for name, scoring in ways.items():
-        bar = tqdm.tqdm(
-            target.trials,
-            f"{target.name}: {name}",
-            unit=" trials",
-            disable=not progress,
-            leave=False,
-        )
+        bar = _bar(target.trials, f"{target.name}: {name}", " trials", progress)
         rankings[name] = tuple(rank_trial(scoring, features, trial) for trial in bar)
     return TargetResult(target, rankings, features, ways[METHOD])
 
@@ -149,23 +143,18 @@ def encode_target(
         target.records, indices, image_height, image_width, batch_size
     )
     values = []
-    with tqdm.tqdm(
-        total=len(indices),
-        desc=f"{target.name}: encoding",
-        unit=" images",
-        disable=not progress,
-        leave=False,
-    ) as bar:
+    name = f"{target.name}: encoding"
+    with _bar(None, name, " images", progress, total=len(indices)) as bar:
         for batch in images:
             values.append(np.asarray(method.encode(batch), np.float32))
             bar.update(len(batch))
     features = np.concatenate(values)
     broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(broken):
-        name = target.records.file_names[indices[broken[0]]]
+        first = target.records.file_names[indices[broken[0]]]
         raise errors.UserError(
             f"{target.name}: the features of {len(broken)} of {len(indices)} images "
-            f"are not finite (the first is {name}): the model's weights are broken; "
+            f"are not finite (the first is {first}): the model's weights are broken; "
             "go back to an earlier checkpoint"
         )
     return Features(indices, features)
@@ -213,3 +202,17 @@ def _in_blocks(represent: Callable, features: np.ndarray) -> np.ndarray:
         for i in range(0, len(features), _ROWS)
     ]
     return np.concatenate(blocks)
+
+
+def _bar(iterable, name: str, unit: str, shown: bool, total: int | None = None):
+    """A progress bar with rate and time left, for what takes more than a second."""
+    return tqdm.tqdm(
+        iterable,
+        name,
+        total=total,
+        unit=unit,
+        disable=not shown,
+        delay=1,
+        mininterval=1,
+        leave=False,
+    )

@@ -128,18 +128,19 @@ def test_zero_features_do_not_divide_by_zero():
 
 def test_camera_rule_of_a_trial_is_applied(fake_records):
     # The gallery image of the probe's own camera would be first, and is ignored.
-    rows = [("all", "0.png", 1, 0), ("all", "1.png", 1, 0), ("all", "2.png", 9, 0)]
+    rows = [("all", "0.png", 1, 0), ("all", "1.png", 1, 0), ("all", "2.png", 3, 0)]
     rows += [("all", "3.png", 1, 5)]
     records = fake_records("own", rows)
-    labels = (np.array([1]), np.array([1, 9, 1]))
+    labels = (np.array([1]), np.array([1, 3, 1]))
     cameras = (np.array([0]), np.array([0, 0, 5]))
     trial = trials.Trial("t", np.array([0]), np.array([1, 2, 3]), *labels, *cameras)
     target = targets.Target("own", records, (trial,), "", "")
     ranked = evaluate(FakeMethod(), target).rankings["euclidean"][0]
-    # distances: image 2 differs by person 8 and position 2, image 3 by camera 5 and
-    # position 3 -> sqrt(68) > sqrt(34): image 3 first once image 1 is ignored.
-    assert ranked.cmc[1] == 1.0
-    assert ranked.average_precisions[0] == 1.0
+    # Distances from (1, 0, 0): image 1 at (1, 0, 1) 1, image 2 at (3, 0, 2) sqrt 8,
+    # image 3 at (1, 5, 3) sqrt 34. Without image 1 the match is second: AP 1/2;
+    # with it the AP would be (1 + 2/3) / 2.
+    assert ranked.cmc[1] == 0.0
+    assert ranked.average_precisions[0] == 0.5
 
 
 def test_features_that_are_not_finite_are_named(target):

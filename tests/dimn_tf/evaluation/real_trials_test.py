@@ -1,5 +1,9 @@
 """The trials on the real archives: who stands against whom, and how many."""
 
+import importlib.resources
+import pathlib
+import subprocess
+import sys
 import tarfile
 import zipfile
 
@@ -90,3 +94,39 @@ def test_viper_persons_are_probes_once_a_split(data_dir):
     for first, second in zip(trials[::2], trials[1::2], strict=True):
         both = np.concatenate([first.probe_ids, second.probe_ids])
         assert len(set(both.tolist())) == 632
+
+
+def launch(data_dir, output_dir, *flags):
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "experiments.draw_trials",
+            f"--data_dir={data_dir}",
+            f"--output_dir={output_dir}",
+            *flags,
+        ],
+        cwd=pathlib.Path(__file__).resolve().parents[3],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_drawing_command_gives_the_shipped_files(data_dir, tmp_path):
+    done = launch(data_dir, tmp_path)
+    assert done.returncode == 0, done.stderr
+    shipped = importlib.resources.files("dimn_tf.evaluation") / "trial_lists"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "ilids.txt",
+        "prid.txt",
+        "viper.txt",
+    ]
+    for path in tmp_path.iterdir():
+        assert path.read_text() == (shipped / path.name).read_text()
+
+
+def test_a_target_without_a_drawn_list_is_refused(data_dir, tmp_path):
+    done = launch(data_dir, tmp_path, "--targets=grid")
+    assert done.returncode == 1 and "'grid' has no drawn list" in done.stderr
+    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
