@@ -1,0 +1,26 @@
+"""Files are written whole or not at all."""
+
+import pytest
+
+from dimn_tf.evaluation import files
+
+
+def test_takes_the_place_at_the_end(tmp_path):
+    path = tmp_path / "new" / "x.json"
+    with files.replacing(path) as partial:
+        partial.write_text("whole")
+        assert partial.suffix == ".json" and partial.parent == path.parent
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        with files.replacing(path) as partial:
+            partial.write_text("half")
+            1 / 0  # noqa: B018
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
