@@ -4,7 +4,7 @@ import dataclasses
 import io
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,22 +50,26 @@ class Camera:
 def shade(figure: Image.Image, side_light: float) -> Image.Image:
     """Gives a flat figure its roundness.
 
-    Where the silhouette, blurred and moved towards the light, thins out, the
+    Where the silhouette, made soft and moved towards the light, thins out, the
     figure turns away from the light.
 
     Args:
         figure: RGBA, flat colours.
         side_light: See `Camera`.
+
+    Returns:
+        RGB.
     """
-    pixels = np.asarray(figure, np.float32)
-    alpha = figure.getchannel("A")
-    soft = np.asarray(alpha.filter(ImageFilter.GaussianBlur(3.5)), np.float32) / 255.0
-    shift = 2 if side_light >= 0 else -2
-    light = 0.62 + 0.42 * soft
-    light += abs(side_light) * (np.roll(soft, shift, 1) - np.roll(soft, -shift, 1))
-    shaded = pixels.copy()
-    shaded[..., :3] *= light[..., None]
-    return Image.fromarray(np.clip(np.rint(shaded), 0, 255).astype(np.uint8), "RGBA")
+    small = figure.getchannel("A").reduce(4)
+    soft = np.asarray(small, np.float32) / 255.0
+    padded = np.pad(soft, 1, mode="edge")
+    across = padded[1:-1, :-2] - padded[1:-1, 2:]
+    light = 0.6 + 0.4 * soft + 0.4 * side_light * across
+    levels = np.clip(np.rint(light * 255.0), 0, 255).astype(np.uint8)
+    field = Image.fromarray(levels).resize(figure.size, Image.Resampling.BICUBIC)
+    return ImageChops.multiply(
+        figure.convert("RGB"), Image.merge("RGB", (field, field, field))
+    )
 
 
 def expose(
@@ -80,19 +84,22 @@ def expose(
         rng: Decides this shot's drift and noise.
     """
     width, height = size
-    if camera.blur:
-        scene = scene.filter(ImageFilter.GaussianBlur(camera.blur * scene.width / width))
     sensor = (round(width * camera.detail), round(height * camera.detail))
     picture = scene.resize(sensor, Image.Resampling.BOX)
+    if camera.blur:
+        picture = picture.filter(ImageFilter.GaussianBlur(camera.blur))
     pixels = np.asarray(picture, np.float32) / 255.0
     exposure = camera.exposure * np.exp(rng.normal(0.0, camera.drift))
     gains = np.asarray(camera.gains) * np.exp(rng.normal(0.0, camera.drift / 2, size=3))
-    grey = pixels.mean(axis=-1, keepdims=True)
-    pixels = grey + (pixels - grey) * camera.saturation
-    pixels = np.clip(pixels * (exposure * gains), 0.0, 1.0) ** camera.gamma
+    if camera.saturation != 1.0:
+        grey = pixels.mean(axis=-1, keepdims=True)
+        pixels = grey + (pixels - grey) * np.float32(camera.saturation)
+    pixels = np.clip(pixels * np.float32(exposure * gains), 0.0, 1.0)
+    pixels **= np.float32(camera.gamma)
     pixels = (pixels - 0.5) * camera.contrast + 0.5
-    pixels += rng.normal(0.0, camera.noise / 255.0, size=pixels.shape)
-    levels = np.clip(np.rint(pixels * 255.0), 0, 255).astype(np.uint8)
+    noise = rng.standard_normal(size=pixels.shape, dtype=np.float32)
+    levels = np.rint((pixels + noise * (camera.noise / 255.0)) * 255.0)
+    levels = np.clip(levels, 0, 255).astype(np.uint8)
     return Image.fromarray(levels).resize(size, Image.Resampling.BILINEAR)
 
 

@@ -27,6 +27,7 @@ class Domain:
 
     name: str
     number: int
+    scene: str
     size: tuple[int, int]
     identities: int
     shots: int
@@ -45,6 +46,7 @@ _ALL = (
     Domain(
         name="plaza",
         number=1,
+        scene="plaza",
         size=(64, 128),
         identities=150,
         shots=2,
@@ -61,6 +63,7 @@ _ALL = (
     Domain(
         name="station",
         number=2,
+        scene="station",
         size=(56, 112),
         identities=150,
         shots=4,
@@ -81,6 +84,7 @@ _ALL = (
     Domain(
         name="mall",
         number=3,
+        scene="mall",
         size=(64, 128),
         identities=150,
         shots=2,
@@ -96,6 +100,7 @@ _ALL = (
     Domain(
         name="alley",
         number=4,
+        scene="alley",
         size=(40, 80),
         identities=150,
         shots=3,
@@ -116,6 +121,7 @@ _ALL = (
     Domain(
         name="campus",
         number=5,
+        scene="campus",
         size=(60, 120),
         identities=150,
         shots=3,
@@ -131,6 +137,7 @@ _ALL = (
     Domain(
         name="night_market",
         number=6,
+        scene="night_market",
         size=(48, 96),
         identities=120,
         shots=2,

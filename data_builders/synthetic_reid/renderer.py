@@ -16,10 +16,20 @@ from data_builders.synthetic_reid import (
 )
 from data_builders.synthetic_reid import pose as pose_lib
 
-_SCALE = 2
+_SCALE = 3
 """Figures are drawn this much larger than the scene, then reduced."""
-_SCENE = (96, 192)
+_SCENE = (64, 128)
 """Width and height of the scene in front of a camera, pixels."""
+
+
+def _soft_shadow() -> Image.Image:
+    """A person's shadow on the ground, as a mask."""
+    shadow = Image.new("L", (40, 16))
+    ImageDraw.Draw(shadow).ellipse((5, 5, 35, 11), fill=120)
+    return shadow.filter(ImageFilter.GaussianBlur(2))
+
+
+_SHADOW = _soft_shadow()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +66,7 @@ class Renderer:
         self.seed = seed
         self.people = identity.draw_identities(self._rng(0), domain.identities)
         self._views = {
-            number: scenery.paint(domain.name, self._rng(1, number), camera.ground)
+            number: scenery.paint(domain.scene, self._rng(1, number), camera.ground)
             for number, camera in enumerate(domain.cameras, start=1)
         }
 
@@ -109,13 +119,9 @@ class Renderer:
         )
         height = size[1] * float(rng.uniform(0.88, 0.98))
         figure.draw_figure(layer, person, pose, feet, height)
-        shadow = Image.new("L", _SCENE)
-        x, y = feet[0] / _SCALE, feet[1] / _SCALE
-        lean = 14 * camera.side_light
-        ImageDraw.Draw(shadow).ellipse(
-            (x - 20 + min(lean, 0), y - 7, x + 20 + max(lean, 0), y + 4), fill=110
-        )
-        scene.paste((0, 0, 0), (0, 0), shadow.filter(ImageFilter.GaussianBlur(3)))
+        x = round(feet[0] / _SCALE + 6 * camera.side_light - _SHADOW.width / 2)
+        y = round(feet[1] / _SCALE - _SHADOW.height / 2)
+        scene.paste((0, 0, 0), (x, y), _SHADOW)
         self._paste(scene, layer, camera)
         if rng.random() < self.domain.occlusion:
             layer = Image.new("RGBA", size)
