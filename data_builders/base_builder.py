@@ -12,7 +12,7 @@ from data_builders import comparison
 from data_builders.archives import Archive, open_archive
 from data_builders.clean_build import clean_build
 from data_builders.errors import DataError
-from data_builders.facts import COMPLETE, PARTIAL, DatasetFacts
+from data_builders.facts import COMPLETE, PARTIAL, DatasetFacts, TargetRow
 from data_builders.manual_dir import build_command, find_archive
 from data_builders.progress import Progress
 from data_builders.readers import FolderReader, ImageFolder, Reader
@@ -81,7 +81,7 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             **kwargs: see `tfds.core.GeneratorBasedBuilder`.
         """
         super().__init__(file_format=file_format, **kwargs)
-        if file_format is None and not self.is_prepared():
+        if file_format is None and not self.data_path.exists():
             self.info.set_file_format("array_record", override=True)
 
     @tfds.core.utils.classproperty
@@ -119,6 +119,12 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         del resources  # plain folders keep nothing open
         return FolderReader(archive, cls.FACTS, cls.IMAGE_FOLDERS)
 
+    @classmethod
+    def trial_row(cls, reader: Reader) -> TargetRow | None:
+        """What one trial of a target ranks, in Table 1's terms; None for sources."""
+        del reader  # targets look into it
+        return None
+
     def download_and_prepare(
         self, *, download_dir=None, download_config=None, **kwargs
     ) -> None:
@@ -137,6 +143,14 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 super().download_and_prepare(
                     download_dir=download_dir, download_config=config, **kwargs
                 )
+
+    def _log_download_bytes(self) -> None:
+        """Takes the place of TFDS' note on a download, since there is none."""
+        self.log(f"{self.info.full_name}: building in {self.data_dir_root}")
+
+    def _log_download_done(self) -> None:
+        """Takes the place of TFDS' note that a download is done."""
+        self.log(f"{self.info.full_name}: built")
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         try:

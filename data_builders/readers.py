@@ -58,6 +58,10 @@ class Reader(abc.ABC):
         self.missing: list[MissingPart] = []
         self.metadata: dict[str, object] = {}
 
+    def persons(self, split: str) -> set[int]:
+        """Person ids of a split; empty for a split that is not there."""
+        return {entry.person_id for entry in self.entries.get(split, ())}
+
     @abc.abstractmethod
     def images(self, split: str) -> Iterator[tuple[ImageEntry, bytes]]:
         """The split's entries with their encoded images, each decoded once.

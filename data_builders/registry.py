@@ -100,9 +100,8 @@ def build(
     from data_builders.base_builder import ReidBuilder
 
     builder = make_builder(reference, data_dir)
-    if builder.is_prepared():
+    if builder.data_path.exists():  # TFDS puts it there whole or not at all
         return builder
-    log(f"{reference}: building in {builder.data_dir}")
     builder.log = log
     tfds.disable_progress_bar()  # it knows no totals; `log` is told them
     config = tfds.download.DownloadConfig(

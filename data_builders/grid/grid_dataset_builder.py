@@ -5,8 +5,9 @@ import re
 import tensorflow_datasets as tfds
 
 from data_builders.base_builder import ReidBuilder
+from data_builders.facts import TargetRow
 from data_builders.grid import folds
-from data_builders.grid.facts import FACTS, FOLD_PERSONS
+from data_builders.grid.facts import DISTRACTOR, FACTS, FOLD_PERSONS
 from data_builders.readers import ImageFolder, MissingPart
 
 
@@ -46,6 +47,14 @@ class Builder(ReidBuilder):
         else:
             reader.metadata[folds.METADATA_KEY] = persons
         return reader
+
+    @classmethod
+    def trial_row(cls, reader):
+        """One fold; as in the paper, images of the gallery are the whole folder's."""
+        probes = len(reader.metadata.get(folds.METADATA_KEY, [()])[0])
+        gallery = reader.entries.get("gallery", ())
+        distractors = sum(entry.person_id == DISTRACTOR for entry in gallery)
+        return TargetRow(probes, probes + distractors, probes, len(gallery))
 
     def _check(self, reader, archive):
         super()._check(reader, archive)

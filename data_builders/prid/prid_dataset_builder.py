@@ -6,7 +6,8 @@ import re
 import tensorflow_datasets as tfds
 
 from data_builders.base_builder import ReidBuilder
-from data_builders.prid.facts import FACTS
+from data_builders.facts import TargetRow
+from data_builders.prid.facts import FACTS, SHARED_PERSONS
 from data_builders.readers import ImageFolder
 
 
@@ -35,3 +36,12 @@ class Builder(ReidBuilder):
         )
         for camera, split in enumerate(("cam_a", "cam_b"), start=1)
     )
+
+    @classmethod
+    def trial_row(cls, reader):
+        """Half of the shared persons against all that camera B shows but the rest."""
+        cam_a, cam_b = (reader.persons(split) for split in ("cam_a", "cam_b"))
+        shared = {p for p in cam_a & cam_b if p <= SHARED_PERSONS}
+        probes = len(shared) // 2
+        gallery = len(cam_b) - len(shared) + probes
+        return TargetRow(probes, gallery, probes, gallery)
