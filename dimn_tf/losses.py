@@ -89,8 +89,13 @@ def logit_triplet_loss(online_logits, labels, margin: float):
     """
     probabilities = tf.nn.softmax(tf.cast(online_logits, tf.float32))
     positive = tf.gather(probabilities, labels, batch_dims=1)
-    is_positive = tf.one_hot(labels, tf.shape(probabilities)[1], on_value=True,
-                             off_value=False, dtype=tf.bool)
+    is_positive = tf.one_hot(
+        labels,
+        tf.shape(probabilities)[1],
+        on_value=True,
+        off_value=False,
+        dtype=tf.bool,
+    )
     hardest = tf.reduce_max(
         tf.where(is_positive, tf.zeros_like(probabilities), probabilities), axis=-1
     )

@@ -1,6 +1,6 @@
 """Ranks the targets by a trained run, its untrained start, or colour histograms.
 
-    python -m experiments.evaluate --workdir=W
+python -m experiments.evaluate --workdir=W
 """
 
 import pathlib

@@ -25,7 +25,9 @@ FLAGS = flags.FLAGS
 
 def define_run() -> None:
     """Defines all flags of a run: places, targets, and one for each option."""
-    flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, log, results.")
+    flags.DEFINE_string(
+        "workdir", None, "Folder of the run: checkpoints, log, results."
+    )
     flags.mark_flag_as_required("workdir")
     define_data_places()
     flags.DEFINE_list(
@@ -39,7 +41,9 @@ def define_run() -> None:
 
 def define_data_places() -> None:
     """Defines --data_dir and --manual_dir."""
-    flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets (TFDS).")
+    flags.DEFINE_string(
+        "data_dir", "data/tfds", "Folder of the built data sets (TFDS)."
+    )
     flags.DEFINE_string(
         "manual_dir", "data/archives", "Folder of the raw archives, as published."
     )
@@ -84,7 +88,8 @@ def options_from(values: dict[str, typing.Any]) -> run.RunOptions:
     method = values["method"]
     if method not in methods.METHODS:
         raise errors.UserError(
-            f"--method={method}: no such method. Known: {', '.join(sorted(methods.METHODS))}."
+            f"--method={method}: no such method. Known: "
+            f"{', '.join(sorted(methods.METHODS))}."
         )
     data, encoder, optimiser, plan = (_read(group, values, "") for group in _SHARED)
     return run.RunOptions(

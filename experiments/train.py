@@ -23,9 +23,7 @@ def main(argv):
         [*options.data.sources, *FLAGS.targets], FLAGS.data_dir, FLAGS.manual_dir
     )
     prepared = run.prepare(options, directory, FLAGS.data_dir)
-    prepare.remember_places(
-        directory, FLAGS.targets, FLAGS.data_dir, FLAGS.manual_dir
-    )
+    prepare.remember_places(directory, FLAGS.targets, FLAGS.data_dir, FLAGS.manual_dir)
     # Opened now: a target that cannot be ranked should not end hours of training.
     targets = prepare.targets(FLAGS.targets, FLAGS.data_dir, directory, evaluation)
 

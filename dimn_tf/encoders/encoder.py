@@ -38,6 +38,7 @@ class Encoder(keras.layers.Layer):
         self.built = True
 
     def call(self, images, training=False):
+        """Features; see the class."""
         scaled = images / 127.5 - 1.0
         return self.pooling(self.backbone(scaled, training=training))
 
@@ -92,7 +93,7 @@ def build_encoder(
         raise errors.UserError(
             f"--encoder_weights={weights}: cannot be loaded into {name} of width "
             f"{width_multiplier:g} ({str(error).splitlines()[0]}). `imagenet` needs the "
-            "internet once and a width that Keras publishes (MobileNetV2: "
+            "internet once and a width that Keras has (MobileNetV2: "
             f"{', '.join(f'{w:g}' for w in mobilenet_v2.IMAGENET_WIDTHS)}); a file "
             "must hold the same backbone and width; `none` starts at random."
         ) from error

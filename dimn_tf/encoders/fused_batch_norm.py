@@ -24,6 +24,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     """
 
     def build(self, input_shape):
+        """Checks that the kernel fits, and makes the parent's variables."""
         if len(input_shape) != 4 or self.axis not in (-1, 3):
             raise ValueError(
                 "FusedBatchNormalization needs [n, h, w, c] inputs and axis=-1; got "
@@ -37,6 +38,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         super().build(input_shape)
 
     def call(self, inputs, training=None, mask=None):
+        """Normalised inputs, of their shape and dtype."""
         if mask is not None:
             raise ValueError("FusedBatchNormalization takes no mask.")
         inputs = tf.convert_to_tensor(inputs)

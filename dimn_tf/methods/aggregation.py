@@ -9,7 +9,7 @@ from dimn_tf.methods import base
 
 
 class Aggregation(base.Method):
-    """"Agg MobileNetV2" of the paper's Table 2.
+    """ "Agg MobileNetV2" of the paper's Table 2.
 
     One softmax over the identities of all source domains, cross entropy on every
     image of the batch (gallery and probe images alike, so that it sees the same

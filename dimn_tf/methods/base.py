@@ -128,7 +128,9 @@ def batch_means(sums: dict[str, tf.Tensor], count) -> dict[str, tf.Tensor]:
     Returns:
         The same keys, float32 scalars, equal on all replicas.
     """
-    values = [tf.cast(count, tf.float32)] + [tf.cast(v, tf.float32) for v in sums.values()]
+    values = [tf.cast(count, tf.float32)] + [
+        tf.cast(v, tf.float32) for v in sums.values()
+    ]
     context = tf.distribute.get_replica_context()
     if context is not None and context.num_replicas_in_sync > 1:
         values = context.all_reduce(tf.distribute.ReduceOp.SUM, values)

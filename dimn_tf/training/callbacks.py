@@ -47,8 +47,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 if good
                 else "There is no checkpoint yet. "
             )
-            + "Lower --learning_rate_start, or train with --precision=float32, in a new "
-            "--workdir."
+            + "Lower --learning_rate_start, or train with --precision=float32, in "
+            "a new --workdir."
         )
 
 
@@ -125,7 +125,8 @@ class Progress(keras.callbacks.Callback):
         if done > 0:
             per_step = (now - self._started) / done
             left = per_step * (self._train_steps - step)
-            pace = f"{self._images_per_step / per_step:.0f} images/s, {duration(left)} left"
+            rate = self._images_per_step / per_step
+            pace = f"{rate:.0f} images/s, {duration(left)} left"
         else:
             pace = "measuring the rate"
         terms = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
@@ -147,7 +148,11 @@ class TrainingLog(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, path: pathlib.Path, tensorboard: pathlib.Path, every: int, images_per_step: int
+        self,
+        path: pathlib.Path,
+        tensorboard: pathlib.Path,
+        every: int,
+        images_per_step: int,
     ):
         super().__init__()
         self._path = path
@@ -188,7 +193,9 @@ class TrainingLog(keras.callbacks.Callback):
             if self._empty:
                 writer.writeheader()
                 self._empty = False
-            writer.writerow({k: v if k == "step" else f"{v:.6g}" for k, v in row.items()})
+            writer.writerow(
+                {k: v if k == "step" else f"{v:.6g}" for k, v in row.items()}
+            )
         with self._writer.as_default(step=step):
             for name, value in row.items():
                 if name != "step":

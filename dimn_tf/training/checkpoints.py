@@ -58,7 +58,8 @@ class Checkpoints:
             status = self._checkpoint.restore(self.latest)
             status.assert_existing_objects_matched()
             status.assert_consumed()
-        except (tf.errors.OpError, AssertionError, ValueError) as error:
+        # IndexError is how TensorFlow reports a file cut short.
+        except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
             raise errors.UserError(
                 f"{self.latest}: the checkpoint cannot be restored "
                 f"({str(error).splitlines()[0]}). If it is damaged, delete "

@@ -22,7 +22,7 @@ class DataOptions:
     domain_sampling: str = config.option(
         "uniform",
         "How a step's domain is drawn: each alike, in proportion to its identities, "
-        "or all domains at once. Paper: a domain a step (Algorithm 1); uniform is ours.",
+        "or all domains at once. Paper: one domain (Algorithm 1); uniform is ours.",
         choices=("uniform", "proportional", "all"),
     )
     cross_camera_pairs: bool = config.option(

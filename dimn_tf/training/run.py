@@ -34,7 +34,13 @@ class RunOptions:
     def parts(self) -> dict[str, Any]:
         """The option groups by the prefix of their flags."""
         return {
-            "": (self.data, self.encoder, self.optimiser, self.plan, self.method_options),
+            "": (
+                self.data,
+                self.encoder,
+                self.optimiser,
+                self.plan,
+                self.method_options,
+            ),
             "augment_": (self.augmentation,),
         }
 

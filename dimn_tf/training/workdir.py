@@ -99,7 +99,8 @@ def claim(workdir: WorkDir, values: dict[str, Any]) -> None:
     lines = [
         f"  --{name}: made with {_shown(recorded, name)}, now {_shown(values, name)}"
         for name in sorted(recorded.keys() | values.keys())
-        if recorded.get(name) != values.get(name) or (name in recorded) != (name in values)
+        if recorded.get(name) != values.get(name)
+        or (name in recorded) != (name in values)
     ]
     if lines:
         raise errors.UserError(
@@ -124,7 +125,8 @@ def read(workdir: WorkDir) -> dict[str, Any]:
         return json.loads(workdir.config.read_text())
     except ValueError as error:
         raise errors.UserError(
-            f"{workdir.config}: not JSON ({error}). Restore it, or give another --workdir."
+            f"{workdir.config}: not JSON ({error}). Restore it, or give "
+            "another --workdir."
         ) from error
 
 

@@ -1,0 +1,167 @@
+"""Runs in a work directory: claims, refusals, logs, checkpoints, broken losses."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimn_tf import errors
+from dimn_tf.training import callbacks, checkpoints, run, workdir
+from tests.dimn_tf.training import tiny_run
+
+
+@pytest.fixture(autouse=True)
+def _restore_globals(monkeypatch):
+    """Undoes what `tiny_run.install` exchanges."""
+    from dimn_tf.data import records
+    from dimn_tf.encoders import encoder
+
+    monkeypatch.setattr(records, "load_records", records.load_records)
+    monkeypatch.setattr(encoder, "BACKBONES", dict(encoder.BACKBONES))
+    yield
+    keras.mixed_precision.set_dtype_policy("float32")
+
+
+def _train(directory, log=lambda line: None, **changes):
+    return tiny_run.train(directory, log=log, deterministic=False, **changes)
+
+
+def test_a_run_leaves_what_it_should(tmp_path):
+    lines = []
+    method = _train(tmp_path, lines.append, keep_checkpoints=2, checkpoint_every=3)
+    assert int(method.optimizer.iterations) == 10
+    kept = sorted(p.name for p in (tmp_path / "checkpoints").glob("*.index"))
+    assert kept == ["ckpt-10.index", "ckpt-9.index"]
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["num_identities"] == 16
+    assert config["triplet_margin"] == 0.8
+    assert "checkpoint_every" not in config
+    assert json.loads((tmp_path / "holdout.json").read_text()) == {
+        "cuhk02/partial": [],
+        "cuhk03/partial": [],
+    }
+    text = "\n".join(lines)
+    assert "Training dimn on 16 identities, 8 images a step" in text
+    assert "step 10/10 (100%)" in text and " images/s, 0 s left" in text
+    rows = callbacks.read_training_log(tmp_path / "training_log.csv")
+    # 3.5e-4 * (1e-4 / 3.5e-4) ** (step / 10)
+    for row in rows:
+        assert row["learning_rate"] == pytest.approx(
+            3.5e-4 * (1 / 3.5) ** (row["step"] / 10), rel=1e-5
+        )
+    assert rows[-1]["learning_rate"] == pytest.approx(1e-4)
+    events = list((tmp_path / "tensorboard").iterdir())
+    tags = {
+        value.tag
+        for event in tf.compat.v1.train.summary_iterator(str(events[0]))
+        for value in event.summary.value
+    }
+    assert tags == set(rows[0]) - {"step"}
+    assert {"images_per_second", "matching_accuracy", "logit_triplet"} <= tags
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    before = _train(tmp_path).get_weights()
+    lines = []
+    after = _train(tmp_path, lines.append).get_weights()
+    assert any("trained already, 10 of 10" in line for line in lines)
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_another_value_that_changes_the_result_is_refused(tmp_path):
+    _train(tmp_path)
+    with pytest.raises(errors.UserError) as error:
+        _train(tmp_path, triplet_margin=0.5, seed=3, checkpoint_every=2)
+    text = str(error.value)
+    assert "--triplet_margin: made with 0.8, now 0.5" in text
+    assert "--seed: made with 0, now 3" in text
+    assert "checkpoint_every" not in text
+    with pytest.raises(errors.UserError, match='--method: made with "dimn", now'):
+        _train(tmp_path, method="aggregation")
+
+
+def test_intervals_may_differ(tmp_path):
+    _train(tmp_path, checkpoint_every=4, log_every=5)
+    _train(tmp_path, checkpoint_every=2, log_every=1, evaluate_every=3)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
+    lines = []
+    with pytest.raises(errors.UserError) as error:
+        # Grows by e a step until float32 ends; Adam's step is the rate itself.
+        _train(tmp_path, lines.append, learning_rate_start=1e30, checkpoint_every=1)
+    text = str(error.value)
+    assert "not finite at step" in text
+    assert "identification" in text and "logit_triplet" in text
+    step = int(text.split("at step ")[1].split(":")[0])
+    latest = tf.train.latest_checkpoint(str(tmp_path / "checkpoints"))
+    if step > 1:
+        assert latest.endswith(f"ckpt-{step - 1}") and latest in text
+
+
+def test_evaluation_is_called_on_the_way_only(tmp_path):
+    tiny_run.install()
+    steps = []
+    prepared = run.prepare(
+        tiny_run.options(evaluate_every=4, deterministic=False),
+        workdir.WorkDir(tmp_path),
+        data_dir="",
+        log=lambda line: None,
+    )
+    run.train(prepared, lambda method, step: steps.append(step), log=lambda line: None)
+    assert steps == [4, 8]
+
+
+def test_restore_gives_the_trained_weights(tmp_path):
+    trained = _train(tmp_path)
+    directory = workdir.WorkDir(tmp_path)
+    restored, step = run.restore_method(
+        tiny_run.options(deterministic=False), 16, directory
+    )
+    assert step == 10
+    for a, b in zip(trained.get_weights(), restored.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_restore_without_a_checkpoint_says_so(tmp_path):
+    tiny_run.install()
+    with pytest.raises(errors.UserError, match="no checkpoint"):
+        run.restore_method(tiny_run.options(), 16, workdir.WorkDir(tmp_path))
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    _train(tmp_path)
+    for path in (tmp_path / "checkpoints").glob("ckpt-10.data*"):
+        path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(errors.UserError, match="ckpt-10: the checkpoint cannot"):
+        _train(tmp_path, train_steps=10)
+
+
+def test_leftovers_of_a_killed_save_are_removed(tmp_path):
+    method = _train(tmp_path)
+    folder = tmp_path / "checkpoints"
+    (folder / "ckpt-12_temp").mkdir()
+    (folder / "ckpt-12_temp" / "part-00000").write_bytes(b"x")
+    (folder / "ckpt-11.data-00000-of-00001").write_bytes(b"x")
+    assert checkpoints.Checkpoints(folder, method).restore() == 10
+    names = {p.name.split(".")[0] for p in folder.iterdir()}
+    assert names == {"checkpoint", "ckpt-5", "ckpt-10"}
+
+
+def test_replicas_that_do_not_divide_the_batch_are_refused(tmp_path):
+    with pytest.raises(
+        errors.UserError, match="--identities_per_batch=4.*--replicas=3"
+    ):
+        _train(tmp_path, replicas=3)
+    with pytest.raises(errors.UserError, match="--replicas=64: this machine has"):
+        run.strategy_of(64)
+
+
+def test_mixed_precision_trains_with_float32_logits(tmp_path):
+    method = _train(tmp_path, precision="mixed_bfloat16", train_steps=2)
+    assert method.encoder.backbone.layers[1].compute_dtype == "bfloat16"
+    assert method.classifier.compute_dtype == "float32"
+    assert method.memory_bank.classifiers.dtype == "float32"

@@ -1,0 +1,13 @@
+"""The learning rate against the paper's two ends."""
+
+import pytest
+
+from dimn_tf.training import schedule
+
+
+def test_decays_exponentially_from_start_to_end():
+    rate = schedule.exponential_decay(3.5e-4, 1e-4, 180_000)
+    assert float(rate(0)) == pytest.approx(3.5e-4)
+    assert float(rate(180_000)) == pytest.approx(1e-4)
+    # The geometric mean half-way: sqrt(3.5) * 1e-4.
+    assert float(rate(90_000)) == pytest.approx(1.8708287e-4)

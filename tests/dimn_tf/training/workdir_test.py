@@ -1,0 +1,48 @@
+"""Claiming and reading a work directory."""
+
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.training import workdir
+
+
+def test_values_round_trip_and_tuples_equal_lists(tmp_path):
+    directory = workdir.WorkDir(tmp_path / "w")
+    workdir.claim(directory, {"sources": ("a", "b"), "rate": 3.5e-4})
+    assert workdir.read(directory) == {"sources": ["a", "b"], "rate": 3.5e-4}
+    workdir.claim(directory, {"sources": ["a", "b"], "rate": 3.5e-4})
+
+
+def test_a_flag_that_did_not_exist_then_is_named(tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    workdir.claim(directory, {"rate": 1.0})
+    with pytest.raises(errors.UserError, match=r"--new: made with \(not a flag then\)"):
+        workdir.claim(directory, {"rate": 1.0, "new": None})
+
+
+def test_checkpoints_without_a_record_are_refused(tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    directory.checkpoints.mkdir()
+    with pytest.raises(errors.UserError, match="holds checkpoints but no config.json"):
+        workdir.claim(directory, {"rate": 1.0})
+
+
+def test_missing_and_broken_records_are_named(tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    with pytest.raises(errors.UserError, match="no run here"):
+        workdir.read(directory)
+    directory.config.write_text("{")
+    with pytest.raises(errors.UserError, match="config.json: not JSON"):
+        workdir.read(directory)
+
+
+def test_nothing_half_written_stays(tmp_path, monkeypatch):
+    directory = workdir.WorkDir(tmp_path)
+
+    def fail(self, target):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("pathlib.Path.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        workdir.claim(directory, {"rate": 1.0})
+    assert not list(tmp_path.iterdir())
