@@ -40,10 +40,10 @@ class Camera:
     contrast: float = 1.0
     saturation: float = 1.0
     side_light: float = 0.2
-    drift: float = 0.15
+    drift: float = 0.06
     blur: float = 0.3
     detail: float = 1.0
-    noise: float = 3.0
+    noise: float = 2.0
     quality: int = 90
 
 
