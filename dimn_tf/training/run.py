@@ -10,7 +10,7 @@ import tensorflow as tf
 from dimn_tf import encoders, errors, methods
 from dimn_tf.data import augmentation as augmentations
 from dimn_tf.data import holdout, label_space, pipeline, records, sampler
-from dimn_tf.training import callbacks, checkpoints, schedule, workdir
+from dimn_tf.training import callbacks, checkpoints, fused_adam, schedule, workdir
 from dimn_tf.training import options as options_lib
 
 
@@ -102,7 +102,7 @@ def build_method(run_options: RunOptions, num_identities: int) -> methods.Method
     )
     rate = run_options.optimiser
     method.compile(
-        optimizer=keras.optimizers.Adam(
+        optimizer=fused_adam.FusedAdam(
             schedule.exponential_decay(
                 rate.learning_rate_start, rate.learning_rate_end, rate.train_steps
             ),

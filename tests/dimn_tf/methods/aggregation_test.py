@@ -27,7 +27,10 @@ def test_step_trains_encoder_and_classifier():
     method.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=False)
     before = method.get_weights()
     method.train_step(tiny.batch(LABELS))
-    changed = [not np.array_equal(a, b) for a, b in zip(before, method.get_weights(), strict=True)]
+    changed = [
+        not np.array_equal(a, b)
+        for a, b in zip(before, method.get_weights(), strict=True)
+    ]
     assert all(changed)
 
 

@@ -33,7 +33,9 @@ def _literal_step(method, batch, alpha=0.5, delta=0.8, l1=1.0, l2=0.01, l3=1.0):
         id_loss = mat_loss = reg_loss = tri_loss = 0.0
         for i, label in enumerate(LABELS):
             g = method.encoder(batch["probe"][i : i + 1], training=True)[0]
-            id_loss -= tf.nn.log_softmax(tf.linalg.matvec(theta, g, transpose_a=True))[label]
+            id_loss -= tf.nn.log_softmax(tf.linalg.matvec(theta, g, transpose_a=True))[
+                label
+            ]
             s = tf.nn.softmax(tf.linalg.matvec(online, g, transpose_a=True))
             mat_loss -= tf.math.log(s[label])
             reg_loss += tf.reduce_sum((w[:, label] - that[i]) ** 2)
@@ -58,7 +60,9 @@ def _literal_step(method, batch, alpha=0.5, delta=0.8, l1=1.0, l2=0.01, l3=1.0):
 
 
 def _method(**options):
-    method = tiny.method("dimn", C, memory_start="random", mapping_start="random", **options)
+    method = tiny.method(
+        "dimn", C, memory_start="random", mapping_start="random", **options
+    )
     # Plain gradient descent at rate 1: the step is the negative gradient.
     method.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
     # Smaller features, so that no softmax saturates.
@@ -80,7 +84,11 @@ def test_train_step_equals_literal_algorithm_1(normalise):
     ):
         assert np.abs(gradient).max() > 0, variable.path
         np.testing.assert_allclose(
-            old - variable.numpy(), gradient, rtol=2e-3, atol=2e-5, err_msg=variable.path
+            old - variable.numpy(),
+            gradient,
+            rtol=2e-3,
+            atol=2e-5,
+            err_msg=variable.path,
         )
     np.testing.assert_allclose(
         method.memory_bank.classifiers.numpy().T, memory, rtol=1e-4, atol=1e-6
@@ -144,14 +152,18 @@ def test_score_is_asymmetric_gallery_through_the_mapping():
 
 def test_unit_classifiers_at_test_as_in_training():
     method = _method(normalise_classifiers=True)
-    gallery = np.random.default_rng(0).normal(size=(4, tiny.DIMENSION)).astype("float32")
+    gallery = (
+        np.random.default_rng(0).normal(size=(4, tiny.DIMENSION)).astype("float32")
+    )
     norms = np.linalg.norm(method.gallery_representation(gallery), axis=1)
     np.testing.assert_allclose(norms, 1.0, rtol=1e-5)
 
 
 def test_identity_start_maps_a_feature_to_itself():
     method = tiny.method("dimn", C, normalise_classifiers=False)
-    features = np.random.default_rng(0).normal(size=(4, tiny.DIMENSION)).astype("float32")
+    features = (
+        np.random.default_rng(0).normal(size=(4, tiny.DIMENSION)).astype("float32")
+    )
     np.testing.assert_allclose(method.gallery_representation(features), features)
 
 

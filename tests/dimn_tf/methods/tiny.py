@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from dimn_tf import methods
 from dimn_tf.encoders import encoder as encoder_lib
+from dimn_tf.training import fused_adam
 
 HEIGHT, WIDTH, DIMENSION = 8, 4, 6
 
@@ -17,10 +18,12 @@ def encoder(seed: int = 0) -> encoder_lib.Encoder:
     return encoder_lib.Encoder(keras.Model(images, features))
 
 
-def method(name: str, num_identities: int, seed: int = 0, rate: float = 0.01, **options):
+def method(
+    name: str, num_identities: int, seed: int = 0, rate: float = 0.01, **options
+):
     kind = methods.METHODS[name]
     made = kind(encoder(seed), num_identities, kind.Options(**options), seed)
-    made.compile(optimizer=keras.optimizers.Adam(rate), jit_compile=False)
+    made.compile(optimizer=fused_adam.FusedAdam(rate), jit_compile=False)
     made.optimizer.build(made.trainable_variables)
     return made
 

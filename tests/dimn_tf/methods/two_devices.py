@@ -15,9 +15,10 @@ def main(name: str) -> None:
     from tests.dimn_tf.methods import tiny
 
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    batches = [tiny.batch(labels, seed) for seed, labels in enumerate(
-        ([4, 0, 7, 2], [1, 2, 3, 4], [8, 4, 0, 6])
-    )]
+    batches = [
+        tiny.batch(labels, seed)
+        for seed, labels in enumerate(([4, 0, 7, 2], [1, 2, 3, 4], [8, 4, 0, 6]))
+    ]
     data = tf.data.Dataset.from_tensor_slices(
         {k: tf.stack([b[k] for b in batches]) for k in batches[0]}
     )
@@ -37,7 +38,8 @@ def main(name: str) -> None:
                     float(np.abs(a - b).max()) for a, b in zip(*results, strict=True)
                 ),
                 "moved": min(
-                    float(np.abs(a - b).max()) for a, b in zip(start, results[1], strict=True)
+                    float(np.abs(a - b).max())
+                    for a, b in zip(start, results[1], strict=True)
                 ),
                 "one": logs[0],
                 "two": logs[1],

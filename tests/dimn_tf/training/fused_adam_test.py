@@ -1,0 +1,48 @@
+"""The fused Adam against Keras' own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from dimn_tf.training import fused_adam
+
+
+def _trained(kind, steps=25, **kwargs):
+    rng = np.random.default_rng(0)
+    variables = [
+        keras.Variable(rng.normal(size=shape).astype("float32"), name=f"v{i}")
+        for i, shape in enumerate([(7, 5), (3,)])
+    ]
+    optimizer = kind(
+        keras.optimizers.schedules.ExponentialDecay(0.05, 10, 0.5), **kwargs
+    )
+    optimizer.build(variables)
+
+    @tf.function
+    def step(scale):
+        gradients = [scale * v.value + tf.sin(3.0 * v.value) for v in variables]
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    for i in range(steps):
+        step(tf.constant(1.0 + i % 3))
+    return variables + optimizer.variables
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"weight_decay": 0.1, "epsilon": 1e-3}])
+def test_variables_and_moments_equal_keras_adam(kwargs):
+    expected = _trained(keras.optimizers.Adam, **kwargs)
+    actual = _trained(fused_adam.FusedAdam, **kwargs)
+    assert [v.name for v in actual] == [v.name for v in expected]
+    for a, b in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_sparse_gradients_take_the_parents_way():
+    table = keras.Variable(np.ones((4, 2), "float32"))
+    optimizer = fused_adam.FusedAdam(0.1)
+    optimizer.build([table])
+    rows = tf.IndexedSlices(tf.ones((1, 2)), tf.constant([2]), tf.constant([4, 2]))
+    optimizer.apply_gradients([(rows, table)])
+    np.testing.assert_allclose(table.numpy()[2], 0.9, rtol=1e-4)
+    np.testing.assert_array_equal(table.numpy()[[0, 1, 3]], 1.0)
