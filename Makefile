@@ -1,0 +1,38 @@
+# `make demo` and `make test` are all that most people need; both install first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := runs/demo
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: install demo test test-all lint clean
+
+install: $(VENV)/installed
+
+# Made anew where the requirements changed.
+$(VENV)/installed: setup.py constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not on the PATH; install Python 3.11 or name another: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tfds,tensorboard,dev]'
+	touch $@
+
+# Synthetic pedestrians, no download: the unseen domain is ranked by colour histogram,
+# by the untrained model and by the trained one.
+demo: install
+	$(BIN)/python -m experiments.build_datasets --datasets=synthetic --data_dir=data/tfds
+	$(BIN)/python -m experiments.evaluate --flagfile=demo.flags --model=histogram
+	$(BIN)/python -m experiments.evaluate --flagfile=demo.flags --model=initial
+	$(BIN)/python -m experiments.train --flagfile=demo.flags
+	$(BIN)/python -m experiments.demo_summary --workdir=$(DEMO)
+
+test: install
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+
+clean:
+	rm -rf $(VENV) runs data

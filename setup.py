@@ -1,0 +1,48 @@
+"""Installs dimn_tf, its TFDS builders and its launchers."""
+
+import pathlib
+
+import setuptools
+
+_HERE = pathlib.Path(__file__).parent
+_VERSION = "0.1.0"
+
+setuptools.setup(
+    name="dimn_tf",
+    version=_VERSION,
+    description="Domain-generalizable person re-identification (DIMN) in TensorFlow",
+    long_description=(_HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=setuptools.find_packages(
+        include=["dimn_tf*", "data_builders*", "experiments*"]
+    ),
+    package_data={
+        "dimn_tf.evaluation": ["trial_lists/*.txt"],
+        "data_builders": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt"],
+    },
+    python_requires=">=3.11",
+    # Loose bounds for users; constraints.txt pins what CI runs.
+    install_requires=[
+        "absl-py>=2.1",
+        "array-record>=0.5",
+        "h5py>=3.10",
+        "keras>=3.8",
+        "matplotlib>=3.8",
+        "numpy>=1.26",
+        "pillow>=10.0",
+        "scipy>=1.11",
+        "tensorflow>=2.18",
+        "tensorflow-datasets>=4.9.8",
+        "tqdm>=4.60",
+    ],
+    extras_require={
+        # One GPU and more: TensorFlow with NVIDIA's libraries.
+        "gpu": ["tensorflow[and-cuda]>=2.18"],
+        # What the `tfds` command of tensorflow-datasets imports without declaring.
+        "tfds": ["apache-beam>=2.60", "mlcroissant>=1.0", "importlib_resources>=6.0"],
+        # Looking at the scalars of a run.
+        "tensorboard": ["tensorboard>=2.18"],
+        "dev": ["pytest>=8.0", "ruff>=0.6"],
+    },
+)
