@@ -27,6 +27,12 @@ class DIMNOptions(base.ClassifierOptions):
         0.01, "lambda_2 of Eq. 8; paper: 0.01."
     )
     triplet_weight: float = config.option(1.0, "lambda_3 of Eq. 8; paper: 1.")
+    identified_branches: str = config.option(
+        "probe",
+        "Whose images Eq. 1 classifies: the probe branch's (paper), or, ours, both "
+        "branches' (the mean of the two losses).",
+        choices=("probe", "both"),
+    )
     memory_start: str = config.option(
         "zeros",
         "W before the first step; ours: zeros (the paper does not say).",
@@ -118,7 +124,12 @@ class DIMN(base.Method):
         images = tf.concat([batch["gallery"], batch["probe"]], axis=0)
         features = self.encoder(images, training=True)
         gallery, probes = tf.split(features, 2, axis=0)
-        logits = self.classifier(probes)
+        identified, identities, share = probes, labels, 1.0
+        if options.identified_branches == "both":
+            # The mean of the branches' losses, so that the lambdas keep their meaning.
+            identified, identities = features, tf.concat([labels, labels], axis=0)
+            share = 0.5
+        logits = self.classifier(identified)
         own = self.predicted_classifiers(gallery)
         all_labels, predicted = base.all_replicas(labels), base.all_replicas(own)
         if options.normalise_probes:
@@ -127,7 +138,9 @@ class DIMN(base.Method):
             probes, all_labels, predicted, options.logit_scale
         )
         smoothing = options.label_smoothing
-        identification = losses.identification_loss(logits, labels, smoothing)
+        identification = share * losses.identification_loss(
+            logits, identities, smoothing
+        )
         matching = losses.matching_loss(online, labels, smoothing)
         regularisation = losses.regularisation_loss(
             self.memory_bank.columns(labels), own
@@ -148,7 +161,7 @@ class DIMN(base.Method):
             "matching": matching,
             "regularisation": regularisation,
             "logit_triplet": triplet,
-            "identification_accuracy": base.correct(logits, labels),
+            "identification_accuracy": share * base.correct(logits, identities),
             "matching_accuracy": base.correct(online, labels),
         }
         return sums, (all_labels, predicted)

@@ -183,6 +183,21 @@ def test_normalised_probes_and_scale_change_the_matching_logits_only():
     assert float(b["matching"]) == pytest.approx(expected, rel=1e-4)
 
 
+def test_both_branches_share_the_identification_loss():
+    batch = tiny.batch(LABELS)
+    both = _method(identified_branches="both")
+    expected = correct = 0.0
+    for branch in ("gallery", "probe"):
+        logits = both.classifier(both.encode(batch[branch])).numpy()
+        log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        expected -= log_p[np.arange(3), LABELS].mean() / 2
+        correct += np.mean(logits.argmax(1) == LABELS) / 2
+    a, b = both.train_step(batch), _method().train_step(batch)
+    assert float(a["identification"]) == pytest.approx(expected, rel=1e-4)
+    assert float(a["identification_accuracy"]) == pytest.approx(correct)
+    assert float(a["matching"]) == pytest.approx(float(b["matching"]), rel=1e-5)
+
+
 def test_fit_learns_a_tiny_problem():
     method = tiny.method("dimn", 3, rate=0.003)
     batch = tiny.batch([0, 1, 2])
