@@ -1,0 +1,130 @@
+"""Flags against the option dataclasses, and the flag files against the paper."""
+
+import dataclasses
+import pathlib
+
+import pytest
+from absl import flags as absl_flags
+
+from dimn_tf import methods
+from dimn_tf.training import run
+from experiments import flags
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FLAG_FILES = sorted(path.name for path in ROOT.glob("*.flags"))
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """Parses a command line into a fresh set of flags; returns the run's options."""
+    values = absl_flags.FlagValues()
+    monkeypatch.setattr(flags, "FLAGS", values)
+    for name in ("string", "list", "bool", "integer", "float", "enum"):
+        define = getattr(absl_flags, f"DEFINE_{name}")
+        monkeypatch.setattr(
+            absl_flags,
+            f"DEFINE_{name}",
+            lambda *args, define=define, **kw: define(*args, flag_values=values, **kw),
+        )
+    monkeypatch.setattr(absl_flags, "mark_flag_as_required", lambda name: None)
+    flags.define_run()
+
+    def parsed(*arguments):
+        values(["train", *arguments])
+        return flags.run_options()
+
+    monkeypatch.chdir(ROOT)
+    return parsed
+
+
+def test_flags_default_to_the_dataclasses(parse):
+    options = parse()
+    assert options == run.RunOptions("dimn", methods.DIMN.Options())
+
+
+def test_every_kind_of_value_is_read(parse):
+    options = parse(
+        "--method=aggregation",
+        "--sources=cuhk02/partial,viper",
+        "--classifier_bias",
+        "--train_steps=7",
+        "--weight_decay=0.5",
+        "--precision=mixed_float16",
+        "--augment_hue=0.1",
+    )
+    assert isinstance(options.method_options, methods.Aggregation.Options)
+    assert options.method_options.classifier_bias is True
+    assert options.data.sources == ("cuhk02/partial", "viper")
+    assert options.optimiser.train_steps == 7
+    assert options.optimiser.weight_decay == 0.5
+    assert options.optimiser.precision == "mixed_float16"
+    assert options.augmentation.hue == 0.1
+
+
+def test_recorded_values_give_the_same_options(parse):
+    options = parse("--flagfile=dg_small.flags", "--seed=5", "--triplet_margin=0.3")
+    recorded = options.recorded()
+    assert recorded["seed"] == 5 and recorded["triplet_margin"] == 0.3
+    again = flags.options_from(recorded)
+    assert again.recorded() == recorded
+    assert again.method_options == options.method_options
+
+
+def test_every_option_that_changes_the_result_is_recorded(parse):
+    options = parse()
+    recorded = options.recorded()
+    for prefix, groups in options.parts().items():
+        for group in groups:
+            for field in dataclasses.fields(group):
+                expected = field.metadata["changes_result"]
+                assert (prefix + field.name in recorded) == expected, field.name
+
+
+def test_dg_flags_hold_the_papers_values(parse):
+    options = parse("--flagfile=dg.flags")
+    assert options.method == "dimn"
+    assert options.data.sources == (
+        "cuhk02",
+        "cuhk03",
+        "dukemtmc_reid",
+        "market1501",
+        "cuhk_sysu",
+    )
+    assert flags.FLAGS.targets == ["viper", "prid", "grid", "ilids"]
+    assert (options.data.image_height, options.data.image_width) == (256, 128)
+    assert options.encoder.encoder == "mobilenet_v2"
+    assert options.encoder.encoder_width == 1.4
+    rate = options.optimiser
+    assert rate.train_steps == 180_000
+    assert (rate.learning_rate_start, rate.learning_rate_end) == (3.5e-4, 1e-4)
+    assert options.data.identities_per_batch == 32
+    chosen = options.method_options
+    assert chosen.running_average == 0.5 and chosen.triplet_margin == 0.8
+    assert chosen.matching_weight == chosen.triplet_weight == 1
+    assert chosen.regularisation_weight == 0.01
+    assert chosen.identified_branches == "probe"
+
+
+def test_dg_without_duke_differs_in_duke_alone(parse):
+    whole = parse("--flagfile=dg.flags").recorded()
+    less = parse("--flagfile=dg_without_duke.flags").recorded()
+    assert {k for k in whole if whole[k] != less[k]} == {"sources"}
+    assert set(whole["sources"]) - set(less["sources"]) == {"dukemtmc_reid"}
+
+
+@pytest.mark.parametrize("name", FLAG_FILES)
+def test_flag_files_open_with_command_hardware_time_and_score(name, parse):
+    parse(f"--flagfile={name}")
+    head = (ROOT / name).read_text().split("\n--")[0]
+    for word in ("# Command:", "# Hardware:", "# Time:", "# Score:"):
+        assert word in head, word
+    assert f"--flagfile={name}" in head
+
+
+def test_there_are_four_flag_files():
+    assert set(FLAG_FILES) == {
+        "demo.flags",
+        "dg.flags",
+        "dg_small.flags",
+        "dg_without_duke.flags",
+    }

@@ -1,0 +1,65 @@
+"""The launchers from the outside: exit status, messages, files."""
+
+import pathlib
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _launch(module, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", f"experiments.{module}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_missing_archives_end_the_benchmark_at_once(tmp_path):
+    start = time.monotonic()
+    process = _launch(
+        "train",
+        "--flagfile=dg.flags",
+        f"--manual_dir={tmp_path}",
+        f"--data_dir={tmp_path / 'tfds'}",
+        f"--workdir={tmp_path / 'run'}",
+    )
+    assert process.returncode == 1
+    assert time.monotonic() - start < 60  # 20 s on a machine with nothing else to do.
+    lines = process.stderr.split("error: ")[1].splitlines()
+    assert lines[0].startswith("9 of 9 data sets")
+    assert len(lines) == 10
+    for name in (
+        "cuhk02",
+        "cuhk03",
+        "dukemtmc_reid",
+        "market1501",
+        "cuhk_sysu",
+        "viper",
+        "prid",
+        "grid",
+        "ilids",
+    ):
+        (line,) = [line for line in lines if line.strip().startswith(f"{name}:")]
+        assert str(tmp_path) in line
+    duke = next(line for line in lines if "dukemtmc_reid:" in line)
+    assert "dg_without_duke.flags" in duke
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "run").exists() and not (tmp_path / "tfds").exists()
+
+
+def test_evaluate_without_a_run_says_what_to_give(tmp_path):
+    process = _launch("evaluate", f"--workdir={tmp_path}")
+    assert process.returncode == 1
+    assert f"--workdir={tmp_path}: no run here" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_unknown_arguments_are_refused(tmp_path):
+    process = _launch("evaluate", f"--workdir={tmp_path}", "viper")
+    assert process.returncode != 0
+    assert "unknown arguments: viper" in process.stdout + process.stderr
