@@ -65,7 +65,7 @@ class Archive(abc.ABC):
     def _open(self, name: str) -> BinaryIO:
         """A binary file object of one file."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (a folder has nothing to give back)
         """Gives the archive file back."""
 
     def __enter__(self) -> "Archive":
@@ -166,6 +166,7 @@ class ZipArchive(Archive):
         return self._zip.open(name)
 
     def close(self):
+        """See base class."""
         self._zip.close()
 
 
@@ -182,6 +183,7 @@ class TarArchive(Archive):
         return self._tar.extractfile(self._members[name])
 
     def close(self):
+        """See base class."""
         self._tar.close()
 
 

@@ -162,7 +162,9 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         reader = self.open_reader(archive, self._resources)
         self._check(reader, archive)
         self.info.metadata.update(reader.metadata)
-        return {split: self._generate_examples(reader, split) for split in reader.entries}
+        return {
+            split: self._generate_examples(reader, split) for split in reader.entries
+        }
 
     def _check(self, reader: Reader, archive: Archive) -> None:
         """Compares the archive with the known statistics.
@@ -180,8 +182,8 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if all(fault.is_missing for fault in faults):
             action = (
                 "put the complete archive there, or accept this one: "
-                f"{self.name}/{PARTIAL} in place of {self.name}, "
-                f"{build_command(self.FACTS, archive.path.parent)} --config={PARTIAL}"
+                f"{self.name}/{PARTIAL} in place of {self.name}, or "
+                f"{build_command(self.FACTS, archive.path.parent, PARTIAL)}"
             )
         else:
             action = (

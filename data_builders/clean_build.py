@@ -36,6 +36,8 @@ def clean_build(data_dir: str | os.PathLike, name: str) -> Iterator[None]:
         finally:
             _remove_empty(data_dir, name)
     finally:
+        # Closing alone would leave the lock to processes forked in the meantime.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 

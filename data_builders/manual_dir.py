@@ -7,7 +7,9 @@ from data_builders.errors import DataError
 from data_builders.facts import DatasetFacts
 
 
-def candidates(facts: DatasetFacts, manual_dir: str | os.PathLike) -> list[pathlib.Path]:
+def candidates(
+    facts: DatasetFacts, manual_dir: str | os.PathLike
+) -> list[pathlib.Path]:
     """Archive files and extracted folders of the data set that are there."""
     found: list[pathlib.Path] = []
     for name in facts.archives:
@@ -18,9 +20,14 @@ def candidates(facts: DatasetFacts, manual_dir: str | os.PathLike) -> list[pathl
     return found
 
 
-def build_command(facts: DatasetFacts, manual_dir: str | os.PathLike) -> str:
-    """The plain TFDS command line that builds the data set."""
-    return f"tfds build --manual_dir={os.path.abspath(manual_dir)}"
+def build_command(
+    facts: DatasetFacts, manual_dir: str | os.PathLike, config: str | None = None
+) -> str:
+    """The plain TFDS command line that builds the data set, and where to run it."""
+    command = f"tfds build --manual_dir={os.path.abspath(manual_dir)}"
+    if config not in (None, facts.default_config):
+        command += f" --config={config}"
+    return f"{command} in data_builders/{facts.name}"
 
 
 def find_archive(facts: DatasetFacts, manual_dir: str | os.PathLike) -> pathlib.Path:
@@ -46,8 +53,8 @@ def find_archive(facts: DatasetFacts, manual_dir: str | os.PathLike) -> pathlib.
         found=_listing(manual_dir),
         expected=f"one of {', '.join(facts.archives)}",
         action=(
-            f"get it from {facts.homepage}, put it there, then run in "
-            f"data_builders/{facts.name}: {build_command(facts, manual_dir)}"
+            f"get it from {facts.homepage}, put it there, then run "
+            f"{build_command(facts, manual_dir)}"
             + (f". {facts.remark}" if facts.remark else "")
         ),
     )

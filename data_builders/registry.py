@@ -171,5 +171,6 @@ def _missing_line(reference, known, manual_dir, found) -> str:
     line += f" (or {others})" if others else ""
     line += f"; published at {known.homepage}"
     if manual_dir is not None:
-        line += f"; {build_command(known, manual_dir)} in data_builders/{known.name}"
+        config = split_reference(reference)[1]
+        line += f"; then {build_command(known, manual_dir, config)}"
     return line + (f". {known.remark}" if known.remark else "")

@@ -1,5 +1,7 @@
 """What every builder is tested for, on made-up data in its official layout."""
 
+# ruff: noqa: D102 (the names of tests say what they test)
+
 import pathlib
 import shutil
 import tempfile
@@ -88,9 +90,7 @@ class ReidBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
 
     def records(self, builder) -> dict[tuple[str, str], tuple[bytes, int, int]]:
         """(split, file_name) -> (encoded image, person_id, camera_id)."""
-        sources = builder.as_data_source(
-            decoders={"image": tfds.decode.SkipDecoding()}
-        )
+        sources = builder.as_data_source(decoders={"image": tfds.decode.SkipDecoding()})
         return {
             (split, record["file_name"].decode()): (
                 record["image"],

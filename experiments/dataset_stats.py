@@ -46,7 +46,9 @@ def _sources(surveys: Sequence[survey.Survey]) -> str:
             counts.identities if counts else None,
             counts.images if counts else None,
         ]
-        sums = [total + (value or 0) for total, value in zip(sums, figures, strict=True)]
+        sums = [
+            total + (value or 0) for total, value in zip(sums, figures, strict=True)
+        ]
         rows.append([known.title, *map(_number, figures), found.state])
     rows.append(["sum", *map(_number, sums), ""])
     header = ["source", "identities", "images", "found ids", "found images", "archive"]

@@ -78,7 +78,8 @@ class Cuhk03MatTest(testing.ReidBuilderTestCase):
             for (pair, person), columns in images.items():
                 for column in columns:
                     view = 1 + column // 5
-                    name = f"images_{half}/{pair}_{person:03d}_{view}_{column + 1:02d}.png"
+                    image = f"{pair}_{person:03d}_{view}_{column + 1:02d}.png"
+                    name = f"images_{half}/{image}"
                     encoded, person_id, camera_id = records[half, name]
                     self.assertEqual(person_id, 1000 * pair + person)
                     self.assertEqual(camera_id, 2 * pair - 2 + view)

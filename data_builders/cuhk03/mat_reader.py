@@ -25,9 +25,7 @@ class MatReader(Reader):
     a person has fewer images, to a short vector of numbers.
     """
 
-    def __init__(
-        self, archive: Archive, root: str, resources: contextlib.ExitStack
-    ):
+    def __init__(self, archive: Archive, root: str, resources: contextlib.ExitStack):
         """Lists the images.
 
         Args:

@@ -1,7 +1,7 @@
 """Tests of the DukeMTMC-reID builder."""
 
 from data_builders import testing
-from data_builders.dukemtmc_reid import dummy_data, dukemtmc_reid_dataset_builder
+from data_builders.dukemtmc_reid import dukemtmc_reid_dataset_builder, dummy_data
 
 
 class DukemtmcReidTest(testing.ReidBuilderTestCase):

@@ -15,7 +15,12 @@ from data_builders.viper import dummy_data as viper_data
 
 def _run(manual_dir):
     return subprocess.run(
-        [sys.executable, "-m", "experiments.dataset_stats", f"--manual_dir={manual_dir}"],
+        [
+            sys.executable,
+            "-m",
+            "experiments.dataset_stats",
+            f"--manual_dir={manual_dir}",
+        ],
         capture_output=True,
         text=True,
     )

@@ -1,0 +1,131 @@
+"""Tests of the one way into archive files and folders."""
+
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from data_builders import archives
+from data_builders.errors import DataError
+
+_FILES = {"set/b/2.txt": b"two", "set/a/1.txt": b"one" * 1000, "set/readme": b"r"}
+
+
+def _write_zip(path, files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("set/", b"")  # folders are entries too
+        for name, content in files.items():
+            file.writestr(name, content)
+
+
+def _write_tar(path, files, prefix=""):
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(prefix + name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+
+
+def _write_folder(path, files):
+    for name, content in files.items():
+        target = path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return path / "set"
+
+
+@pytest.fixture(params=["zip", "tgz", "tar with ./", "folder"])
+def archive(request, tmp_path):
+    path = tmp_path / "set.zip"
+    if request.param == "zip":
+        _write_zip(path, _FILES)
+    elif request.param == "folder":
+        path = _write_folder(tmp_path, _FILES)
+    else:
+        path = tmp_path / "set.tar.gz"
+        _write_tar(path, _FILES, "./" if "./" in request.param else "")
+    with archives.open_archive(path) as opened:
+        yield opened
+
+
+def test_all_forms_hold_the_same(archive):
+    assert {name: archive.read(name) for name in archive.names} == _FILES
+
+
+def test_local_file_is_a_real_file(archive):
+    with archive.local_file("set/a/1.txt") as path:
+        assert path.read_bytes() == _FILES["set/a/1.txt"]
+
+
+def test_files_stay_in_storage_order(tmp_path):
+    _write_zip(tmp_path / "s.zip", _FILES)
+    _write_tar(tmp_path / "s.tgz", _FILES)
+    for name in ("s.zip", "s.tgz"):
+        with archives.open_archive(tmp_path / name) as archive:
+            assert archive.names == list(_FILES)
+
+
+def test_files_of_operating_systems_are_left_out(tmp_path):
+    extra = ["set/a/Thumbs.db", "set/.DS_Store", "set/._1.txt", "__MACOSX/set/1.txt"]
+    _write_zip(tmp_path / "s.zip", {**_FILES, **dict.fromkeys(extra, b"x")})
+    with archives.open_archive(tmp_path / "s.zip") as archive:
+        assert set(archive.names) == set(_FILES)
+
+
+def test_root_is_what_leads_to_the_folders(archive):
+    assert archive.root({"a", "c"}) == "set/"
+    assert archive.root({"set"}) == ""
+    with pytest.raises(DataError, match="set/a, set/b, set/readme"):
+        archive.root({"c"})
+
+
+def test_root_twice_is_an_error(tmp_path):
+    _write_zip(tmp_path / "s.zip", {"x/a/1": b"", "y/z/a/1": b""})
+    with archives.open_archive(tmp_path / "s.zip") as archive:
+        with pytest.raises(DataError, match="'x/' and 'y/z/'"):
+            archive.root({"a"})
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tgz", ".tar.gz", ".tar"])
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>" * 100])
+def test_what_is_no_archive_is_an_error(tmp_path, ending, content):
+    path = tmp_path / f"set{ending}"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"set{ending}.*\n.*{path}"):
+        archives.open_archive(path)
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tgz"])
+def test_truncation_anywhere_is_an_error(tmp_path, ending):
+    path = tmp_path / f"set{ending}"
+    noise = {
+        f"set/{i}": bytes((i * j * 7) % 251 for j in range(3000)) for i in range(9)
+    }
+    (_write_zip if ending == ".zip" else _write_tar)(path, noise)
+    whole = path.read_bytes()
+    for part in range(0, len(whole) - 20, 97):
+        path.write_bytes(whole[:part])
+        with pytest.raises(DataError, match="truncated"):
+            with archives.open_archive(path) as archive:
+                for name in archive.names:
+                    archive.read(name)
+                assert set(archive.names) == set(noise), "a silent truncation"
+
+
+def test_damaged_member_is_an_error(tmp_path):
+    path = tmp_path / "set.zip"
+    _write_zip(path, {"set/1": bytes(range(256)) * 20})
+    with zipfile.ZipFile(path) as file:
+        start = file.getinfo("set/1").header_offset + 30 + len("set/1")
+    content = bytearray(path.read_bytes())
+    content[start + 100] ^= 0xFF  # inside the compressed member
+    path.write_bytes(content)
+    with archives.open_archive(path) as archive, pytest.raises(DataError) as caught:
+        archive.read("set/1")
+    assert "set/1 cannot be read" in str(caught.value)
+
+
+def test_unknown_kind_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="nothing"):
+        archives.open_archive(tmp_path / "set.rar")

@@ -1,0 +1,54 @@
+"""The known statistics against the paper's Table 1 and against each other."""
+
+import pytest
+
+from data_builders import registry
+from data_builders.facts import TargetRow
+
+_SOURCES = {
+    "cuhk02": (1_816, 7_264),
+    "cuhk03": (1_467, 14_097),
+    "dukemtmc_reid": (1_812, 36_411),
+    "market1501": (1_501, 29_419),
+    "cuhk_sysu": (11_934, 34_574),
+}
+_TARGETS = {
+    "viper": TargetRow(316, 316, 316, 316),
+    "prid": TargetRow(100, 649, 100, 649),
+    "grid": TargetRow(125, 900, 125, 1_025),
+    "ilids": TargetRow(60, 60, 60, 60),
+}
+# Images of the archives that belong to no identity (protocols of the data sets).
+_WITHOUT_IDENTITY = {"market1501": 3_819 + 2_798, "grid": 775}
+
+
+def test_sources_are_those_of_table_1():
+    facts = {name: registry.facts(name) for name in _SOURCES}
+    assert {n: (f.identities, f.images) for n, f in facts.items()} == _SOURCES
+    assert {f.role for f in facts.values()} == {"source"}
+    assert sum(f.identities for f in facts.values()) == 18_530
+    assert sum(f.images for f in facts.values()) == 121_765
+    without_duke = [f for f in facts.values() if f.required]
+    assert sum(f.identities for f in without_duke) == 16_718
+    assert sum(f.images for f in without_duke) == 85_354
+
+
+def test_targets_are_those_of_table_1():
+    assert {name: registry.facts(name).table_row for name in _TARGETS} == _TARGETS
+    assert {registry.facts(name).role for name in _TARGETS} == {"target"}
+
+
+@pytest.mark.parametrize("name", [*_SOURCES, *_TARGETS])
+def test_splits_add_up(name):
+    facts = registry.facts(name)
+    counted = [s for s in facts.split_images if facts.counts_split(s)]
+    images = sum(facts.split_images[split] for split in counted)
+    assert images - _WITHOUT_IDENTITY.get(name, 0) == facts.images
+    assert set(facts.split_identities) == set(facts.split_images)
+    most = max(facts.split_identities[split] for split in counted)
+    assert most <= facts.identities <= sum(facts.split_identities[s] for s in counted)
+
+
+def test_archive_names_are_those_of_one_data_set_only():
+    names = [a for n in (*_SOURCES, *_TARGETS) for a in registry.facts(n).archives]
+    assert len(set(names)) == len(names)

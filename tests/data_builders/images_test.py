@@ -1,0 +1,71 @@
+"""Tests of the check that each image passes."""
+
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from data_builders import dummy_images, images
+from data_builders.errors import DataError
+
+
+def _encode(image, name):
+    buffer = io.BytesIO()
+    image.save(buffer, format=name)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["1.jpg", "1.jpeg", "1.png"])
+def test_original_bytes_are_kept(name):
+    encoded = dummy_images.encoded(name)
+    assert images.checked_image(encoded, archive="a", name=name) is encoded
+
+
+def test_padded_bmp_becomes_png_with_the_same_pixels():
+    """VIPeR's files end in two bytes more than TensorFlow's decoder accepts."""
+    encoded = dummy_images.encoded("1.bmp") + bytes(2)
+    checked = images.checked_image(encoded, archive="a", name="1.bmp")
+    with PIL.Image.open(io.BytesIO(encoded)) as opened:
+        np.testing.assert_array_equal(
+            tf.io.decode_image(checked, channels=3), np.asarray(opened)
+        )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA", "LA", "CMYK", "I;16"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"])
+def test_tensorflow_reads_what_pil_reads(mode, form):
+    image = PIL.Image.fromarray(dummy_images.pixels(1))
+    image = image.convert("L" if mode == "I;16" else mode)
+    if mode == "I;16":
+        image = PIL.Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+    try:
+        encoded = _encode(image, form)
+    except (OSError, ValueError):
+        return  # PIL writes no such file
+    checked = images.checked_image(encoded, archive="a", name="1")
+    decoded = tf.io.decode_image(checked, channels=3, expand_animations=False).numpy()
+    with PIL.Image.open(io.BytesIO(encoded)) as opened:
+        if opened.mode.startswith("I"):
+            return  # 16 bits: PIL clips where TensorFlow scales; both see the image
+        expected = np.asarray(opened.convert("RGB"), dtype=int)
+    assert np.abs(decoded.astype(int) - expected).max() <= 3  # two JPEG decoders
+
+
+@pytest.mark.parametrize("name", ["1.jpg", "1.png", "1.bmp"])
+def test_truncated_image_is_an_error(name):
+    encoded = dummy_images.encoded(name, height=40, width=20)
+    for part in (0, 1, len(encoded) // 3, len(encoded) // 2, len(encoded) - 40):
+        with pytest.raises(DataError, match=f"{name} is no readable image") as caught:
+            images.checked_image(encoded[:part], archive="/archives/a.zip", name=name)
+        assert "/archives/a.zip" in str(caught.value)
+        with pytest.raises(DataError):
+            images.decoded_image(encoded[:part], archive="a", name=name)
+
+
+def test_png_is_lossless():
+    pixels = dummy_images.pixels(3)
+    encoded = images.encode_png(pixels)
+    decoded = images.decoded_image(encoded, archive="a", name="1")
+    np.testing.assert_array_equal(decoded, pixels)

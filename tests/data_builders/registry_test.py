@@ -1,0 +1,141 @@
+"""Tests of the list of data sets."""
+
+import subprocess
+import sys
+
+import pytest
+
+from data_builders import registry
+from data_builders.errors import DataError
+from data_builders.viper import dummy_data
+
+_REAL = [
+    "cuhk02",
+    "cuhk03",
+    "dukemtmc_reid",
+    "market1501",
+    "cuhk_sysu",
+    "viper",
+    "prid",
+    "grid",
+    "ilids",
+]
+
+
+def test_all_ten_are_there():
+    assert list(registry.DATASETS) == [*_REAL, "synthetic_reid"]
+
+
+def test_partial_config_is_asked_for_by_name_only(tmp_path):
+    for name in _REAL:
+        builder = registry.builder_class(name)
+        # The plain `tfds build` builds what BUILDER_CONFIGS lists.
+        assert [config.name for config in builder.BUILDER_CONFIGS] == ["complete"]
+        made = registry.make_builder(f"{name}/partial", tmp_path)
+        assert made.builder_config.allow_incomplete
+        assert not registry.make_builder(name, tmp_path).builder_config.allow_incomplete
+
+
+def test_features_are_the_same_everywhere(tmp_path):
+    for name in _REAL:
+        features = registry.make_builder(name, tmp_path).info.features
+        assert set(features) == {"image", "person_id", "camera_id", "file_name"}
+
+
+@pytest.mark.parametrize("reference", ["vipr", "", "viper2/complete"])
+def test_unknown_data_set_is_an_error(reference, tmp_path):
+    for call in (registry.facts, registry.builder_class):
+        with pytest.raises(DataError, match="cuhk02, cuhk03"):
+            call(reference)
+
+
+def test_unknown_config_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="complete, partial"):
+        registry.make_builder("viper/half", tmp_path)
+
+
+def test_missing_archives_are_listed(tmp_path):
+    lines = registry.missing_archives(["viper", "dukemtmc_reid"], tmp_path, tmp_path)
+    viper, duke = lines
+    assert viper.startswith(f"viper: missing {tmp_path}/VIPeR.v1.0.zip")
+    assert "https://vision.soe.ucsc.edu/node/178" in viper
+    assert f"tfds build --manual_dir={tmp_path} in data_builders/viper" in viper
+    assert "dg_without_duke.flags" in duke
+
+
+def test_missing_partial_archive_names_its_config(tmp_path):
+    (line,) = registry.missing_archives(["cuhk02/partial"], tmp_path, tmp_path)
+    assert line.startswith("cuhk02/partial: missing")
+    assert "--config=partial" in line
+
+
+def test_relative_manual_dir_is_shown_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (line,) = registry.missing_archives(["viper"], "tfds", "archives")
+    assert f"{tmp_path}/archives/VIPeR.v1.0.zip" in line
+
+
+def test_without_manual_dir_everything_is_missing(tmp_path):
+    (line,) = registry.missing_archives(["viper"], tmp_path, None)
+    assert "VIPeR.v1.0.zip in the directory that --manual_dir names" in line
+
+
+def test_archive_or_built_set_is_not_missing(tmp_path):
+    (tmp_path / "VIPeR").mkdir()
+    info = tmp_path / "tfds/prid/complete/1.0.0/dataset_info.json"
+    info.parent.mkdir(parents=True)
+    info.touch()
+    names = ["viper", "prid", "synthetic_reid/plaza"]
+    assert registry.missing_archives(names, tmp_path / "tfds", tmp_path) == []
+    (line,) = registry.missing_archives(["prid/partial"], tmp_path / "tfds", tmp_path)
+    assert line.startswith("prid/partial")  # the other config is built
+
+
+def test_two_candidates_are_listed(tmp_path):
+    (tmp_path / "VIPeR").mkdir()
+    (tmp_path / "VIPeR.v1.0.zip").touch()
+    (line,) = registry.missing_archives(["viper"], tmp_path, tmp_path)
+    assert f"{tmp_path}/VIPeR.v1.0.zip and {tmp_path}/VIPeR" in line
+
+
+def test_listing_imports_no_tensorflow():
+    code = (
+        "import sys; from data_builders import registry; "
+        "registry.missing_archives(registry.DATASETS, 'a', 'b'); "
+        "print([m for m in sys.modules if m.startswith('tensorflow')])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout == "[]\n", run.stderr
+
+
+def test_build_builds_once_and_says_so(tmp_path):
+    dummy_data.write(tmp_path / "archives")
+    lines = []
+    (tmp_path / "archives/VIPeR/cam_b/873_180.bmp").unlink()
+    args = ("viper/partial", tmp_path / "tfds", tmp_path / "archives", lines.append)
+    builder = registry.build(*args)
+    assert builder.info.splits["cam_a"].num_examples == 3
+    assert "viper/partial: 2 of 632 images in cam_b" in lines
+    assert any("3/3 images" in line and "left" in line for line in lines)
+    assert registry.is_built("viper/partial", tmp_path / "tfds")
+    assert not registry.is_built("viper", tmp_path / "tfds")
+    lines.clear()
+    again = registry.build("viper/partial", tmp_path / "tfds", None, lines.append)
+    assert lines == []
+    assert again.info.splits["cam_b"].num_examples == 2
+
+
+def test_made_up_config_comes_from_json_too(tmp_path):
+    """As `tfds build --config='{...}'` makes it."""
+    builder = registry.builder_class("viper")
+    config = builder.builder_config_cls(
+        name="made_up", split_images=dummy_data.SPLITS, split_identities={"cam_a": 3}
+    )
+    dummy_data.write(tmp_path)
+    import tensorflow_datasets as tfds
+
+    made = builder(data_dir=tmp_path / "tfds", config=config)
+    made.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=tmp_path)
+    )
+    assert made.info.splits["cam_a"].num_examples == 3
