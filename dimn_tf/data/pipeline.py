@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf.data import augmentation as augmentations
-from dimn_tf.data import images
+from dimn_tf.data import images, python_map
 from dimn_tf.data import label_space as label_spaces
 from dimn_tf.data import records as records_module
 from dimn_tf.data import sampler as samplers
@@ -65,6 +65,7 @@ def training_dataset(
     """
     pairs = sampler.identities_per_batch
     sources = [domain.records for domain in label_space.domains]
+    places = np.arange(2 * pairs, dtype=np.int32)
 
     def read_step(step):
         drawn = sampler.sample(step)
@@ -74,16 +75,8 @@ def training_dataset(
             rows = np.flatnonzero(np.tile(drawn.domains == position, 2))
             indices = np.concatenate([drawn.gallery, drawn.probe])[rows]
             encoded[rows] = sources[position].encoded_images(indices)
-        return encoded, drawn.labels
-
-    def load_step(step):
-        encoded, labels = tf.numpy_function(
-            read_step, [step], [tf.string, tf.int32], stateful=False
-        )
-        encoded = tf.ensure_shape(encoded, (2 * pairs,))
-        labels = tf.tile(tf.ensure_shape(labels, (pairs,)), [2])
-        steps = tf.fill([2 * pairs], tf.cast(step, tf.int32))
-        return encoded, labels, steps, tf.range(2 * pairs)
+        labels = np.tile(drawn.labels, 2)
+        return encoded, labels, np.full(2 * pairs, step, np.int32), places
 
     def prepare(encoded, label, step, place):
         image = images.decode_and_resize(encoded, options.height, options.width)
@@ -101,8 +94,16 @@ def training_dataset(
         }
 
     dataset = tf.data.Dataset.range(start_step, train_steps)
-    dataset = dataset.map(load_step).prefetch(1).unbatch()
-    dataset = dataset.map(prepare, options.parallel_calls, deterministic=True)
+    dataset = python_map.python_map(
+        dataset,
+        read_step,
+        [
+            tf.TensorSpec([2 * pairs], dtype)
+            for dtype in (tf.string, tf.int32, tf.int32, tf.int32)
+        ],
+    )
+    dataset = dataset.prefetch(1).unbatch()
+    dataset = dataset.map(prepare, options.parallel_calls)
     dataset = dataset.batch(2 * pairs, drop_remainder=True).map(split)
     # Taking batches apart into images makes tf.data forget how many there are.
     steps = max(train_steps - start_step, 0)
@@ -131,18 +132,16 @@ def image_dataset(
     """
 
     def read(chunk):
-        return np.array(records.encoded_images(chunk), object)
-
-    def load(chunk):
-        encoded = tf.numpy_function(read, [chunk], tf.string, stateful=False)
-        return tf.ensure_shape(encoded, (None,))
+        return (np.array(records.encoded_images(chunk), object),)
 
     dataset = tf.data.Dataset.from_tensor_slices(np.asarray(indices, np.int64))
-    dataset = dataset.batch(batch_size).map(load).prefetch(1).unbatch()
+    dataset = python_map.python_map(
+        dataset.batch(batch_size), read, [tf.TensorSpec([None], tf.string)]
+    )
+    dataset = dataset.prefetch(1).unbatch()
     dataset = dataset.map(
         lambda encoded: images.decode_and_resize(encoded, height, width),
         tf.data.AUTOTUNE,
-        deterministic=True,
     )
     dataset = dataset.batch(batch_size).prefetch(2)
     return dataset.with_options(_tf_data_options())
@@ -150,7 +149,7 @@ def image_dataset(
 
 def _tf_data_options() -> tf.data.Options:
     options = tf.data.Options()
-    options.deterministic = True
+    options.deterministic = True  # order, however many images are decoded at a time
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA
     )

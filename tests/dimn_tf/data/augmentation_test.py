@@ -1,3 +1,4 @@
+import collections
 import colorsys
 
 import numpy as np
@@ -175,6 +176,10 @@ def test_hue_turns_as_through_hsv_and_keeps_luminance():
     # The angle of YIQ and that of HSV agree within some 20 degrees.
     assert -0.31 < turns.min() < -0.18
     assert 0.18 < turns.max() < 0.31
+    # A turn keeps the length in the plane of I and Q.
+    chroma = np.array([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]]).T
+    lengths = np.linalg.norm(found @ chroma, axis=1)
+    np.testing.assert_allclose(lengths, np.linalg.norm(picture[0, 0] @ chroma), 0.01)
     small = _augmented(200, image=picture, hue=0.02)[:, 0, 0]
     assert np.abs(small - picture[0, 0]).max() < 8
 
@@ -201,7 +206,7 @@ def test_erasing_covers_one_rectangle_of_the_area_asked_for():
         erasing_largest_area=0.2,
         erasing_aspect=0.5,
     )
-    shares, tops, lefts = [], set(), set()
+    shares, edges = [], collections.defaultdict(set)
     for picture in found:
         covered = np.any(picture != _picture(), axis=2)
         np.testing.assert_allclose(
@@ -214,12 +219,14 @@ def test_erasing_covers_one_rectangle_of_the_area_asked_for():
         assert np.ptp(columns) == len(columns) - 1
         assert 0.4 < len(rows) / len(columns) < 2.5
         shares.append(covered.mean())
-        tops.add(rows[0] == 0)
-        lefts.add(columns[-1] == WIDTH - 1)
+        edges["top"].add(rows[0] == 0)
+        edges["bottom"].add(rows[-1] == HEIGHT - 1)
+        edges["left"].add(columns[0] == 0)
+        edges["right"].add(columns[-1] == WIDTH - 1)
     assert 0.085 < min(shares) < 0.115
     assert 0.185 < max(shares) < 0.215
-    # The rectangle reaches both edges now and then.
-    assert tops == lefts == {True, False}
+    # The rectangle reaches every edge now and then.
+    assert all(reached == {True, False} for reached in edges.values())
 
 
 def test_erasing_may_cover_all():
