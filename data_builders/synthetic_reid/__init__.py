@@ -1,0 +1,1 @@
+"""Rendered pedestrians in several camera networks."""

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from data_builders.synthetic_reid import domains, renderer
 
-_CELL = (80, 160)
+CELL = (80, 160)
 _MARGIN = 110
 
 
@@ -31,14 +31,14 @@ def contact_sheet(people: int = 12, seed: int = 0) -> Image.Image:
         for camera_id in range(1, len(domain.cameras) + 1):
             shots = [render.shot(i, camera_id, 1) for i in range(people)]
             rows.append((f"{domain.name}\ncam_{camera_id}", shots))
-    size = (_MARGIN + people * _CELL[0], len(rows) * _CELL[1])
+    size = (_MARGIN + people * CELL[0], len(rows) * CELL[1])
     sheet = Image.new("RGB", size, (255, 255, 255))
     draw = ImageDraw.Draw(sheet)
     for row, (title, shots) in enumerate(rows):
-        draw.text((8, row * _CELL[1] + 60), title, fill=(0, 0, 0))
+        draw.text((8, row * CELL[1] + 60), title, fill=(0, 0, 0))
         for column, shot in enumerate(shots):
-            picture = Image.open(io.BytesIO(shot.image)).resize(_CELL)
-            sheet.paste(picture, (_MARGIN + column * _CELL[0], row * _CELL[1]))
+            picture = Image.open(io.BytesIO(shot.image)).resize(CELL)
+            sheet.paste(picture, (_MARGIN + column * CELL[0], row * CELL[1]))
     return sheet
 
 

@@ -41,6 +41,10 @@ class Domain:
         """Images of the whole domain."""
         return self.identities * self.shots * len(self.cameras)
 
+    def person_id(self, index: int) -> int:
+        """The raw id of a person (0, 1, ...); no other domain has it."""
+        return self.number * 1000 + index + 1
+
 
 _ALL = (
     Domain(
@@ -69,12 +73,27 @@ _ALL = (
         shots=4,
         cameras=(
             Camera(
-                _FRONT, gains=(0.9, 1.04, 0.98), tilt=0.8, ground=0.42, gamma=1.04,
-                saturation=0.92, blur=0.6, noise=3.5, quality=75,
+                _FRONT,
+                gains=(0.9, 1.04, 0.98),
+                tilt=0.8,
+                ground=0.42,
+                gamma=1.04,
+                saturation=0.92,
+                blur=0.6,
+                noise=3.5,
+                quality=75,
             ),
             Camera(
-                _BACK, gains=(0.97, 1.02, 1.04), tilt=0.6, ground=0.5, exposure=0.84,
-                contrast=0.96, saturation=0.96, blur=0.5, noise=4.2, quality=75,
+                _BACK,
+                gains=(0.97, 1.02, 1.04),
+                tilt=0.6,
+                ground=0.5,
+                exposure=0.84,
+                contrast=0.96,
+                saturation=0.96,
+                blur=0.5,
+                noise=4.2,
+                quality=75,
             ),
         ),
         occluders=("rail", "pillar", "passer_by"),
@@ -91,7 +110,9 @@ _ALL = (
         cameras=(
             Camera(_FRONT, gains=(1.1, 1.0, 0.86), saturation=1.07, gamma=0.94),
             Camera(_RIGHT, gains=(1.05, 1.0, 0.92), exposure=0.94, contrast=1.07),
-            Camera(_BACK, gains=(1.07, 0.97, 0.95), gamma=0.92, contrast=0.92, tilt=0.5),
+            Camera(
+                _BACK, gains=(1.07, 0.97, 0.95), gamma=0.92, contrast=0.92, tilt=0.5
+            ),
         ),
         occluders=("plant", "passer_by", "bin"),
         occlusion=0.15,
@@ -106,12 +127,26 @@ _ALL = (
         shots=4,
         cameras=(
             Camera(
-                _LEFT, gains=(1.12, 0.98, 0.76), exposure=0.74, contrast=0.94,
-                detail=0.7, blur=0.4, noise=5.6, quality=70, drift=0.08,
+                _LEFT,
+                gains=(1.12, 0.98, 0.76),
+                exposure=0.74,
+                contrast=0.94,
+                detail=0.7,
+                blur=0.4,
+                noise=5.6,
+                quality=70,
+                drift=0.08,
             ),
             Camera(
-                _BACK, gains=(1.0, 0.98, 0.96), exposure=0.67, contrast=1.04,
-                detail=0.75, blur=0.5, noise=4.9, quality=70, drift=0.08,
+                _BACK,
+                gains=(1.0, 0.98, 0.96),
+                exposure=0.67,
+                contrast=1.04,
+                detail=0.75,
+                blur=0.5,
+                noise=4.9,
+                quality=70,
+                drift=0.08,
             ),
         ),
         occluders=("bin", "bollard", "pillar"),
@@ -139,18 +174,35 @@ _ALL = (
         number=6,
         scene="night_market",
         size=(48, 96),
-        identities=120,
+        identities=100,
         shots=2,
         cameras=(
             Camera(
-                _FRONT, yaw_spread=0.5, gains=(1.15, 0.95, 0.8), exposure=0.75,
-                contrast=1.05, side_light=0.6, drift=0.1, noise=5.6, blur=0.5,
-                quality=80, ground=0.58,
+                _FRONT,
+                yaw_spread=0.5,
+                gains=(1.14, 0.97, 0.84),
+                exposure=0.86,
+                contrast=1.05,
+                side_light=0.6,
+                drift=0.1,
+                noise=4.0,
+                blur=0.4,
+                quality=80,
+                ground=0.58,
             ),
             Camera(
-                _BACK, yaw_spread=0.6, gains=(1.02, 0.92, 0.98), exposure=0.7,
-                contrast=0.96, side_light=-0.6, drift=0.1, noise=6.3, blur=0.6,
-                quality=80, tilt=0.5, ground=0.54,
+                _BACK,
+                yaw_spread=0.6,
+                gains=(1.0, 0.93, 1.02),
+                exposure=0.76,
+                contrast=0.96,
+                side_light=-0.6,
+                drift=0.1,
+                noise=4.5,
+                blur=0.4,
+                quality=80,
+                tilt=0.5,
+                ground=0.54,
             ),
         ),
         occluders=("passer_by", "bin", "plant"),

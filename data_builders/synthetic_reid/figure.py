@@ -61,8 +61,8 @@ def draw_figure(
         height: Pixels of a person of average height.
     """
     scale = height * person.height
-    brush = Brush(picture, (feet[0], feet[1] - scale), scale)
     bones = pose_lib.skeleton(pose, person.girth)
+    brush = Brush(picture, (feet[0], feet[1] - bones.sole_y * scale), scale)
     behind, along = pose.from_behind, math.sin(pose.yaw)
     if person.bag == "backpack" and not behind:
         _backpack(brush, person, bones, along, behind)
@@ -155,6 +155,11 @@ def _trunk(brush, person, bones, pose):
             ],
             person.second_colour,
         )
+    if person.top == "jacket" and behind:
+        # What is worn beneath shows at the neck and below the jacket.
+        for y in (top - 0.022, hem - 0.012):
+            half = 0.04 if y < top else bones.hip * flare
+            brush.box((0, y), half, 0.014, person.second_colour)
     if person.top == "hoodie":
         hood = darker(person.top_colour, 0.78)
         brush.ellipse((-shift * 0.4, top - 0.018), 0.062, 0.03, hood)

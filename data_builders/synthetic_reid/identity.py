@@ -90,12 +90,12 @@ def draw_identity(rng: np.random.Generator) -> Identity:
         return tuple(int(v) for v in np.clip(np.add(PALETTE[name], shift), 8, 247))
 
     colours = tuple(PALETTE)
-    top = one_of(TOPS, (0.36, 0.22, 0.16, 0.14, 0.12))
+    top = one_of(TOPS, (0.4, 0.14, 0.18, 0.14, 0.14))
     top_name = one_of(colours)
     # The second colour stands out, or the pattern would tell nobody apart.
     contrasts = [c for c in colours if _distance(c, top_name) > 110]
     second_name = one_of(contrasts)
-    pattern = one_of(PATTERNS, (0.31, 0.15, 0.11, 0.11, 0.12, 0.12, 0.08))
+    pattern = one_of(PATTERNS, (0.24, 0.16, 0.12, 0.12, 0.14, 0.12, 0.1))
     if top == "jacket":
         pattern = "plain"  # An open jacket shows what is worn beneath instead.
     top_colour, second_colour = shade_of(top_name), shade_of(second_name)
@@ -119,7 +119,7 @@ def draw_identity(rng: np.random.Generator) -> Identity:
         bottom=one_of(BOTTOMS, (0.6, 0.16, 0.16, 0.08)),
         bottom_colour=shade_of(bottom_name),
         shoes=shade_of(one_of(("black", "white", "brown", "grey", "red", "blue"))),
-        bag=one_of(BAGS, (0.4, 0.24, 0.15, 0.13, 0.08)),
+        bag=one_of(BAGS, (0.4, 0.16, 0.18, 0.16, 0.1)),
         bag_colour=shade_of(one_of(colours)),
     )
 

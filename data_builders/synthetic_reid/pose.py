@@ -55,6 +55,7 @@ class Skeleton:
     hip: float
     shoulder_y: float
     hip_y: float
+    sole_y: float  # Where the shoes meet the ground.
     near_arm: Limb
     far_arm: Limb
     near_leg: Limb
@@ -115,6 +116,7 @@ def skeleton(pose: Pose, girth: float) -> Skeleton:
         hip=hip,
         shoulder_y=shoulder_y,
         hip_y=hip_y,
+        sole_y=foot_y + 0.038,
         near_arm=arm(near, -swing),
         far_arm=arm(-near, swing),
         near_leg=leg(near, swing),

@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from data_builders.synthetic_reid import (
     camera as camera_lib,
+)
+from data_builders.synthetic_reid import (
     domains,
     figure,
     identity,
@@ -73,10 +75,6 @@ class Renderer:
     def _rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.domain.number, *key])
 
-    def person_id(self, index: int) -> int:
-        """The raw id of `people[index]`; no other domain has it."""
-        return self.domain.number * 1000 + index + 1
-
     def shots(self, camera_id: int) -> Iterator[Shot]:
         """All images of one camera (1, 2, ...), person by person."""
         for index in range(self.domain.identities):
@@ -84,14 +82,14 @@ class Renderer:
                 yield self.shot(index, camera_id, number)
 
     def shot(self, index: int, camera_id: int, number: int) -> Shot:
-        """One image: of `people[index]`, by a camera, the person's `number`-th there."""
+        """One image: of `people[index]`, its `number`-th by that camera."""
         rng = self._rng(2, index, camera_id, number)
         camera = self.domain.cameras[camera_id - 1]
         scene = self._backdrop(camera_id, rng)
         self._place(scene, self.people[index], camera, rng)
         picture = camera_lib.expose(scene, camera, self.domain.size, rng)
         return Shot(
-            person_id=self.person_id(index),
+            person_id=self.domain.person_id(index),
             camera_id=camera_id,
             number=number,
             image=camera_lib.encode(picture, camera.quality),

@@ -112,7 +112,9 @@ def _station(view: View) -> None:
             view.box(left + 28, 38, right - 38, 74, view.colour((220, 220, 214)))
         elif kind == 1:
             view.box(left, 0, left + 34, view.ground + 12, view.colour((84, 88, 94)))
-            view.box(left + 24, 0, left + 34, view.ground + 12, view.colour((60, 62, 66)))
+            view.box(
+                left + 24, 0, left + 34, view.ground + 12, view.colour((60, 62, 66))
+            )
     yellow = view.colour((206, 176, 60))
     view.box(0, view.ground + 26, WIDTH, view.ground + 36, yellow)
     view.crowd(12, (60, 120))
@@ -185,7 +187,12 @@ def _campus(view: View) -> None:
             view.draw.ellipse(box, fill=leaf)
     path = view.colour((184, 172, 150))
     view.draw.polygon(
-        [(0, HEIGHT), (0, view.ground + 34), (WIDTH, view.ground + 14), (WIDTH, HEIGHT)],
+        [
+            (0, HEIGHT),
+            (0, view.ground + 34),
+            (WIDTH, view.ground + 14),
+            (WIDTH, HEIGHT),
+        ],
         fill=path,
     )
     view.crowd(9, (50, 100))
