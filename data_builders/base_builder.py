@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NoReturn
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -163,7 +164,9 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self._check(reader, archive)
         self.info.metadata.update(reader.metadata)
         return {
-            split: self._generate_examples(reader, split) for split in reader.entries
+            split: self._generate_examples(reader, split)
+            for split, entries in reader.entries.items()
+            if entries
         }
 
     def _check(self, reader: Reader, archive: Archive) -> None:
@@ -177,8 +180,21 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if config.allow_incomplete:
             self._report_missing([fault for fault in faults if fault.is_missing])
             faults = [fault for fault in faults if not fault.is_missing]
-        if not faults:
-            return
+        if faults:
+            self._refuse(faults, archive)
+        if not any(reader.entries.values()):
+            raise DataError.about(
+                f"{self.name}: {archive.path.name} holds no image",
+                path=archive.path,
+                found=f"{len(archive.names):,} files, none of them an image of it",
+                expected=f"images of {', '.join(self.FACTS.split_images)}",
+                action="put the original archive there",
+            )
+
+    def _refuse(
+        self, faults: Sequence[comparison.Difference], archive: Archive
+    ) -> NoReturn:
+        """Raises the error about differences that cannot be accepted."""
         if all(fault.is_missing for fault in faults):
             action = (
                 "put the complete archive there, or accept this one: "
@@ -202,7 +218,7 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Says what an incomplete archive lacks, here and beside the records."""
         lines = [str(difference) for difference in missing] or ["nothing is missing"]
         for line in lines:
-            self.log(f"{self.name}/{PARTIAL}: {line}")
+            self.log(f"{self.name}/{self.builder_config.name}: {line}")
         self.info.metadata["missing"] = lines if missing else []
 
     def _generate_examples(self, reader: Reader, split: str) -> Iterator:

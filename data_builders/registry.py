@@ -116,7 +116,8 @@ def build(
     )
     with cleanly:
         builder.download_and_prepare(download_config=config)
-    return builder
+    # Made anew, it reads what was stored, be it by a process that came first.
+    return make_builder(reference, data_dir)
 
 
 def is_built(reference: str, data_dir: str | os.PathLike) -> bool:

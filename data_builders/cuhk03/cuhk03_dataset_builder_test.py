@@ -126,6 +126,17 @@ class Cuhk03MatTest(testing.ReidBuilderTestCase):
         self.assertIn("cuhk03/partial: 11 of 14,096 images in labeled", self.lines)
         self.assertEqual(builder.info.splits["labeled"].num_examples, 11)
 
+    def test_a_half_without_images_yields_no_split(self):
+        with h5py.File(self.root / "cuhk-03.mat", "a") as file:
+            cells = file["#refs#/detected_4"]
+            for pair in (1, 2, 3, 5):
+                name = f"#refs#/labeled_{pair}"
+                persons = file[name].shape[1]
+                empty = np.tile(cells[()][:, :1], (1, persons))
+                file[name][...] = empty
+        builder = self.build(ReidConfig(name="one_half", split_images={"detected": 12}))
+        self.assertEqual(list(builder.info.splits), ["detected"])
+
     def test_image_of_another_type_is_an_error(self):
         path = self.root / "cuhk-03.mat"
         with h5py.File(path, "a") as file:

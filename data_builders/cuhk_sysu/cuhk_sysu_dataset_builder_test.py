@@ -80,6 +80,11 @@ class CuhkSysuTest(testing.ReidBuilderTestCase):
         )
         self.assertEqual(builder.info.splits["persons"].num_examples, 5)
 
+    def test_partial_needs_one_image_at_least(self):
+        for frame in (self.root / "Image/SSM").iterdir():
+            frame.unlink()
+        self.fail_to_build("CUHK-SYSU holds no image", config="partial")
+
     def test_missing_annotation_is_an_error(self):
         self.annotation().unlink()
         self.fail_to_build("annotation/Person.mat")

@@ -125,6 +125,26 @@ def test_build_builds_once_and_says_so(tmp_path):
     assert again.info.splits["cam_b"].num_examples == 2
 
 
+def test_build_that_waited_for_another_one_knows_its_splits(tmp_path, monkeypatch):
+    """Another process builds the set between the look and the lock."""
+    dummy_data.write(tmp_path)
+    make = registry.make_builder
+    late = make("viper/partial", tmp_path / "tfds")
+    prepare = late.download_and_prepare
+
+    def wait_and_prepare(**kwargs):
+        make("viper/partial", tmp_path / "tfds").download_and_prepare(**kwargs)
+        prepare(**kwargs)
+
+    late.download_and_prepare = wait_and_prepare
+    made = iter([late])
+    monkeypatch.setattr(
+        registry, "make_builder", lambda *args: next(made, None) or make(*args)
+    )
+    args = ("viper/partial", tmp_path / "tfds", tmp_path, lambda _: None)
+    assert registry.build(*args).info.splits["cam_a"].num_examples == 3
+
+
 def test_made_up_config_comes_from_json_too(tmp_path):
     """As `tfds build --config='{...}'` makes it."""
     builder = registry.builder_class("viper")
