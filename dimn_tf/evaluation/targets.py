@@ -1,4 +1,8 @@
-"""The targets and the trials of each; a new target is one line of `TARGETS`."""
+"""The targets and the trials of each; a new protocol is one line of `TARGETS`.
+
+Any other data set can be a target too: one probe and one gallery image of each
+identity are drawn by seed, from two cameras where it has them.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +50,7 @@ def load_target(
       options: see `EvaluationOptions`.
 
     Raises:
-      UserError: no target of this name, a target that is not built, or one whose
+      UserError: no data set of this name, a target that is not built, or one whose
         images do not fit its trials.
     """
     from dimn_tf.data import records as records_lib
@@ -126,9 +130,15 @@ def _grid(records, data_dir, options):
     return drawing.grid(records, folds), "the archive's official folds"
 
 
-def _synthetic(records, data_dir, options):
+def _drawn(records, data_dir, options):
     del data_dir
-    named = drawing.one_pair_per_identity(records, options.trial_seed)
+    from data_builders import registry
+
+    not_persons = registry.facts(records.reference).non_identities
+    persons = sorted(set(records.person_ids.tolist()) - set(not_persons))
+    named = drawing.one_pair_per_identity(
+        records, options.trial_seed, person_ids=persons
+    )
     return named, f"drawn by seed {options.trial_seed}"
 
 
@@ -137,25 +147,29 @@ _TrialMaker = Callable[
     tuple[list[trials_lib.NamedTrial], str],
 ]
 
-# Data set -> what makes its trials.
+# Data set -> what makes the trials of its published protocol.
 TARGETS: dict[str, _TrialMaker] = {
     "viper": _viper,
     "prid": _shipped("prid"),
     "grid": _grid,
     "ilids": _shipped("ilids"),
-    "synthetic_reid": _synthetic,
 }
 
 
 def _trial_maker(reference: str) -> _TrialMaker:
+    from data_builders import registry
+
     name = reference.split("/")[0]
-    if name not in TARGETS:
-        raise errors.UserError(
-            f"--targets: {reference!r} has no trials; targets are "
-            f"{', '.join(TARGETS)} (synthetic_reid with a domain, as "
-            "synthetic_reid/DOMAIN)"
-        )
-    return TARGETS[name]
+    if name in TARGETS:
+        return TARGETS[name]
+    if name in registry.DATASETS:
+        # No published protocol: a source that is left out of training, say.
+        return _drawn
+    raise errors.UserError(
+        f"--targets: there is no data set {reference!r}; known are "
+        f"{', '.join(registry.DATASETS)} (synthetic_reid with a domain, as "
+        "synthetic_reid/DOMAIN)"
+    )
 
 
 def _target(name, records, named, source) -> Target:

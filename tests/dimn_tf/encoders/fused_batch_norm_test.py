@@ -39,7 +39,9 @@ def test_outputs_gradients_and_statistics_equal_the_stock_layer(training):
             tape.watch(images)
             outputs = layer(images, training=training)
             loss = tf.reduce_sum(tf.sin(outputs))
-        gradients = tape.gradient(loss, [images, *(v.value for v in layer.trainable_variables)])
+        gradients = tape.gradient(
+            loss, [images, *(v.value for v in layer.trainable_variables)]
+        )
         results.append([outputs, *gradients, *layer.get_weights()])
     assert len(results[0]) == 1 + 3 + 4
     for expected, actual in zip(*results, strict=True):

@@ -112,11 +112,17 @@ def test_heldout_identities(fake_records):
     assert [t.probe_ids.tolist() for t in target.trials] == [[4, 8]] * 10
 
 
-def test_unknown_targets_are_named(fake_records):
-    records = fake_records("market1501", [("train", "a.jpg", 1, 1)])
-    with pytest.raises(
-        errors.UserError, match="'market1501' has no trials.*viper, prid"
-    ):
-        targets.target_of_records(records)
-    with pytest.raises(errors.UserError, match="'vipre' has no trials"):
+def test_any_data_set_can_be_a_target_by_drawn_pairs(fake_records):
+    # Market-1501's -1 (junk) and 0 (distractors) are no persons to look for.
+    persons = (-1, 0, 5, 9)
+    rows = [("train", f"{p}_{c}.jpg", p, c) for p in persons for c in (1, 2, 3)]
+    target = targets.target_of_records(fake_records("market1501/partial", rows))
+    assert [t.probe_ids.tolist() for t in target.trials] == [[5, 9]] * 10
+    for trial in target.trials:
+        assert all(trial.probe_indices // 3 == trial.gallery_indices // 3)
+        assert all(trial.probe_indices != trial.gallery_indices)
+
+
+def test_unknown_targets_are_named():
+    with pytest.raises(errors.UserError, match="no data set 'vipre'.*viper, prid"):
         targets.load_target("vipre", "nowhere")
