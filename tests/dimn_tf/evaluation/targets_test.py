@@ -94,9 +94,9 @@ def test_viper_followers_variants(viper_names):
 
 def test_synthetic_domain(fake_records):
     rows = [("all", f"{p}_{c}.png", p, c) for p in range(30) for c in range(3)]
-    records = fake_records("synthetic_reid/night", rows)
+    records = fake_records("synthetic_reid/night_market", rows)
     target = make(records)
-    assert target.name == "synthetic_reid/night" and len(target.trials) == 10
+    assert target.name == "synthetic_reid/night_market" and len(target.trials) == 10
     for trial in target.trials:
         cameras = records.camera_ids
         assert (cameras[trial.probe_indices] != cameras[trial.gallery_indices]).all()
