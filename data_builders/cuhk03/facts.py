@@ -2,8 +2,6 @@
 
 from data_builders.facts import DatasetFacts
 
-PAIR_IDENTITIES = (843, 440, 77, 58, 49)  # of camera pairs 1 to 5
-
 FACTS = DatasetFacts(
     name="cuhk03",
     title="CUHK03",

@@ -52,3 +52,17 @@ def test_splits_add_up(name):
 def test_archive_names_are_those_of_one_data_set_only():
     names = [a for n in (*_SOURCES, *_TARGETS) for a in registry.facts(n).archives]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", ["market1501", "dukemtmc_reid"])
+def test_training_and_test_persons_are_disjoint(name):
+    facts = registry.facts(name)
+    persons = facts.split_identities
+    assert persons["train"] + persons["gallery"] == facts.identities
+    assert persons["query"] <= persons["gallery"]
+
+
+def test_pairs_of_cuhk02_and_cuhk03_add_up():
+    cuhk02 = registry.facts("cuhk02")
+    assert sum(cuhk02.split_identities.values()) == cuhk02.identities
+    assert sum((843, 440, 77, 58, 49)) == registry.facts("cuhk03").identities
