@@ -43,6 +43,7 @@ setuptools.setup(
         "tfds": ["apache-beam>=2.60", "mlcroissant>=1.0", "importlib_resources>=6.0"],
         # Looking at the scalars of a run.
         "tensorboard": ["tensorboard>=2.18"],
-        "dev": ["pytest>=8.0", "ruff>=0.6"],
+        # tfds.testing imports dill without declaring it.
+        "dev": ["dill>=0.3", "pytest>=8.0", "ruff>=0.6"],
     },
 )
