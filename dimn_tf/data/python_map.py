@@ -77,7 +77,8 @@ def python_map(
 
     def call(*tensors):
         kinds = [output.dtype for output in outputs] + [tf.bool]
-        *results, admitted = tf.numpy_function(guarded, tensors, kinds, stateful=False)
+        # Declared stateful, or tf.data would run several calls at a time.
+        *results, admitted = tf.numpy_function(guarded, tensors, kinds, stateful=True)
         admitted.set_shape(())
         return (*results, admitted)
 

@@ -29,6 +29,21 @@ def test_maps_in_order_with_static_shapes():
     assert step == 4
 
 
+def test_one_call_at_a_time():
+    under_way, most = [], []
+
+    def watch(step):
+        under_way.append(step)
+        time.sleep(0.01)
+        most.append(len(under_way))
+        under_way.remove(step)
+        return _function(step)
+
+    dataset = python_map.python_map(tf.data.Dataset.range(20), watch, OUTPUTS)
+    assert [int(n) for _, n, _ in dataset.prefetch(8)] == list(range(0, 200, 10))
+    assert set(most) == {1}
+
+
 def test_a_shape_other_than_promised_is_an_error():
     wrong = [tf.TensorSpec([3], tf.int64)]
     dataset = python_map.python_map(
