@@ -22,10 +22,10 @@ import time
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from absl import app
 from PIL import Image
 
 from dimn_tf.data import augmentation, label_space, pipeline, records, sampler
+from experiments import launch
 
 IDENTITIES, IMAGES_EACH = 500, 4
 SECONDS = 8.0  # measured, after as many batches as make a warm start
@@ -153,4 +153,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.launch(main)

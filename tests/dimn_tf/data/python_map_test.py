@@ -74,7 +74,7 @@ def test_closing_ends_the_data_set_and_waits_for_the_call_under_way(monkeypatch)
         done.append(int(step))
         return _function(step)
 
-    dataset = python_map.python_map(tf.data.Dataset.range(1000), slow, OUTPUTS)
+    dataset = python_map.python_map(tf.data.Dataset.range(20), slow, OUTPUTS)
     batches = iter(dataset.prefetch(5))
     next(batches)
     assert second.wait(30)  # read ahead, by a thread of tf.data
