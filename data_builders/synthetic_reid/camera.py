@@ -31,7 +31,7 @@ class Camera:
     """
 
     yaw: float
-    yaw_spread: float = 0.5
+    yaw_spread: float = 0.4
     tilt: float = 0.2
     ground: float = 0.6
     gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
@@ -40,7 +40,7 @@ class Camera:
     contrast: float = 1.0
     saturation: float = 1.0
     side_light: float = 0.2
-    drift: float = 0.06
+    drift: float = 0.07
     blur: float = 0.3
     detail: float = 1.0
     noise: float = 2.0

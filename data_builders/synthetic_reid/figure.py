@@ -82,7 +82,7 @@ def draw_figure(
 
 
 def _leg(brush, person, leg, along, light):
-    thick = 0.046 * person.girth
+    thick = 0.05 * person.girth
     cloth, skin = darker(person.bottom_colour, light), darker(person.skin, light)
     bare = person.bottom != "trousers"
     lower = skin if bare else cloth
@@ -96,7 +96,7 @@ def _leg(brush, person, leg, along, light):
 
 
 def _arm(brush, person, arm, light):
-    thick = 0.03 * (0.6 + 0.4 * person.girth)
+    thick = 0.033 * (0.6 + 0.4 * person.girth)
     sleeve, skin = darker(person.sleeve_colour, light), darker(person.skin, light)
     brush.ellipse(arm.lower, 0.02, 0.024, skin)
     lower = sleeve if person.long_sleeves else skin

@@ -8,7 +8,6 @@ Colour = tuple[int, int, int]
 
 PALETTE: dict[str, Colour] = {
     "black": (32, 32, 36),
-    "charcoal": (74, 76, 82),
     "grey": (138, 140, 142),
     "white": (232, 232, 228),
     "beige": (206, 186, 150),
@@ -16,13 +15,10 @@ PALETTE: dict[str, Colour] = {
     "navy": (34, 44, 92),
     "blue": (46, 92, 178),
     "sky": (128, 178, 222),
-    "teal": (24, 128, 128),
     "green": (46, 128, 62),
-    "olive": (108, 112, 56),
     "yellow": (226, 190, 48),
     "orange": (222, 118, 38),
     "red": (190, 38, 42),
-    "burgundy": (108, 26, 48),
     "pink": (226, 138, 166),
     "purple": (110, 62, 142),
 }

@@ -33,7 +33,7 @@ def _bin(picture, rng, side):
     width, height = picture.size
     x = width * (0.5 + side * float(rng.uniform(0.2, 0.42)))
     top, half = height * float(rng.uniform(0.64, 0.76)), width * 0.15
-    names = ("green", "charcoal", "navy", "grey")
+    names = ("green", "brown", "navy", "grey")
     colour = identity.PALETTE[names[int(rng.integers(len(names)))]]
     draw = ImageDraw.Draw(picture)
     draw.rectangle((x - half, top, x + half, height), colour)

@@ -79,14 +79,14 @@ def skeleton(pose: Pose, girth: float) -> Skeleton:
     across, along = abs(math.cos(pose.yaw)), math.sin(pose.yaw)
     swing = math.sin(pose.phase) * pose.stride
     breadth = girth * (across + 0.62 * abs(along)) / max(across + abs(along) * 0.9, 1.0)
-    shoulder, hip = 0.118 * breadth, 0.086 * breadth
+    shoulder, hip = 0.128 * breadth, 0.094 * breadth
     legs = 1.0 - 0.16 * pose.tilt
     hip_y = 0.5 + 0.02 * pose.tilt
     foot_y = hip_y + 0.46 * legs
     shoulder_y = 0.17 + 0.015 * pose.tilt
 
     def leg(side, swing):
-        hip_x = side * 0.045 * girth * across
+        hip_x = side * 0.049 * girth * across
         reach = 0.15 * swing * along
         # Seen from ahead, the foot that is further off stands higher.
         ankle_y = foot_y - 0.03 * max(0.0, -swing) - 0.012 * across * swing
@@ -110,9 +110,9 @@ def skeleton(pose: Pose, girth: float) -> Skeleton:
     near = 1.0 if along < 0 else -1.0
     return Skeleton(
         head=(0.012 * along, 0.072 + 0.012 * pose.tilt),
-        head_radius=0.058 * (1.0 + 0.14 * pose.tilt),
+        head_radius=0.061 * (1.0 + 0.14 * pose.tilt),
         shoulder=shoulder,
-        waist=0.082 * breadth,
+        waist=0.09 * breadth,
         hip=hip,
         shoulder_y=shoulder_y,
         hip_y=hip_y,

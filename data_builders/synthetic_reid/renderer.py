@@ -20,7 +20,7 @@ from data_builders.synthetic_reid import pose as pose_lib
 
 _SCALE = 3
 """Figures are drawn this much larger than the scene, then reduced."""
-_SCENE = (64, 128)
+_SCENE = (56, 128)
 """Width and height of the scene in front of a camera, pixels."""
 
 

@@ -118,7 +118,7 @@ def _histogram_rank_precision(domain) -> float:
 
 def test_unseen_domain_is_hard_for_a_colour_histogram_and_not_hopeless():
     found = _histogram_rank_precision(domains.DOMAINS["night_market"])
-    # Chance: the mean of 1 / rank over 120 ranks, 4.5 %.
+    # Chance: the mean of 1 / rank over 100 ranks, 5.2 %.
     assert 0.08 < found < 0.25
 
 

@@ -72,7 +72,7 @@ class SyntheticReidTest(tfds.testing.DatasetBuilderTestCase):
             self.assertEqual({int(r["camera_id"]) for r in records}, {camera})
             self.assertLen({r["file_name"] for r in records}, 6)
             for record in records:
-                self.assertEqual(record["image"].shape, (112, 56, 3))
+                self.assertEqual(record["image"].shape, (112, 50, 3))
                 self.assertStartsWith(record["file_name"].decode(), f"cam_{camera}/")
         self.assertIn("cam_1: 6/6 images", "\n".join(lines))
 
