@@ -13,8 +13,8 @@ import sys
 
 from absl import app, flags
 
-from dimn_tf import errors
-from dimn_tf.evaluation import bootstrap, files
+from dimn_tf import errors, files
+from dimn_tf.evaluation import bootstrap
 
 _A = flags.DEFINE_string("a", None, "Results file of run A.", required=True)
 _B = flags.DEFINE_string("b", None, "Results file of run B.", required=True)

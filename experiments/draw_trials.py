@@ -13,9 +13,9 @@ import sys
 
 from absl import app, flags
 
-from dimn_tf import errors
+from dimn_tf import errors, files
 from dimn_tf.data import records as records_lib
-from dimn_tf.evaluation import drawing, files
+from dimn_tf.evaluation import drawing
 from dimn_tf.evaluation import trials as trials_lib
 
 ILIDS_IDENTITIES = 60  # half of the 119 persons

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from data_builders import registry
-from dimn_tf import errors
+from dimn_tf import errors, files
 from dimn_tf.data import holdout, records
 from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.evaluation import targets as targets_lib
@@ -61,7 +61,8 @@ def remember_places(
 ) -> None:
     """Records where a run's data is, so that `evaluate --workdir=W` finds it."""
     places = {"targets": list(targets), "data_dir": data_dir, "manual_dir": manual_dir}
-    workdir.write_atomically(directory.places, json.dumps(places, indent=2) + "\n")
+    with files.replacing(directory.places) as partial:
+        partial.write_text(json.dumps(places, indent=2) + "\n")
 
 
 def recall_places(directory: workdir.WorkDir) -> dict[str, object]:

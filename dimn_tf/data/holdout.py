@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dimn_tf import errors
+from dimn_tf import errors, files
 from dimn_tf.data import records as records_module
 
 
@@ -45,15 +45,9 @@ def draw(
 
 def save(path: str | os.PathLike, holdout: Mapping[str, Sequence[int]]) -> None:
     """Writes raw person ids by data set as JSON, whole or not at all."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     text = json.dumps({name: [int(p) for p in ids] for name, ids in holdout.items()})
-    try:
+    with files.replacing(path) as partial:
         partial.write_text(text + "\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def load(path: str | os.PathLike) -> dict[str, list[int]]:

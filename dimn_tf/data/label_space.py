@@ -164,10 +164,10 @@ class LabelSpace:
             images = self.num_images + sum(d.holdout_images for d in self.domains)
             _compare("all sources", (identities, images), sums)
             compared.append(f"sum of {sums[0]:,} identities, {sums[1]:,} images")
-        text = f"As in the paper's Table 1: {', '.join(compared) or 'nothing'}."
+        text = f"Counts as published: {', '.join(compared) or 'nothing compared'}."
         if passed_over:
             text += (
-                f" Not compared (incomplete or not in it): {', '.join(passed_over)}."
+                f" Not compared (incomplete): {', '.join(passed_over)}."
             )
         return text
 
@@ -176,7 +176,7 @@ def _compare(name: str, found: tuple[int, int], expected: tuple[int, int]):
     if found != expected:
         raise errors.UserError(
             f"{name}: found {found[0]:,} identities and {found[1]:,} images, expected "
-            f"{expected[0]:,} and {expected[1]:,} (Table 1 of the paper). Build the "
+            f"{expected[0]:,} and {expected[1]:,} as published. Build the "
             "data set again from its complete archive, or name its `/partial` "
             "configuration in --sources."
         )

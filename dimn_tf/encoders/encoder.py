@@ -92,8 +92,8 @@ def build_encoder(
             raise
         raise errors.UserError(
             f"--encoder_weights={weights}: cannot be loaded into {name} of width "
-            f"{width_multiplier:g} ({str(error).splitlines()[0]}). `imagenet` needs the "
-            "internet once and a width that Keras has (MobileNetV2: "
+            f"{width_multiplier:g} ({str(error).splitlines()[0]}). `imagenet` needs "
+            "the internet once and a width that Keras has (MobileNetV2: "
             f"{', '.join(f'{w:g}' for w in mobilenet_v2.IMAGENET_WIDTHS)}); a file "
             "must hold the same backbone and width; `none` starts at random."
         ) from error

@@ -10,7 +10,8 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.backends import backend_agg
 
-from dimn_tf.evaluation import evaluator, files
+from dimn_tf import files
+from dimn_tf.evaluation import evaluator
 
 _MAX_RANK = 20
 # Okabe and Ito's colours, which the colour-blind can tell apart.

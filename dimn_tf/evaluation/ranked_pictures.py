@@ -15,7 +15,8 @@ import PIL.Image
 import PIL.ImageDraw
 import PIL.ImageFont
 
-from dimn_tf.evaluation import evaluator, files, trials
+from dimn_tf import files
+from dimn_tf.evaluation import evaluator, trials
 
 _TILE = (64, 128)  # width, height of an image in the picture
 _FRAME, _GAP, _TEXT, _MARGIN, _HEAD = 5, 10, 18, 14, 46

@@ -9,8 +9,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dimn_tf import errors
-from dimn_tf.evaluation import files
+from dimn_tf import errors, files
 
 if TYPE_CHECKING:  # comparing two runs takes no TensorFlow
     from dimn_tf.evaluation import evaluator

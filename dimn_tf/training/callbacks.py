@@ -14,7 +14,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from dimn_tf import errors
+from dimn_tf import errors, files
 from dimn_tf.training import checkpoints as checkpoints_lib
 
 
@@ -164,13 +164,14 @@ class TrainingLog(keras.callbacks.Callback):
         """Drops rows of steps that will be done again."""
         step = int(self.model.optimizer.iterations.numpy())
         rows = [row for row in read_training_log(self._path) if row["step"] <= step]
-        partial = self._path.with_suffix(".partial")
-        with partial.open("w", newline="") as file:
+        with (
+            files.replacing(self._path) as partial,
+            partial.open("w", newline="") as file,
+        ):
             if rows:
                 writer = csv.DictWriter(file, list(rows[0]))
                 writer.writeheader()
                 writer.writerows({**row, "step": int(row["step"])} for row in rows)
-        partial.replace(self._path)
         self._empty = not rows
         self._writer = tf.summary.create_file_writer(str(self._tensorboard))
         self._averages = Averages()

@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
+from dimn_tf import files  # noqa: E402
 from dimn_tf.training import callbacks  # noqa: E402
 
 _NOT_LOSSES = ("step", "learning_rate", "images_per_second")
@@ -40,7 +41,6 @@ def draw(log: pathlib.Path, path: pathlib.Path) -> None:
             axis.legend(frameon=False)
     axes[0].set_ylim(bottom=0)
     axes[1].set_ylim(0, 1)
-    partial = path.with_name(f"{path.stem}.partial.png")
-    figure.savefig(partial, dpi=110)
+    with files.replacing(path) as partial:
+        figure.savefig(partial, dpi=110)
     pyplot.close(figure)
-    partial.replace(path)

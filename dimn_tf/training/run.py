@@ -72,7 +72,7 @@ def build_label_space(
         seed=run_options.optimiser.seed,
     )
     log(space.table())
-    space.check_complete()
+    log(space.check_complete())
     return space
 
 

@@ -2,11 +2,10 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 from typing import Any
 
-from dimn_tf import errors
+from dimn_tf import errors, files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,17 +63,6 @@ class WorkDir:
         return self.root / "evaluations" / f"results_{step:07d}.json"
 
 
-def write_atomically(path: pathlib.Path, text: str) -> None:
-    """Writes a text file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def claim(workdir: WorkDir, values: dict[str, Any]) -> None:
     """Records what a run is made with, or refuses a directory made otherwise.
 
@@ -93,7 +81,8 @@ def claim(workdir: WorkDir, values: dict[str, Any]) -> None:
                 f"{workdir.root}: holds checkpoints but no {workdir.config.name}, so "
                 "nothing tells what they were made with. Give another --workdir."
             )
-        write_atomically(workdir.config, json.dumps(values, indent=2) + "\n")
+        with files.replacing(workdir.config) as partial:
+            partial.write_text(json.dumps(values, indent=2) + "\n")
         return
     recorded = read(workdir)
     lines = [

@@ -141,7 +141,7 @@ def test_pairs_cross_cameras_where_an_identity_allows(fake_records):
         for camera in (1, 1, 2) if person % 4 else (3, 3, 3):
             rows.append(("all", f"x/{len(rows)}.png", person, camera))
     rows.append(("all", "x/alone.png", 99, 1))
-    records = fake_records("synthetic_reid/day", rows)
+    records = fake_records("synthetic_reid/plaza", rows)
     named = drawing.one_pair_per_identity(records)
     assert len(named) == 10
     for trial in resolve(records, named):

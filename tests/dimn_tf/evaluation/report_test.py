@@ -26,9 +26,8 @@ class Colours:
 @pytest.fixture
 def domains(fake_records):
     rows = [("all", f"{p}_{c}.png", 3 * p, c) for p in range(12) for c in range(2)]
-    records = [
-        fake_records(f"synthetic_reid/{name}", rows) for name in ("day", "night")
-    ]
+    domains = ("plaza", "night_market")
+    records = [fake_records(f"synthetic_reid/{name}", rows) for name in domains]
     return [targets.target_of_records(r) for r in records]
 
 
@@ -40,18 +39,18 @@ def test_everything_is_written(domains, tmp_path):
         step=7,
     )  # fmt: skip
     assert figures["step"] == 7
-    assert "synthetic_reid/day" in printed[0] and "mean of 2 targets" in printed[0]
+    assert "synthetic_reid/plaza" in printed[0] and "mean of 2 targets" in printed[0]
     files = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.*"))
     assert files == [
         "results_initial.json",
         "results_initial_cmc.png",
         "results_initial_probes.csv",
-        "results_initial_ranked/synthetic_reid_day.png",
-        "results_initial_ranked/synthetic_reid_night.png",
+        "results_initial_ranked/synthetic_reid_night_market.png",
+        "results_initial_ranked/synthetic_reid_plaza.png",
     ]
     written = json.loads(path.read_text())
     assert written["targets"] == figures["targets"] and written["flags"] == {"seed": 0}
-    day = written["targets"]["synthetic_reid/day"]
+    day = written["targets"]["synthetic_reid/plaza"]
     # Euclidean distance is this method's own score: diagnosis and score agree.
     assert day["diagnosis"]["euclidean"] == {
         m: day[m] for m in day["diagnosis"]["euclidean"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dimn_tf.evaluation import files
+from dimn_tf import files
 
 
 def test_takes_the_place_at_the_end(tmp_path):

@@ -1,0 +1,123 @@
+"""Rendered archives -> records -> a few steps -> table, from the outside."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SOURCES = "synthetic_reid/plaza,synthetic_reid/alley"
+TARGET = "synthetic_reid/night_market"
+
+
+def _launch(module, *arguments):
+    process = subprocess.run(
+        [sys.executable, "-m", f"experiments.{module}", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    return process.stdout
+
+
+def _figures(path):
+    return json.loads(path.read_text())["targets"]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """A run of three steps with 10 identities of each source set aside."""
+    root = tmp_path_factory.mktemp("end_to_end")
+    flags = (
+        f"--workdir={root / 'run'}",
+        f"--data_dir={root / 'tfds'}",
+        f"--sources={SOURCES}",
+        f"--targets={TARGET},heldout",
+        "--image_height=32",
+        "--image_width=32",
+        "--encoder_width=0.35",
+        "--encoder_weights=none",
+        "--holdout_identities=10",
+        "--train_steps=3",
+        "--checkpoint_every=2",
+        "--evaluate_every=2",
+        "--log_every=1",
+    )
+    printed = _launch("train", *flags)
+    return root, flags, printed
+
+
+def test_training_prints_sources_progress_and_the_table(places):
+    _, _, printed = places
+    assert "synthetic_reid/plaza" in printed and "held out" in printed
+    assert "step 3/3 (100%)" in printed
+    assert printed.count("rank-1") == 2  # After step 2, and at the end.
+
+
+def test_results_hold_the_targets_and_leave_pictures(places):
+    root, _, _ = places
+    results = json.loads((root / "run" / "results.json").read_text())
+    assert set(results["targets"]) == {
+        TARGET,
+        "synthetic_reid/plaza (held out)",
+        "synthetic_reid/alley (held out)",
+    }
+    row = results["targets"]["synthetic_reid/plaza (held out)"]
+    assert row["probes"] == row["gallery"] == row["trials"] == 10
+    assert results["step"] == 3 and results["flags"]["train_steps"] == 3
+    for name in (
+        "results_cmc.png",
+        "loss_curves.png",
+        "results_probes.csv",
+        "results_ranked/synthetic_reid_night_market.png",
+        "evaluations/results_0000002.json",
+    ):
+        assert (root / "run" / name).stat().st_size > 1000, name
+    kept = {p.name for p in (root / "run" / "checkpoints").glob("*.index")}
+    assert kept == {"ckpt-2.index", "ckpt-3.index"}
+
+
+def test_heldout_identities_are_not_trained_on(places):
+    root, _, _ = places
+    holdout = json.loads((root / "run" / "holdout.json").read_text())
+    assert {name: len(ids) for name, ids in holdout.items()} == {
+        "synthetic_reid/plaza": 10,
+        "synthetic_reid/alley": 10,
+    }
+    config = json.loads((root / "run" / "config.json").read_text())
+    from data_builders import registry
+
+    identities = sum(registry.facts(name).identities for name in SOURCES.split(","))
+    assert config["num_identities"] == identities - 20
+
+
+def test_evaluate_needs_the_workdir_alone_and_repeats_the_figures(places):
+    root, _, _ = places
+    run = root / "run"
+    _launch("evaluate", f"--workdir={run}", "--output=again.json", "--ranked_probes=0")
+    again, first = _figures(run / "again.json"), _figures(run / "results.json")
+    for target in first:
+        for metric in ("rank1", "rank5", "rank10", "mAP"):
+            assert again[target][metric] == pytest.approx(first[target][metric])
+
+
+def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
+    root, flags, _ = places
+    kept = [f for f in flags if not f.startswith(("--workdir", "--targets"))]
+    for model in ("initial", "histogram"):
+        _launch(
+            "evaluate",
+            f"--workdir={tmp_path}",
+            f"--targets={TARGET}",
+            f"--model={model}",
+            "--ranked_probes=0",
+            *kept,
+        )
+    initial = _figures(tmp_path / "results_initial.json")[TARGET]
+    histogram = _figures(tmp_path / "results_histogram.json")[TARGET]
+    assert initial["mAP"] != histogram["mAP"]
