@@ -22,8 +22,8 @@ class Camera:
         contrast: Factor about middle grey.
         saturation: 0 = grey, 1 = as it is.
         side_light: Strength of the shading from one side, 0..1; its sign is the side.
-        drift: Standard deviation, from shot to shot, of the logarithm of exposure
-            (and, at half of it, of each gain): clouds, lamps, time of the day.
+        drift: Standard deviation, from shot to shot, of the logarithms of
+            exposure and of each gain: clouds, lamps, time of the day.
         blur: Radius in pixels of the image.
         detail: Share of the image's pixels that the sensor really had, 0..1.
         noise: Standard deviation, grey levels.
@@ -40,7 +40,7 @@ class Camera:
     contrast: float = 1.0
     saturation: float = 1.0
     side_light: float = 0.2
-    drift: float = 0.07
+    drift: float = 0.1
     blur: float = 0.3
     detail: float = 1.0
     noise: float = 2.0
@@ -90,7 +90,7 @@ def expose(
         picture = picture.filter(ImageFilter.GaussianBlur(camera.blur))
     pixels = np.asarray(picture, np.float32) / 255.0
     exposure = camera.exposure * np.exp(rng.normal(0.0, camera.drift))
-    gains = np.asarray(camera.gains) * np.exp(rng.normal(0.0, camera.drift / 2, size=3))
+    gains = np.asarray(camera.gains) * np.exp(rng.normal(0.0, camera.drift, size=3))
     if camera.saturation != 1.0:
         grey = pixels.mean(axis=-1, keepdims=True)
         pixels = grey + (pixels - grey) * np.float32(camera.saturation)
