@@ -9,12 +9,12 @@ over targets and of each target, with bootstrap intervals over identities.
 """
 
 import json
-import sys
 
-from absl import app, flags
+from absl import flags
 
-from dimn_tf import errors, files
+from dimn_tf import files
 from dimn_tf.evaluation import bootstrap
+from experiments import launch
 
 _A = flags.DEFINE_string("a", None, "Results file of run A.", required=True)
 _B = flags.DEFINE_string("b", None, "Results file of run B.", required=True)
@@ -26,10 +26,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "Seed of the draws.", 0)
 
 
 def main(_):
-    try:
-        compared = bootstrap.compare(_A.value, _B.value, _RESAMPLES.value, _SEED.value)
-    except errors.UserError as error:
-        sys.exit(f"error: {error}")
+    compared = bootstrap.compare(_A.value, _B.value, _RESAMPLES.value, _SEED.value)
     text = json.dumps(compared, indent=2) + "\n"
     print(text, end="")
     if _OUTPUT.value:
@@ -38,4 +35,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.launch(main)

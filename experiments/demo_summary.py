@@ -1,6 +1,6 @@
 """Puts the demo's three rankings side by side, and says what to look at.
 
-    python -m experiments.demo_summary --workdir=runs/demo
+python -m experiments.demo_summary --workdir=runs/demo
 """
 
 import pathlib
@@ -21,9 +21,7 @@ _ROWS = (
 def main(argv):
     del argv
     root = pathlib.Path(FLAGS.workdir)
-    found = {
-        name: results_files.read(root / file)["mean"] for name, file in _ROWS
-    }
+    found = {name: results_files.read(root / file)["mean"] for name, file in _ROWS}
     target = ", ".join(results_files.read(root / "results.json")["targets"])
     print(f"\nUnseen domain {target}; per cent:")
     print(f"{'':20}{'rank-1':>8}{'mAP':>8}")

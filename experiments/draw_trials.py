@@ -9,14 +9,14 @@ its archive and are not drawn.
 """
 
 import pathlib
-import sys
 
-from absl import app, flags
+from absl import flags
 
 from dimn_tf import errors, files
 from dimn_tf.data import records as records_lib
 from dimn_tf.evaluation import drawing
 from dimn_tf.evaluation import trials as trials_lib
+from experiments import launch
 
 ILIDS_IDENTITIES = 60  # half of the 119 persons
 
@@ -37,27 +37,23 @@ _OUTPUT_DIR = flags.DEFINE_string(
 
 
 def main(_):
-    try:
-        for target in _TARGETS.value:
-            if target not in _DRAWERS:
-                raise errors.UserError(
-                    f"--targets: {target!r} has no drawn list; "
-                    f"{', '.join(_DRAWERS)} have"
-                )
-            records = records_lib.load_records(target, _DATA_DIR.value)
-            drawn = _DRAWERS[target](records, _SEED.value)
-            command = (
-                f"python -m experiments.draw_trials --targets={target} "
-                f"--seed={_SEED.value} --data_dir=DATA --output_dir=FOLDER"
+    for target in _TARGETS.value:
+        if target not in _DRAWERS:
+            raise errors.UserError(
+                f"--targets: {target!r} has no drawn list; {', '.join(_DRAWERS)} have"
             )
-            path = pathlib.Path(_OUTPUT_DIR.value) / f"{target}.txt"
-            with files.replacing(path) as partial:
-                text = trials_lib.to_text(drawn, target, command)
-                partial.write_text(text, encoding="ascii")
-            print(f"{path}: {len(drawn)} trials, sha256 {trials_lib.sha256(drawn)}")
-    except errors.UserError as error:
-        sys.exit(f"error: {error}")
+        records = records_lib.load_records(target, _DATA_DIR.value)
+        drawn = _DRAWERS[target](records, _SEED.value)
+        command = (
+            f"python -m experiments.draw_trials --targets={target} "
+            f"--seed={_SEED.value} --data_dir=DATA --output_dir=FOLDER"
+        )
+        path = pathlib.Path(_OUTPUT_DIR.value) / f"{target}.txt"
+        with files.replacing(path) as partial:
+            text = trials_lib.to_text(drawn, target, command)
+            partial.write_text(text, encoding="ascii")
+        print(f"{path}: {len(drawn)} trials, sha256 {trials_lib.sha256(drawn)}")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.launch(main)

@@ -3,10 +3,12 @@
 python -m experiments.evaluate --workdir=W
 """
 
+import dataclasses
 import pathlib
 
 from absl import flags as absl_flags
 
+from dimn_tf import errors
 from dimn_tf.evaluation import colour_histogram, report
 from dimn_tf.training import run, workdir
 from experiments import flags, launch, prepare
@@ -22,13 +24,18 @@ _FILES = {
 def main(argv):
     del argv
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
+    places = prepare.recall_places(directory)
     if FLAGS.model == "trained" or directory.config.exists():
         recorded = workdir.read(directory)
-        options = flags.options_from(recorded)
         identities = recorded["num_identities"]
+        values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
+        _refuse_other_flags(values)
+        # The record holds the content of the weights, the places where they lie.
+        weights = places.get("encoder_weights", values["encoder_weights"])
+        options = flags.options_from({**values, "encoder_weights": weights})
     else:  # Nothing is trained yet; the untrained start needs no C.
         options, identities = flags.run_options(), 1
-    places = prepare.recall_places(directory)
+        values = options.recorded()
     given = {
         name: places.get(name, FLAGS[name].value)
         if FLAGS[name].using_default_value
@@ -56,10 +63,24 @@ def main(argv):
         options.data.image_height,
         options.data.image_width,
         evaluation,
-        flags=options.recorded(),
+        flags={**values, **dataclasses.asdict(evaluation), "targets": given["targets"]},
         step=step,
     )
     print(f"Results: {path}")
+
+
+def _refuse_other_flags(values):
+    """A run is evaluated as it was made; a flag that says otherwise is an error."""
+    for name, value in values.items():
+        flag = FLAGS[name]
+        if flag.using_default_value or name == "encoder_weights":
+            continue
+        given = list(flag.value) if isinstance(flag.value, list) else flag.value
+        if given != value:
+            raise errors.UserError(
+                f"--{name}={given}: the run in {FLAGS.workdir} was made with {value}, "
+                "and is evaluated so. Leave the flag out."
+            )
 
 
 if __name__ == "__main__":

@@ -12,8 +12,10 @@ from dimn_tf.training import workdir
 from experiments import flags
 
 
-def data_sets(references: Sequence[str], data_dir: str, manual_dir: str | None) -> None:
-    """Builds the data sets that are not built yet.
+def refuse_missing(
+    references: Sequence[str], data_dir: str, manual_dir: str | None
+) -> None:
+    """Looks, without building, whether all data sets are built or can be.
 
     Raises:
         errors.UserError: archives are missing; one line each.
@@ -25,8 +27,14 @@ def data_sets(references: Sequence[str], data_dir: str, manual_dir: str | None) 
             f"{len(missing)} of {len(references)} data sets are neither built nor can "
             "be built:\n" + "\n".join(f"  {line}" for line in missing)
         )
+
+
+def data_sets(references: Sequence[str], data_dir: str, manual_dir: str | None) -> None:
+    """Builds the data sets that are not built yet; see `refuse_missing`."""
+    refuse_missing(references, data_dir, manual_dir)
     for reference in references:
-        registry.build(reference, data_dir, manual_dir)
+        if reference != flags.HELDOUT:
+            registry.build(reference, data_dir, manual_dir)
 
 
 def targets(
@@ -57,10 +65,19 @@ def targets(
 
 
 def remember_places(
-    directory: workdir.WorkDir, targets: Sequence[str], data_dir: str, manual_dir: str
+    directory: workdir.WorkDir,
+    targets: Sequence[str],
+    data_dir: str,
+    manual_dir: str,
+    encoder_weights: str,
 ) -> None:
-    """Records where a run's data is, so that `evaluate --workdir=W` finds it."""
-    places = {"targets": list(targets), "data_dir": data_dir, "manual_dir": manual_dir}
+    """Records where a run's files are, so that `evaluate --workdir=W` finds them."""
+    places = {
+        "targets": list(targets),
+        "data_dir": data_dir,
+        "manual_dir": manual_dir,
+        "encoder_weights": encoder_weights,
+    }
     with files.replacing(directory.places) as partial:
         partial.write_text(json.dumps(places, indent=2) + "\n")
 

@@ -19,13 +19,34 @@ def main(argv):
     del argv
     options, evaluation = flags.run_options(), flags.evaluation()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
-    prepare.data_sets(
+    # What can be refused is refused before anything is built.
+    prepare.refuse_missing(
         [*options.data.sources, *FLAGS.targets], FLAGS.data_dir, FLAGS.manual_dir
     )
+    workdir.refuse_other(directory, options.recorded())
+    with workdir.locked(directory):
+        prepare.data_sets(
+            [*options.data.sources, *FLAGS.targets], FLAGS.data_dir, FLAGS.manual_dir
+        )
+        _train(options, evaluation, directory)
+
+
+def _train(options, evaluation, directory):
     prepared = run.prepare(options, directory, FLAGS.data_dir)
-    prepare.remember_places(directory, FLAGS.targets, FLAGS.data_dir, FLAGS.manual_dir)
+    prepare.remember_places(
+        directory,
+        FLAGS.targets,
+        FLAGS.data_dir,
+        FLAGS.manual_dir,
+        options.encoder.encoder_weights,
+    )
     # Opened now: a target that cannot be ranked should not end hours of training.
     targets = prepare.targets(FLAGS.targets, FLAGS.data_dir, directory, evaluation)
+    recorded = {
+        **options.recorded(),
+        **dataclasses.asdict(evaluation),
+        "targets": FLAGS.targets,
+    }
 
     def evaluate(method, step, path=None, settings=evaluation):
         report.evaluate_and_report(
@@ -36,7 +57,7 @@ def main(argv):
             options.data.image_height,
             options.data.image_width,
             settings,
-            flags=options.recorded(),
+            flags=recorded,
             step=step,
         )
 
@@ -45,7 +66,7 @@ def main(argv):
         prepared,
         evaluate=lambda method, step: evaluate(method, step, settings=on_the_way),
     )
-    evaluate(method, int(method.optimizer.iterations.numpy()), directory.results)
+    evaluate(method, int(method.step.numpy()), directory.results)
     loss_curves.draw(directory.training_log, directory.loss_curves)
     print(f"Results, pictures and curves: {directory.root}")
 

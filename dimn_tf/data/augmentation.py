@@ -24,6 +24,9 @@ _DRAWS = (
     "contrast",
     "saturation",
     "hue",
+    "red_gain",
+    "green_gain",
+    "blue_gain",
     "grey",
     "low_resolution",
     "low_resolution_scale",
@@ -62,6 +65,11 @@ class Augmentation:
     )
     hue: float = config.option(
         0.0, "Largest turn of the hue, share of the full circle, to 0.5; ours: none."
+    )
+    colour_cast: float = config.option(
+        0.0,
+        "Largest relative change of each colour channel by itself, as another camera's "
+        "white balance makes it; ours: none.",
     )
     grey: float = config.option(
         0.0, "Probability of taking all colour out of a training image; ours: 0."
@@ -132,6 +140,7 @@ def augment(image: tf.Tensor, seed: tf.Tensor, options: Augmentation) -> tf.Tens
         or options.contrast
         or options.saturation
         or options.hue
+        or options.colour_cast
         or options.grey
     ):
         image = _change_colour(image, draws, options)
@@ -173,7 +182,7 @@ def _crop(image, draws, options):
 
 
 def _change_colour(image, draws, options):
-    """rgb -> M rgb + offset, clipped: brightness, contrast, saturation, hue, grey.
+    """rgb -> gains (M rgb + offset), clipped: brightness to grey, then the cast.
 
     A rotation in YIQ stands for the turn of the hue: linear, and several times
     cheaper than the way through HSV. M = brightness * contrast * T with
@@ -188,6 +197,7 @@ def _change_colour(image, draws, options):
             ("saturation", options.saturation),
         )
     )
+    cast = options.colour_cast
     angle = _between(draws["hue"], -options.hue, options.hue) * 2 * math.pi
     saturation *= tf.cast(draws["grey"] >= options.grey, tf.float32)
     cosine, sine = saturation * tf.cos(angle), saturation * tf.sin(angle)
@@ -198,10 +208,16 @@ def _change_colour(image, draws, options):
     to_yiq = tf.constant(_RGB_TO_YIQ, tf.float32)
     turn = tf.linalg.solve(to_yiq, rotation @ to_yiq)
     matrix = brightness * contrast * turn
+    gains = tf.stack(
+        [
+            _between(draws[f"{name}_gain"], 1 - cast, 1 + cast)
+            for name in ("red", "green", "blue")
+        ]
+    )
     mean = tf.tensordot(tf.reduce_mean(image, axis=(0, 1)), tf.constant(_LUMINANCE), 1)
     offset = brightness * (1 - contrast) * mean
     pixels = tf.reshape(image, (-1, 3))
-    changed = tf.matmul(pixels, matrix, transpose_b=True) + offset
+    changed = (tf.matmul(pixels, matrix, transpose_b=True) + offset) * gains
     return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), image.shape)
 
 

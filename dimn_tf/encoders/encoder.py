@@ -1,11 +1,9 @@
 """The encoder g_phi: preprocessing, backbone and pooling in one layer."""
 
-import pathlib
-
 import keras
 
 from dimn_tf import errors
-from dimn_tf.encoders import mobilenet_v2
+from dimn_tf.encoders import mobilenet_v2, weight_files
 
 # A new backbone is one line: name -> a function of (height, width,
 # width_multiplier, weights, batch_norm_momentum, fused) that returns a model from
@@ -30,7 +28,8 @@ class Encoder(keras.layers.Layer):
     """
 
     def __init__(self, backbone: keras.Model, name: str = "encoder"):
-        super().__init__(name=name)
+        # Pixels are scaled in float32; the backbone casts by its own policy.
+        super().__init__(name=name, dtype="float32")
         self.backbone = backbone
         self.pooling = keras.layers.GlobalAveragePooling2D(dtype="float32")
         self.pooling.build(backbone.output_shape)
@@ -72,12 +71,8 @@ def build_encoder(
         raise errors.UserError(
             f"--encoder={name}: no such encoder. Known: {', '.join(sorted(BACKBONES))}."
         )
-    if weights not in ("none", "imagenet") and not pathlib.Path(weights).is_file():
-        raise errors.UserError(
-            f"--encoder_weights={weights}: no such file (looked at "
-            f"{pathlib.Path(weights).absolute()}). Give a .weights.h5 file of the "
-            "stock Keras graph without its top, `imagenet` or `none`."
-        )
+    if weights not in ("none", "imagenet"):
+        weight_files.existing(weights)
     try:
         backbone = BACKBONES[name](
             height=height,

@@ -19,7 +19,10 @@ class ClassifierOptions:
         False, "Whether f_theta has a bias; ours: none (the paper does not say)."
     )
     label_smoothing: float = config.option(
-        0.0, "Label smoothing of every softmax over identities, 0..1; paper: none."
+        0.0,
+        "Label smoothing of every softmax over identities, 0..1; paper: none.",
+        least=0,
+        most=1,
     )
 
 
@@ -64,6 +67,16 @@ class Method(keras.Model, abc.ABC):
             name="classifier",
         )
         self.classifier.build((None, encoder.feature_dimension))
+        # Counts batches; the optimiser's own count leaves out the steps that loss
+        # scaling skips in half precision, and batches are a function of the step.
+        self.step = self.add_weight(
+            name="step",
+            shape=(),
+            dtype="int64",
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",
+        )
         # All variables are made in constructors; Keras need not call the model first.
         self.built = True
 
@@ -102,7 +115,7 @@ class Method(keras.Model, abc.ABC):
         """Likeness, higher is more alike: [P, E], [G, E] -> [P, G] float32."""
 
     def minimise(self, tape: tf.GradientTape, loss) -> None:
-        """One optimiser step on all trainable variables.
+        """One optimiser step on all trainable variables; advances `step`.
 
         Losses are sums over the batch, so summing the replicas' gradients, as the
         optimiser does, gives the gradient of the whole batch.
@@ -116,6 +129,7 @@ class Method(keras.Model, abc.ABC):
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self.step.assign_add(1)
 
 
 def batch_means(sums: dict[str, tf.Tensor], count) -> dict[str, tf.Tensor]:

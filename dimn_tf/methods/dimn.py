@@ -17,16 +17,19 @@ class DIMNOptions(base.ClassifierOptions):
     """DIMN's constants; each that the paper does not give is marked as ours."""
 
     running_average: float = config.option(
-        0.5, "alpha of Eq. 5, share of the new classifier in the memory; paper: 0.5."
+        0.5,
+        "alpha of Eq. 5, share of the new classifier in the memory; paper: 0.5.",
+        least=0,
+        most=1,
     )
     triplet_margin: float = config.option(
-        0.8, "Delta of Eq. 7, in probability; paper: 0.8."
+        0.8, "Delta of Eq. 7, in probability; paper: 0.8.", least=0
     )
-    matching_weight: float = config.option(1.0, "lambda_1 of Eq. 8; paper: 1.")
+    matching_weight: float = config.option(1.0, "lambda_1 of Eq. 8; paper: 1.", least=0)
     regularisation_weight: float = config.option(
-        0.01, "lambda_2 of Eq. 8; paper: 0.01."
+        0.01, "lambda_2 of Eq. 8; paper: 0.01.", least=0
     )
-    triplet_weight: float = config.option(1.0, "lambda_3 of Eq. 8; paper: 1.")
+    triplet_weight: float = config.option(1.0, "lambda_3 of Eq. 8; paper: 1.", least=0)
     identified_branches: str = config.option(
         "probe",
         "Whose images Eq. 1 classifies: the probe branch's (paper), or, ours, both "
@@ -48,7 +51,9 @@ class DIMNOptions(base.ClassifierOptions):
         False, "Whether the mapping has a bias; ours: none (the paper does not say)."
     )
     mapping_activation: str = config.option(
-        "linear", "The mapping's activation, a Keras name; ours: linear."
+        "linear",
+        'The mapping\'s activation; ours: linear ("one fully connected layer").',
+        choices=("linear", "relu", "leaky_relu", "tanh"),
     )
     normalise_classifiers: bool = config.option(
         True,
@@ -59,7 +64,7 @@ class DIMNOptions(base.ClassifierOptions):
         False, "Whether probe features are scaled to unit length in Eq. 4; paper: no."
     )
     logit_scale: float = config.option(
-        1.0, "Multiplies the logits of Eq. 4; paper: none, 1."
+        1.0, "Multiplies the logits of Eq. 4; paper: none, 1.", least=1e-12
     )
 
 
@@ -132,10 +137,11 @@ class DIMN(base.Method):
         logits = self.classifier(identified)
         own = self.predicted_classifiers(gallery)
         all_labels, predicted = base.all_replicas(labels), base.all_replicas(own)
-        if options.normalise_probes:
-            probes = tf.math.l2_normalize(probes, axis=-1)
         online = self.memory_bank.online_logits(
-            probes, all_labels, predicted, options.logit_scale
+            self.probe_representation(probes),
+            all_labels,
+            predicted,
+            options.logit_scale,
         )
         smoothing = options.label_smoothing
         identification = share * losses.identification_loss(
@@ -175,7 +181,9 @@ class DIMN(base.Method):
         return base.batch_means(sums, tf.shape(batch["labels"])[0])
 
     def probe_representation(self, features):
-        """g(x), as it is: the scale of a probe does not change its ranking."""
+        """g(x), of unit length if `normalise_probes`."""
+        if self.options.normalise_probes:
+            return tf.math.l2_normalize(features, axis=-1)
         return features
 
     def gallery_representation(self, features):
@@ -183,5 +191,5 @@ class DIMN(base.Method):
         return self.predicted_classifiers(features)
 
     def score(self, probes, gallery):
-        """h(g(x~)) . g(x): [P, D], [G, D] -> [P, G] float32."""
-        return tf.matmul(probes, gallery, transpose_b=True)
+        """h(g(x~)) . g(x), times the logit scale: [P, D], [G, D] -> [P, G] float32."""
+        return self.options.logit_scale * tf.matmul(probes, gallery, transpose_b=True)

@@ -2,12 +2,13 @@
 
 Keras' own progress bar, `CSVLogger` and `TensorBoard` count from the start of the
 process and by epochs: after a resume their steps, rates and times left are wrong, and
-none gives images a second. These count by the optimiser's step.
+none gives images a second. These count by the method's step.
 """
 
 import csv
 import math
 import pathlib
+import shutil
 import time
 from collections.abc import Callable
 
@@ -37,43 +38,51 @@ class StopOnNonFinite(keras.callbacks.Callback):
         terms = {name: float(value) for name, value in (logs or {}).items()}
         if all(math.isfinite(value) for value in terms.values()):
             return
-        step = int(self.model.optimizer.iterations.numpy())
+        step = int(self.model.step.numpy())
         listed = ", ".join(f"{name} {value:.6g}" for name, value in terms.items())
-        good = self._checkpoints.latest
+        good = self._checkpoints.good_before(step)
         raise errors.UserError(
             f"The loss is not finite at step {step}: {listed}. "
             + (
                 f"The last good checkpoint is {good}. "
                 if good
-                else "There is no checkpoint yet. "
+                else "No checkpoint is known to be good. "
             )
-            + "Lower --learning_rate_start, or train with --precision=float32, in "
-            "a new --workdir."
+            + "Lower --learning_rate_start (in mixed_float16, float32 may do) and "
+            "train in a new --workdir."
         )
 
 
 class Averages:
-    """Means of the logged scalars since the last `take`."""
+    """Means of the logged scalars, and the pace of the steps, since the last `take`.
+
+    Only the steps' own time counts (with the wait for their batch), not that of
+    checkpoints and evaluations between them.
+    """
 
     def __init__(self):
         self._sums: dict[str, float] = {}
         self._steps = 0
-        self._since = time.monotonic()
+        self._seconds: list[float] = []
 
-    def add(self, logs) -> None:
-        """Adds one step's scalars."""
+    def begin(self) -> None:
+        """Starts the clock of a step."""
+        self._started = time.monotonic()
+
+    def add(self, logs, timed: bool = True) -> None:
+        """Adds one step's scalars, and its time unless it held the compilation."""
         self._steps += 1
         for name, value in logs.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        if timed:
+            self._seconds.append(time.monotonic() - self._started)
 
     def take(self) -> tuple[dict[str, float], float]:
-        """Returns the means and the steps a second, and starts anew."""
-        now = time.monotonic()
-        steps = max(self._steps, 1)
-        rate = steps / max(now - self._since, 1e-9)
-        means = {name: value / steps for name, value in self._sums.items()}
-        self._sums, self._steps, self._since = {}, 0, now
-        return means, rate
+        """Returns the means and the seconds a step (NaN: none timed); starts anew."""
+        means = {name: value / self._steps for name, value in self._sums.items()}
+        pace = sum(self._seconds) / len(self._seconds) if self._seconds else math.nan
+        self.__init__()
+        return means, pace
 
 
 class Progress(keras.callbacks.Callback):
@@ -104,15 +113,15 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Starts the clock."""
-        self._first = int(self.model.optimizer.iterations.numpy())
+        self._first = int(self.model.step.numpy())
         self._started = self._shown = time.monotonic()
         self._averages = Averages()
 
     def on_train_batch_end(self, batch, logs=None):
         """Prints a line where it is time."""
-        step = int(self.model.optimizer.iterations.numpy())
+        step = int(self.model.step.numpy())
         now = time.monotonic()
-        self._averages.add(logs)
+        self._averages.add(logs, timed=False)
         if step == self._first + 1:
             self._log(f"first step (with compilation) {now - self._started:.1f} s")
             # Compilation is no part of the rate.
@@ -161,9 +170,9 @@ class TrainingLog(keras.callbacks.Callback):
         self._images_per_step = images_per_step
 
     def on_train_begin(self, logs=None):
-        """Drops rows of steps that will be done again."""
-        step = int(self.model.optimizer.iterations.numpy())
-        rows = [row for row in read_training_log(self._path) if row["step"] <= step]
+        """Drops rows of steps that will be done again, here and in TensorBoard."""
+        self._first = int(self.model.step.numpy())
+        rows = [r for r in read_training_log(self._path) if r["step"] <= self._first]
         with (
             files.replacing(self._path) as partial,
             partial.open("w", newline="") as file,
@@ -173,20 +182,27 @@ class TrainingLog(keras.callbacks.Callback):
                 writer.writeheader()
                 writer.writerows({**row, "step": int(row["step"])} for row in rows)
         self._empty = not rows
+        shutil.rmtree(self._tensorboard, ignore_errors=True)
         self._writer = tf.summary.create_file_writer(str(self._tensorboard))
+        for row in rows:
+            self._show(row)
         self._averages = Averages()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Starts the clock."""
+        self._averages.begin()
 
     def on_train_batch_end(self, batch, logs=None):
         """Adds a row where a multiple of N is reached."""
-        step = int(self.model.optimizer.iterations.numpy())
-        self._averages.add(logs)
+        step = int(self.model.step.numpy())
+        self._averages.add(logs, timed=step > self._first + 1)
         if step % self._every:
             return
-        means, rate = self._averages.take()
+        means, pace = self._averages.take()
         row = {
             "step": step,
             "learning_rate": float(self.model.optimizer.learning_rate),
-            "images_per_second": rate * self._images_per_step,
+            "images_per_second": self._images_per_step / pace,
             **means,
         }
         with self._path.open("a", newline="") as file:
@@ -197,9 +213,12 @@ class TrainingLog(keras.callbacks.Callback):
             writer.writerow(
                 {k: v if k == "step" else f"{v:.6g}" for k, v in row.items()}
             )
-        with self._writer.as_default(step=step):
+        self._show(row)
+
+    def _show(self, row: dict[str, float]) -> None:
+        with self._writer.as_default(step=int(row["step"])):
             for name, value in row.items():
-                if name != "step":
+                if name != "step" and not math.isnan(value):
                     tf.summary.scalar(name, value)
         self._writer.flush()
 
@@ -225,7 +244,7 @@ class Evaluate(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Evaluates where a multiple of N is reached."""
-        step = int(self.model.optimizer.iterations.numpy())
+        step = int(self.model.step.numpy())
         if step % self._every == 0 and step < self._train_steps:
             self._evaluate(step)
 

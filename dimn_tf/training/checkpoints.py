@@ -27,7 +27,7 @@ class Checkpoints:
 
     def __init__(self, directory: pathlib.Path, method: keras.Model, keep: int = 3):
         self.directory = directory
-        self._optimizer = method.optimizer
+        self._method = method
         self._checkpoint = tf.train.Checkpoint(
             method=method, optimizer=method.optimizer
         )
@@ -42,8 +42,22 @@ class Checkpoints:
 
     def save(self) -> str:
         """Writes `ckpt-<step>`; returns its path prefix."""
-        step = int(self._optimizer.iterations.numpy())
-        return self._manager.save(checkpoint_number=step)
+        return self._manager.save(checkpoint_number=self._step())
+
+    def good_before(self, step: int) -> str | None:
+        """The newest checkpoint whose weights gave a finite loss before `step` failed.
+
+        A checkpoint k is known to be good by the loss of step k + 1.
+        """
+        good = [
+            path
+            for path in self._manager.checkpoints
+            if int(path.rsplit("-", 1)[1]) + 1 < step
+        ]
+        return good[-1] if good else None
+
+    def _step(self) -> int:
+        return int(self._method.step.numpy())
 
     def restore(self) -> int:
         """Restores the newest checkpoint; returns its step, 0 where there is none.
@@ -51,7 +65,6 @@ class Checkpoints:
         Raises:
             errors.UserError: it is damaged, or of another model.
         """
-        self._remove_leftovers()
         if self.latest is None:
             return 0
         try:
@@ -66,10 +79,13 @@ class Checkpoints:
                 f"{self.latest}.* and name an older one in "
                 f"{self.directory / 'checkpoint'}; else start in a new --workdir."
             ) from error
-        return int(self._optimizer.iterations.numpy())
+        return self._step()
 
-    def _remove_leftovers(self) -> None:
-        """Removes files of saves that were killed half-way (`.index` comes last)."""
+    def remove_leftovers(self) -> None:
+        """Removes files of saves that were killed half-way (`.index` comes last).
+
+        For the one process that trains: another one's unfinished save looks alike.
+        """
         for path in self.directory.glob("ckpt-*"):
             prefix = path.name.split(".")[0].removesuffix("_temp")
             if (self.directory / f"{prefix}.index").exists():
@@ -83,8 +99,8 @@ class Checkpoints:
 class SaveCheckpoints(keras.callbacks.Callback):
     """Saves every N steps and at the end of training.
 
-    Keras' own `BackupAndRestore` keeps one backup only, and `ModelCheckpoint` saves
-    no optimiser step, so neither does what is asked.
+    Keras' own `BackupAndRestore` keeps one backup only; `ModelCheckpoint` writes in
+    place, so that a kill leaves a broken file, and never removes old ones.
     """
 
     def __init__(self, checkpoints: Checkpoints, every: int):
@@ -95,13 +111,13 @@ class SaveCheckpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Saves where a multiple of N is reached."""
-        step = int(self.model.optimizer.iterations.numpy())
+        step = int(self.model.step.numpy())
         if step % self._every == 0:
             self._save(step)
 
     def on_train_end(self, logs=None):
         """Saves the last step."""
-        self._save(int(self.model.optimizer.iterations.numpy()))
+        self._save(int(self.model.step.numpy()))
 
     def _save(self, step: int) -> None:
         if step != self._saved:

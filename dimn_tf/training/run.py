@@ -1,17 +1,23 @@
 """A run: from options to a trained method in a work directory."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from dimn_tf import encoders, errors, methods
+from dimn_tf import config, encoders, errors, methods
 from dimn_tf.data import augmentation as augmentations
 from dimn_tf.data import holdout, label_space, pipeline, records, sampler
+from dimn_tf.encoders import weight_files
 from dimn_tf.training import callbacks, checkpoints, fused_adam, schedule, workdir
 from dimn_tf.training import options as options_lib
+
+# Ours: the first loss scale in mixed_float16. The losses are sums over the batch, so
+# Keras' 2^15 would overflow and skip the first steps.
+FLOAT16_LOSS_SCALE = 2.0**8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +36,11 @@ class RunOptions:
     encoder: options_lib.EncoderOptions = options_lib.EncoderOptions()
     optimiser: options_lib.OptimiserOptions = options_lib.OptimiserOptions()
     plan: options_lib.ScheduleOptions = options_lib.ScheduleOptions()
+
+    def __post_init__(self):
+        for prefix, groups in self.parts().items():
+            for group in groups:
+                config.check(group, prefix)
 
     def parts(self) -> dict[str, Any]:
         """The option groups by the prefix of their flags."""
@@ -50,8 +61,12 @@ class RunOptions:
         for prefix, groups in self.parts().items():
             for group in groups:
                 for field in dataclasses.fields(group):
-                    if field.metadata.get("changes_result", True):
+                    if field.metadata["changes_result"]:
                         values[prefix + field.name] = getattr(group, field.name)
+        weights = self.encoder.encoder_weights
+        if weights not in ("none", "imagenet"):
+            # The file's content counts, not its place.
+            values["encoder_weights"] = weight_files.fingerprint(weights)
         return values
 
 
@@ -76,7 +91,9 @@ def build_label_space(
     return space
 
 
-def build_method(run_options: RunOptions, num_identities: int) -> methods.Method:
+def build_method(
+    run_options: RunOptions, num_identities: int, restored: bool = False
+) -> methods.Method:
     """Makes a method, compiled, with its optimiser's variables.
 
     Call it under `strategy.scope()` to train on several devices.
@@ -84,6 +101,8 @@ def build_method(run_options: RunOptions, num_identities: int) -> methods.Method
     Args:
         run_options: The run's options.
         num_identities: C.
+        restored: Whether a checkpoint gives the weights, so that the encoder's need
+            not be there any more.
     """
     seed = run_options.optimiser.seed
     keras.utils.set_random_seed(seed)
@@ -94,20 +113,26 @@ def build_method(run_options: RunOptions, num_identities: int) -> methods.Method
         height=data.image_height,
         width=data.image_width,
         width_multiplier=encoder_options.encoder_width,
-        weights=encoder_options.encoder_weights,
+        weights="none" if restored else encoder_options.encoder_weights,
         batch_norm_momentum=encoder_options.batch_norm_momentum,
     )
     method = methods.METHODS[run_options.method](
         encoder, num_identities, run_options.method_options, seed=seed
     )
     rate = run_options.optimiser
-    method.compile(
-        optimizer=fused_adam.FusedAdam(
-            schedule.exponential_decay(
-                rate.learning_rate_start, rate.learning_rate_end, rate.train_steps
-            ),
-            weight_decay=rate.weight_decay or None,
+    optimizer = fused_adam.FusedAdam(
+        schedule.exponential_decay(
+            rate.learning_rate_start,
+            rate.learning_rate_end,
+            rate.train_steps,
+            rate.warmup_steps,
         ),
+        weight_decay=rate.weight_decay or None,
+    )
+    if rate.precision == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, FLOAT16_LOSS_SCALE)
+    method.compile(
+        optimizer=optimizer,
         jit_compile=run_options.plan.jit_compile,
     )
     method.optimizer.build(method.trainable_variables)
@@ -125,7 +150,7 @@ def restore_method(
     Raises:
         errors.UserError: there is no checkpoint.
     """
-    method = build_method(run_options, num_identities)
+    method = build_method(run_options, num_identities, restored=True)
     step = checkpoints.Checkpoints(directory.checkpoints, method).restore()
     if step == 0:
         raise errors.UserError(
@@ -150,6 +175,17 @@ def strategy_of(replicas: int) -> tf.distribute.Strategy:
             f"--replicas={replicas}: this machine has {len(devices)} {kind} device(s)."
         )
     return tf.distribute.MirroredStrategy([d.name for d in devices[:replicas]])
+
+
+def _sha256(space: label_space.LabelSpace) -> str:
+    """Hash of which image files are trained on, of which identity and camera."""
+    digest = hashlib.sha256()
+    for domain in space.domains:
+        digest.update(domain.reference.encode())
+        names = domain.records.file_names[domain.image_indices]
+        for column in (domain.labels, domain.cameras, names):
+            digest.update("\0".join(map(str, column.tolist())).encode())
+    return digest.hexdigest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +239,8 @@ def prepare(
     )
     workdir.claim(
         directory,
-        {**run_options.recorded(), "num_identities": space.num_identities},
+        run_options.recorded(),
+        {"num_identities": space.num_identities, "sources_sha256": _sha256(space)},
     )
     holdout.save(directory.holdout, space.holdout)
     return PreparedRun(run_options, directory, space, sampling)
@@ -235,9 +272,11 @@ def train(
     data, plan = run_options.data, run_options.plan
     if run_options.optimiser.deterministic:
         tf.config.experimental.enable_op_determinism()
+    resumed = tf.train.latest_checkpoint(directory.checkpoints) is not None
     with strategy_of(plan.replicas).scope():
-        method = build_method(run_options, prepared.space.num_identities)
+        method = build_method(run_options, prepared.space.num_identities, resumed)
     kept = checkpoints.Checkpoints(directory.checkpoints, method, plan.keep_checkpoints)
+    kept.remove_leftovers()
     start, end = kept.restore(), run_options.optimiser.train_steps
     if start >= end:
         log(f"{directory.root}: trained already, {start:,} of {end:,} steps.")

@@ -1,10 +1,48 @@
 """The learning rate's schedule."""
 
 import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="dimn_tf")
+class WarmedUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Another schedule, times a ramp from 1 / steps to 1 over the first steps.
+
+    Args:
+        schedule: The schedule that it ramps up to.
+        steps: Length of the ramp, iterations, at least 1.
+
+    Reference: Goyal et al., "Accurate, Large Minibatch SGD", 2017.
+    """
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, steps: int
+    ):
+        super().__init__()
+        self.schedule = schedule
+        self.steps = steps
+
+    def __call__(self, step):
+        """Learning rate of a step, 0, 1, ..."""
+        ramp = tf.minimum((tf.cast(step, tf.float32) + 1.0) / self.steps, 1.0)
+        return ramp * self.schedule(step)
+
+    def get_config(self):
+        """Arguments of the constructor."""
+        return {
+            "schedule": keras.saving.serialize_keras_object(self.schedule),
+            "steps": self.steps,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Inverse of `get_config`."""
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(schedule, config["steps"])
 
 
 def exponential_decay(
-    start: float, end: float, train_steps: int
+    start: float, end: float, train_steps: int, warmup_steps: int = 0
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """start * (end / start) ** (step / train_steps) (paper, section 4.1).
 
@@ -12,7 +50,9 @@ def exponential_decay(
         start: Learning rate of step 0 (paper: 3.5e-4).
         end: Learning rate reached after `train_steps` (paper: 1e-4).
         train_steps: Iterations (paper: 180,000).
+        warmup_steps: See `WarmedUp`; 0 is the paper's.
     """
-    return keras.optimizers.schedules.ExponentialDecay(
+    decay = keras.optimizers.schedules.ExponentialDecay(
         initial_learning_rate=start, decay_steps=train_steps, decay_rate=end / start
     )
+    return WarmedUp(decay, warmup_steps) if warmup_steps else decay

@@ -1,11 +1,17 @@
 """The work directory: what a run was made with, and where its parts lie."""
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from dimn_tf import errors, files
+
+# What a run finds rather than is told, recorded beside the flags.
+FINDINGS = ("num_identities", "sources_sha256")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,33 +69,29 @@ class WorkDir:
         return self.root / "evaluations" / f"results_{step:07d}.json"
 
 
-def claim(workdir: WorkDir, values: dict[str, Any]) -> None:
-    """Records what a run is made with, or refuses a directory made otherwise.
+def refuse_other(workdir: WorkDir, values: dict[str, Any]) -> None:
+    """Refuses a directory whose run was made with other values.
 
     Args:
         workdir: New, or of an earlier run.
-        values: JSON values by flag name, of all options that change the result.
+        values: JSON values by flag name, of the options that change the result.
 
     Raises:
-        errors.UserError: the directory holds a run with other values; each differing
-            flag is named.
+        errors.UserError: each differing flag is named.
     """
-    values = json.loads(json.dumps(values))
     if not workdir.config.exists():
         if workdir.checkpoints.exists():
             raise errors.UserError(
                 f"{workdir.root}: holds checkpoints but no {workdir.config.name}, so "
                 "nothing tells what they were made with. Give another --workdir."
             )
-        with files.replacing(workdir.config) as partial:
-            partial.write_text(json.dumps(values, indent=2) + "\n")
         return
-    recorded = read(workdir)
+    values = json.loads(json.dumps(values))
+    recorded = {k: v for k, v in read(workdir).items() if k not in FINDINGS}
     lines = [
         f"  --{name}: made with {_shown(recorded, name)}, now {_shown(values, name)}"
         for name in sorted(recorded.keys() | values.keys())
-        if recorded.get(name) != values.get(name)
-        or (name in recorded) != (name in values)
+        if (name in recorded) != (name in values) or recorded[name] != values[name]
     ]
     if lines:
         raise errors.UserError(
@@ -97,6 +99,52 @@ def claim(workdir: WorkDir, values: dict[str, Any]) -> None:
             + "\n".join(lines)
             + "\nGive these flags as before to go on, or another --workdir."
         )
+
+
+def claim(workdir: WorkDir, values: dict[str, Any], findings: dict[str, Any]) -> None:
+    """Records what a run is made with, or refuses a directory made otherwise.
+
+    Args:
+        workdir: New, or of an earlier run.
+        values: See `refuse_other`.
+        findings: A JSON value for each of `FINDINGS`.
+
+    Raises:
+        errors.UserError: the directory holds a run with other values, or on other
+            images.
+    """
+    refuse_other(workdir, values)
+    if not workdir.config.exists():
+        with files.replacing(workdir.config) as partial:
+            partial.write_text(json.dumps({**values, **findings}, indent=2) + "\n")
+        return
+    recorded = read(workdir)
+    for name in FINDINGS:
+        if recorded[name] != findings[name]:
+            raise errors.UserError(
+                f"{workdir.root}: made on other images: {name} was {recorded[name]}, "
+                f"is {findings[name]}. The data sets in --data_dir were built anew "
+                "from other archives; build them as before, or give another --workdir."
+            )
+
+
+@contextlib.contextmanager
+def locked(workdir: WorkDir) -> Iterator[None]:
+    """Keeps other processes from training in the same directory meanwhile.
+
+    Raises:
+        errors.UserError: another process does.
+    """
+    workdir.root.mkdir(parents=True, exist_ok=True)
+    with (workdir.root / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise errors.UserError(
+                f"{workdir.root}: another process is training here. Wait for it, or "
+                "give another --workdir."
+            ) from error
+        yield
 
 
 def read(workdir: WorkDir) -> dict[str, Any]:

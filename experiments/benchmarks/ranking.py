@@ -13,9 +13,11 @@ import json
 import time
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
+from dimn_tf import errors
 from dimn_tf.evaluation import ranking
+from experiments import launch
 
 _PROBES = flags.DEFINE_integer("probes", 3368, "Number of probe images.", 1)
 _GALLERY = flags.DEFINE_integer("gallery", 15913, "Number of gallery images.", 1)
@@ -37,7 +39,7 @@ def made_up_benchmark(rng):
     probe_cameras = rng.integers(1, _CAMERAS.value + 1, _PROBES.value)
     persons = _GALLERY.value - _DISTRACTORS.value
     if persons < 2 * len(identities):
-        raise app.UsageError("the gallery needs two images of each identity or more")
+        raise errors.UserError("the gallery needs two images of each identity or more")
     gallery_ids = np.resize(identities, persons)
     gallery_cameras = 1 + (np.arange(persons) // len(identities)) % _CAMERAS.value
     gallery_ids = np.append(gallery_ids, np.zeros(_DISTRACTORS.value, np.int64))
@@ -82,4 +84,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    launch.launch(main)

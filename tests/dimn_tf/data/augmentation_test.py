@@ -18,6 +18,7 @@ ALONE = {
     "contrast": {"contrast": 0.9},
     "saturation": {"saturation": 0.9},
     "hue": {"hue": 0.5},
+    "colour_cast": {"colour_cast": 0.4},
     "grey": {"grey": 0.5},
     "low_resolution": {"low_resolution": 0.5},
     "erasing": {"erasing": 0.5},
@@ -124,6 +125,18 @@ def test_brightness_multiplies():
     )
     assert 0.6 <= factors.min() < 0.7
     assert 1.3 < factors.max() <= 1.4
+
+
+def test_colour_cast_multiplies_each_channel_by_itself():
+    picture = _picture() / 2
+    ratios = _augmented(60, image=picture, colour_cast=0.3) / picture
+    gains = ratios.mean(axis=(1, 2))
+    np.testing.assert_allclose(
+        ratios, np.broadcast_to(gains[:, None, None], ratios.shape), rtol=1e-3
+    )
+    assert 0.7 <= gains.min() < 0.75 and 1.25 < gains.max() <= 1.3
+    correlations = np.corrcoef(gains.T)
+    assert np.abs(correlations - np.eye(3)).max() < 0.5
 
 
 def _luminance(image):

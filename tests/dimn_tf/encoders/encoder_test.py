@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dimn_tf import encoders, errors
+from dimn_tf.encoders import weight_files
 
 
 def _build(**kwargs):
@@ -69,9 +70,12 @@ def test_missing_weights_and_unknown_names_are_named(tmp_path):
         encoders.build_encoder("resnet_9", height=32, width=32)
 
 
-def test_real_weights_load(shared_dir):
-    path = shared_dir / "weights" / "mobilenet_v2_1.0.weights.h5"
-    random = _build(width_multiplier=1.0)
-    encoder = _build(width_multiplier=1.0, weights=str(path))
-    images = np.full([1, 32, 32, 3], 90.0, np.float32)
-    assert not np.allclose(encoder(images), random(images), atol=1e-3)
+def test_real_weights_give_the_stock_features(shared_dir):
+    path = str(shared_dir / "weights" / "mobilenet_v2_1.0.weights.h5")
+    stock = keras.applications.MobileNetV2((64, 32, 3), include_top=False, weights=None)
+    weight_files.load(stock, path)
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 32, 3)).astype("float32")
+    expected = stock(images / 127.5 - 1.0).numpy().mean(axis=(1, 2))
+    encoder = _build(height=64, width=32, width_multiplier=1.0, weights=path)
+    np.testing.assert_allclose(encoder(images), expected, rtol=1e-3, atol=1e-4)
+    assert expected.max() > 0.1

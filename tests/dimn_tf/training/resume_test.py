@@ -8,9 +8,9 @@ import pytest
 
 from dimn_tf.training import callbacks
 
-# Encoder 6, classifier 1; DIMN adds mapping and memory bank. Optimiser: step
+# Encoder 6, classifier 1, step 1; DIMN adds mapping and memory bank. Optimiser: step
 # and two moments of each trainable variable.
-VARIABLES = {"dimn": 9 + 1 + 12, "aggregation": 7 + 1 + 10}
+VARIABLES = {"dimn": 10 + 1 + 12, "aggregation": 8 + 1 + 10}
 
 
 def _run(directory, kill_after, method):

@@ -1,13 +1,14 @@
 """Runs in a work directory: claims, refusals, logs, checkpoints, broken losses."""
 
 import json
+import math
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimn_tf import errors
+from dimn_tf import errors, methods
 from dimn_tf.training import callbacks, checkpoints, run, workdir
 from tests.dimn_tf.training import tiny_run
 
@@ -88,18 +89,29 @@ def test_intervals_may_differ(tmp_path):
     _train(tmp_path, checkpoint_every=2, log_every=1, evaluate_every=3)
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-    lines = []
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
+    """Weights are broken in step 6: loss 7 is the first that shows it."""
+    steps = []
+
+    def broken(self, tape, loss, minimise=methods.Method.minimise):
+        minimise(self, tape, loss)
+        nan = tf.where(self.step == 6, math.nan, 0.0)
+        self.classifier.kernel.assign_add(tf.fill(self.classifier.kernel.shape, nan))
+
+    monkeypatch.setattr(methods.Method, "minimise", broken)
     with pytest.raises(errors.UserError) as error:
-        # Grows by e a step until float32 ends; Adam's step is the rate itself.
-        _train(tmp_path, lines.append, learning_rate_start=1e30, checkpoint_every=1)
+        _train(tmp_path, steps.append, checkpoint_every=2, keep_checkpoints=5)
     text = str(error.value)
-    assert "not finite at step" in text
-    assert "identification" in text and "logit_triplet" in text
-    step = int(text.split("at step ")[1].split(":")[0])
-    latest = tf.train.latest_checkpoint(str(tmp_path / "checkpoints"))
-    if step > 1:
-        assert latest.endswith(f"ckpt-{step - 1}") and latest in text
+    assert "not finite at step 7: " in text
+    assert "identification nan" in text and "logit_triplet" in text
+    # ckpt-6 holds the broken weights; ckpt-4 gave the finite loss of step 5.
+    assert text.count("ckpt-") == 1 and "checkpoints/ckpt-4. " in text
+
+
+def test_without_a_good_checkpoint_none_is_named(tmp_path):
+    with pytest.raises(errors.UserError, match="No checkpoint is known to be good"):
+        # Adam's step is the rate itself, so step 2 cannot be finite.
+        _train(tmp_path, learning_rate_start=1e30, checkpoint_every=1)
 
 
 def test_evaluation_is_called_on_the_way_only(tmp_path):
@@ -140,15 +152,31 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
         _train(tmp_path, train_steps=10)
 
 
-def test_leftovers_of_a_killed_save_are_removed(tmp_path):
+def test_leftovers_of_a_killed_save_are_removed_by_the_trainer_alone(tmp_path):
     method = _train(tmp_path)
     folder = tmp_path / "checkpoints"
     (folder / "ckpt-12_temp").mkdir()
     (folder / "ckpt-12_temp" / "part-00000").write_bytes(b"x")
     (folder / "ckpt-11.data-00000-of-00001").write_bytes(b"x")
-    assert checkpoints.Checkpoints(folder, method).restore() == 10
+    kept = checkpoints.Checkpoints(folder, method)
+    assert kept.restore() == 10
+    assert (folder / "ckpt-12_temp").exists()
+    _train(tmp_path)
     names = {p.name.split(".")[0] for p in folder.iterdir()}
     assert names == {"checkpoint", "ckpt-5", "ckpt-10"}
+
+
+def test_a_checkpoint_restores_without_the_encoder_weights_file(tmp_path, monkeypatch):
+    tiny_run.install()
+    weights = tmp_path / "start.weights.h5"
+    weights.write_bytes(b"made up")
+    monkeypatch.setattr("dimn_tf.encoders.weight_files.load", lambda *_: None)
+    trained = _train(tmp_path / "run", encoder_weights=str(weights))
+    options = tiny_run.options(encoder_weights=str(weights), deterministic=False)
+    weights.unlink()
+    restored, _ = run.restore_method(options, 16, workdir.WorkDir(tmp_path / "run"))
+    for a, b in zip(trained.get_weights(), restored.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_replicas_that_do_not_divide_the_batch_are_refused(tmp_path):
@@ -160,8 +188,45 @@ def test_replicas_that_do_not_divide_the_batch_are_refused(tmp_path):
         run.strategy_of(64)
 
 
-def test_mixed_precision_trains_with_float32_logits(tmp_path):
-    method = _train(tmp_path, precision="mixed_bfloat16", train_steps=2)
-    assert method.encoder.backbone.layers[1].compute_dtype == "bfloat16"
-    assert method.classifier.compute_dtype == "float32"
-    assert method.memory_bank.classifiers.dtype == "float32"
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_trains_resumes_and_keeps_float32_logits(tmp_path, precision):
+    half = precision.removeprefix("mixed_")
+    stopped = _train(tmp_path, precision=precision, checkpoint_every=4)
+    assert stopped.encoder.backbone.layers[1].compute_dtype == half
+    assert stopped.encoder.compute_dtype == "float32"
+    assert stopped.classifier.compute_dtype == "float32"
+    assert stopped.memory_bank.classifiers.dtype == "float32"
+    rows = callbacks.read_training_log(tmp_path / "training_log.csv")
+    assert [row["step"] for row in rows] == [2, 4, 6, 8, 10]
+    assert all(np.isfinite(row["loss"]) for row in rows)
+    restored, step = run.restore_method(
+        tiny_run.options(precision=precision), 16, workdir.WorkDir(tmp_path)
+    )
+    assert step == 10
+    np.testing.assert_array_equal(
+        restored.mapping.kernel.numpy(), stopped.mapping.kernel.numpy()
+    )
+
+
+def test_steps_that_loss_scaling_skips_are_counted(tmp_path, monkeypatch):
+    # So large a scale overflows float16 in the first steps, whatever they see.
+    monkeypatch.setattr(run, "FLOAT16_LOSS_SCALE", 2.0**60)
+    method = _train(tmp_path, precision="mixed_float16")
+    assert int(method.step) == 10
+    assert int(method.optimizer.iterations) < 10
+    assert (tmp_path / "checkpoints" / "ckpt-10.index").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("log_every", 0, "--log_every=0: expected at least 1"),
+        ("train_steps", 0, "--train_steps=0: expected at least 1"),
+        ("running_average", 2.0, "--running_average=2.0: expected at most 1"),
+        ("label_smoothing", float("nan"), "--label_smoothing=nan: expected at least"),
+        ("mapping_start", "foo", "--mapping_start=foo: expected one of identity"),
+    ],
+)
+def test_values_out_of_range_are_named(name, value, expected):
+    with pytest.raises(errors.UserError, match=expected):
+        tiny_run.options(**{name: value})

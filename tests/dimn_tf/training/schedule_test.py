@@ -11,3 +11,10 @@ def test_decays_exponentially_from_start_to_end():
     assert float(rate(180_000)) == pytest.approx(1e-4)
     # The geometric mean half-way: sqrt(3.5) * 1e-4.
     assert float(rate(90_000)) == pytest.approx(1.8708287e-4)
+
+
+def test_warm_up_rises_evenly_to_the_schedule():
+    plain = schedule.exponential_decay(1.0, 0.5, 100)
+    warm = schedule.exponential_decay(1.0, 0.5, 100, warmup_steps=4)
+    ratios = [float(warm(t)) / float(plain(t)) for t in range(6)]
+    assert ratios == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from dimn_tf.data import records
-from dimn_tf.encoders import encoder, fused_batch_norm
+from dimn_tf.encoders import encoder, fused_batch_norm, weight_files
 from dimn_tf.training import run, workdir
 from experiments import flags
 
@@ -19,13 +19,16 @@ HEIGHT, WIDTH = 16, 8
 
 
 def backbone(height, width, width_multiplier, weights, batch_norm_momentum, fused):
-    del width_multiplier, weights, fused
+    del width_multiplier, fused
     images = keras.Input((height, width, 3))
     hidden = keras.layers.Conv2D(6, 3, strides=2)(images)
     hidden = fused_batch_norm.FusedBatchNormalization(momentum=batch_norm_momentum)(
         hidden
     )
-    return keras.Model(images, keras.layers.ReLU()(hidden))
+    model = keras.Model(images, keras.layers.ReLU()(hidden))
+    if weights is not None:
+        weight_files.load(model, weights)
+    return model
 
 
 def source(name: str, identities: int, seed: int) -> records.ReidRecords:
@@ -96,7 +99,7 @@ class KillAfter(keras.callbacks.Callback):
         self._step = step
 
     def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.optimizer.iterations.numpy()) == self._step:
+        if int(self.model.step.numpy()) == self._step:
             os.kill(os.getpid(), signal.SIGKILL)
 
 

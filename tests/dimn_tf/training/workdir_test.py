@@ -5,26 +5,28 @@ import pytest
 from dimn_tf import errors
 from dimn_tf.training import workdir
 
+FOUND = {"num_identities": 3, "sources_sha256": "ab"}
+
 
 def test_values_round_trip_and_tuples_equal_lists(tmp_path):
     directory = workdir.WorkDir(tmp_path / "w")
-    workdir.claim(directory, {"sources": ("a", "b"), "rate": 3.5e-4})
-    assert workdir.read(directory) == {"sources": ["a", "b"], "rate": 3.5e-4}
-    workdir.claim(directory, {"sources": ["a", "b"], "rate": 3.5e-4})
+    workdir.claim(directory, {"sources": ("a", "b"), "rate": 3.5e-4}, FOUND)
+    assert workdir.read(directory) == {"sources": ["a", "b"], "rate": 3.5e-4, **FOUND}
+    workdir.claim(directory, {"sources": ["a", "b"], "rate": 3.5e-4}, FOUND)
 
 
 def test_a_flag_that_did_not_exist_then_is_named(tmp_path):
     directory = workdir.WorkDir(tmp_path)
-    workdir.claim(directory, {"rate": 1.0})
+    workdir.claim(directory, {"rate": 1.0}, FOUND)
     with pytest.raises(errors.UserError, match=r"--new: made with \(not a flag then\)"):
-        workdir.claim(directory, {"rate": 1.0, "new": None})
+        workdir.claim(directory, {"rate": 1.0, "new": None}, FOUND)
 
 
 def test_checkpoints_without_a_record_are_refused(tmp_path):
     directory = workdir.WorkDir(tmp_path)
     directory.checkpoints.mkdir()
     with pytest.raises(errors.UserError, match="holds checkpoints but no config.json"):
-        workdir.claim(directory, {"rate": 1.0})
+        workdir.claim(directory, {"rate": 1.0}, FOUND)
 
 
 def test_missing_and_broken_records_are_named(tmp_path):
@@ -44,5 +46,22 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        workdir.claim(directory, {"rate": 1.0})
+        workdir.claim(directory, {"rate": 1.0}, FOUND)
     assert not list(tmp_path.iterdir())
+
+
+def test_other_images_are_refused(tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    workdir.claim(directory, {"rate": 1.0}, FOUND)
+    with pytest.raises(errors.UserError, match="other images: sources_sha256 was ab"):
+        workdir.claim(directory, {"rate": 1.0}, {**FOUND, "sources_sha256": "cd"})
+
+
+def test_one_process_trains_in_a_directory(tmp_path):
+    directory = workdir.WorkDir(tmp_path / "w")
+    with workdir.locked(directory):
+        with pytest.raises(errors.UserError, match="another process is training"):
+            with workdir.locked(directory):
+                pass
+    with workdir.locked(directory):
+        pass
