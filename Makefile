@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
+DEMO_DATASETS := synthetic_reid/plaza,synthetic_reid/station,synthetic_reid/mall,synthetic_reid/alley,synthetic_reid/campus,synthetic_reid/night_market
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: install demo test test-all lint clean
@@ -19,7 +20,7 @@ $(VENV)/installed: setup.py constraints.txt
 # Synthetic pedestrians, no download: the unseen domain is ranked by colour histogram,
 # by the untrained model and by the trained one.
 demo: install
-	$(BIN)/python -m experiments.build_datasets --datasets=synthetic --data_dir=data/tfds
+	$(BIN)/python -m experiments.build_datasets --datasets=$(DEMO_DATASETS)
 	$(BIN)/python -m experiments.evaluate --flagfile=demo.flags --model=histogram
 	$(BIN)/python -m experiments.evaluate --flagfile=demo.flags --model=initial
 	$(BIN)/python -m experiments.train --flagfile=demo.flags

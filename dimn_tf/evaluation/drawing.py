@@ -98,8 +98,12 @@ def one_pair_per_identity(
     """One probe and one gallery image of each identity, drawn anew in each trial.
 
     Probe and gallery image are from different cameras where the identity was seen by
-    two or more, and different images always. Identities with a single image cannot
-    take part.
+    two or more, and different images always; of two cameras, the lower number is the
+    probe's, so that all probes of a two-camera data set come from its first camera, as
+    in VIPeR (with probes of either camera, strangers of the probe's own camera would
+    stand in the gallery, which no protocol without the camera rule has). Identities
+    with a single image cannot take part. Of a data set that is trained on in some
+    splits only, these splits are drawn from.
 
     Args:
       records: a data set; its `camera_ids` may all be equal (no cameras known).
@@ -130,7 +134,9 @@ def one_pair_per_identity(
             probe = order[0]
             camera = images[person][probe]
             other = [x for x in order[1:] if images[person][x] != camera]
-            pairs.append((probe, (other or order[1:])[0]))
+            pair = (probe, (other or order[1:])[0])
+            # A stable sort: without cameras, the order stays as drawn.
+            pairs.append(tuple(sorted(pair, key=images[person].get)))
         drawn.append(trials_lib.NamedTrial(name, tuple(pairs)))
     return drawn
 
@@ -190,9 +196,12 @@ def _images_of_identities(
         records.person_ids.tolist(),
         records.camera_ids.tolist(),
         records.file_names.tolist(),
+        records.splits.tolist(),
         strict=True,
     )
-    for person, camera, name in labels:
+    for person, camera, name, split in labels:
+        if records.training_splits and split not in records.training_splits:
+            continue
         if wanted is None or person in wanted:
             images.setdefault(person, {})[trials_lib.stem(name)] = camera
     if wanted is not None and wanted - set(images):

@@ -41,6 +41,7 @@ class Records(Protocol):
     camera_ids: np.ndarray  # int64 [N]
     file_names: np.ndarray  # str [N]
     splits: np.ndarray  # str [N]
+    training_splits: Sequence[str]  # empty: all
 
     def encoded_images(self, indices: Sequence[int]) -> list[bytes]:
         """The encoded images at these positions."""

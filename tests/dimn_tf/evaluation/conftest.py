@@ -18,6 +18,7 @@ class FakeRecords:
     file_names: np.ndarray
     splits: np.ndarray
     reads: list = dataclasses.field(default_factory=list)
+    training_splits: tuple = ()
 
     @classmethod
     def make(cls, reference, rows):

@@ -151,7 +151,22 @@ def test_pairs_cross_cameras_where_an_identity_allows(fake_records):
             != records.camera_ids[trial.gallery_indices]
         )
         np.testing.assert_array_equal(cross, trial.probe_ids % 4 != 0)
+        assert (records.camera_ids[trial.probe_indices][cross] == 1).all()
         assert (trial.probe_indices != trial.gallery_indices).all()
+
+
+def test_images_that_are_not_trained_on_are_not_drawn(fake_records):
+    rows = [
+        (split, f"{split}/{person}_{camera}.png", person, camera)
+        for split in ("detected", "labeled")
+        for person in range(10)
+        for camera in (1, 2)
+    ]
+    records = fake_records("cuhk03", rows)
+    records.training_splits = ("detected",)
+    for trial in resolve(records, drawing.one_pair_per_identity(records)):
+        drawn = np.concatenate([trial.probe_indices, trial.gallery_indices])
+        assert set(records.splits[drawn]) == {"detected"}
 
 
 def test_held_out_identities_only(fake_records):
