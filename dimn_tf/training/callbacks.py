@@ -230,21 +230,39 @@ class TrainingLog(keras.callbacks.Callback):
 class Evaluate(keras.callbacks.Callback):
     """Calls an evaluation every N steps.
 
+    A run that was killed in an evaluation makes it up when it goes on.
+
     Args:
         evaluate: Takes the step.
+        evaluated: Whether a step's evaluation is there.
         every: N.
         train_steps: Last step; the evaluation at the end is the caller's.
     """
 
-    def __init__(self, evaluate: Callable[[int], None], every: int, train_steps: int):
+    def __init__(
+        self,
+        evaluate: Callable[[int], None],
+        evaluated: Callable[[int], bool],
+        every: int,
+        train_steps: int,
+    ):
         super().__init__()
         self._evaluate = evaluate
+        self._evaluated = evaluated
         self._every = every
         self._train_steps = train_steps
 
+    def on_train_begin(self, logs=None):
+        """Evaluates the step that the run goes on from, if it is owed."""
+        step = int(self.model.step.numpy())
+        if step and not self._evaluated(step):
+            self._evaluate_at(step)
+
     def on_train_batch_end(self, batch, logs=None):
         """Evaluates where a multiple of N is reached."""
-        step = int(self.model.step.numpy())
+        self._evaluate_at(int(self.model.step.numpy()))
+
+    def _evaluate_at(self, step: int) -> None:
         if step % self._every == 0 and step < self._train_steps:
             self._evaluate(step)
 

@@ -310,7 +310,10 @@ def train(
     if evaluate is not None and plan.evaluate_every:
         hooks.append(
             callbacks.Evaluate(
-                lambda step: evaluate(method, step), plan.evaluate_every, end
+                lambda step: evaluate(method, step),
+                lambda step: directory.results_at(step).is_file(),
+                plan.evaluate_every,
+                end,
             )
         )
     method.fit(

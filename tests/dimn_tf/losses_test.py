@@ -58,6 +58,8 @@ def test_logit_triplet_takes_its_hardest_negative_over_all_columns():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(5, 40)).astype(np.float32)
     labels = np.array([3, 0, 39, 7, 20], np.int32)
+    # Two positives lead, within the margin: taken for negatives, they would count.
+    logits[[0, 2], [3, 39]] = logits.max() + 0.5
     expected = 0.0
     for row, label in zip(logits, labels, strict=True):
         s = _softmax(row)

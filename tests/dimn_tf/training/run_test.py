@@ -127,6 +127,29 @@ def test_evaluation_is_called_on_the_way_only(tmp_path):
     assert steps == [4, 8]
 
 
+@pytest.mark.parametrize("left_by_the_kill", [False, True])
+def test_an_evaluation_that_was_killed_is_made_up(tmp_path, left_by_the_kill):
+    tiny_run.install()
+    directory, steps = workdir.WorkDir(tmp_path), []
+    prepared = run.prepare(
+        tiny_run.options(evaluate_every=5, deterministic=False),
+        directory,
+        data_dir="",
+        log=lambda line: None,
+    )
+
+    def die(method, step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.train(prepared, die, log=lambda line: None)
+    if left_by_the_kill:  # Killed after it was written: not owed any more.
+        directory.results_at(5).parent.mkdir()
+        directory.results_at(5).write_text("{}")
+    run.train(prepared, lambda method, step: steps.append(step), log=lambda line: None)
+    assert steps == ([] if left_by_the_kill else [5])
+
+
 def test_restore_gives_the_trained_weights(tmp_path):
     trained = _train(tmp_path)
     directory = workdir.WorkDir(tmp_path)
