@@ -99,6 +99,7 @@ def evaluate_target(
     image_width: int,
     batch_size: int = 64,
     progress: bool = True,
+    unmatched_probes: str = "refuse",
 ) -> TargetResult:
     """Ranks every trial of a target by the method, and by its bare features.
 
@@ -109,10 +110,14 @@ def evaluate_target(
       image_width: columns of them.
       batch_size: images encoded at once.
       progress: whether a bar with rate and time left goes to stderr.
+      unmatched_probes: see `ranking.evaluate_ranking`.
 
     Raises:
-      UserError: features or scores that are not finite.
+      UserError: features or scores that are not finite, or probes without a true
+        match; those before anything is encoded.
     """
+    for trial in target.trials:
+        _accumulator(trial, unmatched_probes)  # Refuses what cannot be ranked.
     features = encode_target(
         method, target, image_height, image_width, batch_size, progress
     )
@@ -120,7 +125,9 @@ def evaluate_target(
     rankings = {}
     for name, scoring in ways.items():
         bar = _bar(target.trials, f"{target.name}: {name}", " trials", progress)
-        rankings[name] = tuple(rank_trial(scoring, features, trial) for trial in bar)
+        rankings[name] = tuple(
+            rank_trial(scoring, features, trial, unmatched_probes) for trial in bar
+        )
     return TargetResult(target, rankings, features, ways[METHOD])
 
 
@@ -176,17 +183,28 @@ def scorings(method: Matcher, features: np.ndarray) -> dict[str, Scoring]:
 
 
 def rank_trial(
-    scoring: Scoring, features: Features, trial: trials_lib.Trial
+    scoring: Scoring,
+    features: Features,
+    trial: trials_lib.Trial,
+    unmatched_probes: str = "refuse",
 ) -> ranking.RankingResult:
     """CMC and mAP of one trial; scores are made for a block of probes at a time."""
-    accumulator = ranking.RankingAccumulator(
-        trial.probe_ids, trial.gallery_ids, trial.probe_cameras, trial.gallery_cameras
-    )
+    accumulator = _accumulator(trial, unmatched_probes)
     probes = scoring.probes[features.rows(trial.probe_indices)]
     gallery = scoring.gallery[features.rows(trial.gallery_indices)]
     for block in accumulator.blocks():
         accumulator.add(scoring.score(probes[block], gallery))
     return accumulator.result()
+
+
+def _accumulator(trial, unmatched_probes) -> ranking.RankingAccumulator:
+    return ranking.RankingAccumulator(
+        trial.probe_ids,
+        trial.gallery_ids,
+        trial.probe_cameras,
+        trial.gallery_cameras,
+        unmatched_probes=unmatched_probes,
+    )
 
 
 def negative_squared_distance(probes: np.ndarray, gallery: np.ndarray) -> np.ndarray:

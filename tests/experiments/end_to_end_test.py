@@ -7,9 +7,12 @@ import sys
 
 import pytest
 
+from data_builders import dummy_images
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = "synthetic_reid/plaza,synthetic_reid/alley"
 TARGET = "synthetic_reid/night_market"
+SIDES = ((1, "probe"), (2, "gallery"))
 
 
 def _launch(module, *arguments):
@@ -122,3 +125,31 @@ def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
     initial = _figures(tmp_path / "results_initial.json")[TARGET]
     histogram = _figures(tmp_path / "results_histogram.json")[TARGET]
     assert initial["mAP"] != histogram["mAP"]
+
+
+def test_own_data_are_source_and_target(tmp_path):
+    folder = tmp_path / "crops"
+    dummy_images.write(
+        folder, (f"p{p}/{c}_{k}.png" for p in range(4) for c in (1, 2) for k in "ab")
+    )
+    reference = rf"reid_folder:{folder}?camera=^(\d)_"
+    rows = [f"crops/p{p}/{c}_a.png,p{p},{s}" for p in range(4) for c, s in SIDES]
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_text("\n".join(["path,person_id,split", *rows]) + "\n")
+    printed = _launch(
+        "train",
+        f"--workdir={tmp_path / 'run'}",
+        f"--data_dir={tmp_path / 'tfds'}",
+        f"--sources={reference}",
+        f"--targets={reference},reid_folder:{theirs}",
+        "--image_height=32",
+        "--image_width=32",
+        "--encoder_width=0.35",
+        "--encoder_weights=none",
+        "--identities_per_batch=2",
+        "--train_steps=2",
+    )
+    assert "C = 4 identities" in printed
+    rows = _figures(tmp_path / "run" / "results.json")
+    assert rows[reference]["trials"] == 10
+    assert rows[f"reid_folder:{theirs}"]["trials"] == 1
