@@ -43,9 +43,7 @@ def decode_batch(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
     first = tf.data.Dataset.from_tensors(
         (tf.constant(-1, tf.int64), tf.zeros((height, width, 3)))
     )
-    rest = tf.data.Dataset.range(count).map(
-        decode, num_parallel_calls=tf.data.AUTOTUNE
-    )
+    rest = tf.data.Dataset.range(count).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
     rows = first.concatenate(rest.ignore_errors()).batch(count + 1)
     indices, images = rows.get_single_element()
     bad = tf.sets.difference(
@@ -84,7 +82,9 @@ def pixels_claimed(content: tf.Tensor) -> tf.Tensor:
         length = len(magic)
         enough = tf.strings.length(content) >= 26  # So that each header is whole.
         return enough & (
-            tf.strings.substr(content, 0, tf.minimum(length, tf.strings.length(content)))
+            tf.strings.substr(
+                content, 0, tf.minimum(length, tf.strings.length(content))
+            )
             == magic
         )
 
