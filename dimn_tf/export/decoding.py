@@ -1,4 +1,4 @@
-"""Image files of a request -> the encoder's input; one bad file is named by its index."""
+"""Image files of a request -> the encoder's input; bad files are named by index."""
 
 import tensorflow as tf
 
