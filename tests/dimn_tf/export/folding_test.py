@@ -7,22 +7,7 @@ import pytest
 from dimn_tf import encoders
 from dimn_tf.encoders import fused_batch_norm
 from dimn_tf.export import folding
-
-
-def _shake(model, seed=0):
-    """Weights as training leaves them: no statistic at its start."""
-    rng = np.random.default_rng(seed)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            size = layer.moving_mean.shape[0]
-            layer.set_weights(
-                [
-                    rng.uniform(0.5, 1.5, size),
-                    rng.normal(0, 0.2, size),
-                    rng.normal(0, 0.2, size),
-                    rng.uniform(0.5, 2.0, size),
-                ]
-            )
+from tests.dimn_tf.export import made_up
 
 
 def _norms(model):
@@ -36,7 +21,7 @@ def _norms(model):
 def test_mobilenet_folds_whole_and_agrees():
     encoder = encoders.build_encoder("mobilenet_v2", 64, 32, 0.35)
     backbone = encoder.backbone
-    _shake(backbone)
+    made_up.shake(backbone)
     kept = backbone.get_weights()
     folded = folding.fold_batch_norm(backbone)
     assert len(_norms(backbone)) == 52 and not _norms(folded)
@@ -66,7 +51,7 @@ def test_a_depthwise_kernel_of_several_outputs_a_channel():
     images = keras.Input((4, 4, 3))
     hidden = keras.layers.DepthwiseConv2D(3, depth_multiplier=2)(images)
     model = keras.Model(images, keras.layers.BatchNormalization()(hidden))
-    _shake(model)
+    made_up.shake(model)
     batch = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("float32")
     folded = folding.fold_batch_norm(model)
     np.testing.assert_allclose(folded(batch), model(batch), rtol=1e-4, atol=1e-5)
@@ -80,7 +65,7 @@ def test_what_cannot_be_folded_is_kept():
     after = keras.layers.BatchNormalization()(active)
     first = keras.layers.BatchNormalization()(images)
     model = keras.Model(images, keras.layers.Add()([shared, norm, after, first]))
-    _shake(model)
+    made_up.shake(model)
     folded = folding.fold_batch_norm(model)
     assert len(_norms(folded)) == 3
     batch = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("float32")
