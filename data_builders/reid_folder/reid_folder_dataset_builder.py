@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 
 from data_builders.base_builder import ReidBuilder, ReidConfig
 from data_builders.errors import DataError
-from data_builders.images import checked_image
+from data_builders.images import upright_image
 from data_builders.progress import Progress
 from data_builders.readers import ImageEntry
 from data_builders.reid_folder import facts as facts_lib
@@ -114,4 +114,4 @@ class Builder(ReidBuilder):
     @staticmethod
     def _image(listed: listing.Listing, file_name: str) -> bytes:
         path = listed.root / file_name
-        return checked_image(path.read_bytes(), archive=listed.path, name=file_name)
+        return upright_image(path.read_bytes(), archive=listed.path, name=file_name)
