@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from dimn_tf import errors, methods
 from dimn_tf.export import formats as formats_lib
-from dimn_tf.export import serving
+from dimn_tf.export import serving, warmup
 
 LARGEST_DIFFERENCE = 1e-4
 """Largest relative difference between an export and the live model; ours."""
@@ -81,6 +81,9 @@ def export(
             outputs = formats_lib.RUNNERS[name](partial, images, files)
             differences[name] = check(name, live, outputs)
             log(f"{name}: largest relative difference {differences[name]:.1e}")
+        warm = warmup.write(partial, export_dir.name, files, method.feature_dimension)
+        if not warm:
+            log("No warm-up requests: they need `pip install tensorflow-serving-api`.")
         written = {
             **metadata,
             "version": version,
@@ -89,6 +92,7 @@ def export(
             "input_width": width,
             "feature_dimension": method.feature_dimension,
             "largest_relative_difference": differences,
+            "warmup_requests": warm,
         }
         text = json.dumps(written, indent=2) + "\n"
         (partial / METADATA_FILE).write_text(text, encoding="utf-8")

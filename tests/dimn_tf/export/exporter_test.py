@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from dimn_tf import encoders, errors, methods
 from dimn_tf.data import images as images_lib
-from dimn_tf.export import exporter, formats, serving
+from dimn_tf.export import exporter, formats, serving, warmup
 from tests.dimn_tf.export import made_up
 
 HEIGHT, WIDTH = 64, 32
@@ -113,6 +113,24 @@ def test_metadata_and_card(method, exported):
     assert written["feature_dimension"] == method.feature_dimension
     assert all(x < 1e-4 for x in written["largest_relative_difference"].values())
     assert (exported / "model_card.md").read_text() == "card of version 1"
+
+
+def test_warm_up_requests_are_answered(exported):
+    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    loaded = tf.saved_model.load(str(exported)).signatures
+    asked = []
+    for record in tf.data.TFRecordDataset(str(exported / warmup.WARMUP_FILE)):
+        log = logs.PredictionLog.FromString(record.numpy())
+        request = log.predict_log.request
+        inputs = {k: tf.make_ndarray(v) for k, v in request.inputs.items()}
+        name = request.model_spec.signature_name
+        outputs = loaded[name](**{k: tf.constant(v) for k, v in inputs.items()})
+        (output,) = outputs.values()
+        asked.append((name, len(output)))
+    assert asked == [(n, s) for s in warmup.BATCHES for n in (
+        "embed_probe", "enroll_gallery", "embed_probe_pixels", "enroll_gallery_pixels",
+        "score",
+    )]  # fmt: skip
 
 
 def _export(method, folder, **changes):
