@@ -48,6 +48,11 @@ class ServingModule(tf.Module):
         self.encoder = encoder_lib.Encoder(
             folding.fold_batch_norm(method.encoder.backbone), name="folded_encoder"
         )
+        # TensorFlow's own variables, by themselves: the loaders of servers and of
+        # `saved_model_cli` restore these and not those inside Keras 3's ("Could not
+        # find variable"), though `tf.saved_model.load` does.
+        layers = [self.encoder, *self.matching_layers]
+        self.served_variables = [v.value for layer in layers for v in layer.variables]
 
     def probe_features(self, images):
         """float32 [n, height, width, 3] in 0..255 -> [n, D]."""

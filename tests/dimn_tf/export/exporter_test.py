@@ -101,6 +101,19 @@ def test_signatures_say_what_they_take_and_give(method, exported):
     np.testing.assert_allclose(scores["scores"], method.score(probes, gallery))
 
 
+def test_loads_as_servers_load_it(method, exported):
+    images, files = exporter.made_up_images(2, HEIGHT, WIDTH)
+    expected = _live(method, images)["gallery_classifiers"]
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(exported))
+        signature = loaded.signature_def["enroll_gallery"]
+        (output,) = signature.outputs.values()
+        (given,) = signature.inputs.values()
+        found = session.run(output.name, {given.name: files})
+    limit = 1e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=limit)
+
+
 def test_what_training_alone_needs_stays_behind(method, exported):
     variables = tf.train.list_variables(str(exported / "variables" / "variables"))
     assert not [shape for _, shape in variables if 50 in shape]  # C.
