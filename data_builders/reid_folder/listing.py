@@ -170,7 +170,7 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, str] | str]]:
 def _read_folder(root: pathlib.Path, camera_pattern: str) -> Listing:
     pattern = re.compile(camera_pattern) if camera_pattern else None
     images, faults = [], []
-    for name in _files_below(root):
+    for name in files_below(root):
         person, _, rest = name.partition("/")
         ending = posixpath.splitext(name)[1].lower()
         if not rest:
@@ -193,7 +193,7 @@ def _read_folder(root: pathlib.Path, camera_pattern: str) -> Listing:
     return _listing(root, root, images)
 
 
-def _files_below(root: pathlib.Path) -> list[str]:
+def files_below(root: pathlib.Path) -> list[str]:
     """Files below a folder, sorted; a link that leads back up is not followed."""
     names, open_folders = [], set()
 

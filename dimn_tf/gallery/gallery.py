@@ -113,8 +113,8 @@ class Gallery:
             gallery.close()
             differences = ", ".join(f"{n} {found[n]}, not {facts[n]}" for n in other)
             raise errors.UserError(
-                f"{folder}: a gallery is there with {differences}. Open it as it is, or "
-                "create another in a new folder"
+                f"{folder}: a gallery is there with {differences}. Open it as it is, "
+                "or create another in a new folder"
             )
         return gallery
 
