@@ -134,6 +134,10 @@ class Gallery:
     def __contains__(self, entry_id: str) -> bool:
         return bool(self._store.numbers_of([entry_id]))
 
+    def which_of(self, entry_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are there."""
+        return set(self._store.numbers_of(entry_ids))
+
     def add(self, entries: Sequence[entries_lib.Entry]) -> None:
         """Adds entries, all or none; they are on disk when this returns.
 
