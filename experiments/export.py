@@ -48,7 +48,7 @@ def main(_):
         "checkpoint_sha256": _checkpoint_sha256(directory, step),
         "flags": values,
         "results": _read(directory.results),
-        "thresholds": _read(directory.root / "calibration.json"),
+        "thresholds": _calibration(directory, step),
         "licences": [_licence(name) for name in values["sources"]],
         "versions": results.versions(),
     }
@@ -62,6 +62,18 @@ def main(_):
         _FORMATS.value,
     )
     print(f"Exported: {folder}")
+
+
+def _calibration(directory: workdir.WorkDir, step: int):
+    """The run's calibration; none where it is of another checkpoint."""
+    found = _read(directory.calibration)
+    if found and found["step"] != step:
+        print(
+            f"{directory.calibration} is of step {found['step']:,}, the checkpoint of "
+            f"step {step:,}: left out. Run experiments.calibrate again."
+        )
+        return None
+    return found
 
 
 def _licence(source: str) -> str:

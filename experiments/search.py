@@ -23,11 +23,20 @@ _TOPK = flags.DEFINE_integer("topk", 10, "Entries shown.", 1)
 _PERSONS = flags.DEFINE_bool(
     "one_per_person", False, "Of several entries of a person, only the best."
 )
+_FALSE_ACCEPTS = flags.DEFINE_integer(
+    "false_accepts",
+    None,
+    "Marks each entry as above or below the model's threshold at one false accept in "
+    "so many pairs of two people: 100, 1000 or 10000.",
+)
 _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
 
 
 def main(_):
     model = served_model.ServedModel(_MODEL.value)
+    threshold = None
+    if _FALSE_ACCEPTS.value is not None:
+        threshold = model.threshold(_FALSE_ACCEPTS.value)
     path = pathlib.Path(_PROBE.value)
     try:
         encoded = image_sources.read(image_sources.ImageSource(path, str(path)))
@@ -48,17 +57,27 @@ def main(_):
                 "entry_id": hit.entry_id,
                 "person_id": hit.person_id,
                 "score": hit.score,
+                **({} if threshold is None else {"above": hit.score >= threshold}),
                 "metadata": dict(hit.metadata),
             }
             for rank, hit in enumerate(hits, start=1)
         ]
-        print(json.dumps({"probe": str(path), "hits": rows}, indent=2))
+        found = {"probe": str(path), "threshold": threshold, "hits": rows}
+        print(json.dumps(found, indent=2))
         return
+    if threshold is not None:
+        print(
+            f"Threshold at 1 false accept in {_FALSE_ACCEPTS.value:,}: {threshold:.4f}"
+        )
     width = max([len("person"), *(len(hit.person_id or "-") for hit in hits)])
-    print(f"{'rank':>4}  {'score':>9}  {'person':<{width}}  entry")
+    head = "" if threshold is None else " " * 7
+    print(f"{'rank':>4}  {'score':>9}  {head}{'person':<{width}}  entry")
     for rank, hit in enumerate(hits, start=1):
         person = hit.person_id or "-"
-        print(f"{rank:>4}  {hit.score:9.4f}  {person:<{width}}  {hit.entry_id}")
+        mark = ""
+        if threshold is not None:
+            mark = "above  " if hit.score >= threshold else "below  "
+        print(f"{rank:>4}  {hit.score:9.4f}  {mark}{person:<{width}}  {hit.entry_id}")
 
 
 if __name__ == "__main__":

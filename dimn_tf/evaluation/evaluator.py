@@ -146,21 +146,43 @@ def encode_target(
             + [t.gallery_indices for t in target.trials]
         )
     )
+    return encode_images(
+        method,
+        target.records,
+        target.name,
+        indices,
+        image_height,
+        image_width,
+        batch_size,
+        progress,
+    )
+
+
+def encode_images(
+    method: Matcher,
+    records: trials_lib.Records,
+    name: str,
+    indices: np.ndarray,
+    image_height: int,
+    image_width: int,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> Features:
+    """Features of images of a data set by their rising positions int64 [M]."""
     images = pipeline.image_dataset(
-        target.records, indices, image_height, image_width, batch_size
+        records, indices, image_height, image_width, batch_size
     )
     values = []
-    name = f"{target.name}: encoding"
-    with _bar(None, name, " images", progress, total=len(indices)) as bar:
+    with _bar(None, f"{name}: encoding", " images", progress, len(indices)) as bar:
         for batch in images:
             values.append(np.asarray(method.encode(batch), np.float32))
             bar.update(len(batch))
     features = np.concatenate(values)
     broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(broken):
-        first = target.records.file_names[indices[broken[0]]]
+        first = records.file_names[indices[broken[0]]]
         raise errors.UserError(
-            f"{target.name}: the features of {len(broken)} of {len(indices)} images "
+            f"{name}: the features of {len(broken)} of {len(indices)} images "
             f"are not finite (the first is {first}): the model's weights are broken; "
             "go back to an earlier checkpoint"
         )

@@ -97,6 +97,9 @@ def _thresholds(thresholds: Mapping[str, Any] | None) -> list[str]:
         "| --- | --- | --- |",
     ]
     for row in thresholds["thresholds"]:
+        if "refused" in row:
+            lines.append(f"| 1 in {row['one_in']:,} | {row['refused']} | |")
+            continue
         lines.append(
             f"| 1 in {row['one_in']:,} | {row['score']:.4f} | "
             f"{100 * row['true_accept_rate']:.1f} % |"

@@ -41,6 +41,23 @@ class ServedModel:
         """D."""
         return self.metadata["feature_dimension"]
 
+    def threshold(self, one_in: int) -> float:
+        """The score that one in so many pairs of two people reaches.
+
+        Raises:
+            errors.UserError: the export holds no such threshold.
+        """
+        rows = (self.metadata.get("thresholds") or {}).get("thresholds", [])
+        known = {row["one_in"]: row["score"] for row in rows if "score" in row}
+        if one_in not in known:
+            raise errors.UserError(
+                f"--false_accepts={one_in}: {self.folder} holds thresholds for "
+                f"{', '.join(map(str, known)) or 'none'}. Calibrate the run "
+                "(experiments.calibrate, with more held-out identities), then export "
+                "it again"
+            )
+        return known[one_in]
+
     def probe_features(self, files: Sequence[bytes]) -> np.ndarray:
         """Image files -> g(x), float32 [n, D]; see `bad_indices` for its error."""
         return self._call("embed_probe", "probe_features", files)

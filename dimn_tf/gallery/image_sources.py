@@ -44,7 +44,8 @@ def expand(
         camera_pattern: Finds the camera in a file's name; with `person_folders`.
 
     Raises:
-        DataError: a path that is not there, or a CSV that cannot be used.
+        DataError: a folder or CSV that is not there or cannot be used. (A missing
+            image is found when it is read.)
     """
     for text in given:
         path = pathlib.Path(text)
@@ -56,8 +57,12 @@ def expand(
             for name in listing.files_below(path):
                 if pathlib.PurePosixPath(name).suffix.lower() in listing.ENDINGS:
                     yield ImageSource(path / name, (path / name).as_posix())
-        else:
+        elif path.exists() or path.suffix.lower() in listing.ENDINGS:
             yield ImageSource(path, path.as_posix())
+        else:
+            raise DataError(
+                f"{text}: there is no such file or folder\n  to do:    correct the path"
+            )
 
 
 def _listed(named: reference.FolderReference) -> Iterator[ImageSource]:
