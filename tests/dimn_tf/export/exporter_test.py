@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
 from dimn_tf import encoders, errors, methods
 from dimn_tf.data import images as images_lib
@@ -129,11 +130,10 @@ def test_metadata_and_card(method, exported):
 
 
 def test_warm_up_requests_are_answered(exported):
-    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     loaded = tf.saved_model.load(str(exported)).signatures
     asked = []
     for record in tf.data.TFRecordDataset(str(exported / warmup.WARMUP_FILE)):
-        log = logs.PredictionLog.FromString(record.numpy())
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         request = log.predict_log.request
         inputs = {k: tf.make_ndarray(v) for k, v in request.inputs.items()}
         name = request.model_spec.signature_name
