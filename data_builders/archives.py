@@ -33,7 +33,8 @@ _READ_FAULTS = (
 )
 
 
-def _is_system_file(name: str) -> bool:
+def is_system_file(name: str) -> bool:
+    """Whether an operating system left this file ("/" separated) in a folder."""
     parts = name.split("/")
     return (
         parts[-1] in SYSTEM_FILES
@@ -55,7 +56,7 @@ class Archive(abc.ABC):
     def __init__(self, path: pathlib.Path):
         self.path = path
         with self._faults("cannot be listed"):
-            self.names = [n for n in self._list() if not _is_system_file(n)]
+            self.names = [n for n in self._list() if not is_system_file(n)]
 
     @abc.abstractmethod
     def _list(self) -> list[str]:

@@ -4,7 +4,9 @@ import io
 import os
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
+import PIL.ImageOps
 
 from data_builders.errors import DataError
 
@@ -58,7 +60,7 @@ def checked_image(encoded: bytes, *, archive: str | os.PathLike, name: str) -> b
             image.load()
             if image.mode in _KEPT.get(image.format, ()):
                 return encoded
-            return encode_png(np.asarray(image.convert("RGB")))
+            return encode_png(_rgb(image))
     except _DECODING_FAULTS as error:
         raise unreadable(
             error, archive=archive, name=name, size=len(encoded)
@@ -80,11 +82,40 @@ def decoded_image(
     """
     try:
         with PIL.Image.open(io.BytesIO(encoded)) as image:
-            return np.asarray(image.convert("RGB"))
+            return _rgb(image)
     except _DECODING_FAULTS as error:
         raise unreadable(
             error, archive=archive, name=name, size=len(encoded)
         ) from error
+
+
+def upright_image(encoded: bytes, *, archive: str | os.PathLike, name: str) -> bytes:
+    """Like `checked_image`, for photos: turned as their EXIF orientation says.
+
+    TensorFlow's decoders do not read the orientation; such an image becomes a PNG of
+    the turned pixels, every other one keeps its bytes.
+
+    Args:
+        encoded: content of the image file.
+        archive: where the image lies, for the error.
+        name: the image's path in there, for the error.
+
+    Raises:
+        DataError: it cannot be decoded whole.
+    """
+    kept = checked_image(encoded, archive=archive, name=name)
+    with PIL.Image.open(io.BytesIO(encoded)) as image:
+        if image.getexif().get(PIL.ExifTags.Base.Orientation, 1) == 1:
+            return kept
+        return encode_png(_rgb(PIL.ImageOps.exif_transpose(image)))
+
+
+def _rgb(image: PIL.Image.Image) -> np.ndarray:
+    """Pixels as uint8 [height, width, 3]; 16-bit grey is scaled, where PIL clips."""
+    if image.mode.startswith("I"):
+        grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255)
+        return np.repeat(grey.astype(np.uint8)[..., np.newaxis], 3, axis=-1)
+    return np.asarray(image.convert("RGB"))
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

@@ -24,22 +24,30 @@ DATASETS = {
     "grid": "data_builders.grid.grid_dataset_builder",
     "ilids": "data_builders.ilids.ilids_dataset_builder",
     "synthetic_reid": "data_builders.synthetic_reid.synthetic_reid_dataset_builder",
+    "reid_folder": "data_builders.reid_folder.reid_folder_dataset_builder",
 }
+
+OWN_DATA = "reid_folder"
+"""The data set whose references name a place: `reid_folder:PATH`."""
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:
     """Data set and builder config that a reference names.
 
-    Example: "cuhk02/partial" -> ("cuhk02", "partial"); "cuhk02" -> ("cuhk02", None).
+    Example: "cuhk02/partial" -> ("cuhk02", "partial"); "cuhk02" -> ("cuhk02", None);
+    "reid_folder:a/b.csv" -> ("reid_folder", "a/b.csv").
 
     Raises:
         DataError: there is no such data set.
     """
+    if reference.split(":")[0] == OWN_DATA:
+        return OWN_DATA, reference[len(OWN_DATA) + 1 :] or None
     name, _, config = reference.partition("/")
     if name not in DATASETS:
         raise DataError(
             f"{reference}: no such data set.\n"
-            f"  known:  {', '.join(DATASETS)}; an incomplete archive as NAME/partial\n"
+            f"  known:  {', '.join(DATASETS)}; an incomplete archive as NAME/partial, "
+            "own data as reid_folder:FOLDER or reid_folder:FILE.csv\n"
             "  to do:  correct the name, or register a builder in "
             "data_builders/registry.py"
         )
@@ -67,6 +75,8 @@ def make_builder(reference: str, data_dir: str | os.PathLike):
     """
     name, config = split_reference(reference)
     builder = builder_class(name)
+    if name == OWN_DATA:
+        return builder(data_dir=os.fspath(data_dir), config=builder.config_of(config))
     if config is not None and config not in builder.builder_configs:
         raise DataError(
             f"{reference}: {name} has no builder config {config!r}.\n"
@@ -124,7 +134,9 @@ def is_built(reference: str, data_dir: str | os.PathLike) -> bool:
     """Whether the data set is built; asks the file system only."""
     name, config = split_reference(reference)
     known = facts(reference)
-    folder = pathlib.Path(data_dir) / name / (config or known.default_config)
+    if config is None or name == OWN_DATA:  # of own data, the config is a place
+        config = known.default_config
+    folder = pathlib.Path(data_dir) / name / config
     return (folder / known.version / "dataset_info.json").is_file()
 
 

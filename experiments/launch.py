@@ -9,11 +9,16 @@ from data_builders import errors as data_errors
 from dimn_tf import errors
 
 
-def launch(main: Callable[[list[str]], None]) -> None:
-    """Parses flags and runs `main`; a `UserError` or `DataError` exits with 1."""
+def launch(main: Callable[[list[str]], None], arguments: bool = False) -> None:
+    """Parses flags and runs `main`; a `UserError` or `DataError` exits with 1.
+
+    Args:
+        main: Takes what is left of the command line, the command's name first.
+        arguments: Whether there may be anything beside flags.
+    """
 
     def guarded(argv):
-        if len(argv) > 1:
+        if len(argv) > 1 and not arguments:
             raise app.UsageError(f"unknown arguments: {' '.join(argv[1:])}")
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)  # TFDS notes each file it opens.

@@ -166,7 +166,8 @@ class LabelSpace:
             compared.append(f"sum of {sums[0]:,} identities, {sums[1]:,} images")
         text = f"Counts as published: {', '.join(compared) or 'nothing compared'}."
         if passed_over:
-            text += f" Not compared (incomplete): {', '.join(passed_over)}."
+            names = ", ".join(passed_over)
+            text += f" Not compared (incomplete, or nothing published): {names}."
         return text
 
 

@@ -100,6 +100,8 @@ def _sums_by_identity(rows_a, rows_b, paths) -> tuple[dict, dict]:
     sums: dict[str, dict[str, float]] = {}
     counts: dict[str, dict[str, int]] = {}
     for key, row in keyed_a.items():
+        if not row["average_precision"]:  # without a true match, counted apart
+            continue
         target, person = row["target"], row["person_id"]
         gain = float(row["average_precision"])
         gain -= float(keyed_b[key]["average_precision"])

@@ -125,7 +125,7 @@ def one_pair_per_identity(
     drawn = []
     for trial in range(1, trials + 1):
         name = f"trial{trial}"
-        salt = f"{records.reference.split('/')[0]}/{name}"
+        salt = f"{_data_set(records)}/{name}"
         persons = {f"person{p}": p for p in images}
         chosen = shuffled(persons, seed, salt)[:wanted]
         pairs = []
@@ -139,6 +139,59 @@ def one_pair_per_identity(
             pairs.append(tuple(sorted(pair, key=images[person].get)))
         drawn.append(trials_lib.NamedTrial(name, tuple(pairs)))
     return drawn
+
+
+def several_per_identity(
+    records: trials_lib.Records,
+    seed: int,
+    gallery_images: int,
+    trials: int = TRIALS,
+    person_ids: Sequence[int] | None = None,
+) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Like `one_pair_per_identity`, with several gallery images of each identity.
+
+    Where an identity was seen by two cameras or more, its probe is of the camera with
+    the lowest number and its gallery images are of the others.
+
+    Args:
+      records: see `one_pair_per_identity`.
+      seed: likewise.
+      gallery_images: of each identity, as far as it has them; 0 for all.
+      trials: how many.
+      person_ids: raw identities to draw from; None for all.
+
+    Returns:
+      Name of the trial -> (probes, gallery), by file names.
+
+    Raises:
+      UserError: fewer than two identities have two images.
+    """
+    images = _images_of_identities(records, person_ids)
+    if len(images) < 2:
+        raise errors.UserError(
+            f"{records.reference}: {len(images)} identities have two images or more, "
+            "trials need 2"
+        )
+    drawn = {}
+    for trial in range(1, trials + 1):
+        name = f"trial{trial}"
+        salt = f"{_data_set(records)}/{name}"
+        probes, gallery = [], []
+        for person in sorted(images):
+            cameras = images[person]
+            # A stable sort: within a camera, the order stays as drawn.
+            probe, *rest = sorted(shuffled(cameras, seed, salt), key=cameras.get)
+            others = [x for x in rest if cameras[x] != cameras[probe]] or rest
+            others = shuffled(others, seed, salt)
+            probes.append(probe)
+            gallery += others[: gallery_images or None]
+        drawn[name] = tuple(probes), tuple(gallery)
+    return drawn
+
+
+def _data_set(records: trials_lib.Records) -> str:
+    """Name of the data set, wherever it lies and whatever its builder config."""
+    return records.reference.split(":")[0].split("/")[0]
 
 
 def grid(

@@ -99,6 +99,7 @@ def evaluate_target(
     image_width: int,
     batch_size: int = 64,
     progress: bool = True,
+    unmatched_probes: str = "refuse",
 ) -> TargetResult:
     """Ranks every trial of a target by the method, and by its bare features.
 
@@ -109,10 +110,14 @@ def evaluate_target(
       image_width: columns of them.
       batch_size: images encoded at once.
       progress: whether a bar with rate and time left goes to stderr.
+      unmatched_probes: see `ranking.evaluate_ranking`.
 
     Raises:
-      UserError: features or scores that are not finite.
+      UserError: features or scores that are not finite, or probes without a true
+        match; those before anything is encoded.
     """
+    for trial in target.trials:
+        _accumulator(trial, unmatched_probes)  # Refuses what cannot be ranked.
     features = encode_target(
         method, target, image_height, image_width, batch_size, progress
     )
@@ -120,7 +125,9 @@ def evaluate_target(
     rankings = {}
     for name, scoring in ways.items():
         bar = _bar(target.trials, f"{target.name}: {name}", " trials", progress)
-        rankings[name] = tuple(rank_trial(scoring, features, trial) for trial in bar)
+        rankings[name] = tuple(
+            rank_trial(scoring, features, trial, unmatched_probes) for trial in bar
+        )
     return TargetResult(target, rankings, features, ways[METHOD])
 
 
@@ -139,21 +146,43 @@ def encode_target(
             + [t.gallery_indices for t in target.trials]
         )
     )
+    return encode_images(
+        method,
+        target.records,
+        target.name,
+        indices,
+        image_height,
+        image_width,
+        batch_size,
+        progress,
+    )
+
+
+def encode_images(
+    method: Matcher,
+    records: trials_lib.Records,
+    name: str,
+    indices: np.ndarray,
+    image_height: int,
+    image_width: int,
+    batch_size: int = 64,
+    progress: bool = True,
+) -> Features:
+    """Features of images of a data set by their rising positions int64 [M]."""
     images = pipeline.image_dataset(
-        target.records, indices, image_height, image_width, batch_size
+        records, indices, image_height, image_width, batch_size
     )
     values = []
-    name = f"{target.name}: encoding"
-    with _bar(None, name, " images", progress, total=len(indices)) as bar:
+    with _bar(None, f"{name}: encoding", " images", progress, len(indices)) as bar:
         for batch in images:
             values.append(np.asarray(method.encode(batch), np.float32))
             bar.update(len(batch))
     features = np.concatenate(values)
     broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(broken):
-        first = target.records.file_names[indices[broken[0]]]
+        first = records.file_names[indices[broken[0]]]
         raise errors.UserError(
-            f"{target.name}: the features of {len(broken)} of {len(indices)} images "
+            f"{name}: the features of {len(broken)} of {len(indices)} images "
             f"are not finite (the first is {first}): the model's weights are broken; "
             "go back to an earlier checkpoint"
         )
@@ -176,17 +205,28 @@ def scorings(method: Matcher, features: np.ndarray) -> dict[str, Scoring]:
 
 
 def rank_trial(
-    scoring: Scoring, features: Features, trial: trials_lib.Trial
+    scoring: Scoring,
+    features: Features,
+    trial: trials_lib.Trial,
+    unmatched_probes: str = "refuse",
 ) -> ranking.RankingResult:
     """CMC and mAP of one trial; scores are made for a block of probes at a time."""
-    accumulator = ranking.RankingAccumulator(
-        trial.probe_ids, trial.gallery_ids, trial.probe_cameras, trial.gallery_cameras
-    )
+    accumulator = _accumulator(trial, unmatched_probes)
     probes = scoring.probes[features.rows(trial.probe_indices)]
     gallery = scoring.gallery[features.rows(trial.gallery_indices)]
     for block in accumulator.blocks():
         accumulator.add(scoring.score(probes[block], gallery))
     return accumulator.result()
+
+
+def _accumulator(trial, unmatched_probes) -> ranking.RankingAccumulator:
+    return ranking.RankingAccumulator(
+        trial.probe_ids,
+        trial.gallery_ids,
+        trial.probe_cameras,
+        trial.gallery_cameras,
+        unmatched_probes=unmatched_probes,
+    )
 
 
 def negative_squared_distance(probes: np.ndarray, gallery: np.ndarray) -> np.ndarray:

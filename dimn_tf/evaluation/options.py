@@ -3,6 +3,7 @@
 import dataclasses
 
 from dimn_tf import config
+from dimn_tf.evaluation import ranking
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,37 @@ class EvaluationOptions:
         0,
         "Seed of the trials that are drawn on the spot (synthetic_reid, held-out "
         "identities, followers' variants of VIPeR); the other lists are fixed.",
+        changes_result=False,
+    )
+    own_trials: str = config.option(
+        "auto",
+        "Trials of data sets without a published protocol: `pairs` (ten trials, a "
+        "probe and --gallery_images of each identity drawn by seed), `cameras` (one "
+        "trial: all images of the first camera are probes, those of the others the "
+        "gallery), or `auto`: the splits `probe` and `gallery` where there are both, "
+        "else pairs.",
+        choices=("auto", "pairs", "cameras"),
+        changes_result=False,
+    )
+    gallery_images: int = config.option(
+        1,
+        "Gallery images of each identity in drawn `pairs`; 0: all but the probe.",
+        changes_result=False,
+        least=0,
+    )
+    camera_rule: str = config.option(
+        "none",
+        "Whether, in trials without a published protocol, gallery images of the "
+        "probe's own identity and camera are passed over (`cross_camera`, the "
+        "Market-1501 rule).",
+        choices=("none", "cross_camera"),
+        changes_result=False,
+    )
+    unmatched_probes: str = config.option(
+        "refuse",
+        "What happens to probes without a true match in the gallery: an error that "
+        "names them, or counted apart and left out of CMC and mAP.",
+        choices=ranking.UNMATCHED_PROBES,
         changes_result=False,
     )
     evaluation_batch_size: int = config.option(

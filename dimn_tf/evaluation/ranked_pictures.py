@@ -34,7 +34,8 @@ class RankedProbe:
       gallery: positions of the K gallery images with the highest scores, best first.
       scores: their scores [K].
       matches: bool [K], which of them are of the probe's identity.
-      first_match_rank: rank of the best true match in the whole gallery.
+      first_match_rank: rank of the best true match in the whole gallery; 0: it holds
+        none.
     """
 
     probe: int
@@ -76,7 +77,7 @@ def ranked_probes(
                 trial.gallery_indices[order[:top]],
                 row[order[:top]],
                 same[:top],
-                int(np.flatnonzero(same)[0]) + 1,
+                int(np.argmax(same)) + 1 if same.any() else 0,
             )
         )
     return rows
@@ -126,7 +127,8 @@ def draw(
         beneath = top + tile_height + _FRAME + 13
         probe, *gallery = records.encoded_images([row.probe, *row.gallery])
         place(probe, 0, top, _INK, _THIN)
-        write(0, beneath, f"match: rank {row.first_match_rank}", _INK)
+        rank = f"rank {row.first_match_rank}" if row.first_match_rank else "none"
+        write(0, beneath, f"match: {rank}", _INK)
         for k, encoded in enumerate(gallery):
             match = row.matches[k]
             place(

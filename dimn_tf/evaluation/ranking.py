@@ -21,6 +21,7 @@ import numpy as np
 from dimn_tf import errors
 
 RANKS = (1, 5, 10)
+UNMATCHED_PROBES = ("refuse", "apart")
 _PROBE_BLOCK_SCORES = 1 << 22  # scores of one block of probes (16 MiB in float32)
 _NAMED_IN_ERRORS = 5
 
@@ -32,19 +33,24 @@ class RankingResult:
     Attributes:
       cmc: rank k -> share of probes with a true match among the first k.
       mean_average_precision: mean of `average_precisions`.
-      average_precisions: float64 [P], in the order of the probes.
-      first_match_ranks: int64 [P], the rank (1 = best) of the best true match.
+      average_precisions: float64 [P], in the order of the probes; NaN for probes
+        without a true match.
+      first_match_ranks: int64 [P], the rank (1 = best) of the best true match; 0 for
+        probes without one.
+      unmatched: int64 [U], the probes without a true match, counted apart: neither
+        the CMC nor the mean AP knows them.
     """
 
     cmc: Mapping[int, float]
     mean_average_precision: float
     average_precisions: np.ndarray
     first_match_ranks: np.ndarray
+    unmatched: np.ndarray
 
     def cmc_curve(self, max_rank: int) -> np.ndarray:
         """The CMC at ranks 1..max_rank: float64 [max_rank], in 0..1."""
         ranks = np.arange(1, max_rank + 1)
-        ordered = np.sort(self.first_match_ranks)
+        ordered = np.sort(self.first_match_ranks[self.first_match_ranks > 0])
         return np.searchsorted(ordered, ranks, side="right") / len(ordered)
 
 
@@ -65,8 +71,14 @@ class RankingAccumulator:
         probe_cameras: np.ndarray | None = None,
         gallery_cameras: np.ndarray | None = None,
         ranks: Sequence[int] = RANKS,
+        unmatched_probes: str = "refuse",
     ):
         """Takes the labels; see `evaluate_ranking`. Refuses unanswerable probes."""
+        if unmatched_probes not in UNMATCHED_PROBES:
+            raise errors.UserError(
+                f"unmatched_probes={unmatched_probes!r}: expected one of "
+                f"{', '.join(UNMATCHED_PROBES)}"
+            )
         self._probe_ids = _vector(probe_ids, "probe_ids")
         self._gallery_ids = _vector(gallery_ids, "gallery_ids")
         if not len(self._probe_ids) or not len(self._gallery_ids):
@@ -93,7 +105,7 @@ class RankingAccumulator:
         grouped_ids = self._gallery_ids[self._grouped]
         self._starts = np.searchsorted(grouped_ids, self._probe_ids, side="left")
         self._ends = np.searchsorted(grouped_ids, self._probe_ids, side="right")
-        self._check_every_probe_has_a_match()
+        self._check_every_probe_has_a_match(unmatched_probes == "apart")
         self._average_precisions: list[float] = []
         self._first_match_ranks: list[int] = []
 
@@ -116,6 +128,10 @@ class RankingAccumulator:
             )
         for probe, row in enumerate(scores, start=done):
             ranks = self._true_match_ranks(probe, row)
+            if not len(ranks):
+                self._average_precisions.append(np.nan)
+                self._first_match_ranks.append(0)
+                continue
             hits = np.arange(1, len(ranks) + 1)
             self._average_precisions.append(float(np.mean(hits / ranks)))
             self._first_match_ranks.append(int(ranks[0]))
@@ -127,11 +143,13 @@ class RankingAccumulator:
             raise errors.UserError(f"scores of {done} probes were given, not {total}")
         average_precisions = np.array(self._average_precisions)
         first = np.array(self._first_match_ranks, dtype=np.int64)
+        matched = first > 0
         return RankingResult(
-            cmc={int(k): float(np.mean(first <= k)) for k in self._ranks},
-            mean_average_precision=float(average_precisions.mean()),
+            cmc={int(k): float(np.mean(first[matched] <= k)) for k in self._ranks},
+            mean_average_precision=float(average_precisions[matched].mean()),
             average_precisions=average_precisions,
             first_match_ranks=first,
+            unmatched=np.flatnonzero(~matched),
         )
 
     def _matches(self, probe: int) -> tuple[np.ndarray, np.ndarray]:
@@ -171,20 +189,24 @@ class RankingAccumulator:
             above -= np.count_nonzero(higher | earlier, axis=1)
         return np.sort(above) + 1
 
-    def _check_every_probe_has_a_match(self) -> None:
+    def _check_every_probe_has_a_match(self, apart: bool) -> None:
         if self._cameras is None:
             counts = self._ends - self._starts
             reason = "the gallery holds no image of the same identity"
-            remedy = "leave these probes out, or check that both use the same ids"
+            remedy = (
+                "check that both use the same ids, leave these probes out, or count "
+                "them apart (unmatched_probes='apart', --unmatched_probes=apart)"
+            )
         else:
             counts = [len(self._matches(i)[0]) for i in range(len(self._probe_ids))]
             reason = "the gallery holds no image of the same identity by another camera"
             remedy = (
-                "leave these probes out; for data seen by one camera only, or "
-                "without camera numbers, give no cameras"
+                "for data seen by one camera only, or without camera numbers, give "
+                "no cameras (--camera_rule=none); else leave these probes out, or "
+                "count them apart (unmatched_probes='apart', --unmatched_probes=apart)"
             )
         lost = np.flatnonzero(np.asarray(counts) == 0)
-        if not len(lost):
+        if not len(lost) or (apart and len(lost) < len(self._probe_ids)):
             return
         named = ", ".join(
             f"probe {i} (identity {self._probe_ids[i]}"
@@ -205,6 +227,7 @@ def evaluate_ranking(
     probe_cameras: np.ndarray | None = None,
     gallery_cameras: np.ndarray | None = None,
     ranks: Sequence[int] = RANKS,
+    unmatched_probes: str = "refuse",
 ) -> RankingResult:
     """CMC and mAP of P probes against G gallery images.
 
@@ -217,16 +240,25 @@ def evaluate_ranking(
         images of the probe's own identity *and* camera are ignored for this probe.
       gallery_cameras: whole numbers [G]; given together with `probe_cameras`.
       ranks: ranks at which the CMC is wanted.
+      unmatched_probes: `refuse` (an error), or `apart`: probes without a true match
+        are listed in `unmatched` and left out of the CMC and of the mean AP. The
+        Market-1501 rule can make such probes: those of people whom only the probe's
+        own camera saw.
 
     Returns:
       A `RankingResult`; its values are in 0..1.
 
     Raises:
       UserError: shapes that do not fit, NaN, or probes without a true match (their
-        number, and the first of them by name).
+        number, and the first of them by name); with `apart`, if that is all of them.
     """
     accumulator = RankingAccumulator(
-        probe_ids, gallery_ids, probe_cameras, gallery_cameras, ranks
+        probe_ids,
+        gallery_ids,
+        probe_cameras,
+        gallery_cameras,
+        ranks,
+        unmatched_probes,
     )
     accumulator.add(scores)
     return accumulator.result()

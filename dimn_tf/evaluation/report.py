@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,12 @@ def evaluate_and_report(
     """
     evaluated = [
         evaluator.evaluate_target(
-            method, target, image_height, image_width, options.evaluation_batch_size
+            method,
+            target,
+            image_height,
+            image_width,
+            options.evaluation_batch_size,
+            unmatched_probes=options.unmatched_probes,
         )
         for target in targets
     ]
@@ -72,7 +78,7 @@ def evaluate_and_report(
     )
     if options.ranked_probes:
         for result in evaluated:
-            file = result.target.name.replace("/", "_").replace(" ", "_") + ".png"
+            file = re.sub(r"[^\w.-]+", "_", result.target.name) + ".png"
             picture = path.parent / f"{path.stem}_ranked" / file
             draw_ranked(result, name, picture, options.ranked_probes)
     return figures

@@ -36,8 +36,10 @@ def figures_of(
     Returns:
       `targets`: target -> rank1, rank5, rank10, mAP (each `mean` and `std` over
       trials, the standard deviation of the trials themselves, ddof 0), trials,
-      probes, gallery, `diagnosis` (the same metrics of the bare features by
-      Euclidean distance and by cosine), `per_trial`, hash and origin of the trials;
+      probes, gallery, `unmatched_probes` (of the first trial, like the two before;
+      only where some were counted apart), `diagnosis` (the same metrics of the bare
+      features by Euclidean distance and by cosine), `per_trial`, hash and origin of
+      the trials;
       `mean`: each metric's mean over the targets; `diagnosis_mean`, likewise;
       `method`, `flags`, `versions`.
     """
@@ -73,11 +75,13 @@ def versions() -> dict[str, str]:
 
 def _target_figures(result: evaluator.TargetResult) -> dict[str, Any]:
     target, own = result.target, result.rankings[evaluator.METHOD]
+    unmatched = len(own[0].unmatched)
     return {
         **_mean_and_std(own),
         "trials": len(target.trials),
         "probes": len(target.trials[0].probe_ids),
         "gallery": len(target.trials[0].gallery_ids),
+        **({"unmatched_probes": unmatched} if unmatched else {}),
         "diagnosis": {
             name: _mean_and_std(result.rankings[name]) for name in evaluator.DIAGNOSIS
         },

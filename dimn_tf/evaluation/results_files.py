@@ -95,11 +95,13 @@ def _probe_rows(result: evaluator.TargetResult) -> Iterator[tuple]:
     rankings = result.rankings["method"]
     for trial, ranked in zip(result.target.trials, rankings, strict=True):
         for i, probe in enumerate(trial.probe_indices):
+            matched = ranked.first_match_ranks[i] > 0
             yield (
                 result.target.name,
                 trial.name,
                 names[probe],
                 trial.probe_ids[i],
-                f"{ranked.average_precisions[i]:.6f}",
-                ranked.first_match_ranks[i],
+                # Empty for a probe without a true match.
+                f"{ranked.average_precisions[i]:.6f}" if matched else "",
+                ranked.first_match_ranks[i] if matched else "",
             )

@@ -34,6 +34,8 @@ def table(figures: Mapping[str, Any]) -> str:
     ]
     for name, values in targets.items():
         size = f"{values['trials']} x {values['probes']} / {values['gallery']}"
+        if apart := values.get("unmatched_probes"):
+            size += f"; {apart} of the probes have no match, counted apart"
         lines += row(name, values, size)
         lines += row("  paper", paper_results.paper_row(method, name))
         for diagnosis, beneath in values["diagnosis"].items():

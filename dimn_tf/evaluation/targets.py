@@ -11,7 +11,7 @@ import importlib.resources
 from collections.abc import Callable, Sequence
 
 from dimn_tf import errors
-from dimn_tf.evaluation import drawing
+from dimn_tf.evaluation import drawing, own_trials
 from dimn_tf.evaluation import options as options_lib
 from dimn_tf.evaluation import trials as trials_lib
 
@@ -134,17 +134,15 @@ def _drawn(records, data_dir, options):
     del data_dir
     from data_builders import registry
 
-    not_persons = registry.facts(records.reference).non_identities
+    name, _ = registry.split_reference(records.reference)
+    not_persons = registry.facts(name).non_identities
     persons = sorted(set(records.person_ids.tolist()) - set(not_persons))
-    named = drawing.one_pair_per_identity(
-        records, options.trial_seed, person_ids=persons
-    )
-    return named, f"drawn by seed {options.trial_seed}"
+    return own_trials.make(records, persons, options)
 
 
 _TrialMaker = Callable[
     [trials_lib.Records, str, options_lib.EvaluationOptions],
-    tuple[list[trials_lib.NamedTrial], str],
+    tuple[list[trials_lib.NamedTrial] | list[own_trials.OpenTrial], str],
 ]
 
 # Data set -> what makes the trials of its published protocol.
@@ -159,7 +157,7 @@ TARGETS: dict[str, _TrialMaker] = {
 def _trial_maker(reference: str) -> _TrialMaker:
     from data_builders import registry
 
-    name = reference.split("/")[0]
+    name = reference.split(":")[0].split("/")[0]
     if name in TARGETS:
         return TARGETS[name]
     if name in registry.DATASETS:
@@ -168,11 +166,13 @@ def _trial_maker(reference: str) -> _TrialMaker:
     raise errors.UserError(
         f"--targets: there is no data set {reference!r}; known are "
         f"{', '.join(registry.DATASETS)} (synthetic_reid with a domain, as "
-        "synthetic_reid/DOMAIN)"
+        "synthetic_reid/DOMAIN; own data as reid_folder:FOLDER or reid_folder:FILE.csv)"
     )
 
 
 def _target(name, records, named, source) -> Target:
     positions = trials_lib.positions_by_name(records)
     resolved = tuple(trial.resolve(records, positions) for trial in named)
-    return Target(name, records, resolved, trials_lib.sha256(named), source)
+    is_open = isinstance(named[0], own_trials.OpenTrial)
+    digest = own_trials.sha256(named) if is_open else trials_lib.sha256(named)
+    return Target(name, records, resolved, digest, source)

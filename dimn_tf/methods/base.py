@@ -102,6 +102,14 @@ class Method(keras.Model, abc.ABC):
         there is a strategy. It holds no host-side operation.
         """
 
+    @property
+    def matching_layers(self) -> tuple[keras.layers.Layer, ...]:
+        """Layers beside the encoder that representations and score use: none here.
+
+        They go into an export; what only training needs (f_theta, W) stays behind.
+        """
+        return ()
+
     @abc.abstractmethod
     def probe_representation(self, features):
         """What a probe is matched by: features [n, D] -> [n, E]."""

@@ -180,6 +180,11 @@ class DIMN(base.Method):
         self.memory_bank.update(*update)
         return base.batch_means(sums, tf.shape(batch["labels"])[0])
 
+    @property
+    def matching_layers(self):
+        """The mapping."""
+        return (self.mapping,)
+
     def probe_representation(self, features):
         """g(x), of unit length if `normalise_probes`."""
         if self.options.normalise_probes:

@@ -64,6 +64,11 @@ class WorkDir:
         """JSON of the evaluation."""
         return self.root / "results.json"
 
+    @property
+    def calibration(self) -> pathlib.Path:
+        """JSON of the thresholds."""
+        return self.root / "calibration.json"
+
     def results_at(self, step: int) -> pathlib.Path:
         """JSON of an evaluation on the way."""
         return self.root / "evaluations" / f"results_{step:07d}.json"

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import pytest
 import tensorflow as tf
@@ -47,10 +48,35 @@ def test_tensorflow_reads_what_pil_reads(mode, form):
     checked = images.checked_image(encoded, archive="a", name="1")
     decoded = tf.io.decode_image(checked, channels=3, expand_animations=False).numpy()
     with PIL.Image.open(io.BytesIO(encoded)) as opened:
-        if opened.mode.startswith("I"):
-            return  # 16 bits: PIL clips where TensorFlow scales; both see the image
-        expected = np.asarray(opened.convert("RGB"), dtype=int)
+        if opened.mode.startswith("I"):  # 16 bits, which PIL would clip
+            expected = np.asarray(opened).astype(int)[..., np.newaxis] // 256
+        else:
+            expected = np.asarray(opened.convert("RGB"), dtype=int)
     assert np.abs(decoded.astype(int) - expected).max() <= 3  # two JPEG decoders
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_are_turned_as_their_orientation_says(orientation):
+    image = PIL.Image.fromarray(dummy_images.pixels(1))  # 16 rows, 8 columns.
+    exif = image.getexif()
+    exif[PIL.ExifTags.Base.Orientation] = orientation
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", exif=exif)
+    turned = images.upright_image(buffer.getvalue(), archive="a", name="1")
+    pixels = np.asarray(image)
+    # The EXIF standard's table: which corner of the scene is stored first.
+    expected = {
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.transpose(1, 0, 2),
+        6: pixels.transpose(1, 0, 2)[:, ::-1],
+        7: pixels[::-1, ::-1].transpose(1, 0, 2),
+        8: pixels.transpose(1, 0, 2)[::-1],
+    }[orientation]
+    np.testing.assert_array_equal(tf.io.decode_png(turned), expected)
+    assert (turned == buffer.getvalue()) == (orientation == 1)
 
 
 @pytest.mark.parametrize("name", ["1.jpg", "1.png", "1.bmp"])

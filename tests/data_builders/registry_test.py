@@ -22,8 +22,8 @@ _REAL = [
 ]
 
 
-def test_all_ten_are_there():
-    assert list(registry.DATASETS) == [*_REAL, "synthetic_reid"]
+def test_all_are_there():
+    assert list(registry.DATASETS) == [*_REAL, "synthetic_reid", "reid_folder"]
 
 
 def test_partial_config_is_asked_for_by_name_only(tmp_path):

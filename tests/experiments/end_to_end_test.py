@@ -7,12 +7,16 @@ import sys
 
 import pytest
 
+from data_builders import dummy_images
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = "synthetic_reid/plaza,synthetic_reid/alley"
 TARGET = "synthetic_reid/night_market"
+SIDES = ((1, "probe"), (2, "gallery"))
 
 
-def _launch(module, *arguments):
+def _launch(module, *arguments, code=0):
+    """What a launcher prints (with code=1: its error), once its exit code is right."""
     process = subprocess.run(
         [sys.executable, "-m", f"experiments.{module}", *arguments],
         cwd=ROOT,
@@ -21,8 +25,8 @@ def _launch(module, *arguments):
         check=False,
         stdin=subprocess.DEVNULL,
     )
-    assert process.returncode == 0, process.stderr[-3000:]
-    return process.stdout
+    assert process.returncode == code, process.stderr[-3000:]
+    return process.stderr if code else process.stdout
 
 
 def _figures(path):
@@ -122,3 +126,72 @@ def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
     initial = _figures(tmp_path / "results_initial.json")[TARGET]
     histogram = _figures(tmp_path / "results_histogram.json")[TARGET]
     assert initial["mAP"] != histogram["mAP"]
+
+
+def test_calibrated_exported_enrolled_and_searched(places, tmp_path):
+    root, _, _ = places
+    printed = _launch("calibrate", f"--workdir={root / 'run'}")
+    assert "1 in 100 " in printed and "1 in 10,000" in printed
+    assert (root / "run" / "calibration.png").stat().st_size > 1000
+    calibrated = json.loads((root / "run" / "calibration.json").read_text())
+    assert calibrated["identities"] == {
+        "synthetic_reid/plaza": 10,
+        "synthetic_reid/alley": 10,
+    }
+    export, gallery = tmp_path / "export", tmp_path / "people"
+    printed = _launch("export", f"--workdir={root / 'run'}", f"--export_dir={export}")
+    assert f"Exported: {export}/1" in printed
+    card = (export / "1" / "model_card.md").read_text()
+    assert "free of people" in card and "1 in 100 |" in card
+    crops = tmp_path / "crops"
+    dummy_images.write(crops, [f"{p}/{k}.png" for p in "abc" for k in range(3)])
+    (crops / "c" / "9.png").write_text("no image")
+    arguments = f"--model={export}", f"--gallery={gallery}"
+    printed = _launch("enroll", *arguments, str(crops / "typo"), code=1)
+    assert "typo: there is no such file or folder" in printed
+    assert not gallery.exists()
+    printed = _launch("enroll", *arguments, str(crops))
+    assert f"skipped {crops}/c/9.png" in printed
+    assert "9 enrolled, 0 there already, 1 skipped" in printed
+    printed = _launch("enroll", *arguments, str(crops))
+    assert "0 enrolled, 9 there already, 1 skipped" in printed
+    probe = f"--probe={crops / 'b' / '1.png'}"
+    found = json.loads(_launch("search", *arguments, probe, "--topk=4", "--json"))
+    assert len(found["hits"]) == 4
+    scores = [hit["score"] for hit in found["hits"]]
+    assert scores == sorted(scores, reverse=True)
+    one = [row for row in calibrated["thresholds"] if "score" in row][0]
+    printed = _launch("search", *arguments, probe, f"--false_accepts={one['one_in']}")
+    assert f"{one['score']:.4f}" in printed and (
+        "above" in printed or "below" in printed
+    )
+    printed = _launch("search", *arguments, probe, "--false_accepts=7", code=1)
+    assert "--false_accepts=7" in printed
+
+
+def test_own_data_are_source_and_target(tmp_path):
+    folder = tmp_path / "crops"
+    dummy_images.write(
+        folder, (f"p{p}/{c}_{k}.png" for p in range(4) for c in (1, 2) for k in "ab")
+    )
+    reference = rf"reid_folder:{folder}?camera=^(\d)_"
+    rows = [f"crops/p{p}/{c}_a.png,p{p},{s}" for p in range(4) for c, s in SIDES]
+    theirs = tmp_path / "theirs.csv"
+    theirs.write_text("\n".join(["path,person_id,split", *rows]) + "\n")
+    printed = _launch(
+        "train",
+        f"--workdir={tmp_path / 'run'}",
+        f"--data_dir={tmp_path / 'tfds'}",
+        f"--sources={reference}",
+        f"--targets={reference},reid_folder:{theirs}",
+        "--image_height=32",
+        "--image_width=32",
+        "--encoder_width=0.35",
+        "--encoder_weights=none",
+        "--identities_per_batch=2",
+        "--train_steps=2",
+    )
+    assert "C = 4 identities" in printed
+    rows = _figures(tmp_path / "run" / "results.json")
+    assert rows[reference]["trials"] == 10
+    assert rows[f"reid_folder:{theirs}"]["trials"] == 1

@@ -236,3 +236,34 @@ def test_bad_input_is_named(changes, message):
     ranking.evaluate_ranking(**good)
     with pytest.raises(errors.UserError, match=message):
         ranking.evaluate_ranking(**(good | changes))
+
+
+def test_probes_without_a_match_can_be_counted_apart():
+    # Probe 0: its match (gallery 1) is second: AP 1/2. Probe 1: identity 9 is nowhere.
+    # Probe 2: its match (gallery 2) is first: AP 1.
+    scores = np.array([[9.0, 8, 7, 6], [9, 8, 7, 6], [6, 7, 9, 8]])
+    result = ranking.evaluate_ranking(
+        scores, [1, 9, 3], [0, 1, 3, 2], ranks=(1, 2), unmatched_probes="apart"
+    )
+    assert result.unmatched.tolist() == [1]
+    assert result.first_match_ranks.tolist() == [2, 0, 1]
+    np.testing.assert_allclose(result.average_precisions, [0.5, np.nan, 1.0])
+    assert result.mean_average_precision == pytest.approx(0.75)
+    assert result.cmc == {1: 0.5, 2: 1.0}
+    np.testing.assert_allclose(result.cmc_curve(2), [0.5, 1.0])
+
+
+def test_the_camera_rule_can_leave_a_probe_without_a_match():
+    # Identity 2 is in the gallery, but only by the probe's own camera 4.
+    result = ranking.evaluate_ranking(
+        np.eye(2), [1, 2], [1, 2], [3, 4], [5, 4], unmatched_probes="apart"
+    )
+    assert result.unmatched.tolist() == [1]
+    assert result.mean_average_precision == 1.0
+
+
+def test_no_probe_with_a_match_is_an_error_all_the_same():
+    with pytest.raises(errors.UserError, match="2 of 2 probes have no true match"):
+        ranking.evaluate_ranking(np.eye(2), [8, 9], [1, 2], unmatched_probes="apart")
+    with pytest.raises(errors.UserError, match="expected one of refuse, apart"):
+        ranking.evaluate_ranking(np.eye(2), [1, 2], [1, 2], unmatched_probes="drop")

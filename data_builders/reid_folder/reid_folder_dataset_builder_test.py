@@ -1,0 +1,203 @@
+"""Tests of the builder of a user's own data, on noise images."""
+
+import pathlib
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from data_builders import dummy_images, registry
+from data_builders.errors import DataError
+from data_builders.reid_folder import facts, listing, reference
+
+FOLDER = ("alice/01_1.png", "alice/02_1.jpg", "bob/01_7.bmp", "bob/sub/02_9.png")
+
+
+@pytest.fixture
+def crops(tmp_path) -> pathlib.Path:
+    dummy_images.write(tmp_path / "crops", FOLDER)
+    return tmp_path / "crops"
+
+
+def _csv(crops, *lines, header="path,person_id,camera_id,split") -> str:
+    path = crops.parent / "mine.csv"
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return f"reid_folder:{path}"
+
+
+def _build(name, tmp_path):
+    return registry.build(name, tmp_path / "tfds", None, log=lambda line: None)
+
+
+def _records(name, tmp_path):
+    from dimn_tf.data import records
+
+    _build(name, tmp_path)
+    return records.load_records(name, str(tmp_path / "tfds"))
+
+
+def _rows(found):
+    columns = found.file_names, found.person_ids, found.camera_ids, found.splits
+    return sorted(zip(*(c.tolist() for c in columns), strict=True))
+
+
+def test_a_folder_a_person_with_cameras_in_the_names(crops, tmp_path):
+    found = _records(rf"reid_folder:{crops}?camera=^(\d+)_", tmp_path)
+    assert _rows(found) == [
+        ("alice/01_1.png", 1, 1, "images"),
+        ("alice/02_1.jpg", 1, 2, "images"),
+        ("bob/01_7.bmp", 2, 1, "images"),
+        ("bob/sub/02_9.png", 2, 2, "images"),
+    ]
+    # The bytes are those of the files, where TensorFlow reads them as they are.
+    place = found.file_names.tolist().index("alice/01_1.png")
+    assert found.encoded_images([place]) == [(crops / "alice/01_1.png").read_bytes()]
+
+
+def test_without_a_pattern_no_cameras_are_known(crops, tmp_path):
+    found = _records(f"reid_folder:{crops}", tmp_path)
+    assert found.camera_ids.tolist() == [0] * 4
+
+
+def test_a_csv_with_and_without_its_optional_columns(crops, tmp_path):
+    name = _csv(
+        crops,
+        "crops/alice/01_1.png,17,door,probe",
+        "crops/./alice/02_1.jpg,17,lift,gallery",
+        "crops/bob/01_7.bmp,4,lift,gallery",
+    )
+    assert _rows(_records(name, tmp_path)) == [
+        ("crops/alice/01_1.png", 17, 1, "probe"),
+        ("crops/alice/02_1.jpg", 17, 2, "gallery"),
+        ("crops/bob/01_7.bmp", 4, 2, "gallery"),
+    ]
+    name = _csv(crops, "crops/alice/01_1.png,x", header="path,person_id")
+    assert _rows(_records(name, tmp_path)) == [("crops/alice/01_1.png", 1, 0, "images")]
+
+
+def test_all_faults_of_a_csv_are_in_one_error_with_their_lines(crops, tmp_path):
+    (crops / "cut.png").write_bytes((crops / "alice/01_1.png").read_bytes()[:60])
+    name = _csv(
+        crops,
+        "crops/alice/01_1.png,1,1,a",
+        "crops/none.png,1,1,a",
+        "crops/alice/02_1.jpg,,1,a",
+        "crops/x/../alice/01_1.png,2,1,a",
+        "../elsewhere.png,2,1,a",
+        "/etc/hostname,2,1,a",
+        ",2,1,a",
+        "crops/bob/01_7.bmp,2,,a",
+        "crops/bob/sub/02_9.png,2,1,two words",
+        "crops/bob/sub/02_9.png,2",
+    )
+    with pytest.raises(DataError) as caught:
+        _build(name, tmp_path)
+    message = str(caught.value)
+    assert "9 faults in 10 images" in message
+    for part in (
+        "line 3: crops/none.png: no such file",
+        "line 4: crops/alice/02_1.jpg: empty person_id",
+        "line 5: crops/alice/01_1.png: listed on line 2 already",
+        "line 6: ../elsewhere.png: outside",
+        "line 7: /etc/hostname: outside",
+        "line 8: empty path",
+        "line 9: crops/bob/01_7.bmp: empty camera_id",
+        "line 10: split 'two words'",
+        "line 11: 2 cells, not 4",
+    ):
+        assert part in message
+    assert not list((tmp_path / "tfds").rglob("*.array_record*"))
+
+
+def test_undecodable_images_are_all_named(crops, tmp_path):
+    whole = (crops / "alice/01_1.png").read_bytes()
+    (crops / "alice/01_2.png").write_bytes(whole[: len(whole) // 2])
+    (crops / "bob/01_8.jpg").write_text("text")
+    with pytest.raises(DataError) as caught:
+        _build(f"reid_folder:{crops}", tmp_path)
+    message = str(caught.value)
+    assert "2 faults in 6 images" in message
+    assert "alice/01_2.png: unreadable" in message
+    assert "bob/01_8.jpg: unreadable" in message
+    assert not list((tmp_path / "tfds").rglob("*"))
+
+
+def test_faults_of_a_folder_are_named(crops):
+    (crops / "stray.png").write_bytes(b"")
+    (crops / "alice/notes.txt").write_text("x")
+    (crops / "alice/nocamera.png").write_bytes(b"")
+    (crops / "alice/Thumbs.db").write_bytes(b"")
+    with pytest.raises(DataError) as caught:
+        listing.read(reference.parse(rf"{crops}?camera=^(\d+)_"))
+    message = str(caught.value)
+    assert "3 faults in 7 images" in message
+    for part in ("stray.png: an image outside", "notes.txt: no image", "nocamera.png"):
+        assert part in message
+
+
+def test_a_folder_that_links_to_itself_ends(crops):
+    (crops / "alice/again").symlink_to(crops)
+    names = [x.file_name for x in listing.read(reference.parse(str(crops))).images]
+    assert names == list(FOLDER)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no path"),
+        ("x?camera=(", "missing"),
+        ("x?camera=a", "has no group"),
+        ("x.csv?camera=(a)", "column camera_id"),
+    ],
+)
+def test_references_that_name_nothing(text, said):
+    with pytest.raises(DataError, match="names no data set") as caught:
+        reference.parse(text)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [("path,person", "path,person"), ("path,person_id,note", "note"), ("", "empty")],
+)
+def test_other_headers_are_refused(crops, tmp_path, header, found):
+    with pytest.raises(DataError, match="another header") as caught:
+        _build(_csv(crops, header=header), tmp_path)
+    assert found in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["none", "none.csv"])
+def test_a_place_that_is_not_there(tmp_path, place):
+    with pytest.raises(DataError, match="no such data set") as caught:
+        _build(f"reid_folder:{tmp_path / place}", tmp_path)
+    assert str(tmp_path / place) in str(caught.value)
+
+
+def test_the_bare_name_says_what_to_add(tmp_path):
+    with pytest.raises(DataError, match="reid_folder:FOLDER"):
+        _build("reid_folder", tmp_path)
+
+
+def test_changed_data_are_built_anew(crops, tmp_path):
+    name = f"reid_folder:{crops}"
+    first = _build(name, tmp_path)
+    assert registry.is_built(name, tmp_path / "tfds")
+    assert _build(name, tmp_path).data_path == first.data_path
+    PIL.Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(crops / "bob/01_8.png")
+    assert not registry.is_built(name, tmp_path / "tfds")
+    assert len(_records(name, tmp_path)) == 5
+
+
+@pytest.mark.parametrize(
+    ("names", "numbers"),
+    [
+        (["0007", "12", "0007"], {"0007": 7, "12": 12}),
+        # 1 and 01 are two persons, who must not become one.
+        (["1", "01", "5"], {"01": 1, "1": 2, "5": 3}),
+        (["b", "a", "3"], {"3": 1, "a": 2, "b": 3}),
+        # 0 stands for "no camera" and for strangers elsewhere.
+        (["0", "1"], {"0": 1, "1": 2}),
+    ],
+)
+def test_numbers_of_names(names, numbers):
+    assert facts.numbers_of(names) == numbers

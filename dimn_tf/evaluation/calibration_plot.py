@@ -1,0 +1,75 @@
+"""Both distributions of scores, and the ROC."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.backends.backend_agg as backend_agg
+import matplotlib.figure
+import numpy as np
+
+from dimn_tf import files
+from dimn_tf.evaluation import calibration
+
+_GENUINE, _IMPOSTOR, _FAINT = "#0072B2", "#D55E00", "#D9D9D9"
+_BINS, _POINTS = 80, 400
+
+
+def draw(
+    pairs: calibration.Pairs,
+    rows: Sequence[Mapping[str, Any]],
+    path: str | os.PathLike,
+    title: str,
+) -> None:
+    """Draws the picture.
+
+    Args:
+        pairs: Genuine and impostor ones.
+        rows: Of `calibration.thresholds`.
+        path: Of the PNG.
+        title: Above the left half.
+    """
+    genuine, impostor = pairs.scores[pairs.genuine], pairs.scores[~pairs.genuine]
+    figure = matplotlib.figure.Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
+    backend_agg.FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    bins = np.linspace(pairs.scores.min(), pairs.scores.max(), _BINS)
+    for scores, colour, name in (
+        (impostor, _IMPOSTOR, f"two people ({len(impostor):,} pairs)"),
+        (genuine, _GENUINE, f"one person ({len(genuine):,} pairs)"),
+    ):
+        left.hist(scores, bins, density=True, color=colour, alpha=0.55, label=name)
+    for row in rows:
+        if "score" in row:
+            left.axvline(row["score"], color="#333333", linewidth=0.8, linestyle="--")
+            left.text(
+                row["score"],
+                0.99,
+                f" 1 in {row['one_in']:,}",
+                transform=left.get_xaxis_transform(),
+                va="top",
+                rotation=90,
+                fontsize=8,
+            )
+    left.set(xlabel="score", ylabel="density", title=title)
+    left.set_ylim(top=1.2 * left.get_ylim()[1])  # Room for the legend.
+    left.legend(frameon=False, loc="upper left")
+    rates = np.geomspace(1 / len(impostor), 1, _POINTS)
+    at = [calibration.threshold(impostor, rate) for rate in rates]
+    genuine = np.sort(genuine)
+    accepted = 1 - np.searchsorted(genuine, at, side="left") / len(genuine)
+    right.semilogx(100 * rates, 100 * accepted, color=_GENUINE)
+    right.set(
+        xlabel="pairs of two people accepted (%)",
+        ylabel="pairs of one person accepted (%)",
+        title="ROC",
+        ylim=(0, 100),
+    )
+    for axes in (left, right):
+        axes.grid(color=_FAINT, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    with files.replacing(path) as partial:
+        figure.savefig(partial)

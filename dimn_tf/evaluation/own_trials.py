@@ -1,0 +1,129 @@
+"""Trials of data sets without a published protocol, a user's own among them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dimn_tf import errors
+from dimn_tf.evaluation import drawing
+from dimn_tf.evaluation import options as options_lib
+from dimn_tf.evaluation import trials as trials_lib
+
+PROBE, GALLERY = "probe", "gallery"
+"""Splits that state a trial by themselves."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenTrial:
+    """A trial whose gallery may hold several images of a person, or none.
+
+    Attributes:
+      name: of the trial.
+      probes: file names without extension.
+      gallery: likewise.
+      camera_rule: whether the Market-1501 rule holds.
+    """
+
+    name: str
+    probes: tuple[str, ...]
+    gallery: tuple[str, ...]
+    camera_rule: bool = False
+
+    def resolve(
+        self, records: trials_lib.Records, positions: Mapping[str, int]
+    ) -> trials_lib.Trial:
+        """The trial over `records`; `positions` as `positions_by_name` makes it."""
+        probes = np.array([positions[name] for name in self.probes], np.int64)
+        gallery = np.array([positions[name] for name in self.gallery], np.int64)
+        cameras = (
+            (records.camera_ids[probes], records.camera_ids[gallery])
+            if self.camera_rule
+            else (None, None)
+        )
+        ids = records.person_ids
+        return trials_lib.Trial(
+            self.name, probes, gallery, ids[probes], ids[gallery], *cameras
+        )
+
+
+def sha256(trials: Sequence[OpenTrial]) -> str:
+    """Hash of trials by file names."""
+    digest = hashlib.sha256()
+    for trial in trials:
+        rule = "cross_camera" if trial.camera_rule else "none"
+        lines = [f"trial {trial.name} {rule}"]
+        lines += [f"probe {name}" for name in trial.probes]
+        lines += [f"gallery {name}" for name in trial.gallery]
+        digest.update("".join(line + "\n" for line in lines).encode())
+    return digest.hexdigest()
+
+
+def make(
+    records: trials_lib.Records,
+    person_ids: Sequence[int],
+    options: options_lib.EvaluationOptions,
+) -> tuple[list[OpenTrial] | list[trials_lib.NamedTrial], str]:
+    """The trials that the options ask for, and where they come from, for people.
+
+    Args:
+      records: the data set.
+      person_ids: raw ids of its identities; images of others take no part.
+      options: of these, `own_trials`, `gallery_images`, `camera_rule`, `trial_seed`.
+
+    Raises:
+      UserError: the data set has no such trials.
+    """
+    rule = options.camera_rule == "cross_camera"
+    if rule and len(set(records.camera_ids.tolist())) < 2:
+        raise errors.UserError(
+            f"--camera_rule=cross_camera: {records.reference} was seen by one camera, "
+            "or tells none, so that no probe would have a true match. Use "
+            "--camera_rule=none, or tell the cameras (reid_folder:FOLDER?camera="
+            "PATTERN, or a column camera_id)"
+        )
+    splits = set(records.splits.tolist())
+    if options.own_trials == "cameras":
+        return _by_camera(records, person_ids, rule)
+    if options.own_trials == "auto" and {PROBE, GALLERY} <= splits:
+        probes = _names(records, records.splits == PROBE, person_ids)
+        gallery = _names(records, records.splits == GALLERY, person_ids)
+        trial = OpenTrial("splits", probes, gallery, rule)
+        return [trial], f"its splits {PROBE} and {GALLERY}"
+    source = f"drawn by seed {options.trial_seed}"
+    if options.gallery_images == 1 and not rule:
+        named = drawing.one_pair_per_identity(
+            records, options.trial_seed, person_ids=person_ids
+        )
+        return named, source
+    named = drawing.several_per_identity(
+        records, options.trial_seed, options.gallery_images, person_ids=person_ids
+    )
+    trials = [OpenTrial(name, *sides, rule) for name, sides in named.items()]
+    return trials, f"{source}, {options.gallery_images or 'all'} gallery images each"
+
+
+def _by_camera(records, person_ids, rule) -> tuple[list[OpenTrial], str]:
+    cameras = sorted(set(records.camera_ids.tolist()))
+    if len(cameras) < 2:
+        raise errors.UserError(
+            f"--own_trials=cameras: {records.reference} was seen by one camera, or "
+            "tells none. Use --own_trials=pairs, or tell the cameras "
+            "(reid_folder:FOLDER?camera=PATTERN, or a column camera_id)"
+        )
+    first = records.camera_ids == cameras[0]
+    trial = OpenTrial(
+        "cameras",
+        _names(records, first, person_ids),
+        _names(records, ~first, person_ids),
+        rule,
+    )
+    return [trial], f"camera {cameras[0]} against {len(cameras) - 1} other camera(s)"
+
+
+def _names(records, chosen, person_ids) -> tuple[str, ...]:
+    chosen = chosen & np.isin(records.person_ids, list(person_ids))
+    return tuple(sorted(map(trials_lib.stem, records.file_names[chosen].tolist())))

@@ -1,0 +1,1 @@
+"""The way out: SavedModel, ONNX and LiteRT, with their card."""

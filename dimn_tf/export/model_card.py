@@ -1,0 +1,107 @@
+"""What a model's export says about itself, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dimn_tf.evaluation import paper_results
+
+_LIMITS = """\
+A score says that two crops look alike, clothes first of all. It is a proposal for a
+human who looks at the images, not an identification. Error rates for cameras, clothing
+and groups of people that the sources do not show are unknown: measure them before any
+use. Re-identification watches people: have a legal basis, tell them, and keep no more
+than needed.
+"""
+
+
+def model_card(metadata: Mapping[str, Any]) -> str:
+    """The text of model_card.md.
+
+    Args:
+        metadata: As metadata.json holds it; see `experiments.export`.
+    """
+    size = f"{metadata['input_height']}x{metadata['input_width']}"
+    flags = metadata["flags"]
+    lines = [
+        f"# {metadata['method']}, version {metadata['version']}",
+        "",
+        "Person re-identification: ranks crops of people by likeness, trained on the "
+        "sources below and never on the place where it is used.",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| method | {metadata['method']} |",
+        f"| encoder | {flags['encoder']}, width {flags['encoder_width']:g} |",
+        f"| input | RGB, 0..255, any size; resized to {size} inside |",
+        f"| feature dimension D | {metadata['feature_dimension']:,} |",
+        f"| sources | {', '.join(flags['sources'])} |",
+        f"| training identities C | {metadata['num_identities']:,} |",
+        f"| training steps | {metadata['step']:,} |",
+        f"| formats | {', '.join(metadata['formats'])} |",
+        f"| checkpoint, SHA-256 | `{metadata['checkpoint_sha256']}` |",
+        "",
+        "## Results",
+        "",
+        *_results(metadata.get("results")),
+        "",
+        "## Thresholds",
+        "",
+        *_thresholds(metadata.get("thresholds")),
+        "",
+        "## Licence",
+        "",
+        "The code is under the Apache License 2.0. The weights come from data that "
+        "their authors give for non-commercial research; treat the weights alike:",
+        "",
+        *(f"* {line}" for line in metadata["licences"]),
+        "",
+        "## Limits",
+        "",
+        _LIMITS,
+        "## Versions",
+        "",
+        *(f"* {name} {version}" for name, version in metadata["versions"].items()),
+        "",
+        "All flags of the training run: metadata.json.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _results(results: Mapping[str, Any] | None) -> list[str]:
+    if not results:
+        return ["None: the run has no results.json (python -m experiments.evaluate)."]
+    metrics = paper_results.METRICS
+    lines = [
+        "Per cent, mean over the target's trials.",
+        "",
+        f"| target | {' | '.join(metrics)} | trials x probes / gallery |",
+        "| --- |" + " --- |" * (len(metrics) + 1),
+    ]
+    for name, row in results["targets"].items():
+        cells = " | ".join(f"{row[metric]['mean']:.1f}" for metric in metrics)
+        size = f"{row['trials']} x {row['probes']} / {row['gallery']}"
+        lines.append(f"| {name} | {cells} | {size} |")
+    return lines
+
+
+def _thresholds(thresholds: Mapping[str, Any] | None) -> list[str]:
+    if not thresholds:
+        return ["None: the run was not calibrated (python -m experiments.calibrate)."]
+    lines = [
+        "Scores at or above a threshold are called a match.",
+        "",
+        "| false accepts | threshold | genuine pairs accepted |",
+        "| --- | --- | --- |",
+    ]
+    for row in thresholds["thresholds"]:
+        if "refused" in row:
+            lines.append(f"| 1 in {row['one_in']:,} | {row['refused']} | |")
+            continue
+        lines.append(
+            f"| 1 in {row['one_in']:,} | {row['score']:.4f} | "
+            f"{100 * row['true_accept_rate']:.1f} % |"
+        )
+    return lines

@@ -1,0 +1,97 @@
+"""An export, loaded to enrol and to search: image files in, vectors out."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from dimn_tf import errors
+from dimn_tf.export import exporter
+
+_INDEX_SEPARATOR = "by their index in the batch:] ["
+
+
+class ServedModel:
+    """The newest version of an export.
+
+    Args:
+        export_dir: What `experiments.export` wrote to, or one version's folder.
+
+    Raises:
+        errors.UserError: there is no export.
+    """
+
+    def __init__(self, export_dir: str | os.PathLike):
+        self.folder = _version_folder(pathlib.Path(export_dir))
+        self.metadata = json.loads((self.folder / exporter.METADATA_FILE).read_text())
+        self._loaded = tf.saved_model.load(str(self.folder))
+
+    @property
+    def sha256(self) -> str:
+        """What a gallery knows the model by: the checkpoint's hash."""
+        return self.metadata["checkpoint_sha256"]
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+        return self.metadata["feature_dimension"]
+
+    def threshold(self, one_in: int) -> float:
+        """The score that one in so many pairs of two people reaches.
+
+        Raises:
+            errors.UserError: the export holds no such threshold.
+        """
+        rows = (self.metadata.get("thresholds") or {}).get("thresholds", [])
+        known = {row["one_in"]: row["score"] for row in rows if "score" in row}
+        if one_in not in known:
+            raise errors.UserError(
+                f"--false_accepts={one_in}: {self.folder} holds thresholds for "
+                f"{', '.join(map(str, known)) or 'none'}. Calibrate the run "
+                "(experiments.calibrate, with more held-out identities), then export "
+                "it again"
+            )
+        return known[one_in]
+
+    def probe_features(self, files: Sequence[bytes]) -> np.ndarray:
+        """Image files -> g(x), float32 [n, D]; see `bad_indices` for its error."""
+        return self._call("embed_probe", "probe_features", files)
+
+    def gallery_classifiers(self, files: Sequence[bytes]) -> np.ndarray:
+        """Image files -> h(g(x~)), float32 [n, D]; see `bad_indices` for its error."""
+        return self._call("enroll_gallery", "gallery_classifiers", files)
+
+    def _call(self, signature: str, output: str, files: Sequence[bytes]) -> np.ndarray:
+        function = self._loaded.signatures[signature]
+        return function(image_bytes=tf.constant(files, tf.string))[output].numpy()
+
+
+def bad_indices(error: tf.errors.InvalidArgumentError) -> list[int]:
+    """The indices that a signature's error names; none for other errors."""
+    _, found, rest = str(error).partition(_INDEX_SEPARATOR)
+    return [int(x) for x in rest.split("]")[0].split()] if found else []
+
+
+def _version_folder(path: pathlib.Path) -> pathlib.Path:
+    if (path / exporter.METADATA_FILE).is_file():
+        return path
+    versions = []
+    if path.is_dir():
+        versions = [p for p in path.iterdir() if p.name.isdecimal()]
+    if not versions:
+        raise errors.UserError(
+            f"--model={path}: there is no export. Make one: python -m "
+            f"experiments.export --workdir=RUN --export_dir={path}"
+        )
+    newest = max(versions, key=lambda p: int(p.name))
+    if not (newest / exporter.METADATA_FILE).is_file():
+        raise errors.UserError(
+            f"{newest} lacks {exporter.METADATA_FILE}: it is no export of "
+            "experiments.export"
+        )
+    return newest

@@ -1,0 +1,129 @@
+"""What a server runs: preprocessing, encoder and mapping behind five signatures."""
+
+import tensorflow as tf
+
+from dimn_tf import methods
+from dimn_tf.encoders import encoder as encoder_lib
+from dimn_tf.export import decoding, folding
+
+SIGNATURES = (
+    "embed_probe",
+    "embed_probe_pixels",
+    "enroll_gallery",
+    "enroll_gallery_pixels",
+    "score",
+)
+DEFAULT_SIGNATURE = "embed_probe"
+"""What a server answers with where a request names no signature."""
+
+
+class ServingModule(tf.Module):
+    """A trained method for inference, all preprocessing inside.
+
+    | signature | takes | gives |
+    | --- | --- | --- |
+    | `embed_probe` | `image_bytes` string [n] | `probe_features` float32 [n, D] |
+    | `embed_probe_pixels` | `pixels` uint8 [n, h, w, 3] | the same |
+    | `enroll_gallery` | `image_bytes` string [n] | `gallery_classifiers` [n, D] |
+    | `enroll_gallery_pixels` | `pixels` uint8 [n, h, w, 3] | the same |
+    | `score` | `probe_features`, `gallery_classifiers` | `scores` [P, G] |
+
+    `image_bytes` are whole JPEG, PNG, BMP or GIF files of any size; `pixels` are RGB in
+    0..255, of any size, one size a batch. For DIMN, `gallery_classifiers` are h(g(x~)),
+    and a score is their dot product with g(x): what is searched by maximum inner
+    product.
+
+    Args:
+        method: A trained method; its encoder's batch norm is folded into a copy.
+        height: Rows of the encoder's input, pixels.
+        width: Columns of it.
+    """
+
+    def __init__(self, method: methods.Method, height: int, width: int):
+        super().__init__(name="dimn_tf")
+        self.height, self.width = height, width
+        # Not tracked, so that W and f_theta, C rows each, stay out of the SavedModel.
+        self.__dict__["_method"] = method
+        self.matching_layers = list(method.matching_layers)
+        self.encoder = encoder_lib.Encoder(
+            folding.fold_batch_norm(method.encoder.backbone), name="folded_encoder"
+        )
+        # TensorFlow's own variables, by themselves: the loaders of servers and of
+        # `saved_model_cli` restore these and not those inside Keras 3's ("Could not
+        # find variable"), though `tf.saved_model.load` does.
+        layers = [self.encoder, *self.matching_layers]
+        self.served_variables = [v.value for layer in layers for v in layer.variables]
+
+    def probe_features(self, images):
+        """float32 [n, height, width, 3] in 0..255 -> [n, D]."""
+        return self._method.probe_representation(self._features(images))
+
+    def gallery_classifiers(self, images):
+        """float32 [n, height, width, 3] in 0..255 -> [n, D]."""
+        return self._method.gallery_representation(self._features(images))
+
+    def _features(self, images):
+        return self.encoder(images, training=False)
+
+    def _resized(self, pixels):
+        """uint8 [n, h, w, 3] -> float32 [n, height, width, 3]."""
+        return resize(pixels, self.height, self.width)
+
+    def signatures(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
+        """The concrete functions by their names."""
+        files = tf.TensorSpec([None], tf.string, "image_bytes")
+        pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, "pixels")
+        dimension = self._method.feature_dimension
+        probes = tf.TensorSpec([None, dimension], tf.float32, "probe_features")
+        gallery = tf.TensorSpec([None, dimension], tf.float32, "gallery_classifiers")
+        size = self.height, self.width
+
+        def embed_probe(image_bytes):
+            images = decoding.decode_batch(image_bytes, *size)
+            return {"probe_features": self.probe_features(images)}
+
+        def embed_probe_pixels(pixels):
+            return {"probe_features": self.probe_features(self._resized(pixels))}
+
+        def enroll_gallery(image_bytes):
+            images = decoding.decode_batch(image_bytes, *size)
+            return {"gallery_classifiers": self.gallery_classifiers(images)}
+
+        def enroll_gallery_pixels(pixels):
+            images = self._resized(pixels)
+            return {"gallery_classifiers": self.gallery_classifiers(images)}
+
+        def score(probe_features, gallery_classifiers):
+            return {"scores": self._method.score(probe_features, gallery_classifiers)}
+
+        specs = {
+            embed_probe: (files,),
+            embed_probe_pixels: (pixels,),
+            enroll_gallery: (files,),
+            enroll_gallery_pixels: (pixels,),
+            score: (probes, gallery),
+        }
+        return {
+            function.__name__: tf.function(function).get_concrete_function(*spec)
+            for function, spec in specs.items()
+        }
+
+
+def resize(pixels: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """As `dimn_tf.data.images.decode_and_resize` resizes, a batch at a time.
+
+    Args:
+        pixels: [n, h, w, 3], any numeric type, 0..255.
+        height: rows of the result, in pixels.
+        width: columns of the result, in pixels.
+
+    Returns:
+        float32 [n, height, width, 3], 0..255.
+    """
+    shape = tf.shape(pixels)
+    images = tf.cond(
+        (shape[1] > height) | (shape[2] > width),
+        lambda: tf.image.resize(pixels, (height, width), antialias=True),
+        lambda: tf.image.resize(pixels, (height, width)),
+    )
+    return tf.ensure_shape(images, (None, height, width, 3))

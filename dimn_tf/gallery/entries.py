@@ -1,0 +1,107 @@
+"""What a gallery holds and gives back, and the checks on its way in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dimn_tf import errors
+
+_NAMED_IN_ERRORS = 5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entry:
+    """One enrolled image.
+
+    Attributes:
+        entry_id: Unique in the gallery, such as the image's path.
+        vector: Real [D], the classifier h(g(x~)) of the person on it.
+        person_id: The person, where known; several entries may share one.
+        metadata: Anything that JSON can hold.
+    """
+
+    entry_id: str
+    vector: np.ndarray
+    person_id: str | None = None
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hit:
+    """An entry that a search found.
+
+    Attributes:
+        entry_id: Of the entry.
+        score: Its inner product with the probe's feature; higher is more alike.
+        person_id: The entry's, or None.
+        metadata: The entry's.
+    """
+
+    entry_id: str
+    score: float
+    person_id: str | None
+    metadata: Mapping[str, Any]
+
+
+def checked_vectors(
+    vectors: Any, dimension: int, names: Sequence[str], what: str
+) -> np.ndarray:
+    """Vectors as float32 [n, D], or one error that names what is wrong with them.
+
+    Args:
+        vectors: Real [n, D].
+        dimension: D of the gallery.
+        names: What each vector belongs to, for errors.
+        what: What the vectors are, for errors.
+
+    Raises:
+        errors.UserError: another shape, values that are not finite, zero vectors.
+    """
+    array = np.asarray(vectors)
+    if array.dtype.kind not in "fiu" or array.ndim != 2 or array.shape[1] != dimension:
+        raise errors.UserError(
+            f"{what} have shape {array.shape} and type {array.dtype}; this gallery "
+            f"takes real numbers of shape [n, {dimension}]. Use the model that the "
+            "gallery was made with"
+        )
+    array = np.ascontiguousarray(array, np.float32)
+    finite = np.isfinite(array).all(axis=1)
+    _refuse(~finite, names, f"{what} are not finite (NaN or infinite)")
+    _refuse(~array.any(axis=1), names, f"{what} are zero, which is like nothing")
+    return array
+
+
+def metadata_text(entry: Entry) -> str:
+    """An entry's metadata as JSON.
+
+    Raises:
+        errors.UserError: JSON cannot hold them.
+    """
+    try:
+        return json.dumps(dict(entry.metadata), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise errors.UserError(
+            f"entry {entry.entry_id!r}: its metadata are nothing that JSON can hold "
+            f"({error})"
+        ) from error
+
+
+def refuse_names(names: Sequence[str], problem: str, remedy: str) -> None:
+    """Raises where there are names: their number, and the first of them."""
+    if names:
+        shown = ", ".join(repr(name) for name in names[:_NAMED_IN_ERRORS])
+        more = len(names) - _NAMED_IN_ERRORS
+        raise errors.UserError(
+            f"{len(names)} {problem}: {shown}"
+            f"{f' and {more} more' if more > 0 else ''}. {remedy}"
+        )
+
+
+def _refuse(bad: np.ndarray, names: Sequence[str], problem: str) -> None:
+    found = [names[i] for i in np.flatnonzero(bad)]
+    refuse_names(found, f"of {len(names)} {problem}", "Nothing was changed")

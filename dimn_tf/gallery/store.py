@@ -1,0 +1,225 @@
+"""The gallery's file: entries in SQLite, each transaction whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from dimn_tf import errors
+
+FORMAT = "1"
+"""Raise it when older code could not read the file any more."""
+FILE = "gallery.sqlite"
+VECTOR_TYPES = {"float32": np.float32, "float16": np.float16}
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE entries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    entry_id TEXT NOT NULL UNIQUE,
+    person_id TEXT,
+    metadata TEXT NOT NULL,
+    vector BLOB NOT NULL
+);
+CREATE INDEX entries_of_person ON entries (person_id);
+CREATE TABLE removals (
+    change INTEGER PRIMARY KEY AUTOINCREMENT,
+    number INTEGER NOT NULL
+);
+"""
+_READ_AT_A_TIME = 4096
+_VARIABLES = 500  # SQLite takes some 1,000 at least.
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """An entry as it is stored, without its vector."""
+
+    number: int
+    entry_id: str
+    person_id: str | None
+    metadata: str
+
+
+class Store:
+    """Entries by number; numbers rise and are never used again.
+
+    A change is acknowledged once its transaction is on disk (write-ahead log,
+    `synchronous=FULL`): a process that is killed at any moment loses nothing that
+    was acknowledged and leaves nothing half-written. Readers see the state of the
+    last transaction. SQLite's log wants a local file system.
+
+    Args:
+        path: The file; it must exist.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        if not path.is_file():
+            raise errors.UserError(
+                f"{path}: there is no gallery. Enrol images first, or correct the path"
+            )
+        try:
+            self._connection = _connect(path)
+            self.facts = dict(
+                self._connection.execute("SELECT name, value FROM facts").fetchall()
+            )
+        except sqlite3.DatabaseError as error:
+            raise errors.UserError(
+                f"{path} is no gallery ({error}): restore it from a backup, or enrol "
+                "into a new folder"
+            ) from error
+        if self.facts.get("format") != FORMAT:
+            raise errors.UserError(
+                f"{path} has format {self.facts.get('format')}, this version reads "
+                f"{FORMAT}: enrol into a new folder"
+            )
+        self._type = VECTOR_TYPES[self.facts["vector_type"]]
+
+    @classmethod
+    def create(cls, path: pathlib.Path, facts: Mapping[str, str]) -> Store:
+        """Makes the file, whole or not at all, and opens it.
+
+        Args:
+            path: Must not exist.
+            facts: What holds for the whole gallery; `vector_type` among them.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = _connect(path)
+        try:
+            # One transaction, so that a killed creation leaves an empty file only.
+            connection.execute("BEGIN IMMEDIATE")
+            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.executemany(
+                    "INSERT INTO facts VALUES (?, ?)",
+                    [("format", FORMAT), *facts.items()],
+                )
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+        return cls(path)
+
+    def close(self) -> None:
+        """Gives the file back."""
+        self._connection.close()
+
+    def __len__(self) -> int:
+        return self._connection.execute("SELECT COUNT(*) FROM entries").fetchone()[0]
+
+    def add(self, rows: Sequence[tuple[str, str | None, str]], vectors: np.ndarray):
+        """Adds entries in one transaction.
+
+        Args:
+            rows: (entry_id, person_id, metadata) of each; ids that are not there.
+            vectors: [n, D].
+        """
+        stored = vectors.astype(self._type)
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT INTO entries (entry_id, person_id, metadata, vector) "
+                "VALUES (?, ?, ?, ?)",
+                [
+                    (*row, vector.tobytes())
+                    for row, vector in zip(rows, stored, strict=True)
+                ],
+            )
+
+    def remove(self, numbers: Sequence[int]) -> None:
+        """Removes entries by number in one transaction."""
+        rows = [(number,) for number in numbers]
+        with self._transaction():
+            self._connection.executemany("DELETE FROM entries WHERE number = ?", rows)
+            self._connection.executemany(
+                "INSERT INTO removals (number) VALUES (?)", rows
+            )
+
+    def numbers_of(self, entry_ids: Sequence[str]) -> dict[str, int]:
+        """The numbers of those entries that are there."""
+        found = self._select("entry_id, number", "entry_id", entry_ids)
+        return dict(found)
+
+    def rows(self, numbers: Sequence[int]) -> dict[int, Row]:
+        """Entries by number; those that are not there any more are left out."""
+        columns = "number, entry_id, person_id, metadata"
+        return {x[0]: Row(*x) for x in self._select(columns, "number", numbers)}
+
+    def position(self) -> tuple[int, int]:
+        """The last entry's number and the last removal's, as of now."""
+        return self._connection.execute(
+            "SELECT (SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence "
+            "WHERE name = 'entries'), "
+            "(SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence "
+            "WHERE name = 'removals')"
+        ).fetchone()
+
+    def vectors_between(
+        self, after: int, last: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Numbers int64 [n] and vectors float32 [n, D] of after < number <= last.
+
+        Some thousand at a time.
+        """
+        while True:
+            block = self._connection.execute(
+                "SELECT number, vector FROM entries WHERE number > ? AND number <= ? "
+                "ORDER BY number LIMIT ?",
+                (after, last, _READ_AT_A_TIME),
+            ).fetchall()
+            if not block:
+                return
+            numbers, blobs = zip(*block, strict=True)
+            vectors = np.frombuffer(b"".join(blobs), self._type)
+            vectors = vectors.reshape(len(block), -1).astype(np.float32)
+            yield np.array(numbers, np.int64), vectors
+            after = numbers[-1]
+
+    def removed_between(self, after: int, last: int) -> list[int]:
+        """Numbers of entries that were removed by after < change <= last."""
+        found = self._connection.execute(
+            "SELECT number FROM removals WHERE change > ? AND change <= ?",
+            (after, last),
+        )
+        return [number for (number,) in found]
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads inside see one state, whatever a writer does meanwhile."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
+
+    def _select(self, columns: str, key: str, values: Sequence) -> list[tuple]:
+        found, values = [], list(values)
+        for start in range(0, len(values), _VARIABLES):
+            part = values[start : start + _VARIABLES]
+            marks = ", ".join("?" * len(part))
+            query = f"SELECT {columns} FROM entries WHERE {key} IN ({marks})"
+            found += self._connection.execute(query, part).fetchall()
+        return found
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+
+
+def _connect(path: pathlib.Path) -> sqlite3.Connection:
+    # Transactions are begun and ended here, not by the module.
+    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection

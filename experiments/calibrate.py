@@ -1,0 +1,110 @@
+"""Gives scores a meaning: thresholds from identities that training held out.
+
+    python -m experiments.calibrate --workdir=W
+
+Prints both distributions' figures and the thresholds at false-accept rates of 1 in
+100, 1,000 and 10,000; writes W/calibration.json and W/calibration.png. An export made
+afterwards carries them.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+from absl import flags as absl_flags
+
+from dimn_tf import errors, files
+from dimn_tf.data import holdout, records
+from dimn_tf.evaluation import calibration, calibration_plot, evaluator
+from dimn_tf.training import run, workdir
+from experiments import flags, launch, prepare
+
+_WORKDIR = absl_flags.DEFINE_string(
+    "workdir", None, "Folder of the run.", required=True
+)
+_SEED = absl_flags.DEFINE_integer("seed", 0, "Of the pairs and the intervals.", 0)
+
+
+def main(_):
+    directory = workdir.WorkDir(pathlib.Path(_WORKDIR.value))
+    recorded = workdir.read(directory)
+    persons = {k: v for k, v in holdout.load(directory.holdout).items() if v}
+    if not persons:
+        raise errors.UserError(
+            f"{directory.root}: training held no identity out, so nothing is left to "
+            "calibrate on. Train with --holdout_identities=N (100 of each source give "
+            "thresholds at 1 in 1,000 and more)"
+        )
+    values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
+    options = flags.options_from(values)
+    method, step = run.restore_method(options, recorded["num_identities"], directory)
+    places = prepare.recall_places(directory)
+    prepare.data_sets(list(persons), places["data_dir"], places["manual_dir"])
+    parts, first = [], 0
+    for source, ids in persons.items():
+        part = _pairs(method, options, source, ids, places["data_dir"])
+        parts.append(
+            calibration.Pairs(part.scores, part.probes + first, part.gallery + first)
+        )
+        first += max(ids) + 1
+    pairs = calibration.Pairs.joined(parts)
+    rows = calibration.thresholds(pairs, _SEED.value)
+    _print(pairs, rows)
+    figures = {
+        "step": step,
+        "method": options.method,
+        "identities": {source: len(ids) for source, ids in persons.items()},
+        "genuine_pairs": int(pairs.genuine.sum()),
+        "impostor_pairs": int((~pairs.genuine).sum()),
+        "thresholds": rows,
+    }
+    picture = directory.calibration.with_suffix(".png")
+    calibration_plot.draw(pairs, rows, picture, f"{options.method}, held-out people")
+    with files.replacing(directory.calibration) as partial:
+        partial.write_text(json.dumps(figures, indent=2) + "\n")
+    print(f"Calibration: {directory.calibration}, {picture}")
+
+
+def _pairs(method, options, source, ids, data_dir) -> calibration.Pairs:
+    opened = records.load_records(source, data_dir)
+    chosen = np.isin(opened.person_ids, ids)
+    if opened.training_splits:
+        chosen &= np.isin(opened.splits, opened.training_splits)
+    indices = np.flatnonzero(chosen)
+    features = evaluator.encode_images(
+        method,
+        opened,
+        source,
+        indices,
+        options.data.image_height,
+        options.data.image_width,
+    )
+    scoring = evaluator.scorings(method, features.values)[evaluator.METHOD]
+    return calibration.score_pairs(
+        scoring, opened.person_ids[indices], opened.camera_ids[indices], _SEED.value
+    )
+
+
+def _print(pairs, rows) -> None:
+    for name, scores in (
+        ("one person", pairs.scores[pairs.genuine]),
+        ("two people", pairs.scores[~pairs.genuine]),
+    ):
+        low, middle, high = np.percentile(scores, (5, 50, 95))
+        print(
+            f"{name}: {len(scores):,} pairs, median score {middle:.4f}, "
+            f"5 to 95 %: {low:.4f} to {high:.4f}"
+        )
+    print(f"{'false accepts':<14}  {'threshold':>9}  {'95 % interval':>20}  accepted")
+    for row in rows:
+        name = f"1 in {row['one_in']:,}"
+        if "refused" in row:
+            print(f"{name:<14}  not told: {row['refused']}")
+            continue
+        low, high = row["interval"]
+        share = f"{100 * row['true_accept_rate']:.1f} % of one person's pairs"
+        print(f"{name:<14}  {row['score']:9.4f}  {low:9.4f} {high:10.4f}  {share}")
+
+
+if __name__ == "__main__":
+    launch.launch(main)

@@ -1,0 +1,94 @@
+"""Thresholds against hand counts and against theory."""
+
+import numpy as np
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.evaluation import calibration, evaluator
+
+
+@pytest.mark.parametrize(
+    ("scores", "rate", "accepted"),
+    [
+        ([1, 2, 3, 4, 5], 0.4, {4, 5}),
+        ([1, 2, 3, 4, 5], 0.39, {5}),
+        ([1, 2, 3, 4, 5], 0.1, set()),
+        ([1, 2, 2, 2, 5], 0.5, {5}),  # Ties are accepted together or not at all.
+        ([1, 2, 2, 2, 5], 0.8, {2, 5}),
+        ([7, 7, 7], 1.0, {7}),
+    ],
+)
+def test_threshold_by_hand(scores, rate, accepted):
+    t = calibration.threshold(np.array(scores, float), rate)
+    assert {s for s in scores if s >= t} == accepted
+    # The lowest such: a hair lower accepts more, or all are accepted already.
+    lower = [s for s in scores if s >= np.nextafter(t, -np.inf)]
+    assert len(lower) > rate * len(scores) or accepted == set(scores)
+
+
+def test_weights_count_as_copies():
+    rng = np.random.default_rng(0)
+    scores, times = rng.normal(size=50), rng.integers(0, 4, 50)
+    copies = np.repeat(scores, times)
+    for rate in (0.02, 0.1, 0.5):
+        assert calibration.threshold(scores, rate, times) == calibration.threshold(
+            copies, rate
+        )
+
+
+def _scoring(probes, gallery):
+    return evaluator.Scoring(probes, gallery, lambda p, g: p @ g.T)
+
+
+def test_pairs_of_a_source():
+    # Three persons, cameras 1 and 2; the score is not symmetric.
+    identities = np.array([4, 4, 4, 5, 5, 6])
+    cameras = np.array([1, 2, 2, 1, 2, 1])
+    probes, gallery = np.eye(6), np.arange(36.0).reshape(6, 6)
+    pairs = calibration.score_pairs(_scoring(probes, gallery), identities, cameras)
+    # Person 4: 0-1, 0-2 both ways; person 5: 3-4 both ways; 1-2 share their camera.
+    assert pairs.genuine.sum() == 6 and (~pairs.genuine).sum() == 36 - 9 - 4 - 1
+    found = set(pairs.scores[pairs.genuine].tolist())
+    # score(probe i, gallery j) = gallery[j, i] = 6 j + i.
+    assert found == {6.0, 12.0, 1.0, 2.0, 27.0, 22.0}
+    one = calibration.score_pairs(_scoring(probes, gallery), identities, cameras * 0)
+    assert one.genuine.sum() == 6 + 2
+    few = calibration.score_pairs(
+        _scoring(probes, gallery), identities, cameras, seed=3, impostors=5
+    )
+    assert (~few.genuine).sum() == 5
+
+
+def _normal_pairs(impostors, genuine=1_000, seed=0):
+    rng = np.random.default_rng(seed)
+    people = 400
+    a = rng.integers(0, people, impostors)
+    b = (a + rng.integers(1, people, impostors)) % people
+    same = rng.integers(0, people, genuine)
+    scores = np.concatenate([rng.normal(0, 1, impostors), rng.normal(3, 1, genuine)])
+    return calibration.Pairs(
+        scores, np.concatenate([a, same]), np.concatenate([b, same])
+    )
+
+
+def test_thresholds_of_normal_scores():
+    rows = calibration.thresholds(_normal_pairs(100_000))
+    # Quantiles of the normal distribution at 1 - 1e-2, 1e-3, 1e-4.
+    for row, (one_in, score, accept) in zip(
+        rows, [(100, 2.326, 0.75), (1_000, 3.090, 0.464), (10_000, 3.719, 0.236)],
+        strict=True,
+    ):  # fmt: skip
+        assert row["one_in"] == one_in
+        low, high = row["interval"]
+        assert low < row["score"] < high and low < score < high
+        assert row["score"] == pytest.approx(score, abs=0.2)
+        assert row["true_accept_rate"] == pytest.approx(accept, abs=0.08)
+
+
+def test_too_few_pairs_are_refused_by_rate():
+    rows = calibration.thresholds(_normal_pairs(9_999))
+    assert "score" in rows[0] and "score" not in rows[1]
+    assert "9,999 impostor pairs, 10,000 needed" in rows[1]["refused"]
+    assert "--holdout_identities" in rows[2]["refused"]
+    with pytest.raises(errors.UserError, match="found 0 and 50"):
+        calibration.thresholds(_normal_pairs(50, genuine=0))

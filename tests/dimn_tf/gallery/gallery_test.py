@@ -1,0 +1,171 @@
+"""The gallery against brute force, hostile input, and a second process."""
+
+import numpy as np
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.gallery import Entry, Gallery, indexes
+
+D, MODEL = 16, "ab" * 32
+
+
+def _vectors(count, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, D)).astype(np.float32)
+
+
+def _entries(vectors, start=0, persons=None):
+    return [
+        Entry(
+            f"e{start + i}", v, None if persons is None else f"p{persons[i]}", {"i": i}
+        )
+        for i, v in enumerate(vectors)
+    ]
+
+
+@pytest.fixture(params=indexes.INDEXES)
+def gallery(request, tmp_path):
+    with Gallery.create(tmp_path / "g", MODEL, D, request.param) as made:
+        yield made
+
+
+def _ids(hits):
+    return [[hit.entry_id for hit in row] for row in hits]
+
+
+def _brute(vectors, probes, k):
+    order = np.argsort(-(probes @ vectors.T), axis=1)[:, :k]
+    return [[f"e{i}" for i in row] for row in order]
+
+
+def test_finds_what_brute_force_finds_after_adding_and_removing(gallery):
+    vectors, probes = _vectors(300), _vectors(7, seed=1)
+    gallery.add(_entries(vectors[:200]))
+    assert _ids(gallery.search(probes, 5)) == _brute(vectors[:200], probes, 5)
+    gallery.add(_entries(vectors[200:], start=200))
+    found = gallery.search(probes, 5)
+    assert _ids(found) == _brute(vectors, probes, 5)
+    best = vectors @ probes[0]
+    np.testing.assert_allclose(found[0][0].score, best.max(), rtol=2e-3)
+    gone = sorted({name for row in _ids(found) for name in row})
+    gallery.remove(gone)
+    kept = vectors.copy()
+    kept[[int(name[1:]) for name in gone]] = 0  # Below every best score.
+    assert _ids(gallery.search(probes, 5)) == _brute(kept, probes, 5)
+    assert len(gallery) == 300 - len(gone) and gone[0] not in gallery
+
+
+def test_opened_again_it_is_the_same(gallery):
+    vectors, probes = _vectors(50), _vectors(3, seed=1)
+    gallery.add(_entries(vectors))
+    gallery.remove(["e3", "e4"])
+    gallery.add([Entry("e3", vectors[3])])  # An id may come back.
+    first = gallery.search(probes, 9)
+    with Gallery(gallery.folder, MODEL) as again:
+        assert again.search(probes, 9) == first
+        assert first[0][0].metadata == {"i": int(first[0][0].entry_id[1:])} or (
+            first[0][0].entry_id == "e3"
+        )
+
+
+def test_one_entry_a_person(gallery):
+    # Scores 9, 8, ... of persons 0 0 0 0 1 1 2 None None 0.
+    vectors = np.zeros((10, D))
+    vectors[:, 0] = np.arange(9, -1, -1) + 0.5
+    persons = [0, 0, 0, 0, 1, 1, 2, 3, 4, 0]
+    entries = _entries(vectors, persons=persons)
+    entries[7:9] = [Entry(f"e{i}", vectors[i]) for i in (7, 8)]
+    gallery.add(entries)
+    probe = np.eye(1, D)
+    hits = gallery.search(probe, 4, one_per_person=True)[0]
+    assert [(hit.entry_id, hit.person_id) for hit in hits] == [
+        ("e0", "p0"), ("e4", "p1"), ("e6", "p2"), ("e7", None),
+    ]  # fmt: skip
+    assert _ids(gallery.search(probe, 99, one_per_person=True)) == [
+        ["e0", "e4", "e6", "e7", "e8"]
+    ]
+
+
+def test_an_empty_gallery_finds_nothing(gallery):
+    assert gallery.search(_vectors(2), 5) == [[], []]
+    gallery.add(_entries(_vectors(3)))
+    assert [len(row) for row in gallery.search(_vectors(2), 5)] == [3, 3]
+    assert gallery.search(np.zeros((0, D)), 5) == []
+
+
+def test_readers_see_what_a_writer_acknowledged(gallery):
+    vectors, probes = _vectors(40), _vectors(2, seed=1)
+    with Gallery(gallery.folder) as reader:
+        for start in range(0, 40, 10):
+            gallery.add(_entries(vectors[start : start + 10], start))
+            found = _ids(reader.search(probes, 3))
+            assert found == _brute(vectors[: start + 10], probes, 3)
+        gallery.remove([found[0][0]])
+        assert found[0][0] not in _ids(reader.search(probes, 3))[0]
+
+
+@pytest.mark.parametrize(
+    ("vector", "said"),
+    [
+        (np.ones(D + 1), r"shape \(1, 17\).*\[n, 16\]"),
+        (np.full(D, np.nan), "'bad'.*|not finite"),
+        (np.full(D, np.inf), "not finite"),
+        (np.zeros(D), "zero"),
+        (np.array(["x"] * D), "real numbers"),
+    ],
+)
+def test_bad_vectors_are_refused_and_nothing_is_added(tmp_path, vector, said):
+    gallery = Gallery.create(tmp_path, MODEL, D)
+    with pytest.raises(errors.UserError, match=said):
+        gallery.add([Entry("bad", vector)])
+    with pytest.raises(errors.UserError, match=said.replace("'bad'.*|", "")):
+        gallery.search(vector[np.newaxis])
+    mixed = [Entry("good", np.ones(D)), Entry("bad", vector)]
+    with pytest.raises(errors.UserError):
+        gallery.add(mixed)
+    assert len(gallery) == 0
+
+
+def test_ids_are_refused_twice(tmp_path):
+    gallery = Gallery.create(tmp_path, MODEL, D)
+    gallery.add(_entries(_vectors(3)))
+    with pytest.raises(errors.UserError, match="1 entry ids are there.*'e2'"):
+        gallery.add(_entries(_vectors(2), start=2))
+    with pytest.raises(errors.UserError, match="1 entry ids twice: 'a'"):
+        gallery.add([Entry("a", np.ones(D)), Entry("a", np.ones(D))])
+    with pytest.raises(errors.UserError, match="not empty"):
+        gallery.add([Entry("", np.ones(D))])
+    with pytest.raises(errors.UserError, match="1 entry ids are not there: 'e9'"):
+        gallery.remove(["e0", "e9"])
+    with pytest.raises(errors.UserError, match="nothing that JSON can hold"):
+        gallery.add([Entry("b", np.ones(D), None, {"x": object()})])
+    assert len(gallery) == 3
+
+
+def test_another_models_vectors_are_refused(tmp_path):
+    Gallery.create(tmp_path, MODEL, D).close()
+    with pytest.raises(errors.UserError, match="come from the model abababab"):
+        Gallery(tmp_path, "cd" * 32)
+    with pytest.raises(errors.UserError, match="dimension 16, not 17"):
+        Gallery.create(tmp_path, MODEL, D + 1)
+    with pytest.raises(errors.UserError, match="index exact, not hnsw"):
+        Gallery.create(tmp_path, MODEL, D, "hnsw")
+    with pytest.raises(errors.UserError, match="expected one of exact"):
+        Gallery.create(tmp_path / "new", MODEL, D, "tree")
+
+
+def test_no_gallery_and_broken_ones_are_named(tmp_path):
+    with pytest.raises(errors.UserError, match="there is no gallery"):
+        Gallery(tmp_path)
+    (tmp_path / "gallery.sqlite").write_bytes(b"something else " * 100)
+    with pytest.raises(errors.UserError, match="is no gallery"):
+        Gallery(tmp_path)
+
+
+def test_vectors_can_be_kept_in_half_the_space(tmp_path):
+    vectors = _vectors(30)
+    gallery = Gallery.create(tmp_path, MODEL, D, vector_type="float16")
+    gallery.add(_entries(vectors))
+    probes = _vectors(3, seed=1)
+    found = gallery.search(probes, 1)
+    expected = (probes @ vectors.T).max(axis=1)
+    np.testing.assert_allclose([r[0].score for r in found], expected, rtol=2e-3)
