@@ -1,5 +1,6 @@
 """Tests of the builder of a user's own data, on noise images."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -186,6 +187,10 @@ def test_changed_data_are_built_anew(crops, tmp_path):
     PIL.Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(crops / "bob/01_8.png")
     assert not registry.is_built(name, tmp_path / "tfds")
     assert len(_records(name, tmp_path)) == 5
+    # Another picture of the same size in bytes.
+    path = crops / "bob/01_8.png"
+    os.utime(path, ns=(0, os.stat(path).st_mtime_ns + 1))
+    assert not registry.is_built(name, tmp_path / "tfds")
 
 
 @pytest.mark.parametrize(

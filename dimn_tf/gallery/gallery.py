@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dimn_tf import errors
+from dimn_tf import errors, files
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import indexes, store
 
@@ -270,12 +269,9 @@ class Gallery:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Holds the lock of the one writer; the system frees it with the process."""
-        with (self.folder / _LOCK).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise errors.UserError(
-                    f"{self.folder}: another process is writing to this gallery. Wait "
-                    "for it, then run the command again"
-                ) from error
+        with files.exclusive(
+            self.folder / _LOCK,
+            f"{self.folder}: another process is writing to this gallery. Wait for it, "
+            "then run the command again",
+        ):
             yield

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import pathlib
 from collections.abc import Iterator
@@ -141,14 +140,11 @@ def locked(workdir: WorkDir) -> Iterator[None]:
         errors.UserError: another process does.
     """
     workdir.root.mkdir(parents=True, exist_ok=True)
-    with (workdir.root / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise errors.UserError(
-                f"{workdir.root}: another process is training here. Wait for it, or "
-                "give another --workdir."
-            ) from error
+    with files.exclusive(
+        workdir.root / "lock",
+        f"{workdir.root}: another process is training here. Wait for it, or give "
+        "another --workdir.",
+    ):
         yield
 
 
