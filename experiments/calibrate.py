@@ -39,6 +39,11 @@ def main(_):
     options = flags.options_from(values)
     method, step = run.restore_method(options, recorded["num_identities"], directory)
     places = prepare.recall_places(directory)
+    if not places:
+        raise errors.UserError(
+            f"{directory.places}: missing; it says where the held-out people's images "
+            "are. Run the training command again (a finished run is not trained anew)"
+        )
     prepare.data_sets(list(persons), places["data_dir"], places["manual_dir"])
     parts, first = [], 0
     for source, ids in persons.items():

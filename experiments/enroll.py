@@ -40,6 +40,7 @@ def main(argv):
     if len(argv) < 2:
         raise errors.UserError("no images: name files, folders or CSV lists")
     model = served_model.ServedModel(_MODEL.value)
+    _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
     sources = [
         source
         for source in image_sources.expand(argv[1:], _PERSONS.value, _CAMERA.value)

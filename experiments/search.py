@@ -5,6 +5,7 @@
 A score says how alike two crops are; it is a proposal, to be looked at.
 """
 
+import dataclasses
 import json
 import pathlib
 
@@ -34,6 +35,7 @@ _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
 
 def main(_):
     model = served_model.ServedModel(_MODEL.value)
+    scale = model.inner_product_scale
     threshold = None
     if _FALSE_ACCEPTS.value is not None:
         threshold = model.threshold(_FALSE_ACCEPTS.value)
@@ -50,6 +52,7 @@ def main(_):
         hits = gallery.search(
             model.probe_features([encoded]), _TOPK.value, _PERSONS.value
         )[0]
+    hits = [dataclasses.replace(hit, score=scale * hit.score) for hit in hits]
     if _JSON.value:
         rows = [
             {

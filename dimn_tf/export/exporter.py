@@ -91,6 +91,7 @@ def export(
             "input_height": height,
             "input_width": width,
             "feature_dimension": method.feature_dimension,
+            "inner_product_scale": method.inner_product_scale,
             "largest_relative_difference": differences,
             "warmup_requests": warm,
         }

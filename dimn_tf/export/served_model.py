@@ -37,6 +37,23 @@ class ServedModel:
         return self.metadata["checkpoint_sha256"]
 
     @property
+    def inner_product_scale(self) -> float:
+        """What times a gallery's inner product is the model's score.
+
+        Raises:
+            errors.UserError: this model's score is no inner product.
+        """
+        scale = self.metadata["inner_product_scale"]
+        if scale is None:
+            name = self.metadata.get("method")
+            raise errors.UserError(
+                f"{self.folder}: the score of {name} is no inner product, by which a "
+                "gallery searches. Export a method whose score is one, such as dimn, "
+                "or use the signature `score`"
+            )
+        return scale
+
+    @property
     def dimension(self) -> int:
         """D."""
         return self.metadata["feature_dimension"]

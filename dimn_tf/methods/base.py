@@ -103,6 +103,14 @@ class Method(keras.Model, abc.ABC):
         """
 
     @property
+    def inner_product_scale(self) -> float | None:
+        """What times the representations' inner product is the score; None: no such.
+
+        A gallery searches by inner product; here the score is something else.
+        """
+        return None
+
+    @property
     def matching_layers(self) -> tuple[keras.layers.Layer, ...]:
         """Layers beside the encoder that representations and score use: none here.
 

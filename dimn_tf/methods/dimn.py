@@ -181,6 +181,11 @@ class DIMN(base.Method):
         return base.batch_means(sums, tf.shape(batch["labels"])[0])
 
     @property
+    def inner_product_scale(self):
+        """The logit scale: the score is a dot product."""
+        return self.options.logit_scale
+
+    @property
     def matching_layers(self):
         """The mapping."""
         return (self.mapping,)

@@ -10,7 +10,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from dimn_tf import encoders, errors, methods
 from dimn_tf.data import images as images_lib
-from dimn_tf.export import exporter, formats, serving, warmup
+from dimn_tf.export import exporter, formats, served_model, serving, warmup
 from tests.dimn_tf.export import made_up
 
 HEIGHT, WIDTH = 64, 32
@@ -25,7 +25,8 @@ def method(request):
     # Statistics of images, without which the features of all images are the same.
     encoder(exporter.made_up_images(16, HEIGHT, WIDTH, seed=5)[0], training=True)
     kind = methods.METHODS[request.param]
-    method = kind(encoder, 50, kind.Options(), seed=0)
+    options = {"logit_scale": 2.0} if request.param == "dimn" else {}
+    method = kind(encoder, 50, kind.Options(**options), seed=0)
     for layer in method.matching_layers:
         rng = np.random.default_rng(1)
         layer.kernel.assign_add(rng.normal(0, 0.01, layer.kernel.shape))
@@ -149,6 +150,23 @@ def test_warm_up_requests_are_answered(exported):
 def _export(method, folder, **changes):
     arguments = {"formats": ["saved_model"], "log": lambda line: None, **changes}
     return exporter.export(method, folder, 64, 32, {}, lambda m: "", **arguments)
+
+
+def test_a_gallery_takes_models_whose_score_is_an_inner_product(method, exported):
+    model = served_model.ServedModel(exported)
+    if method.inner_product_scale is None:
+        with pytest.raises(errors.UserError, match="no inner product"):
+            _ = model.inner_product_scale
+        return
+    images, _ = exporter.made_up_images(4, HEIGHT, WIDTH)
+    live = _live(method, images)
+    product = live["probe_features"] @ live["gallery_classifiers"].T
+    scores = method.score(
+        tf.constant(live["probe_features"]), live["gallery_classifiers"]
+    )
+    np.testing.assert_allclose(
+        model.inner_product_scale * product, scores, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_versions_rise(method, tmp_path):
