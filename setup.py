@@ -43,11 +43,15 @@ setuptools.setup(
         "tfds": ["apache-beam>=2.60", "mlcroissant>=1.0", "importlib_resources>=6.0"],
         # Galleries: maximum inner product search.
         "gallery": ["faiss-cpu>=1.8"],
+        # Galleries on a Milvus server, and Milvus Lite to try and test them.
+        "milvus": ["pymilvus>=2.6", "milvus-lite>=3.0"],
         # Export to ONNX and to LiteRT, and the runtimes that check it.
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "tf2onnx>=1.16"],
         "litert": ["ai-edge-litert>=1.0"],
         # Warm-up requests for TensorFlow Serving in an export.
         "serving": ["tensorflow-serving-api>=2.18"],
+        # PyTorch beside our exports, in `experiments.benchmarks.inference` alone.
+        "torch": ["torch>=2.2"],
         # Looking at the scalars of a run.
         "tensorboard": ["tensorboard>=2.18"],
         # tfds.testing imports dill without declaring it.

@@ -11,13 +11,12 @@ from absl import flags
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import enrolment, image_sources, indexes
-from dimn_tf.gallery import gallery as gallery_lib
+from dimn_tf.gallery import enrolment, image_sources, places
 from experiments import launch
 
 _MODEL = flags.DEFINE_string("model", None, "Export, or one version.", required=True)
 _GALLERY = flags.DEFINE_string(
-    "gallery", None, "Folder of the gallery; made if it is missing.", required=True
+    "gallery", None, f"Made if it is missing: {places.HELP}.", required=True
 )
 _PERSONS = flags.DEFINE_bool(
     "person_folders", False, "Whether a folder holds one folder a person."
@@ -31,7 +30,7 @@ _ONLY_CAMERA = flags.DEFINE_string(
     "only_camera", None, "Enrols the images of this camera alone."
 )
 _INDEX = flags.DEFINE_enum(
-    "index", "exact", list(indexes.INDEXES), "How a new gallery is searched."
+    "index", "exact", places.KINDS, "How a new gallery is searched."
 )
 _BATCH = flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
 
@@ -48,7 +47,7 @@ def main(argv):
     ]
     if not sources:
         raise errors.UserError(f"{', '.join(argv[1:])}: no image file found there")
-    with gallery_lib.Gallery.create(
+    with places.create(
         _GALLERY.value, model.sha256, model.dimension, _INDEX.value
     ) as gallery:
         report = enrolment.enrol(model, gallery, sources, _BATCH.value)

@@ -13,12 +13,13 @@ from absl import flags
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import gallery as gallery_lib
-from dimn_tf.gallery import image_sources
+from dimn_tf.gallery import image_sources, places
 from experiments import launch
 
 _MODEL = flags.DEFINE_string("model", None, "Export, or one version.", required=True)
-_GALLERY = flags.DEFINE_string("gallery", None, "Folder.", required=True)
+_GALLERY = flags.DEFINE_string(
+    "gallery", None, places.HELP.capitalize() + ".", required=True
+)
 _PROBE = flags.DEFINE_string("probe", None, "Image of a person.", required=True)
 _TOPK = flags.DEFINE_integer("topk", 10, "Entries shown.", 1)
 _PERSONS = flags.DEFINE_bool(
@@ -48,7 +49,7 @@ def main(_):
         raise errors.UserError(
             f"--probe={path}: {error}; a whole JPEG, PNG or BMP image is expected"
         ) from error
-    with gallery_lib.Gallery(_GALLERY.value, model.sha256) as gallery:
+    with places.open_gallery(_GALLERY.value, model.sha256) as gallery:
         hits = gallery.search(
             model.probe_features([encoded]), _TOPK.value, _PERSONS.value
         )[0]

@@ -38,8 +38,11 @@ class Encoder(keras.layers.Layer):
 
     def call(self, images, training=False):
         """Features; see the class."""
-        scaled = images / 127.5 - 1.0
-        return self.pooling(self.backbone(scaled, training=training))
+        return self.pooling(self.feature_maps(images, training=training))
+
+    def feature_maps(self, images, training=False):
+        """What is pooled: [n, H, W, 3] -> [n, H / 32, W / 32, D] for MobileNetV2."""
+        return self.backbone(images / 127.5 - 1.0, training=training)
 
 
 def build_encoder(

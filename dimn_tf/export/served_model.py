@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf import errors
-from dimn_tf.export import exporter
+from dimn_tf.export import exporter, serving
 
 _INDEX_SEPARATOR = "by their index in the batch:] ["
 
@@ -82,6 +82,36 @@ class ServedModel:
     def gallery_classifiers(self, files: Sequence[bytes]) -> np.ndarray:
         """Image files -> h(g(x~)), float32 [n, D]; see `bad_indices` for its error."""
         return self._call("enroll_gallery", "gallery_classifiers", files)
+
+    def explain(
+        self, probe: bytes, gallery: Sequence[bytes]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where the scores of a probe against gallery images come from.
+
+        Args:
+            probe: Image file.
+            gallery: n image files.
+
+        Returns:
+            Maps of the probe for each match and maps of the matches, float32
+            [n, rows, columns] each, and the scores [n] that each map adds up to.
+
+        Raises:
+            errors.UserError: the export has no such signature.
+        """
+        if serving.EXPLAIN not in self._loaded.signatures:
+            raise errors.UserError(
+                f"{self.folder}: it cannot explain its scores: exported by an older "
+                "version (export again), or of a method whose score is no sum over "
+                "places of an image"
+            )
+        found = self._loaded.signatures[serving.EXPLAIN](
+            probe_bytes=tf.constant([probe] * len(gallery), tf.string),
+            gallery_bytes=tf.constant(list(gallery), tf.string),
+        )
+        return tuple(
+            found[name].numpy() for name in ("probe_map", "gallery_map", "scores")
+        )
 
     def _call(self, signature: str, output: str, files: Sequence[bytes]) -> np.ndarray:
         function = self._loaded.signatures[signature]

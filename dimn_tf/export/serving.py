@@ -1,4 +1,4 @@
-"""What a server runs: preprocessing, encoder and mapping behind five signatures."""
+"""What a server runs: preprocessing, encoder and mapping behind signatures."""
 
 import tensorflow as tf
 
@@ -13,6 +13,8 @@ SIGNATURES = (
     "enroll_gallery_pixels",
     "score",
 )
+EXPLAIN = "explain"
+"""A further signature, of methods that have score maps."""
 DEFAULT_SIGNATURE = "embed_probe"
 """What a server answers with where a request names no signature."""
 
@@ -27,6 +29,8 @@ class ServingModule(tf.Module):
     | `enroll_gallery` | `image_bytes` string [n] | `gallery_classifiers` [n, D] |
     | `enroll_gallery_pixels` | `pixels` uint8 [n, h, w, 3] | the same |
     | `score` | `probe_features`, `gallery_classifiers` | `scores` [P, G] |
+    | `explain` | `probe_bytes`, `gallery_bytes` string [n] | `scores` [n] of the pairs,
+      `probe_map` and `gallery_map` [n, rows, columns]: see `Method.score_maps` |
 
     `image_bytes` are whole JPEG, PNG, BMP or GIF files of any size; `pixels` are RGB in
     0..255, of any size, one size a batch. For DIMN, `gallery_classifiers` are h(g(x~)),
@@ -96,6 +100,18 @@ class ServingModule(tf.Module):
         def score(probe_features, gallery_classifiers):
             return {"scores": self._method.score(probe_features, gallery_classifiers)}
 
+        def explain(probe_bytes, gallery_bytes):
+            probes = decoding.decode_batch(probe_bytes, *size)
+            gallery = decoding.decode_batch(gallery_bytes, *size)
+            probe_map, gallery_map = self._method.score_maps(
+                self.encoder.feature_maps(probes), self.encoder.feature_maps(gallery)
+            )
+            return {
+                "probe_map": probe_map,
+                "gallery_map": gallery_map,
+                "scores": tf.reduce_sum(probe_map, axis=(1, 2)),
+            }
+
         specs = {
             embed_probe: (files,),
             embed_probe_pixels: (pixels,),
@@ -103,6 +119,11 @@ class ServingModule(tf.Module):
             enroll_gallery_pixels: (pixels,),
             score: (probes, gallery),
         }
+        if self._method.has_score_maps:
+            specs[explain] = tuple(
+                tf.TensorSpec([None], tf.string, name)
+                for name in ("probe_bytes", "gallery_bytes")
+            )
         return {
             function.__name__: tf.function(function).get_concrete_function(*spec)
             for function, spec in specs.items()

@@ -1,4 +1,4 @@
-"""Enrol, remove and search people: entries on disk, their vectors in an index."""
+"""The embedded gallery: entries on disk in a folder, their vectors in an index."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ import contextlib
 import json
 import os
 import pathlib
+import uuid
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
+import tqdm
+from absl import logging
 
 from dimn_tf import errors, files
+from dimn_tf.gallery import base, indexes, store
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import indexes, store
 
 _LOCK = "writer.lock"
-_MORE_HITS = 4  # Factor by which a search widens until it has enough persons.
 
 
-class Gallery:
+class Gallery(base.BaseGallery):
     """Enrolled people in a folder, searched by maximum inner product.
 
     One process may write at a time, any number may read at the same time; each search
     sees all that was acknowledged before it began. What is on disk is the truth; the
-    index in memory is brought up to it before every search.
+    index in memory is brought up to it before every search. An index that takes long
+    to build (`hnsw`) is kept beside it by `keep_index`: a cache, which may be deleted.
 
-    Memory is the index: 4 D bytes an entry (`exact`; 7 kB at D = 1,792), 2 D with
-    `exact_float16`, so a machine holds some millions. At hundreds of millions the same
-    interface belongs on a vector database (see WORKSPACE_NOTES.md).
+    Memory is the index: 4 D bytes an entry (`exact`; 7 kB at D = 1,792), half of that
+    with `exact_float16`, so a machine holds some millions. What outgrows it belongs on
+    Milvus, behind the same interface (`milvus_gallery`).
 
     Example:
 
@@ -48,21 +50,21 @@ class Gallery:
 
     def __init__(self, folder: str | os.PathLike, model_sha256: str | None = None):
         self.folder = pathlib.Path(folder)
+        self.name = str(folder)
         self._store = store.Store(self.folder / store.FILE)
         facts = self._store.facts
         self.model_sha256 = facts["model_sha256"]
-        if model_sha256 not in (None, self.model_sha256):
+        try:
+            base.refuse_another_model(self.name, self.model_sha256, model_sha256)
+        except errors.UserError:
             self._store.close()
-            raise errors.UserError(
-                f"{self.folder}: this gallery's vectors come from the model "
-                f"{self.model_sha256[:12]}..., not from {model_sha256[:12]}...; scores "
-                "between models mean nothing. Use that model, or enrol the images into "
-                "a new gallery"
-            )
+            raise
         self.dimension = int(facts["dimension"])
         self.index_kind = facts["index"]
         self._index = indexes.INDEXES[self.index_kind](self.dimension)
         self._position = (0, 0)
+        self._kept: pathlib.Path | None = None
+        self._load_index()
 
     @classmethod
     def create(
@@ -85,157 +87,96 @@ class Gallery:
         Raises:
             errors.UserError: one is there of another model, dimension or kind.
         """
-        facts = {
-            "model_sha256": model_sha256,
-            "dimension": str(dimension),
-            "index": index,
-            "vector_type": vector_type,
-        }
-        for name, known in (
-            ("index", indexes.INDEXES),
-            ("vector_type", store.VECTOR_TYPES),
-        ):
-            if facts[name] not in known:
-                raise errors.UserError(
-                    f"{name}={facts[name]!r}: expected one of {', '.join(known)}"
-                )
-        if dimension < 1 or not model_sha256:
+        facts = base.checked_facts(
+            model_sha256, dimension, index, list(indexes.INDEXES)
+        )
+        if vector_type not in store.VECTOR_TYPES:
             raise errors.UserError(
-                f"a gallery needs its model's hash and dimension, got "
-                f"{model_sha256!r} and {dimension}"
+                f"vector_type={vector_type!r}: expected one of "
+                f"{', '.join(store.VECTOR_TYPES)}"
             )
-        store.Store.create(pathlib.Path(folder) / store.FILE, facts).close()
+        facts["vector_type"] = vector_type
+        path = pathlib.Path(folder) / store.FILE
+        store.Store.create(path, {**facts, "gallery_id": uuid.uuid4().hex}).close()
         gallery = cls(folder, model_sha256)
-        found = gallery._store.facts
-        other = [name for name in facts if found[name] != facts[name]]
-        if other:
+        try:
+            base.refuse_other_facts(str(folder), gallery._store.facts, facts)
+        except errors.UserError:
             gallery.close()
-            differences = ", ".join(f"{n} {found[n]}, not {facts[n]}" for n in other)
-            raise errors.UserError(
-                f"{folder}: a gallery is there with {differences}. Open it as it is, "
-                "or create another in a new folder"
-            )
+            raise
         return gallery
 
     def close(self) -> None:
         """Gives the files back."""
         self._store.close()
 
-    def __enter__(self) -> Gallery:
-        return self
-
-    def __exit__(self, *exc_info) -> None:
-        self.close()
-
     def __len__(self) -> int:
         return len(self._store)
-
-    def __contains__(self, entry_id: str) -> bool:
-        return bool(self._store.numbers_of([entry_id]))
 
     def which_of(self, entry_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are there."""
         return set(self._store.numbers_of(entry_ids))
 
-    def add(self, entries: Sequence[entries_lib.Entry]) -> None:
-        """Adds entries, all or none; they are on disk when this returns.
-
-        Raises:
-            errors.UserError: ids that are there already or twice among these, vectors
-                of another dimension, zero or not finite, or another writer at work.
-        """
-        entries = list(entries)
-        if not entries:
-            return
-        names = [entry.entry_id for entry in entries]
-        if not all(isinstance(name, str) and name for name in names):
-            raise errors.UserError("entry ids must be text, and not empty")
-        seen: set[str] = set()
-        twice = [name for name in names if name in seen or seen.add(name)]
-        entries_lib.refuse_names(twice, "entry ids twice", "Nothing was added")
-        shapes = {np.shape(entry.vector) for entry in entries}
-        if len(shapes) > 1:
-            raise errors.UserError(
-                f"vectors of the entries have several shapes {sorted(shapes)}; this "
-                f"gallery takes ({self.dimension},)"
-            )
-        vectors = entries_lib.checked_vectors(
-            np.stack([entry.vector for entry in entries]),
-            self.dimension,
-            names,
-            "vectors of the entries",
-        )
-        rows = [
-            (e.entry_id, e.person_id, entries_lib.metadata_text(e)) for e in entries
-        ]
-        with self._writing():
-            there = list(self._store.numbers_of(names))
-            entries_lib.refuse_names(
-                there, "entry ids are there already", "Remove them first, or leave them"
-            )
-            self._store.add(rows, vectors)
-
-    def remove(self, entry_ids: Sequence[str]) -> None:
-        """Removes entries, all or none.
-
-        Raises:
-            errors.UserError: ids that are not there, or another writer at work.
-        """
-        entry_ids = list(dict.fromkeys(entry_ids))
-        with self._writing():
-            numbers = self._store.numbers_of(entry_ids)
-            lost = [name for name in entry_ids if name not in numbers]
-            entries_lib.refuse_names(
-                lost, "entry ids are not there", "Nothing was removed"
-            )
-            self._store.remove(list(numbers.values()))
-
-    def search(
-        self, probe_features: Any, k: int = 10, one_per_person: bool = False
-    ) -> list[list[entries_lib.Hit]]:
-        """The k best entries for each probe.
-
-        Args:
-            probe_features: Real [P, D], g(x) of the gallery's model.
-            k: Entries a probe; fewer are given where the gallery holds fewer.
-            one_per_person: Whether of several entries of one person only the best is
-                given; entries without a person stand for themselves.
+    def keep_index(self) -> bool:
+        """Puts an index that takes long to build on disk, so that opening reads it.
 
         Returns:
-            For each probe its hits, best first.
-
-        Raises:
-            errors.UserError: another dimension, zero or not finite features, k < 1.
+            Whether this kind of index is kept: an exact one is read from the entries
+            as fast.
         """
-        if k < 1:
-            raise errors.UserError(f"k={k}: expected at least 1")
-        array = np.asarray(probe_features)
-        names = [f"probe {i}" for i in range(len(array) if array.ndim else 0)]
-        probes = entries_lib.checked_vectors(
-            array, self.dimension, names, "probe features"
-        )
-        with self._store.snapshot():
-            self._refresh()
-            if not one_per_person:
-                return self._hits(probes, min(k, len(self._index)))
-            return [self._persons(probe[np.newaxis], k) for probe in probes]
+        if not self._index.worth_keeping:
+            return False
+        with self._writing():
+            with self._reading():
+                pass
+            path = self.folder / self._index_name(*self._position)
+            if path != self._kept:
+                with files.replacing(path) as partial:
+                    self._index.write(partial)
+                self._kept = path
+            for other in self.folder.glob(self._index_name("*", "*")):
+                if other != path:
+                    other.unlink()
+        return True
 
-    def _persons(self, probe: np.ndarray, k: int) -> list[entries_lib.Hit]:
-        """The best entry of each of the k best persons: wider until there are k."""
-        width = k
-        while True:
-            width = min(width, len(self._index))
-            best: dict[tuple, entries_lib.Hit] = {}
-            for hit in self._hits(probe, width)[0]:
-                person = hit.person_id
-                key = ("entry", hit.entry_id) if person is None else ("person", person)
-                best.setdefault(key, hit)
-            if len(best) >= k or width == len(self._index):
-                return list(best.values())[:k]
-            width *= _MORE_HITS
+    def _index_name(self, last, change) -> str:
+        return f"{self._store.facts['gallery_id']}-{last}-{change}.faiss"
 
-    def _hits(self, probes: np.ndarray, k: int) -> list[list[entries_lib.Hit]]:
-        if not k or not len(probes):
+    def _load_index(self) -> None:
+        """Takes the newest kept index, if there is one."""
+        kept = []
+        for path in self.folder.glob(self._index_name("*", "*")):
+            _, last, change = path.stem.rsplit("-", 2)
+            kept.append((int(last), int(change), path))
+        if not kept:
+            return
+        last, change, path = max(kept)
+        try:
+            numbers = self._index.read(path)
+        except (OSError, RuntimeError) as error:  # FAISS raises the latter.
+            logging.warning(
+                "%s cannot be read and is built anew from the entries: %s", path, error
+            )
+            self._index = indexes.INDEXES[self.index_kind](self.dimension)
+            return
+        # Removals that the kept index has seen but, being what it is, still holds.
+        removed = self._store.removed_between(0, change)
+        self._index.remove(np.intersect1d(numbers, np.array(removed, np.int64)))
+        self._position, self._kept = (last, change), path
+
+    def _add(self, entries, metadata, vectors) -> None:
+        rows = [
+            (entry.entry_id, entry.person_id, text)
+            for entry, text in zip(entries, metadata, strict=True)
+        ]
+        self._store.add(rows, vectors)
+
+    def _remove(self, entry_ids) -> None:
+        self._store.remove(list(self._store.numbers_of(entry_ids).values()))
+
+    def _hits(self, probes, k) -> list[list[entries_lib.Hit]]:
+        k = min(k, len(self._index))
+        if not k:
             return [[] for _ in probes]
         scores, numbers = self._index.search(probes, k)
         rows = self._store.rows(np.unique(numbers[numbers >= 0]).tolist())
@@ -245,22 +186,36 @@ class Gallery:
             for score, number in zip(probe_scores, probe_numbers, strict=True):
                 if number >= 0:
                     row = rows[int(number)]
+                    metadata = json.loads(row.metadata)
                     hits.append(
                         entries_lib.Hit(
-                            row.entry_id,
-                            float(score),
-                            row.person_id,
-                            json.loads(row.metadata),
+                            row.entry_id, float(score), row.person_id, metadata
                         )
                     )
             found.append(hits)
         return found
 
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """One state of the file, with the index brought up to it."""
+        with self._store.snapshot():
+            self._refresh()
+            yield
+
     def _refresh(self) -> None:
-        """Brings the index up to what is on disk."""
         (added, removed), (last, change) = self._position, self._store.position()
-        for numbers, vectors in self._store.vectors_between(added, last):
-            self._index.add(numbers, vectors)
+        bar = tqdm.tqdm(
+            desc=f"{self.name}: indexing",
+            total=last - added,
+            unit=" entries",
+            delay=2,
+            mininterval=1,
+            leave=False,
+        )
+        with bar:
+            for numbers, vectors in self._store.vectors_between(added, last):
+                self._index.add(numbers, vectors)
+                bar.update(len(numbers))
         gone = [n for n in self._store.removed_between(removed, change) if n <= added]
         if gone:  # Later numbers were gone before they were read.
             self._index.remove(np.array(gone, np.int64))

@@ -12,7 +12,7 @@ import numpy as np
 
 from dimn_tf import errors
 
-FORMAT = "1"
+FORMAT = "2"
 """Raise it when older code could not read the file any more."""
 FILE = "gallery.sqlite"
 VECTOR_TYPES = {"float32": np.float32, "float16": np.float16}

@@ -7,7 +7,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from dimn_tf import config
+from dimn_tf import config, errors
 from dimn_tf.encoders import encoder as encoder_lib
 
 
@@ -46,6 +46,8 @@ class Method(keras.Model, abc.ABC):
 
     Options: ClassVar[type] = ClassifierOptions
     score_name: ClassVar[str] = "score"
+    has_score_maps: ClassVar[bool] = False
+    """Whether the score is a sum over places; see `score_maps`."""
 
     def __init__(
         self,
@@ -129,6 +131,25 @@ class Method(keras.Model, abc.ABC):
     @abc.abstractmethod
     def score(self, probes, gallery):
         """Likeness, higher is more alike: [P, E], [G, E] -> [P, G] float32."""
+
+    def score_maps(self, probe_maps, gallery_maps):
+        """Where in both images of a pair its score comes from.
+
+        Args:
+            probe_maps: The encoder's feature maps of probes, [n, h, w, D].
+            gallery_maps: Of as many gallery images, [n, h, w, D].
+
+        Returns:
+            The shares of each place of the probe and of the gallery image in the
+            score of pair i, two of float32 [n, h, w]; each adds up to the score.
+
+        Raises:
+            errors.UserError: this method's score is no sum over places.
+        """
+        raise errors.UserError(
+            f"the score of {type(self).__name__} is no sum over places of an image, "
+            "so that there is no map of it"
+        )
 
     def minimise(self, tape: tf.GradientTape, loss) -> None:
         """One optimiser step on all trainable variables; advances `step`.

@@ -84,6 +84,7 @@ class DIMN(base.Method):
 
     Options = DIMNOptions
     score_name: ClassVar[str] = "mapping"
+    has_score_maps: ClassVar[bool] = True
 
     def __init__(self, encoder, num_identities, options, seed=0, name=None):
         super().__init__(encoder, num_identities, options, seed, name)
@@ -203,3 +204,49 @@ class DIMN(base.Method):
     def score(self, probes, gallery):
         """h(g(x~)) . g(x), times the logit scale: [P, D], [G, D] -> [P, G] float32."""
         return self.options.logit_scale * tf.matmul(probes, gallery, transpose_b=True)
+
+    def score_maps(self, probe_maps, gallery_maps):
+        """Shares of places in h(g(x~)) . g(x); see `Method.score_maps`.
+
+        g(x) is the mean of its feature map F over the places, so that the share of a
+        place u of the probe is h(g(x~)) . F_u / (places): exact, as the score is
+        linear in F. It is not in the gallery image's: there the length that the
+        classifier is divided by (`normalise_classifiers`) is held constant, as is the
+        slope act(z) / z of an activation, and a bias is shared out evenly; of a linear
+        mapping without a bias, the share of u is (h's kernel times F_u) . g(x) /
+        (length) / (places). `normalise_probes` is held constant likewise.
+        """
+        probe_maps, gallery_maps = (
+            tf.cast(maps, tf.float32) for maps in (probe_maps, gallery_maps)
+        )
+        probes = tf.reduce_mean(probe_maps, axis=(1, 2))
+        gallery = tf.reduce_mean(gallery_maps, axis=(1, 2))
+        scale = self.options.logit_scale
+        if self.options.normalise_probes:
+            length = _inverse_length(probes)
+            probes, probe_maps = probes * length, probe_maps * length[:, None, None]
+        kernel = tf.cast(self.mapping.kernel, tf.float32)
+        mapped = tf.matmul(gallery, kernel)
+        bias = tf.zeros_like(mapped[0])
+        if self.mapping.use_bias:
+            bias = tf.cast(self.mapping.bias, tf.float32)
+        mapped += bias
+        predicted = self.mapping.activation(mapped)
+        slope = tf.math.divide_no_nan(predicted, mapped)
+        if self.options.normalise_classifiers:
+            length = _inverse_length(predicted)
+            predicted, slope = predicted * length, slope * length
+        weighted = scale * slope * probes
+        back = tf.matmul(weighted, kernel, transpose_b=True)
+        places = tf.cast(tf.reduce_prod(tf.shape(probe_maps)[1:3]), tf.float32)
+        constant = tf.reduce_sum(weighted * bias, axis=-1)[:, None, None]
+        return (
+            tf.einsum("nhwd,nd->nhw", probe_maps, scale * predicted) / places,
+            (tf.einsum("nhwd,nd->nhw", gallery_maps, back) + constant) / places,
+        )
+
+
+def _inverse_length(vectors):
+    """What `tf.math.l2_normalize` multiplies by: [n, D] -> [n, 1]."""
+    squares = tf.reduce_sum(tf.square(vectors), axis=-1, keepdims=True)
+    return tf.math.rsqrt(tf.maximum(squares, 1e-12))

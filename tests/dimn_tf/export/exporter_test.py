@@ -92,7 +92,8 @@ def test_bytes_of_other_sizes_are_resized_as_in_evaluation(method, exported):
 
 def test_signatures_say_what_they_take_and_give(method, exported):
     loaded = tf.saved_model.load(str(exported)).signatures
-    assert set(loaded) == {*serving.SIGNATURES, "serving_default"}
+    more = {"explain"} if method.has_score_maps else set()
+    assert set(loaded) == {*serving.SIGNATURES, *more, "serving_default"}
     dimension = method.feature_dimension
     enroll = loaded["enroll_gallery_pixels"]
     assert enroll.structured_input_signature[1]["pixels"].dtype == tf.uint8
@@ -167,6 +168,28 @@ def test_a_gallery_takes_models_whose_score_is_an_inner_product(method, exported
     np.testing.assert_allclose(
         model.inner_product_scale * product, scores, rtol=1e-4, atol=1e-4
     )
+
+
+def test_an_export_explains_its_scores(method, exported):
+    model = served_model.ServedModel(exported)
+    images, (probe, *gallery) = exporter.made_up_images(4, HEIGHT, WIDTH, seed=3)
+    if not method.has_score_maps:
+        with pytest.raises(errors.UserError, match="cannot explain"):
+            model.explain(probe, gallery)
+        return
+    probe_maps, gallery_maps, scores = model.explain(probe, gallery)
+    assert probe_maps.shape == gallery_maps.shape == (3, HEIGHT // 32, WIDTH // 32)
+    live = _live(method, images)
+    expected = method.score(
+        tf.constant(live["probe_features"][:1]), live["gallery_classifiers"][1:]
+    )[0]
+    for found in (scores, probe_maps.sum((1, 2)), gallery_maps.sum((1, 2))):
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    maps = method.encoder.feature_maps(tf.constant(images))
+    live_maps = method.score_maps(tf.repeat(maps[:1], 3, axis=0), maps[1:])
+    for found, live_map in zip((probe_maps, gallery_maps), live_maps, strict=True):
+        limit = 1e-4 * np.abs(live_map).max()
+        np.testing.assert_allclose(found, live_map, rtol=0, atol=limit)
 
 
 def test_versions_rise(method, tmp_path):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from absl import logging
 
 from dimn_tf import errors
-from dimn_tf.gallery import Entry, Gallery, indexes
+from dimn_tf.gallery import Entry, Gallery, indexes, store
 
 D, MODEL = 16, "ab" * 32
 
@@ -169,3 +170,81 @@ def test_vectors_can_be_kept_in_half_the_space(tmp_path):
     found = gallery.search(probes, 1)
     expected = (probes @ vectors.T).max(axis=1)
     np.testing.assert_allclose([r[0].score for r in found], expected, rtol=2e-3)
+
+
+def _counted_reads(monkeypatch):
+    """Entries that are read from disk to be indexed."""
+    read = []
+    between = store.Store.vectors_between
+
+    def counted(self, after, last):
+        for numbers, vectors in between(self, after, last):
+            read.append(len(numbers))
+            yield numbers, vectors
+
+    monkeypatch.setattr(store.Store, "vectors_between", counted)
+    return read
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "hnsw_float16"])
+def test_a_kept_index_is_read_and_only_what_is_new_is_indexed(
+    tmp_path, monkeypatch, kind
+):
+    vectors, probes = _vectors(60), _vectors(5, seed=1)
+    with Gallery.create(tmp_path, MODEL, D, kind) as gallery:
+        gallery.add(_entries(vectors[:50]))
+        gallery.search(probes, 1)
+        gallery.remove(["e3"])  # Which the graph cannot forget.
+        assert gallery.keep_index()
+        gallery.remove(["e4"])
+        gallery.add(_entries(vectors[50:], start=50))
+    read = _counted_reads(monkeypatch)
+    expected = [
+        [name for name in row if name not in ("e3", "e4")]
+        for row in _brute(vectors, probes, 60)
+    ]
+    with Gallery(tmp_path) as again:
+        assert _ids(again.search(probes, 9)) == [row[:9] for row in expected]
+        assert sum(read) == 10
+        assert again.keep_index() and len(list(tmp_path.glob("*.faiss"))) == 1
+        assert not list(tmp_path.glob("*.partial*"))
+    with Gallery(tmp_path) as again:
+        hits = again.search(probes, 60)
+        # Half precision may turn neighbours of all but equal scores round.
+        assert [set(row) for row in _ids(hits)] == [set(row) for row in expected]
+        assert sum(read) == 10
+
+
+def test_a_broken_kept_index_is_built_anew_and_said(tmp_path, monkeypatch, caplog):
+    vectors, probes = _vectors(30), _vectors(3, seed=1)
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        gallery.add(_entries(vectors))
+        gallery.keep_index()
+    (path,) = tmp_path.glob("*.faiss")
+    path.write_bytes(path.read_bytes()[:700])
+    logging.set_verbosity(logging.WARNING)
+    with Gallery(tmp_path) as again:
+        assert "built anew" in caplog.text
+        assert _ids(again.search(probes, 4)) == _brute(vectors, probes, 4)
+        again.keep_index()
+    read = _counted_reads(monkeypatch)
+    with Gallery(tmp_path) as again:
+        assert _ids(again.search(probes, 4)) == _brute(vectors, probes, 4)
+    assert not read
+
+
+def test_another_gallerys_kept_index_is_passed_over(tmp_path):
+    probes = _vectors(3, seed=1)
+    for seed in (0, 5):
+        (tmp_path / "gallery.sqlite").unlink(missing_ok=True)
+        with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+            gallery.add(_entries(_vectors(20, seed)))
+            expected = _brute(_vectors(20, seed), probes, 4)
+            assert _ids(gallery.search(probes, 4)) == expected
+            gallery.keep_index()
+
+
+def test_an_exact_index_is_not_kept(tmp_path):
+    with Gallery.create(tmp_path, MODEL, D) as gallery:
+        gallery.add(_entries(_vectors(3)))
+        assert not gallery.keep_index() and not list(tmp_path.glob("*.faiss"))

@@ -1,0 +1,241 @@
+"""What a gallery is, wherever its entries are kept: checks, and one hit a person."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from dimn_tf import errors
+from dimn_tf.gallery import entries as entries_lib
+
+_MORE_HITS = 4  # Factor by which a search widens until it has enough persons.
+
+
+class BaseGallery(abc.ABC):
+    """Enrolled people, searched by maximum inner product.
+
+    Entries are checked here; a subclass keeps and finds them.
+
+    Attributes:
+        name: Where it is, for errors.
+        model_sha256: Of the model that the vectors come from.
+        dimension: D.
+        largest_k: Most hits that a search gives; None: all there are.
+    """
+
+    name: str
+    model_sha256: str
+    dimension: int
+    largest_k: int | None = None
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Gives files and connections back."""
+
+    def __enter__(self) -> BaseGallery:
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        self.close()
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Entries."""
+
+    def __contains__(self, entry_id: str) -> bool:
+        return bool(self.which_of([entry_id]))
+
+    @abc.abstractmethod
+    def which_of(self, entry_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are there."""
+
+    def add(self, entries: Sequence[entries_lib.Entry]) -> None:
+        """Adds entries, all or none; they are kept for good when this returns.
+
+        Raises:
+            errors.UserError: ids that are there already or twice among these, vectors
+                of another dimension, zero or not finite, or another writer at work.
+        """
+        entries = list(entries)
+        if not entries:
+            return
+        names = [entry.entry_id for entry in entries]
+        if not all(isinstance(name, str) and name for name in names):
+            raise errors.UserError("entry ids must be text, and not empty")
+        seen: set[str] = set()
+        twice = [name for name in names if name in seen or seen.add(name)]
+        entries_lib.refuse_names(twice, "entry ids twice", "Nothing was added")
+        shapes = {np.shape(entry.vector) for entry in entries}
+        if len(shapes) > 1:
+            raise errors.UserError(
+                f"vectors of the entries have several shapes {sorted(shapes)}; this "
+                f"gallery takes ({self.dimension},)"
+            )
+        vectors = entries_lib.checked_vectors(
+            np.stack([entry.vector for entry in entries]),
+            self.dimension,
+            names,
+            "vectors of the entries",
+        )
+        metadata = [entries_lib.metadata_text(entry) for entry in entries]
+        with self._writing():
+            there = self.which_of(names)
+            entries_lib.refuse_names(
+                [name for name in names if name in there],
+                "entry ids are there already",
+                "Remove them first, or leave them",
+            )
+            self._add(entries, metadata, vectors)
+
+    def remove(self, entry_ids: Sequence[str]) -> None:
+        """Removes entries, all or none.
+
+        Raises:
+            errors.UserError: ids that are not there, or another writer at work.
+        """
+        entry_ids = list(dict.fromkeys(entry_ids))
+        with self._writing():
+            there = self.which_of(entry_ids)
+            entries_lib.refuse_names(
+                [name for name in entry_ids if name not in there],
+                "entry ids are not there",
+                "Nothing was removed",
+            )
+            self._remove(entry_ids)
+
+    def search(
+        self, probe_features: Any, k: int = 10, one_per_person: bool = False
+    ) -> list[list[entries_lib.Hit]]:
+        """The k best entries for each probe.
+
+        Args:
+            probe_features: Real [P, D], g(x) of the gallery's model.
+            k: Entries a probe; fewer are given where the gallery holds fewer.
+            one_per_person: Whether of several entries of one person only the best is
+                given; entries without a person stand for themselves.
+
+        Returns:
+            For each probe its hits, best first.
+
+        Raises:
+            errors.UserError: another dimension, zero or not finite features, k < 1 or
+                above `largest_k`.
+        """
+        if k < 1:
+            raise errors.UserError(f"k={k}: expected at least 1")
+        if self.largest_k is not None and k > self.largest_k:
+            raise errors.UserError(
+                f"k={k:,}: {self.name} gives {self.largest_k:,} entries a search at "
+                "most. Ask for fewer"
+            )
+        array = np.asarray(probe_features)
+        names = [f"probe {i}" for i in range(len(array) if array.ndim else 0)]
+        probes = entries_lib.checked_vectors(
+            array, self.dimension, names, "probe features"
+        )
+        with self._reading():
+            if not len(probes):
+                return []
+            if not one_per_person:
+                return self._hits(probes, k)
+            return [self._persons(probe[np.newaxis], k) for probe in probes]
+
+    def _persons(self, probe: np.ndarray, k: int) -> list[entries_lib.Hit]:
+        """The best entry of each of the k best persons: wider until there are k."""
+        width = k
+        while True:
+            hits = self._hits(probe, width)[0]
+            best: dict[tuple, entries_lib.Hit] = {}
+            for hit in hits:
+                person = hit.person_id
+                key = ("entry", hit.entry_id) if person is None else ("person", person)
+                best.setdefault(key, hit)
+            if len(best) >= k or len(hits) < width or width == self.largest_k:
+                return list(best.values())[:k]
+            width *= _MORE_HITS
+            if self.largest_k is not None:
+                width = min(width, self.largest_k)
+
+    @abc.abstractmethod
+    def _writing(self) -> contextlib.AbstractContextManager[None]:
+        """Held by the one writer."""
+
+    @abc.abstractmethod
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        """Held during a search, which sees one state."""
+
+    @abc.abstractmethod
+    def _add(
+        self,
+        entries: Sequence[entries_lib.Entry],
+        metadata: Sequence[str],
+        vectors: np.ndarray,
+    ) -> None:
+        """Keeps checked entries: their metadata as JSON, vectors float32 [n, D]."""
+
+    @abc.abstractmethod
+    def _remove(self, entry_ids: Sequence[str]) -> None:
+        """Removes entries that are there."""
+
+    @abc.abstractmethod
+    def _hits(self, probes: np.ndarray, k: int) -> list[list[entries_lib.Hit]]:
+        """The k best, or all, for float32 [P, D], P > 0, best first."""
+
+
+def refuse_another_model(name: str, found: str, wanted: str | None) -> None:
+    """Raises where a gallery of one model is opened with another.
+
+    Args:
+        name: Of the gallery.
+        found: The hash that it carries.
+        wanted: The hash of the model at hand; None takes the gallery's word.
+    """
+    if wanted not in (None, found):
+        raise errors.UserError(
+            f"{name}: this gallery's vectors come from the model {found[:12]}..., not "
+            f"from {wanted[:12]}...; scores between models mean nothing. Use that "
+            "model, or enrol the images into a new gallery"
+        )
+
+
+def refuse_other_facts(name: str, found: dict[str, str], wanted: dict[str, str]):
+    """Raises where a gallery is there whose facts are not the wanted ones."""
+    other = [key for key in wanted if found.get(key) != wanted[key]]
+    if other:
+        differences = ", ".join(f"{k} {found.get(k)}, not {wanted[k]}" for k in other)
+        raise errors.UserError(
+            f"{name}: a gallery is there with {differences}. Open it as it is, or "
+            "create another at a new place"
+        )
+
+
+def checked_facts(
+    model_sha256: str, dimension: int, index: str, kinds: Sequence[str]
+) -> dict[str, str]:
+    """What holds for a whole new gallery.
+
+    Raises:
+        errors.UserError: no model, no dimension, or an index that is not known.
+    """
+    if index not in kinds:
+        raise errors.UserError(f"index={index!r}: expected one of {', '.join(kinds)}")
+    if dimension < 1 or not model_sha256:
+        raise errors.UserError(
+            f"a gallery needs its model's hash and dimension, got {model_sha256!r} and "
+            f"{dimension}"
+        )
+    return {
+        "model_sha256": model_sha256,
+        "dimension": str(dimension),
+        "index": index,
+    }
+
+
+@contextlib.contextmanager
+def nothing_held() -> Iterator[None]:
+    """Where nothing need be held: a server keeps order among its clients."""
+    yield

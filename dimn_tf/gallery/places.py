@@ -1,0 +1,48 @@
+"""Where a gallery is: a folder, or a collection on Milvus."""
+
+from __future__ import annotations
+
+from dimn_tf import errors
+from dimn_tf.gallery import base, gallery, indexes, milvus_gallery
+
+HELP = (
+    "a folder, or milvus:URI#COLLECTION (URI: a server such as http://localhost:19530, "
+    "or a file ending in .db)"
+)
+KINDS = tuple(dict.fromkeys([*indexes.INDEXES, *milvus_gallery.INDEXES]))
+"""Kinds of index that some gallery has."""
+_MILVUS = "milvus:"
+
+
+def create(
+    place: str, model_sha256: str, dimension: int, index: str = "exact"
+) -> base.BaseGallery:
+    """Makes a gallery, or opens the one that is there; see `Gallery.create`."""
+    if place.startswith(_MILVUS):
+        return milvus_gallery.MilvusGallery.create(
+            *_milvus(place), model_sha256, dimension, index
+        )
+    return gallery.Gallery.create(place, model_sha256, dimension, index)
+
+
+def open_gallery(place: str, model_sha256: str | None = None) -> base.BaseGallery:
+    """Opens the gallery at a place; see `Gallery`."""
+    if place.startswith(_MILVUS):
+        return milvus_gallery.MilvusGallery(*_milvus(place), model_sha256)
+    return gallery.Gallery(place, model_sha256)
+
+
+def _milvus(place: str) -> tuple[str, str]:
+    uri, separator, collection = place.removeprefix(_MILVUS).rpartition("#")
+    if not separator or not uri or not collection.isidentifier():
+        raise errors.UserError(
+            f"--gallery={place}: expected milvus:URI#COLLECTION, such as "
+            "milvus:http://localhost:19530#people; a collection's name is letters, "
+            "digits and underscores"
+        )
+    if "://" not in uri and not uri.endswith(".db"):
+        raise errors.UserError(
+            f"--gallery={place}: {uri} is neither an address (http://...) nor a file "
+            "that ends in .db"
+        )
+    return uri, collection

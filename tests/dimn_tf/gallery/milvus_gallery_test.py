@@ -1,0 +1,196 @@
+"""The gallery's contract on Milvus Lite; `gallery_test.py` has the folder's."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.gallery import Entry, MilvusGallery, milvus_gallery, places
+
+D, MODEL = 16, "ab" * 32
+
+
+def _vectors(count, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, D)).astype(np.float32)
+
+
+def _entries(vectors, start=0):
+    return [Entry(f"e{start + i}", v, None, {"i": i}) for i, v in enumerate(vectors)]
+
+
+def _ids(hits):
+    return [[hit.entry_id for hit in row] for row in hits]
+
+
+def _brute(vectors, probes, k):
+    order = np.argsort(-(probes @ vectors.T), axis=1)[:, :k]
+    return [[f"e{i}" for i in row] for row in order]
+
+
+@pytest.fixture
+def uri(tmp_path):
+    return str(tmp_path / "m.db")
+
+
+@pytest.fixture(params=milvus_gallery.INDEXES)
+def gallery(request, uri):
+    with MilvusGallery.create(uri, "people", MODEL, D, request.param) as made:
+        yield made
+
+
+def test_finds_what_brute_force_finds_after_adding_and_removing(gallery):
+    vectors, probes = _vectors(300), _vectors(7, seed=1)
+    assert gallery.search(probes, 3) == [[]] * 7 and len(gallery) == 0
+    gallery.add(_entries(vectors[:200]))
+    assert _ids(gallery.search(probes, 5)) == _brute(vectors[:200], probes, 5)
+    gallery.add(_entries(vectors[200:], start=200))
+    found = gallery.search(probes, 5)
+    assert _ids(found) == _brute(vectors, probes, 5)
+    np.testing.assert_allclose(
+        found[0][0].score, (vectors @ probes[0]).max(), rtol=1e-5
+    )
+    gone = sorted({name for row in _ids(found) for name in row})
+    gallery.remove(gone)
+    kept = vectors.copy()
+    kept[[int(name[1:]) for name in gone]] = 0
+    assert _ids(gallery.search(probes, 5)) == _brute(kept, probes, 5)
+    assert len(gallery) == 300 - len(gone) and gone[0] not in gallery
+    assert len(gallery.search(probes, 900)[0]) == 300 - len(gone)
+
+
+def test_one_entry_a_person_widens_until_there_are_k(gallery):
+    vectors = np.zeros((40, D), np.float32)
+    vectors[:, 0] = np.arange(40, 0, -1)
+    persons = ["anna"] * 20 + ["bo"] * 10 + [None] * 2 + ["cy"] * 8
+    gallery.add(
+        [
+            Entry(f"e{i}", v, p)
+            for i, (v, p) in enumerate(zip(vectors, persons, strict=True))
+        ]
+    )
+    hits = gallery.search(np.eye(1, D), 3, one_per_person=True)[0]
+    assert [hit.entry_id for hit in hits] == ["e0", "e20", "e30"]
+    assert [hit.person_id for hit in hits] == ["anna", "bo", None]
+    hits = gallery.search(np.eye(1, D), 30, one_per_person=True)[0]
+    assert [hit.entry_id for hit in hits] == ["e0", "e20", "e30", "e31", "e32"]
+
+
+def test_any_text_is_an_id_and_metadata_come_back(uri):
+    odd = ["x'] or key != ['", 'quote "', "back\\slash", "ünï/日本.jpg", "long " * 999]
+    vectors = np.eye(len(odd), D, dtype=np.float32)
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        metadata = {"path": "a'b\"c", "n": [1, {"x": None}]}
+        gallery.add(
+            [Entry(n, v, n, metadata) for n, v in zip(odd, vectors, strict=True)]
+        )
+        assert gallery.which_of([*odd, "no"]) == set(odd)
+        gallery.remove(odd[:1])
+        for name, vector in list(zip(odd, vectors, strict=True))[1:]:
+            hit = gallery.search(vector[np.newaxis], 1)[0][0]
+            assert (hit.entry_id, hit.person_id) == (name, name)
+            assert hit.metadata == metadata
+        with pytest.raises(errors.UserError, match="more than 65,535 bytes"):
+            gallery.add([Entry("e" * 70_000, vectors[0])])
+        assert len(gallery) == len(odd) - 1
+
+
+def test_opened_again_it_is_the_same(uri):
+    vectors, probes = _vectors(50), _vectors(3, seed=1)
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        gallery.add(_entries(vectors))
+        first = gallery.search(probes, 9)
+    with MilvusGallery(uri, "people", MODEL) as again:
+        assert again.search(probes, 9) == first and again.dimension == D
+
+
+def test_refusals_are_the_folders(uri):
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        gallery.add(_entries(_vectors(3)))
+        with pytest.raises(errors.UserError, match="1 entry ids are there.*'e2'"):
+            gallery.add(_entries(_vectors(2), start=2))
+        with pytest.raises(errors.UserError, match="zero"):
+            gallery.add([Entry("z", np.zeros(D))])
+        with pytest.raises(errors.UserError, match="1 entry ids are not there: 'e9'"):
+            gallery.remove(["e0", "e9"])
+        with pytest.raises(errors.UserError, match="16,384 entries a search"):
+            gallery.search(_vectors(1), 20_000)
+        assert len(gallery) == 3
+    with pytest.raises(errors.UserError, match="come from the model abababab"):
+        MilvusGallery(uri, "people", "cd" * 32)
+    with pytest.raises(errors.UserError, match="dimension 16, not 17"):
+        MilvusGallery.create(uri, "people", MODEL, D + 1)
+    with pytest.raises(errors.UserError, match="index exact, not hnsw"):
+        MilvusGallery.create(uri, "people", MODEL, D, "hnsw")
+    with pytest.raises(errors.UserError, match="there is no gallery"):
+        MilvusGallery(uri, "nobody", MODEL)
+
+
+def test_a_large_batch_goes_in_several_requests(uri, monkeypatch):
+    monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", 3_000)
+    vectors = _vectors(40)
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        sizes = []
+        upsert = gallery._client.upsert
+        monkeypatch.setattr(
+            gallery._client,
+            "upsert",
+            lambda name, rows: (sizes.append(len(rows)), upsert(name, rows)),
+        )
+        gallery.add(_entries(vectors))
+        assert len(sizes) > 5 and sum(sizes) == len(gallery) == 40
+
+
+def test_what_was_acknowledged_outlives_a_killed_writer(uri):
+    code = (
+        "import sys, numpy as np\n"
+        "from dimn_tf.gallery import Entry, MilvusGallery\n"
+        "g = MilvusGallery.create(sys.argv[1], 'people', 'ab' * 32, 16)\n"
+        "n = len(g)\n"
+        "while True:\n"
+        "    g.add([Entry(f'e{n + i}', np.full(16, n + i + 1.0)) for i in range(3)])\n"
+        "    n += 3\n"
+        "    print(n, flush=True)\n"
+    )
+    acknowledged = 0
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, uri], stdout=subprocess.PIPE, text=True
+        )
+        said = [process.stdout.readline() for _ in range(5)]
+        process.kill()
+        rest, _ = process.communicate()
+        whole = ("".join(said) + rest[: rest.rfind("\n") + 1]).split()
+        acknowledged = int(whole[-1])
+    with MilvusGallery(uri, "people") as gallery:
+        names = [f"e{i}" for i in range(acknowledged)]
+        assert acknowledged >= 30 and gallery.which_of(names) == set(names)
+
+
+def test_no_server_is_said_to_be(monkeypatch):
+    with pytest.raises(errors.UserError, match="Milvus says.*Is the server up"):
+        MilvusGallery("http://127.0.0.1:9", "people")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("milvus:http://h:1", "milvus:URI#COLLECTION"),
+        ("milvus:#people", "milvus:URI#COLLECTION"),
+        ("milvus:http://h:1#two words", "milvus:URI#COLLECTION"),
+        ("milvus:folder#people", "ends in .db"),
+    ],
+)
+def test_places_that_are_none_are_named(place, said):
+    with pytest.raises(errors.UserError, match=said):
+        places.open_gallery(place)
+
+
+def test_a_place_is_opened_by_its_kind(uri, tmp_path):
+    for place in (f"milvus:{uri}#people", str(tmp_path / "folder")):
+        with places.create(place, MODEL, D) as made:
+            made.add(_entries(_vectors(2)))
+        with places.open_gallery(place, MODEL) as opened:
+            assert len(opened) == 2
+            assert isinstance(opened, MilvusGallery) == place.startswith("milvus:")
