@@ -4,60 +4,66 @@
 
 IMAGES are files, folders (all image files below them) and CSV lists (path,person_id
 [,camera_id][,split]). Run again, it adds only what is new. What cannot be read is
-skipped and listed.
+skipped and listed. With --remove, the images' entries are taken out of the gallery
+instead, whether the files are there any more or not.
 """
+
+import json
 
 from absl import flags
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import enrolment, image_sources, places
-from experiments import launch
+from dimn_tf.gallery import enrolment, places
+from experiments import images, launch
 
-_MODEL = flags.DEFINE_string("model", None, "Export, or one version.", required=True)
-_GALLERY = flags.DEFINE_string(
-    "gallery", None, f"Made if it is missing: {places.HELP}.", required=True
-)
-_PERSONS = flags.DEFINE_bool(
-    "person_folders", False, "Whether a folder holds one folder a person."
-)
-_CAMERA = flags.DEFINE_string(
-    "camera_pattern",
-    "",
-    r"Finds the camera in a file's name, such as ^(\d+)_; with --person_folders.",
-)
-_ONLY_CAMERA = flags.DEFINE_string(
-    "only_camera", None, "Enrols the images of this camera alone."
-)
-_INDEX = flags.DEFINE_enum(
-    "index", "exact", places.KINDS, "How a new gallery is searched."
-)
-_BATCH = flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
+FLAGS = flags.FLAGS
 
 
 def main(argv):
-    if len(argv) < 2:
-        raise errors.UserError("no images: name files, folders or CSV lists")
-    model = served_model.ServedModel(_MODEL.value)
+    if FLAGS.remove:
+        _remove(argv)
+        return
+    model = served_model.ServedModel(FLAGS.model)
     _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
-    sources = [
-        source
-        for source in image_sources.expand(argv[1:], _PERSONS.value, _CAMERA.value)
-        if _ONLY_CAMERA.value in (None, source.camera_id)
-    ]
-    if not sources:
-        raise errors.UserError(f"{', '.join(argv[1:])}: no image file found there")
+    sources = images.given(argv)
     with places.create(
-        _GALLERY.value, model.sha256, model.dimension, _INDEX.value
+        FLAGS.gallery, model.sha256, model.dimension, FLAGS.index
     ) as gallery:
-        report = enrolment.enrol(model, gallery, sources, _BATCH.value)
-        for name, reason in report.skipped:
-            print(f"skipped {name}: {reason}")
-        print(
-            f"{report.added:,} enrolled, {report.there:,} there already, "
-            f"{len(report.skipped):,} skipped; the gallery holds {len(gallery):,}."
-        )
+        report = enrolment.enrol(model, gallery, sources, FLAGS.batch_size)
+        held = len(gallery)
+    if FLAGS.json:
+        skipped = [
+            {"entry_id": name, "reason": reason} for name, reason in report.skipped
+        ]
+        figures = {"enrolled": report.added, "there": report.there, "gallery": held}
+        print(json.dumps({**figures, "skipped": skipped}, indent=2))
+        return
+    for name, reason in report.skipped:
+        print(f"skipped {name}: {reason}")
+    print(
+        f"{report.added:,} enrolled, {report.there:,} there already, "
+        f"{len(report.skipped):,} skipped; the gallery holds {held:,}."
+    )
+
+
+def _remove(argv) -> None:
+    if len(argv) < 2:
+        raise errors.UserError("--remove: name the entries (as `search` shows them)")
+    model = served_model.ServedModel(FLAGS.model)
+    with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
+        gallery.remove(argv[1:])
+        print(f"{len(argv) - 1:,} removed; the gallery holds {len(gallery):,}.")
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("model", None, "Export, or one version.", required=True)
+    flags.DEFINE_string(
+        "gallery", None, f"Made if it is missing: {places.HELP}.", required=True
+    )
+    images.define()
+    flags.DEFINE_enum("index", "exact", places.KINDS, "How a new gallery is searched.")
+    flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
+    flags.DEFINE_bool("remove", False, "Removes entries by their ids instead.")
+    flags.DEFINE_bool("json", False, "Prints JSON instead of lines.")
     launch.launch(main, arguments=True)

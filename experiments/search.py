@@ -11,9 +11,10 @@ import pathlib
 
 from absl import flags
 
+from data_builders.errors import DataError
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import image_sources, places
+from dimn_tf.gallery import explanation, image_sources, places, search_picture
 from experiments import launch
 
 _MODEL = flags.DEFINE_string("model", None, "Export, or one version.", required=True)
@@ -32,30 +33,76 @@ _FALSE_ACCEPTS = flags.DEFINE_integer(
     "so many pairs of two people: 100, 1000 or 10000.",
 )
 _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
+_PICTURE = flags.DEFINE_string(
+    "picture", None, "PNG file for a picture of the probe and its matches."
+)
+_EXPLAIN = flags.DEFINE_bool(
+    "explain",
+    False,
+    "Maps of where in probe and match each score comes from, in the picture or the "
+    "JSON. A map adds up to the score: exact for the probe, for the match with the "
+    "length that its classifier is divided by held constant.",
+)
 
 
 def main(_):
+    if _EXPLAIN.value and not (_PICTURE.value or _JSON.value):
+        raise errors.UserError("--explain needs --picture=FILE.png or --json")
+    if _PICTURE.value and not _PICTURE.value.lower().endswith(".png"):
+        raise errors.UserError(f"--picture={_PICTURE.value}: expected a name in .png")
     model = served_model.ServedModel(_MODEL.value)
     scale = model.inner_product_scale
     threshold = None
     if _FALSE_ACCEPTS.value is not None:
         threshold = model.threshold(_FALSE_ACCEPTS.value)
-    path = pathlib.Path(_PROBE.value)
-    try:
-        encoded = image_sources.read(image_sources.ImageSource(path, str(path)))
-    except errors.UserError:
-        raise
-    except ValueError as error:
-        raise errors.UserError(
-            f"--probe={path}: {error}; a whole JPEG, PNG or BMP image is expected"
-        ) from error
+    encoded = _probe()
     with places.open_gallery(_GALLERY.value, model.sha256) as gallery:
         hits = gallery.search(
             model.probe_features([encoded]), _TOPK.value, _PERSONS.value
         )[0]
     hits = [dataclasses.replace(hit, score=scale * hit.score) for hit in hits]
+    found = [explanation.Found(hit, None) for hit in hits]
+    if _PICTURE.value or _EXPLAIN.value:
+        found = explanation.with_images(hits)
+    if _EXPLAIN.value:
+        found = explanation.explained(model, encoded, found)
+    if _PICTURE.value:
+        search_picture.draw(
+            encoded,
+            found,
+            _PICTURE.value,
+            f"{_PROBE.value} in {_GALLERY.value}",
+            threshold,
+            _threshold_name(),
+            _EXPLAIN.value,
+        )
     if _JSON.value:
-        rows = [
+        _print_json(found, threshold)
+    else:
+        _print_table(hits, threshold)
+        if _PICTURE.value:
+            print(f"Picture: {_PICTURE.value}")
+
+
+def _probe() -> bytes:
+    path = pathlib.Path(_PROBE.value)
+    try:
+        return image_sources.read(image_sources.ImageSource(path, str(path)))
+    except DataError as error:
+        raise errors.UserError(
+            f"--probe={path}: {error}; a whole JPEG, PNG or BMP image is expected"
+        ) from error
+
+
+def _threshold_name() -> str:
+    return f"1 false accept in {_FALSE_ACCEPTS.value or 0:,}"
+
+
+def _print_json(found, threshold) -> None:
+    rows = []
+    for rank, row in enumerate(found, start=1):
+        hit = row.hit
+        rows.append(
             {
                 "rank": rank,
                 "entry_id": hit.entry_id,
@@ -64,15 +111,27 @@ def main(_):
                 **({} if threshold is None else {"above": hit.score >= threshold}),
                 "metadata": dict(hit.metadata),
             }
-            for rank, hit in enumerate(hits, start=1)
-        ]
-        found = {"probe": str(path), "threshold": threshold, "hits": rows}
-        print(json.dumps(found, indent=2))
-        return
-    if threshold is not None:
-        print(
-            f"Threshold at 1 false accept in {_FALSE_ACCEPTS.value:,}: {threshold:.4f}"
         )
+        if _EXPLAIN.value:
+            rows[-1]["explanation"] = {
+                "probe_map": _as_lists(row.probe_map),
+                "gallery_map": _as_lists(row.gallery_map),
+                **({"missing": row.missing} if row.missing else {}),
+            }
+    print(
+        json.dumps(
+            {"probe": _PROBE.value, "threshold": threshold, "hits": rows}, indent=2
+        )
+    )
+
+
+def _as_lists(shares):
+    return None if shares is None else shares.tolist()
+
+
+def _print_table(hits, threshold) -> None:
+    if threshold is not None:
+        print(f"Threshold at {_threshold_name()}: {threshold:.4f}")
     width = max([len("person"), *(len(hit.person_id or "-") for hit in hits)])
     head = "" if threshold is None else " " * 7
     print(f"{'rank':>4}  {'score':>9}  {head}{'person':<{width}}  entry")

@@ -42,6 +42,10 @@ class BaseGallery(abc.ABC):
     def __exit__(self, *exc_info) -> None:
         self.close()
 
+    def keep_index(self) -> bool:
+        """Keeps what took long to build, where there is such; says whether."""
+        return False
+
     @abc.abstractmethod
     def __len__(self) -> int:
         """Entries."""

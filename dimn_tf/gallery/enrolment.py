@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-import tensorflow as tf
-import tqdm
-
-from data_builders.errors import DataError
 from dimn_tf.export import served_model
-from dimn_tf.gallery import entries, image_sources
-from dimn_tf.gallery import gallery as gallery_lib
+from dimn_tf.gallery import base, embedding, entries, image_sources
 
 
 @dataclasses.dataclass
@@ -32,7 +26,7 @@ class Report:
 
 def enrol(
     model: served_model.ServedModel,
-    gallery: gallery_lib.Gallery,
+    gallery: base.BaseGallery,
     sources: Sequence[image_sources.ImageSource],
     batch_size: int = 32,
     progress: bool = True,
@@ -49,58 +43,29 @@ def enrol(
         batch_size: Images at a time.
         progress: Whether a bar with rate and time left goes to stderr.
     """
-    report, batch = Report(), []
+    report = Report()
     names = list(dict.fromkeys(source.entry_id for source in sources))
     there = gallery.which_of(names)
     report.there = len(there)
     wanted = {s.entry_id: s for s in sources if s.entry_id not in there}
-    bar = tqdm.tqdm(
-        wanted.values(),
-        "enrolling",
-        unit=" images",
-        disable=not progress,
-        mininterval=1,
+    batches = embedding.embed(
+        model.gallery_classifiers,
+        list(wanted.values()),
+        report.skipped,
+        batch_size,
+        "enrolling" if progress else "",
     )
-    for source in bar:
-        try:
-            batch.append((source, image_sources.read(source)))
-        except DataError as error:
-            report.skipped.append((source.entry_id, str(error)))
-        if len(batch) == batch_size:
-            _add(model, gallery, batch, report)
-            batch = []
-    _add(model, gallery, batch, report)
+    for batch in batches:
+        gallery.add([_entry(source, vector) for source, vector in batch])
+        report.added += len(batch)
+    if report.added:
+        gallery.keep_index()
     return report
 
 
-def _add(model, gallery, batch, report: Report) -> None:
-    rows = []
-    for source, vector in _classified(model, batch, report):
-        if not np.isfinite(vector).all() or not vector.any():
-            report.skipped.append((source.entry_id, "the model finds nothing in it"))
-            continue
-        metadata = {"path": str(source.path)}
-        if source.camera_id is not None:
-            metadata["camera_id"] = source.camera_id
-        rows.append(entries.Entry(source.entry_id, vector, source.person_id, metadata))
-    gallery.add(rows)
-    report.added += len(rows)
-
-
-def _classified(model, batch, report: Report) -> Iterator[tuple]:
-    """(source, classifier) of the images that the model can decode."""
-    while batch:
-        try:
-            vectors = model.gallery_classifiers([encoded for _, encoded in batch])
-        except tf.errors.InvalidArgumentError as error:
-            bad = served_model.bad_indices(error)
-            if not bad:
-                raise
-            for index in bad:
-                reason = "the model's decoder refuses it"
-                report.skipped.append((batch[index][0].entry_id, reason))
-            batch = [row for i, row in enumerate(batch) if i not in bad]
-            continue
-        for (source, _), vector in zip(batch, vectors, strict=True):
-            yield source, vector
-        return
+def _entry(source: image_sources.ImageSource, vector) -> entries.Entry:
+    # From any working directory, `search --picture` finds the image again.
+    metadata = {"path": str(source.path.absolute())}
+    if source.camera_id is not None:
+        metadata["camera_id"] = source.camera_id
+    return entries.Entry(source.entry_id, vector, source.person_id, metadata)

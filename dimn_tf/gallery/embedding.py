@@ -1,0 +1,71 @@
+"""Image files -> vectors by an export, by batches; what cannot be read is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from data_builders.errors import DataError
+from dimn_tf.export import served_model
+from dimn_tf.gallery import image_sources
+
+Embedded = list[tuple[image_sources.ImageSource, np.ndarray]]
+
+
+def embed(
+    call: Callable[[Sequence[bytes]], np.ndarray],
+    sources: Sequence[image_sources.ImageSource],
+    skipped: list[tuple[str, str]],
+    batch_size: int = 32,
+    progress: str = "",
+) -> Iterator[Embedded]:
+    """Yields the vectors of a batch of images at a time.
+
+    Args:
+        call: `ServedModel.probe_features` or `ServedModel.gallery_classifiers`.
+        sources: Images.
+        skipped: Takes (entry id, reason) of images that give no vector.
+        batch_size: Images at a time.
+        progress: What stands before a bar with rate and time left; none if empty.
+    """
+    batch: list[tuple[image_sources.ImageSource, bytes]] = []
+    bar = tqdm.tqdm(
+        sources, progress, unit=" images", disable=not progress, mininterval=1
+    )
+    for source in bar:
+        try:
+            batch.append((source, image_sources.read(source)))
+        except DataError as error:
+            skipped.append((source.entry_id, str(error)))
+        if len(batch) == batch_size:
+            yield _embedded(call, batch, skipped)
+            batch = []
+    if batch:
+        yield _embedded(call, batch, skipped)
+
+
+def _embedded(call, batch, skipped) -> Embedded:
+    while batch:
+        try:
+            vectors = call([encoded for _, encoded in batch])
+            break
+        except tf.errors.InvalidArgumentError as error:
+            bad = served_model.bad_indices(error)
+            if not bad:
+                raise
+            for index in bad:
+                reason = "the model's decoder refuses it"
+                skipped.append((batch[index][0].entry_id, reason))
+            batch = [row for i, row in enumerate(batch) if i not in bad]
+    else:
+        return []
+    found: Embedded = []
+    for (source, _), vector in zip(batch, vectors, strict=True):
+        if np.isfinite(vector).all() and vector.any():
+            found.append((source, vector))
+        else:
+            skipped.append((source.entry_id, "the model finds nothing in it"))
+    return found

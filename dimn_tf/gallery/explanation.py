@@ -1,0 +1,91 @@
+"""Why an entry was found: where in probe and match the score comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from data_builders.errors import DataError
+from dimn_tf.export import served_model
+from dimn_tf.gallery import entries, image_sources
+
+TOLERANCE = 0.01
+"""Largest difference of a score from the index' (which may be of half precision),
+relative to the best score, before an image counts as changed since it was enrolled;
+ours."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A hit with its image.
+
+    Attributes:
+        hit: Its score is the model's.
+        image: The enrolled image's file, or None.
+        missing: Why there is no image or no map of it; empty where there is.
+        probe_map: float32 [rows, columns], the shares of the probe's places in the
+            score, whose sum is the score; None where not asked for or not to be had.
+        gallery_map: Those of the enrolled image's places, likewise.
+    """
+
+    hit: entries.Hit
+    image: bytes | None
+    missing: str = ""
+    probe_map: np.ndarray | None = None
+    gallery_map: np.ndarray | None = None
+
+
+def with_images(hits: Sequence[entries.Hit]) -> list[Found]:
+    """Reads the images of entries that `enrolment.enrol` added."""
+    found = []
+    for hit in hits:
+        path = hit.metadata.get("path")
+        if path is None:
+            found.append(Found(hit, None, "no image known"))
+            continue
+        source = image_sources.ImageSource(pathlib.Path(path), hit.entry_id)
+        try:
+            found.append(Found(hit, image_sources.read(source)))
+        except DataError as error:
+            found.append(Found(hit, None, str(error)))
+    return found
+
+
+def explained(
+    model: served_model.ServedModel, probe: bytes, found: Sequence[Found]
+) -> list[Found]:
+    """Adds the maps to those that have an image.
+
+    The score is linear in each side's pooled feature map. A probe's map is exact: what
+    the score would lose without the place. An enrolled image's holds the length that
+    its classifier is divided by constant. A place sees beyond its square of the image,
+    since the encoder's receptive field is larger.
+
+    Args:
+        model: The gallery's.
+        probe: Image file.
+        found: Of `with_images`; scores are the model's.
+
+    Returns:
+        The same, with maps; without where the image was changed since it was enrolled.
+
+    Raises:
+        errors.UserError: the model's score is no sum over places.
+    """
+    rows = [i for i, row in enumerate(found) if row.image is not None]
+    made = list(found)
+    if not rows:
+        return made
+    maps = model.explain(probe, [found[i].image for i in rows])
+    limit = TOLERANCE * max(abs(row.hit.score) for row in found)
+    for i, probe_map, gallery_map, score in zip(rows, *maps, strict=True):
+        if abs(score - found[i].hit.score) > limit:
+            made[i] = dataclasses.replace(found[i], missing="changed since enrolment")
+        else:
+            made[i] = dataclasses.replace(
+                found[i], probe_map=probe_map, gallery_map=gallery_map
+            )
+    return made

@@ -1,0 +1,127 @@
+"""The picture of a search: the probe, its ranked matches, and why they were found."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import PIL.Image
+
+from dimn_tf import tiles
+from dimn_tf.gallery import explanation
+
+_SCALE = 2  # Times the usual size of a tile.
+_LETTERS = 18  # In a line beneath a tile.
+_ADDS, _TAKES = np.array([178, 24, 43]), np.array([33, 102, 172])
+_STRONGEST = 0.85  # Opacity of the largest share.
+
+
+def draw(
+    probe: bytes,
+    found: Sequence[explanation.Found],
+    path: str | os.PathLike,
+    title: str,
+    threshold: float | None = None,
+    threshold_name: str = "",
+    explain: bool = False,
+) -> None:
+    """Draws the probe and its matches, best first; with `explain`, two rows of maps.
+
+    Args:
+        probe: Image file.
+        found: Best first.
+        path: Of the PNG.
+        title: Above it.
+        threshold: Matches at or above it are framed in green.
+        threshold_name: What it stands for.
+        explain: Whether the maps of `found` are drawn.
+    """
+    lines = [title]
+    if threshold is not None:
+        lines.append(
+            f"threshold {threshold:.4f} ({threshold_name}): green frames are at or "
+            "above it"
+        )
+    rows = [[tiles.Tile(probe), *(_match(row, threshold) for row in found)]]
+    if explain:
+        lines.append(
+            "red adds to the score, blue takes away; each map adds up to the score "
+            "(match: its length held constant)"
+        )
+        limit = _largest(found)
+        rows.append([_label("where in\nthe probe")])
+        rows.append([_label("where in\nthe match")])
+        for row in found:
+            rows[1].append(_map(row, probe, row.probe_map, limit))
+            rows[2].append(_map(row, row.image, row.gallery_map, limit))
+    heads = ["probe", *(str(rank) for rank in range(1, len(found) + 1))]
+    tiles.draw(rows, heads, path, lines, _SCALE)
+
+
+def overlay(
+    image: PIL.Image.Image, shares: np.ndarray, limit: float
+) -> PIL.Image.Image:
+    """A heat map over an image in grey: red for shares above 0, blue for those below.
+
+    Args:
+        image: Of any size.
+        shares: Real [rows, columns], over the whole image.
+        limit: The share, > 0, that has the strongest colour.
+    """
+    field = PIL.Image.fromarray(shares.astype(np.float32))
+    field = np.asarray(field.resize(image.size, PIL.Image.Resampling.BILINEAR))
+    strength = _STRONGEST * np.clip(np.abs(field) / limit, 0, 1)[..., np.newaxis]
+    colour = np.where(field[..., np.newaxis] >= 0, _ADDS, _TAKES)
+    grey = np.asarray(image.convert("L").convert("RGB"), np.float32)
+    mixed = (1 - strength) * grey + strength * colour
+    return PIL.Image.fromarray(mixed.round().astype(np.uint8))
+
+
+def _largest(found: Sequence[explanation.Found]) -> float:
+    maps = [
+        share
+        for row in found
+        for share in (row.probe_map, row.gallery_map)
+        if share is not None
+    ]
+    return max([float(np.abs(share).max()) for share in maps] + [np.finfo("f").tiny])
+
+
+def _match(row: explanation.Found, threshold: float | None) -> tiles.Tile:
+    hit = row.hit
+    beneath = [f"{hit.score:.4f}", _short(hit.person_id or hit.entry_id)]
+    frame, above = tiles.INK, False
+    if threshold is not None:
+        above = hit.score >= threshold
+        frame = tiles.RIGHT if above else tiles.PLAIN
+        beneath[0] += " above" if above else " below"
+    return tiles.Tile(
+        row.image,
+        frame,
+        above,
+        beneath,
+        tiles.RIGHT if above else tiles.INK,
+        "" if row.image else _wrapped(row.missing),
+    )
+
+
+def _map(row, image: bytes | None, shares, limit: float) -> tiles.Tile:
+    if shares is None or image is None:
+        return tiles.Tile(None, tiles.PLAIN, inside=_wrapped(row.missing))
+    width, height = tiles.SIZE
+    picture = tiles.opened(image, (_SCALE * width, _SCALE * height))
+    return tiles.Tile(overlay(picture, shares, limit), tiles.PLAIN)
+
+
+def _label(text: str) -> tiles.Tile:
+    return tiles.Tile(None, None, inside=text)
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, _LETTERS)[:6])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LETTERS else "..." + text[3 - _LETTERS :]

@@ -1,0 +1,80 @@
+"""Judges the search of a gallery by probes whose person is known: CMC and mAP.
+
+    python -m experiments.evaluate_gallery --model=EXPORT --gallery=GALLERY \
+        --person_folders --camera_pattern='^(\\d+)_' --only_camera=1 PROBES...
+
+PROBES are named as for `experiments.enroll`; both need the persons (--person_folders or
+CSV lists). Each probe is searched for in the whole gallery. On the same images, the
+figures are those of `experiments.evaluate`.
+"""
+
+import json
+
+import numpy as np
+from absl import flags
+
+from dimn_tf import errors
+from dimn_tf.evaluation import ranking
+from dimn_tf.export import served_model
+from dimn_tf.gallery import embedding, judging, places
+from experiments import images, launch
+
+FLAGS = flags.FLAGS
+
+
+def main(argv):
+    model = served_model.ServedModel(FLAGS.model)
+    _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
+    sources = images.given(argv)
+    unknown = [s.entry_id for s in sources if s.person_id is None]
+    if unknown:
+        raise errors.UserError(
+            f"{len(unknown)} of {len(sources)} probes are of no known person (the "
+            f"first is {unknown[0]}). Use --person_folders, or a CSV with person_id"
+        )
+    skipped, persons, features = [], [], []
+    with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
+        for batch in embedding.embed(
+            model.probe_features, sources, skipped, FLAGS.batch_size, "probes"
+        ):
+            persons += [source.person_id for source, _ in batch]
+            features += [vector for _, vector in batch]
+        for name, reason in skipped:
+            print(f"skipped {name}: {reason}")
+        if not features:
+            raise errors.UserError("no probe is left to search for")
+        result = judging.rank_probes(
+            gallery, np.stack(features), persons, FLAGS.unmatched_probes
+        )
+        figures = {
+            "probes": len(persons),
+            "gallery": len(gallery),
+            "skipped": len(skipped),
+            "unmatched_probes": len(result.unmatched),
+            **{f"rank{k}": 100 * share for k, share in result.cmc.items()},
+            "mAP": 100 * result.mean_average_precision,
+        }
+    if FLAGS.json:
+        print(json.dumps(figures, indent=2))
+        return
+    print(f"{figures['probes']:,} probes against {figures['gallery']:,} entries:")
+    for k in ranking.RANKS:
+        print(f"  rank-{k:<3} {figures[f'rank{k}']:8.4f} %")
+    print(f"  mAP      {figures['mAP']:8.4f} %")
+    if len(result.unmatched):
+        print(f"  {len(result.unmatched):,} probes have no match, counted apart")
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("model", None, "Export, or one version.", required=True)
+    flags.DEFINE_string("gallery", None, places.HELP.capitalize() + ".", required=True)
+    images.define()
+    flags.DEFINE_enum(
+        "unmatched_probes",
+        "refuse",
+        ranking.UNMATCHED_PROBES,
+        "What happens to probes whose person is not enrolled.",
+    )
+    flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
+    flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
+    launch.launch(main, arguments=True)

@@ -1,0 +1,41 @@
+"""Flags that say which images a command line stands for."""
+
+from absl import flags
+
+from dimn_tf import errors
+from dimn_tf.gallery import image_sources
+
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines --person_folders, --camera_pattern and --only_camera."""
+    flags.DEFINE_bool(
+        "person_folders", False, "Whether a folder holds one folder a person."
+    )
+    flags.DEFINE_string(
+        "camera_pattern",
+        "",
+        r"Finds the camera in a file's name, such as ^(\d+)_; with --person_folders.",
+    )
+    flags.DEFINE_string("only_camera", None, "Takes the images of this camera alone.")
+
+
+def given(argv: list[str]) -> list[image_sources.ImageSource]:
+    """The images that the arguments name: files, folders and CSV lists.
+
+    Raises:
+        errors.UserError: there are none.
+    """
+    if len(argv) < 2:
+        raise errors.UserError("no images: name files, folders or CSV lists")
+    expanded = list(
+        image_sources.expand(argv[1:], FLAGS.person_folders, FLAGS.camera_pattern)
+    )
+    found = [x for x in expanded if FLAGS.only_camera in (None, x.camera_id)]
+    if not found:
+        cameras = sorted({x.camera_id for x in expanded if x.camera_id})
+        known = f" (cameras there: {', '.join(cameras)})" if cameras else ""
+        asked = f" of camera {FLAGS.only_camera}{known}" if FLAGS.only_camera else ""
+        raise errors.UserError(f"{', '.join(argv[1:])}: no image file{asked} found")
+    return found
