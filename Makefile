@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 DEMO_DATASETS := synthetic_reid/plaza,synthetic_reid/station,synthetic_reid/mall,synthetic_reid/alley,synthetic_reid/campus,synthetic_reid/night_market
+DEMO_GALLERY := --model=$(DEMO)/export --gallery=$(DEMO)/people
+DEMO_CAMERAS := --person_folders --camera_pattern='^(\d+)_'
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: install demo test test-all lint clean
@@ -18,12 +20,19 @@ $(VENV)/installed: setup.py constraints.txt
 	touch $@
 
 # Synthetic pedestrians, no download: the unseen domain is ranked by colour histogram,
-# by the untrained model and by the trained one.
+# by the untrained model and by the trained one; then the trained model is exported, one
+# of that domain's cameras is enrolled, and people of the other are searched for.
 demo: install
 	$(BIN)/python -m experiments.build_datasets --datasets=$(DEMO_DATASETS)
 	$(BIN)/python -m experiments.evaluate --flagfile=demo.flags --model=histogram
 	$(BIN)/python -m experiments.evaluate --flagfile=demo.flags --model=initial
 	$(BIN)/python -m experiments.train --flagfile=demo.flags
+	rm -rf $(DEMO)/export $(DEMO)/people $(DEMO)/crops
+	$(BIN)/python -m experiments.export --workdir=$(DEMO) --export_dir=$(DEMO)/export
+	$(BIN)/python -m experiments.extract_images --dataset=synthetic_reid/night_market --folder=$(DEMO)/crops
+	$(BIN)/python -m experiments.enroll $(DEMO_GALLERY) $(DEMO_CAMERAS) --only_camera=2 $(DEMO)/crops
+	$(BIN)/python -m experiments.evaluate_gallery $(DEMO_GALLERY) $(DEMO_CAMERAS) --only_camera=1 $(DEMO)/crops
+	$(BIN)/python -m experiments.search $(DEMO_GALLERY) --topk=8 --explain --picture=$(DEMO)/search.png --probe=$$(ls $(DEMO)/crops/*/1_* | head -n 1)
 	$(BIN)/python -m experiments.demo_summary --workdir=$(DEMO)
 
 test: install

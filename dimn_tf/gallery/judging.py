@@ -9,6 +9,7 @@ import numpy as np
 from dimn_tf import errors
 from dimn_tf.evaluation import ranking
 from dimn_tf.gallery import base
+from dimn_tf.gallery import entries as entries_lib
 
 _BLOCK = 64
 _NOT_FOUND = np.finfo(np.float32).min
@@ -43,6 +44,13 @@ def rank_probes(
     ]
     found = [hits for block in blocks for hits in block]
     entries = {hit.entry_id: hit.person_id for hits in found for hit in hits}
+    if unmatched_probes == "refuse":
+        enrolled = {*entries.values()}
+        entries_lib.refuse_names(
+            sorted({*persons} - enrolled),
+            "persons of probes are not enrolled",
+            "Leave their probes out, or count them apart (--unmatched_probes=apart)",
+        )
     names = sorted(entries)
     places = {name: i for i, name in enumerate(names)}
     scores = np.full((len(found), len(names)), _NOT_FOUND, np.float32)

@@ -304,8 +304,10 @@ def _package():
 
 def _connect(uri: str):
     pymilvus = _package()
-    # It logs a traceback of each error that it raises.
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
+    # The client logs a traceback of each error that it raises, and Milvus Lite's
+    # server, in this process, one of each method that it lacks and the client tries.
+    for name in ("pymilvus", "grpc._server"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return pymilvus.MilvusClient(uri, token=os.environ.get(TOKEN_VARIABLE, ""))
 
 

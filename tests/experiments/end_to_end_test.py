@@ -169,6 +169,73 @@ def test_calibrated_exported_enrolled_and_searched(places, tmp_path):
     assert "--false_accepts=7" in printed
 
 
+def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(places, tmp_path):
+    root, _, _ = places
+    crops, export, people = (tmp_path / name for name in ("crops", "export", "people"))
+    data = f"--dataset={TARGET}", f"--data_dir={root / 'tfds'}"
+    printed = _launch("extract_images", *data, f"--folder={crops}", "--persons=12")
+    assert "12 people" in printed
+    assert "there already" in _launch(
+        "extract_images", *data, f"--folder={crops}", code=1
+    )
+    # By evaluate: camera 1's images are the probes, camera 2's the gallery.
+    reference = rf"reid_folder:{crops}?camera=^(\d+)_"
+    _launch(
+        "evaluate",
+        f"--workdir={root / 'run'}",
+        f"--data_dir={tmp_path / 'tfds'}",
+        f"--targets={reference}",
+        "--own_trials=cameras",
+        f"--output={tmp_path / 'own.json'}",
+        "--ranked_probes=0",
+    )
+    expected = _figures(tmp_path / "own.json")[reference]
+    # By enrolling camera 2 and searching for camera 1.
+    _launch("export", f"--workdir={root / 'run'}", f"--export_dir={export}")
+    cameras = "--person_folders", r"--camera_pattern=^(\d+)_"
+    arguments = f"--model={export}", f"--gallery={people}"
+    printed = _launch(
+        "enroll", *arguments, *cameras, "--only_camera=2", "--json", str(crops)
+    )
+    assert json.loads(printed)["enrolled"] == expected["gallery"]
+    printed = _launch(
+        "evaluate_gallery",
+        *arguments,
+        *cameras,
+        "--only_camera=1",
+        "--json",
+        str(crops),
+    )
+    found = json.loads(printed)
+    assert found["probes"] == expected["probes"] > 12
+    for metric in ("rank1", "rank5", "rank10", "mAP"):
+        # Batch norm is folded in the export: equal up to two scores' rounding.
+        assert found[metric] == pytest.approx(expected[metric]["mean"], abs=0.5)
+    probe = sorted(crops.glob("*/1_*"))[0]
+    picture = tmp_path / "search.png"
+    printed = _launch(
+        "search",
+        *arguments,
+        f"--probe={probe}",
+        "--topk=3",
+        "--explain",
+        f"--picture={picture}",
+        "--json",
+    )
+    hits = json.loads(printed)["hits"]
+    assert picture.stat().st_size > 1000
+    for hit in hits:
+        for name in ("probe_map", "gallery_map"):
+            total = sum(map(sum, hit["explanation"][name]))
+            assert total == pytest.approx(hit["score"], rel=1e-3)
+    printed = _launch("search", *arguments, f"--probe={probe}", "--explain", code=1)
+    assert "--explain needs" in printed
+    name = hits[0]["entry_id"]
+    assert "1 removed" in _launch("enroll", *arguments, "--remove", name)
+    again = _launch("search", *arguments, f"--probe={probe}", "--topk=3", "--json")
+    assert name not in [hit["entry_id"] for hit in json.loads(again)["hits"]]
+
+
 def test_own_data_are_source_and_target(tmp_path):
     folder = tmp_path / "crops"
     dummy_images.write(

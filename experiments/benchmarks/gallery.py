@@ -1,0 +1,272 @@
+"""Recall and speed of galleries: embedded exact and approximate, and Milvus.
+
+    python -m experiments.benchmarks.gallery
+    python -m experiments.benchmarks.gallery --entries=1000000 \
+        --backends=exact_float16,hnsw_float16
+
+Prints one JSON line for each number of entries. Vectors are made up in clusters as
+identities are: ten images of each, which vary less than identities do, in directions of
+falling variance. Each backend fills a gallery in one process and searches it in
+another, which opens it from disk. For each:
+    recall_at_10: share of the ten best by brute force that are among its ten.
+    ms_a_search: of one probe at a time (median), and of all probes at once.
+    ms_brute_force: one float32 matrix product of all probes with all vectors held in
+        memory and the ten best of each, a probe; it keeps no metadata.
+    add_a_second: entries, on disk when counted; index_seconds: building an index that
+        is kept; open_seconds: opening the gallery until the first search is done.
+    disk_bytes_an_entry, memory_bytes_an_entry: of the folder; of the process.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import tqdm
+from absl import flags
+
+from dimn_tf import errors
+from dimn_tf.gallery import Entry, Gallery, MilvusGallery, indexes, milvus_gallery
+from experiments import launch
+
+FLAGS = flags.FLAGS
+EACH = 10  # Images of an identity.
+SPREAD = 0.7  # Of an identity's images, relative to identities' spread.
+PROBES, K = 100, 10
+MODEL = "0" * 64
+_CHUNK = 10_000
+_MILVUS = "milvus_"
+BACKENDS = (*indexes.INDEXES, *(_MILVUS + kind for kind in milvus_gallery.INDEXES))
+
+
+def centres(first: int, count: int, dimension: int) -> np.ndarray:
+    """Identities first, first + 1, ...: float32 [count, D], anisotropic.
+
+    Variances fall as 1 / (1 + i / 16) over the directions, as those of features do.
+    """
+    scales = 1 / np.sqrt(1 + np.arange(dimension, dtype=np.float32) / 16)
+    rng = np.random.default_rng((0, first, count))
+    return scales * rng.standard_normal((count, dimension), np.float32)
+
+
+def vectors_of(entries: int, dimension: int) -> Iterator[np.ndarray]:
+    """Unit-length vectors, float32 [<= 10,000, D] at a time, in identities' order."""
+    for start in range(0, entries, _CHUNK):
+        count = min(_CHUNK, entries - start)
+        identities = -(-count // EACH)
+        persons = centres(start // EACH, identities, dimension)
+        rng = np.random.default_rng((1, start, count))
+        noise = rng.standard_normal((count, dimension), np.float32)
+        noise *= SPREAD * np.linalg.norm(persons) / np.linalg.norm(noise)
+        noise *= np.sqrt(count / identities)
+        made = np.repeat(persons, EACH, axis=0)[:count] + noise
+        yield made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def probes_of(entries: int, dimension: int) -> np.ndarray:
+    """Further images of identities spread over the gallery: float32 [100, D]."""
+    chunks = -(-entries // _CHUNK)
+    rng = np.random.default_rng(2)
+    made = []
+    for probe in range(PROBES):
+        start = (probe * chunks // PROBES) * _CHUNK
+        identities = -(-min(_CHUNK, entries - start) // EACH)
+        persons = centres(start // EACH, identities, dimension)
+        person = persons[probe % identities]
+        noise = rng.standard_normal(dimension, np.float32)
+        noise *= SPREAD * np.linalg.norm(person) / np.linalg.norm(noise)
+        made.append(person + noise)
+    return np.stack(made).astype(np.float32)
+
+
+def brute_force(entries: int, dimension: int) -> tuple[np.ndarray, float]:
+    """The ten best of each probe, int64 [100, 10], and milliseconds a probe."""
+    probes, seconds, first = probes_of(entries, dimension), 0.0, 0
+    best = np.full((PROBES, K), -np.inf, np.float32)
+    numbers = np.zeros((PROBES, K), np.int64)
+    for vectors in _bar(vectors_of(entries, dimension), entries, "brute force"):
+        start = time.perf_counter()
+        scores = probes @ vectors.T
+        k = min(K, scores.shape[1])
+        top = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        joined = np.concatenate([best, np.take_along_axis(scores, top, 1)], axis=1)
+        named = np.concatenate([numbers, top + first], axis=1)
+        order = np.argsort(-joined, axis=1)[:, :K]
+        best = np.take_along_axis(joined, order, 1)
+        numbers = np.take_along_axis(named, order, 1)
+        seconds += time.perf_counter() - start
+        first += len(vectors)
+    return numbers, 1e3 * seconds / PROBES
+
+
+def create(backend: str, folder: pathlib.Path, dimension: int):
+    """An empty gallery; quantised ones are quantised on disk too."""
+    if backend.startswith(_MILVUS):
+        kind = backend.removeprefix(_MILVUS)
+        uri = str(folder / "milvus.db")
+        return MilvusGallery.create(uri, "people", MODEL, dimension, kind)
+    stored = "float16" if backend.endswith("float16") else "float32"
+    return Gallery.create(folder, MODEL, dimension, backend, stored)
+
+
+def open_again(backend: str, folder: pathlib.Path):
+    """The gallery that `create` made."""
+    if backend.startswith(_MILVUS):
+        return MilvusGallery(str(folder / "milvus.db"), "people")
+    return Gallery(folder)
+
+
+def fill(backend: str, folder: pathlib.Path, entries: int, dimension: int) -> dict:
+    """Adds the entries; gives times."""
+    adding, number = 0.0, 0
+    with create(backend, folder, dimension) as gallery:
+        for vectors in _bar(vectors_of(entries, dimension), entries, backend):
+            rows = [
+                Entry(
+                    f"{number + i}",
+                    vector,
+                    f"person {(number + i) // EACH}",
+                    {"path": f"crops/{(number + i) // EACH:08d}/{number + i:09d}.jpg"},
+                )
+                for i, vector in enumerate(vectors)
+            ]
+            start = time.perf_counter()
+            gallery.add(rows)
+            adding += time.perf_counter() - start
+            number += len(rows)
+        start = time.perf_counter()
+        kept = gallery.keep_index()
+        building = time.perf_counter() - start
+    return {
+        "add_a_second": round(entries / adding),
+        "index_seconds": round(building, 1) if kept else None,
+    }
+
+
+def search(backend: str, folder: pathlib.Path, entries: int, dimension: int) -> dict:
+    """Opens and searches; gives times, memory and what was found."""
+    probes = probes_of(entries, dimension)
+    before = _resident_bytes()
+    start = time.perf_counter()
+    with open_again(backend, folder) as gallery:
+        gallery.search(probes[:1], K)
+        opening = time.perf_counter() - start
+        resident = _resident_bytes() - before
+        times, found = [], []
+        for probe in probes:
+            start = time.perf_counter()
+            (hits,) = gallery.search(probe[np.newaxis], K)
+            times.append(1e3 * (time.perf_counter() - start))
+            found.append([int(hit.entry_id) for hit in hits])
+        start = time.perf_counter()
+        gallery.search(probes, K)
+        together = 1e3 * (time.perf_counter() - start) / len(probes)
+    return {
+        "open_seconds": round(opening, 2),
+        "ms_a_search": round(float(np.median(times)), 3),
+        "ms_a_search_of_100": round(together, 3),
+        "memory_bytes_an_entry": round(resident / entries),
+        "found": found,
+    }
+
+
+def measure(backend: str, entries: int, dimension: int, truth: np.ndarray) -> dict:
+    """A backend's row, from two further processes."""
+    with tempfile.TemporaryDirectory(dir=FLAGS.scratch) as folder:
+        row = {}
+        for phase in ("fill", "search"):
+            output = subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "experiments.benchmarks.gallery",
+                    f"--phase={phase}",
+                    f"--folder={folder}",
+                    f"--backends={backend}",
+                    f"--entries={entries}",
+                    f"--dimension={dimension}",
+                ],
+                stdout=subprocess.PIPE,
+                check=True,
+                text=True,
+            ).stdout
+            row |= json.loads(output.splitlines()[-1])
+        files = [p for p in pathlib.Path(folder).rglob("*") if p.is_file()]
+        disk = sum(path.stat().st_size for path in files)
+    found = row.pop("found")
+    hits = [len({*ours} & {*best}) for ours, best in zip(found, truth, strict=True)]
+    recall = sum(hits) / truth.size
+    return {
+        "recall_at_10": round(recall, 4),
+        **row,
+        "disk_bytes_an_entry": round(disk / entries),
+    }
+
+
+def main(_):
+    unknown = set(FLAGS.backends) - set(BACKENDS)
+    if unknown:
+        raise errors.UserError(
+            f"--backends={','.join(sorted(unknown))}: expected some of "
+            f"{', '.join(BACKENDS)}"
+        )
+    sizes = [int(size) for size in FLAGS.entries]
+    if FLAGS.phase:
+        phase = {"fill": fill, "search": search}[FLAGS.phase]
+        folder = pathlib.Path(FLAGS.folder)
+        row = phase(FLAGS.backends[0], folder, sizes[0], FLAGS.dimension)
+        print(json.dumps(row))
+        return
+    for entries in sizes:
+        truth, ms = brute_force(entries, FLAGS.dimension)
+        rows = {}
+        for backend in FLAGS.backends:
+            rows[backend] = measure(backend, entries, FLAGS.dimension, truth)
+            print(f"{backend}: {rows[backend]}", file=sys.stderr)
+        line = {
+            "benchmark": "gallery",
+            "entries": entries,
+            "dimension": FLAGS.dimension,
+            "probes": PROBES,
+            "ms_brute_force": round(ms, 3),
+            "backends": rows,
+            "cores": len(os.sched_getaffinity(0)),
+            "versions": _versions(),
+        }
+        print(json.dumps(line), flush=True)
+
+
+def _versions() -> dict[str, str]:
+    from importlib import metadata
+
+    return {
+        name: metadata.version(name)
+        for name in ("faiss-cpu", "pymilvus", "milvus-lite", "numpy")
+    }
+
+
+def _resident_bytes() -> int:
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _bar(chunks, entries: int, name: str):
+    with tqdm.tqdm(desc=name, total=entries, unit=" entries", mininterval=1) as bar:
+        for vectors in chunks:
+            yield vectors
+            bar.update(len(vectors))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_list("entries", ["10000"], "Numbers of entries, one line each.")
+    flags.DEFINE_list("backends", list(BACKENDS), f"Of {', '.join(BACKENDS)}.")
+    flags.DEFINE_integer("dimension", 1792, "D.", 2)
+    flags.DEFINE_string("scratch", None, "Folder for temporary files; the system's.")
+    flags.DEFINE_enum("phase", None, ["fill", "search"], "One process' part; internal.")
+    flags.DEFINE_string("folder", None, "Of the gallery; internal.")
+    launch.launch(main)

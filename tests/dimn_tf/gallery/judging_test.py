@@ -1,0 +1,62 @@
+"""CMC and mAP of a gallery's search, by hand and against the whole matrix."""
+
+import numpy as np
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.evaluation import ranking
+from dimn_tf.gallery import Entry, Gallery, judging
+
+MODEL = "ab" * 32
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    with Gallery.create(tmp_path, MODEL, 2) as made:
+        yield made
+
+
+def test_by_hand(gallery):
+    gallery.add(
+        [
+            Entry("a", np.array([4.0, 0.1]), "anna"),
+            Entry("b", np.array([3.0, 0.2]), None),
+            Entry("c", np.array([2.0, 0.3]), "anna"),
+            Entry("d", np.array([1.0, 0.4]), "bo"),
+        ]
+    )
+    # anna: ranks 1 and 3, AP (1/1 + 2/3) / 2 = 5/6; bo by the other axis: rank 1.
+    # A second probe of bo along the first axis: rank 4, AP 1/4.
+    probes = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    result = judging.rank_probes(gallery, probes, ["anna", "bo", "bo"])
+    assert result.first_match_ranks.tolist() == [1, 1, 4]
+    np.testing.assert_allclose(result.average_precisions, [5 / 6, 1, 1 / 4])
+    assert result.cmc[1] == pytest.approx(2 / 3)
+
+
+def test_is_the_ranking_of_the_whole_matrix(gallery):
+    rng = np.random.default_rng(0)
+    vectors, probes = rng.normal(size=(60, 2)), rng.normal(size=(150, 2))
+    persons, wanted = rng.integers(0, 9, 60), rng.integers(0, 9, 150)
+    names = [f"e{i:02}" for i in range(60)]
+    gallery.add(
+        [Entry(n, v, f"p{p}") for n, v, p in zip(names, vectors, persons, strict=True)]
+    )
+    found = judging.rank_probes(gallery, probes, [f"p{p}" for p in wanted])
+    expected = ranking.evaluate_ranking(
+        (probes @ vectors.T).astype(np.float32), wanted, persons
+    )
+    assert found.cmc == expected.cmc
+    np.testing.assert_array_equal(found.average_precisions, expected.average_precisions)
+
+
+def test_unmatched_probes_are_refused_or_counted_apart(gallery):
+    with pytest.raises(errors.UserError, match="holds no entry"):
+        judging.rank_probes(gallery, np.ones((1, 2)), ["anna"])
+    gallery.add([Entry("a", np.ones(2), "anna")])
+    with pytest.raises(
+        errors.UserError, match="1 persons of probes are not enrolled: 'cy'"
+    ):
+        judging.rank_probes(gallery, np.ones((2, 2)), ["anna", "cy"])
+    result = judging.rank_probes(gallery, np.ones((2, 2)), ["anna", "cy"], "apart")
+    assert result.unmatched.tolist() == [1] and result.cmc[1] == 1.0

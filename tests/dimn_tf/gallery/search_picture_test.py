@@ -1,0 +1,136 @@
+"""The picture of a search, and the images and maps in it."""
+
+import dataclasses
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from data_builders import dummy_images
+from dimn_tf import tiles
+from dimn_tf.gallery import Hit, explanation, search_picture
+
+GREEN, PLAIN, INK = (26, 152, 80), (154, 154, 154), (34, 34, 34)
+
+
+def _plain(colour, size=(64, 128)):
+    return PIL.Image.new("RGB", size, colour)
+
+
+def _hit(score, path=None, name="entry"):
+    return Hit(name, score, "anna", {} if path is None else {"path": str(path)})
+
+
+def _pixels(path):
+    with PIL.Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+class _Model:
+    """Explains each pair by a map of its score in the first place."""
+
+    def __init__(self, scores):
+        self.scores = np.array(scores, np.float32)
+
+    def explain(self, probe, gallery):
+        self.asked = probe, list(gallery)
+        maps = np.zeros((len(gallery), 2, 1), np.float32)
+        maps[:, 0, 0] = self.scores[: len(gallery)]
+        return maps, 2 * maps, self.scores[: len(gallery)]
+
+
+def test_a_heat_map_is_red_where_it_adds_and_blue_where_it_takes_away():
+    shares = np.array([[1.0, 0.0], [-1.0, 0.25]])
+    field = np.asarray(
+        search_picture.overlay(_plain((200, 200, 200)), shares, 1.0)
+    ).astype(int)
+    red, grey, blue, faint = (
+        field[y, x] for y, x in ((0, 0), (0, 63), (127, 0), (127, 63))
+    )
+    assert red[0] > red[2] + 100 and blue[2] > blue[0] + 60
+    np.testing.assert_array_equal(grey, 200)
+    # A quarter of the share, a quarter of the way to red.
+    np.testing.assert_allclose(faint - 200, (red - 200) / 4, atol=1)
+    np.testing.assert_array_equal(field[:, 10].mean(axis=1) > 0, True)
+
+
+def test_images_are_found_again_and_what_is_lost_is_said(tmp_path):
+    dummy_images.write(tmp_path, ["a.png"])
+    hits = [
+        _hit(3.0, tmp_path / "a.png"),
+        _hit(2.0, tmp_path / "gone.png"),
+        _hit(1.0),
+    ]
+    found = explanation.with_images(hits)
+    assert found[0].image == (tmp_path / "a.png").read_bytes() and not found[0].missing
+    assert [row.image for row in found[1:]] == [None, None]
+    assert "No such file" in found[1].missing and found[2].missing == "no image known"
+    model = _Model([3.0])
+    explained = explanation.explained(model, b"probe", found)
+    assert model.asked == (b"probe", [found[0].image])
+    assert explained[0].probe_map.sum() == 3.0 and explained[1].probe_map is None
+
+
+def test_an_image_that_was_changed_has_no_map(tmp_path):
+    dummy_images.write(tmp_path, ["a.png", "b.png"])
+    hits = [_hit(3.0, tmp_path / "a.png"), _hit(2.0, tmp_path / "b.png")]
+    found = explanation.explained(
+        _Model([3.001, 2.5]), b"", explanation.with_images(hits)
+    )
+    assert found[0].probe_map is not None and not found[0].missing
+    assert found[1].probe_map is None and "changed" in found[1].missing
+
+
+@pytest.fixture
+def found(tmp_path):
+    def encoded(colour):
+        path = tmp_path / f"{colour}.png"
+        _plain((colour, 0, 0)).save(path)
+        return path.read_bytes()
+
+    shares = np.array([[1.0], [-1.0]], np.float32)
+    return [
+        explanation.Found(_hit(0.9), encoded(10), "", shares, shares[::-1]),
+        explanation.Found(_hit(0.5), encoded(20), "", shares, shares),
+        explanation.Found(_hit(0.1), None, "no image known"),
+    ]
+
+
+def _runs(line):
+    """Colours along a line, each once, without the paper and text."""
+    colours = [tuple(p) for p in line]
+    kept = [c for i, c in enumerate(colours) if i == 0 or c != colours[i - 1]]
+    return [c for c in kept if c != (255, 255, 255)]
+
+
+def test_frames_tell_the_threshold(found, tmp_path):
+    probe = found[0].image
+    path = tmp_path / "pictures" / "search.png"
+    search_picture.draw(probe, found, path, "a title", 0.5, "1 false accept in 100")
+    # Beneath the title's two lines and the heads, near the tiles' upper edge.
+    line = _pixels(path)[14 + 22 + 15 + 30 + 8]
+    assert _runs(line) == [
+        INK, (10, 0, 0), INK, GREEN, (10, 0, 0), GREEN, GREEN, (20, 0, 0), GREEN,
+        PLAIN, (238, 238, 238), PLAIN,
+    ]  # fmt: skip
+    assert (line == GREEN).all(axis=1).sum() == 4 * tiles.WIDE
+    without = tmp_path / "without.png"
+    search_picture.draw(probe, found, without, "a title")
+    assert GREEN not in _runs(_pixels(without)[14 + 22 + 30 + 8])
+
+
+def test_maps_stand_beneath_their_images(found, tmp_path):
+    path = tmp_path / "search.png"
+    found[1] = dataclasses.replace(found[1], probe_map=None, missing="changed")
+    search_picture.draw(found[0].image, found, path, "a title", explain=True)
+    pixels = _pixels(path)
+    step = 2 * tiles.SIZE[1] + 2 * tiles.WIDE + 15 * 2 + 10
+    top, left = 14 + 22 + 15 + 30, 14 + 5
+    column = left + (2 * 64 + 20) + 10 + 64  # The middle of the first match.
+    probe_row, match_row = top + step, top + 2 * step
+    reds = pixels[probe_row + 5, column], pixels[match_row + 250, column]
+    blues = pixels[probe_row + 250, column], pixels[match_row + 5, column]
+    assert all(r[0] > r[2] + 60 for r in reds)
+    assert all(b[2] > b[0] + 60 for b in blues)
+    empty = pixels[probe_row + 5, column + 2 * 64 + 20]
+    np.testing.assert_array_equal(empty, 238)
