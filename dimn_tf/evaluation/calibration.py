@@ -19,6 +19,7 @@ ours."""
 PAIRS = 200_000
 """Impostor pairs drawn; ours."""
 RESAMPLES = 200
+_PROBE_BLOCK = 256  # Probes whose scores are held at a time.
 _CONFIDENCE = (2.5, 97.5)
 
 
@@ -75,23 +76,51 @@ def score_pairs(
     Returns:
         The pairs, both ways round: the score is not symmetric.
     """
-    same = identities[:, np.newaxis] == identities
-    allowed = same & ~np.eye(len(identities), dtype=bool)
-    if len(set(cameras.tolist())) > 1:
-        allowed &= cameras[:, np.newaxis] != cameras
-    genuine = np.argwhere(allowed)
-    strangers = np.argwhere(~same)
-    if len(strangers) > impostors:
-        rng = np.random.default_rng(seed)
-        chosen = rng.choice(len(strangers), impostors, replace=False)
-        strangers = strangers[np.sort(chosen)]
-    pairs = np.concatenate([genuine, strangers])
-    matrix = scoring.score(scoring.probes, scoring.gallery)
-    return Pairs(
-        matrix[pairs[:, 0], pairs[:, 1]].astype(np.float64),
-        identities[pairs[:, 0]],
-        identities[pairs[:, 1]],
-    )
+    genuine = _genuine(identities, cameras)
+    pairs = np.concatenate([genuine, _strangers(identities, impostors, seed)])
+    pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
+    scores = np.empty(len(pairs))
+    for first in range(0, len(identities), _PROBE_BLOCK):
+        begin, end = np.searchsorted(pairs[:, 0], (first, first + _PROBE_BLOCK))
+        if begin == end:
+            continue
+        block = scoring.score(
+            scoring.probes[first : first + _PROBE_BLOCK], scoring.gallery
+        )
+        probes, gallery = pairs[begin:end].T
+        scores[begin:end] = block[probes - first, gallery]
+    return Pairs(scores, identities[pairs[:, 0]], identities[pairs[:, 1]])
+
+
+def _genuine(identities: np.ndarray, cameras: np.ndarray) -> np.ndarray:
+    """All (probe, gallery image) of one person: int64 [n, 2]."""
+    across = len(set(cameras.tolist())) > 1
+    found = [np.zeros((0, 2), np.int64)]
+    for identity in np.unique(identities):
+        images = np.flatnonzero(identities == identity)
+        allowed = ~np.eye(len(images), dtype=bool)
+        if across:
+            allowed &= cameras[images][:, np.newaxis] != cameras[images]
+        found.append(images[np.argwhere(allowed)])
+    return np.concatenate(found)
+
+
+def _strangers(identities: np.ndarray, wanted: int, seed: int) -> np.ndarray:
+    """Pairs of two persons, drawn by seed; all where there are fewer: int64 [n, 2]."""
+    count = len(identities)
+    _, sizes = np.unique(identities, return_counts=True)
+    if count**2 - (sizes**2).sum() <= wanted:
+        return np.argwhere(identities[:, np.newaxis] != identities)
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros(0, np.int64)
+    while len(drawn) < wanted:
+        more = rng.integers(0, count**2, 2 * wanted)
+        more = more[identities[more // count] != identities[more % count]]
+        # The first of each that comes again, in the order drawn.
+        drawn = np.concatenate([drawn, more])
+        drawn = drawn[np.sort(np.unique(drawn, return_index=True)[1])]
+    chosen = np.sort(drawn[:wanted])
+    return np.stack([chosen // count, chosen % count], axis=1)
 
 
 def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:

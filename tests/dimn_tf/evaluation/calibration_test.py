@@ -92,3 +92,23 @@ def test_too_few_pairs_are_refused_by_rate():
     assert "--holdout_identities" in rows[2]["refused"]
     with pytest.raises(errors.UserError, match="found 0 and 50"):
         calibration.thresholds(_normal_pairs(50, genuine=0))
+
+
+def test_drawn_impostor_pairs_are_distinct_strangers_in_all_places():
+    count, wanted = 900, 20_000
+    identities = np.repeat(np.arange(count // 3), 3)
+    # score(probe i, gallery j) = i + count * j, which tells the pair.
+    probes = np.stack([np.arange(count), np.ones(count)], axis=1).astype(float)
+    gallery = np.stack([np.ones(count), count * np.arange(count)], axis=1).astype(float)
+    pairs = calibration.score_pairs(
+        _scoring(probes, gallery), identities, identities * 0, 1, wanted
+    )
+    told = pairs.scores.astype(int)
+    np.testing.assert_array_equal(identities[told % count], pairs.probes)
+    np.testing.assert_array_equal(identities[told // count], pairs.gallery)
+    assert len(set(told.tolist())) == len(told) == wanted + count * 2
+    strangers = told[~pairs.genuine]
+    assert len(strangers) == wanted
+    for side in (strangers % count, strangers // count):
+        counts = np.bincount(side // 90, minlength=10)
+        assert np.abs(counts - wanted / 10).max() < 6 * np.sqrt(wanted / 10)
