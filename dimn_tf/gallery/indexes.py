@@ -10,7 +10,7 @@ import numpy as np
 
 HNSW_NEIGHBOURS = 32
 """Links of each vector in the `hnsw` graph; ours: 32, FAISS' usual value."""
-HNSW_BUILD, HNSW_SEARCH = 200, 256
+HNSW_BUILD, HNSW_SEARCH = 128, 256
 """Candidates looked at while building and searching the graph; ours."""
 
 

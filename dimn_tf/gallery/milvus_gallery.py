@@ -22,7 +22,7 @@ TOKEN_VARIABLE = "MILVUS_TOKEN"
 # `indexes.INDEXES` has them. A server has more, such as DISKANN: one line each.
 INDEXES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "exact": ("FLAT", {}, {}),
-    "hnsw": ("HNSW", {"M": 32, "efConstruction": 200}, {"ef": 256}),
+    "hnsw": ("HNSW", {"M": 32, "efConstruction": 128}, {"ef": 256}),
 }
 
 _LARGEST_K = 16_384  # Milvus' limit of a search.

@@ -160,6 +160,24 @@ def restore_method(
     return method, step
 
 
+def in_float32(method: methods.Method, run_options: RunOptions) -> methods.Method:
+    """The method computed in float32, with the weights of one in mixed precision.
+
+    Its variables are float32 either way; a server, and the formats of an export, get
+    the same numbers on every machine so. A method in float32 is given back as it is.
+    """
+    if run_options.optimiser.precision == "float32":
+        return method
+    optimiser = dataclasses.replace(run_options.optimiser, precision="float32")
+    whole = build_method(
+        dataclasses.replace(run_options, optimiser=optimiser),
+        method.num_identities,
+        restored=True,
+    )
+    whole.set_weights(method.get_weights())
+    return whole
+
+
 def strategy_of(replicas: int) -> tf.distribute.Strategy:
     """The strategy that trains on the first `replicas` devices of this machine.
 

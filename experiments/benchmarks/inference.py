@@ -10,7 +10,7 @@ Prints one JSON line; times are medians over rounds in which all take their turn
         size, `onnx` and `litert` the other exports (encoder and mapping), `torch` a
         MobileNetV2 of the same width in eval mode, channels-last, and `torch_folded`
         the same with its batch norms folded into convolutions, as our exports have
-        them. Random weights: the time does not depend on them.
+        them. All have the same made-up weights.
     saved_model_over_torch: at batch 32 at most 1 is the target.
     signature_over_graph: the signature's time over that of its graph alone, constants
         in place of variables and no resizing: what the server's way around costs.
@@ -36,14 +36,22 @@ from dimn_tf.export import exporter, formats, serving
 from experiments import launch
 
 FLAGS = flags.FLAGS
-BATCHES = (1, 32)
+CALLS = {1: 10, 32: 1}
+"""Batch size -> timed calls a turn; one more before them brings weights into caches."""
 PAUSE = 0.05  # Seconds, in which the threads of one runtime go to sleep.
 _MADE_UP_IDENTITIES = 2
 
 
 def made_up_method(height: int, width: int, encoder_width: float) -> methods.Method:
-    """DIMN with random weights."""
-    encoder = encoders.build_encoder("mobilenet_v2", height, width, encoder_width)
+    """DIMN with random weights and the statistics of a batch.
+
+    Without those, activations fade from layer to layer into denormal numbers, with
+    which PyTorch computes several times slower (TensorFlow takes them for 0).
+    """
+    encoder = encoders.build_encoder(
+        "mobilenet_v2", height, width, encoder_width, batch_norm_momentum=0.0
+    )
+    encoder(exporter.made_up_images(64, height, width)[0], training=True)
     return methods.DIMN(encoder, _MADE_UP_IDENTITIES, methods.DIMN.Options())
 
 
@@ -107,9 +115,9 @@ def _graph(module, height, width):
 
 
 def torch_ways(
-    height: int, width: int, encoder_width: float, batch: int
+    method, height: int, width: int, encoder_width: float, batch: int
 ) -> dict[str, Callable[[], object]]:
-    """PyTorch's ways to run a batch, by name."""
+    """PyTorch's ways to run a batch with the method's weights, by name."""
     try:
         import torch
         from torch.nn.utils import fusion
@@ -134,8 +142,11 @@ def torch_ways(
 
         return run
 
-    plain = torch_mobilenet_v2.MobileNetV2(encoder_width)
-    folded = torch_mobilenet_v2.MobileNetV2(encoder_width).eval()
+    plain, folded = (
+        torch_mobilenet_v2.MobileNetV2(encoder_width).eval() for _ in range(2)
+    )
+    for model in (plain, folded):
+        torch_mobilenet_v2.carry_weights(method.encoder.backbone, model)
     for sequence in [m for m in folded.modules() if isinstance(m, torch.nn.Sequential)]:
         for i, norm in enumerate(sequence):
             if isinstance(norm, torch.nn.BatchNorm2d):
@@ -147,17 +158,20 @@ def torch_ways(
 def milliseconds(
     ways: dict[str, Callable[[], object]], rounds: int, batch: int
 ) -> dict[str, list[float]]:
-    """Times of each round by name, an image; all are warm and take turns."""
+    """Times of each turn by name, an image; all take turns."""
     for run in ways.values():
         for _ in range(3):
-            run()
+            run()  # Compiles and plans.
     found = {name: [] for name in ways}
     for done in range(rounds):
         for name, run in ways.items():
             time.sleep(PAUSE)
-            start = time.perf_counter()
             run()
-            found[name].append(1e3 * (time.perf_counter() - start) / batch)
+            start = time.perf_counter()
+            for _ in range(CALLS[batch]):
+                run()
+            seconds = time.perf_counter() - start
+            found[name].append(1e3 * seconds / CALLS[batch] / batch)
         print(f"\rbatch {batch}: round {done + 1}/{rounds}", end="", file=sys.stderr)
     print(file=sys.stderr)
     return found
@@ -171,10 +185,10 @@ def main(_):
         method = made_up_method(*size, FLAGS.encoder_width)
         with contextlib.redirect_stdout(sys.stderr):
             exported(method, folder, *size)
-        for batch in BATCHES:
+        for batch in CALLS:
             ways = our_ways(method, folder, *size, batch)
             if FLAGS.torch:
-                ways |= torch_ways(*size, FLAGS.encoder_width, batch)
+                ways |= torch_ways(method, *size, FLAGS.encoder_width, batch)
             times[batch] = milliseconds(ways, FLAGS.rounds, batch)
     medians = {
         batch: {name: statistics.median(values) for name, values in found.items()}
