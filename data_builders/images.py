@@ -2,11 +2,11 @@
 
 import io
 import os
+import struct
 
 import numpy as np
 import PIL.ExifTags
 import PIL.Image
-import PIL.ImageOps
 
 from data_builders.errors import DataError
 
@@ -18,11 +18,23 @@ _KEPT = {
 }
 
 
+# EXIF orientation -> what turns such an image upright; 1 is upright.
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+
 # PIL documents no closed list; its decoders raise these on bad data.
 _DECODING_FAULTS = (
     OSError,
     SyntaxError,
     ValueError,
+    struct.error,
     PIL.Image.DecompressionBombError,
 )
 
@@ -105,9 +117,17 @@ def upright_image(encoded: bytes, *, archive: str | os.PathLike, name: str) -> b
     """
     kept = checked_image(encoded, archive=archive, name=name)
     with PIL.Image.open(io.BytesIO(encoded)) as image:
-        if image.getexif().get(PIL.ExifTags.Base.Orientation, 1) == 1:
-            return kept
-        return encode_png(_rgb(PIL.ImageOps.exif_transpose(image)))
+        turn = _TURNS.get(_orientation(image))
+        return kept if turn is None else encode_png(_rgb(image.transpose(turn)))
+
+
+def _orientation(image: PIL.Image.Image) -> int:
+    """Its EXIF orientation, 1..8; 1 where it has none, or none that can be read."""
+    try:
+        return int(image.getexif().get(PIL.ExifTags.Base.Orientation, 1))
+    # PIL documents no list of what it raises on EXIF that is damaged.
+    except Exception:
+        return 1
 
 
 def _rgb(image: PIL.Image.Image) -> np.ndarray:

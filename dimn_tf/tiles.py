@@ -64,6 +64,7 @@ def draw(
         title: Its first line is larger than the others.
         scale: Times `SIZE`.
     """
+    title = [" ".join(line.split()) for line in title]  # File names may hold breaks.
     tile_width, tile_height = SIZE[0] * scale, SIZE[1] * scale
     lines = max([1, *(len(tile.beneath) for row in rows for tile in row)])
     step_x = tile_width + 2 * WIDE + _GAP
@@ -120,4 +121,4 @@ def _place(canvas, pen, font, tile: Tile, middle: int, top: int, size) -> None:
         canvas.paste(image.resize(size), (left, top))
     for i, line in enumerate(tile.beneath):
         place = (middle, top + size[1] + WIDE + 13 + _LINE * i)
-        pen.text(place, line, tile.colour, font, anchor="ms")
+        pen.text(place, " ".join(line.split()), tile.colour, font, anchor="ms")

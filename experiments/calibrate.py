@@ -38,6 +38,7 @@ def main(_):
     values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
     options = flags.options_from(values)
     method, step = run.restore_method(options, recorded["num_identities"], directory)
+    method = run.in_float32(method, options)  # As the export that carries this.
     places = prepare.recall_places(directory)
     if not places:
         raise errors.UserError(

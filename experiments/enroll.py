@@ -4,8 +4,13 @@
 
 IMAGES are files, folders (all image files below them) and CSV lists (path,person_id
 [,camera_id][,split]). Run again, it adds only what is new. What cannot be read is
-skipped and listed. With --remove, the images' entries are taken out of the gallery
-instead, whether the files are there any more or not.
+skipped and listed. An entry's id is the absolute path of its image.
+
+    python -m experiments.enroll --gallery=GALLERY --remove IMAGES...
+    python -m experiments.enroll --gallery=GALLERY --remove_person=anna,bo
+
+take entries out again, whether the files are there any more or not (a folder stands for
+all entries below it).
 """
 
 import json
@@ -14,56 +19,81 @@ from absl import flags
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import enrolment, places
+from dimn_tf.gallery import enrolment, image_sources, places
 from experiments import images, launch
 
 FLAGS = flags.FLAGS
 
 
 def main(argv):
-    if FLAGS.remove:
-        _remove(argv)
+    if FLAGS.remove or FLAGS.remove_person:
+        _remove(argv[1:], FLAGS.remove_person)
         return
+    if FLAGS.model is None:
+        raise errors.UserError("--model: name the export that the images go through")
     model = served_model.ServedModel(FLAGS.model)
     _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
-    sources = images.given(argv)
+    skipped = []
+    sources = images.given(argv, skipped)
     with places.create(
         FLAGS.gallery, model.sha256, model.dimension, FLAGS.index
     ) as gallery:
         report = enrolment.enrol(model, gallery, sources, FLAGS.batch_size)
         held = len(gallery)
+    skipped += report.skipped
     if FLAGS.json:
-        skipped = [
-            {"entry_id": name, "reason": reason} for name, reason in report.skipped
-        ]
+        rows = [{"entry_id": name, "reason": reason} for name, reason in skipped]
         figures = {"enrolled": report.added, "there": report.there, "gallery": held}
-        print(json.dumps({**figures, "skipped": skipped}, indent=2))
+        print(json.dumps({**figures, "skipped": rows}, indent=2))
         return
-    for name, reason in report.skipped:
-        print(f"skipped {name}: {reason}")
+    for line in images.skipped_lines(skipped):
+        print(line)
     print(
         f"{report.added:,} enrolled, {report.there:,} there already, "
-        f"{len(report.skipped):,} skipped; the gallery holds {held:,}."
+        f"{len(skipped):,} skipped; the gallery holds {held:,}."
     )
 
 
-def _remove(argv) -> None:
-    if len(argv) < 2:
-        raise errors.UserError("--remove: name the entries (as `search` shows them)")
-    model = served_model.ServedModel(FLAGS.model)
-    with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
-        gallery.remove(argv[1:])
-        print(f"{len(argv) - 1:,} removed; the gallery holds {len(gallery):,}.")
+def _remove(given, persons) -> None:
+    if bool(given) != FLAGS.remove:
+        raise errors.UserError(
+            "--remove takes images or folders, --remove_person takes persons: "
+            "name what is to be removed"
+        )
+    with places.open_gallery(FLAGS.gallery) as gallery:
+        there = gallery.persons()
+        gone, unknown = set(), []
+        for text in given:
+            path = image_sources.entry_id(text)
+            found = {e for e in there if e in (text, path) or e.startswith(path + "/")}
+            unknown += [] if found else [text]
+            gone |= found
+        for person in persons:
+            found = {entry for entry, owner in there.items() if owner == person}
+            unknown += [] if found else [f"person {person}"]
+            gone |= found
+        if unknown:
+            raise errors.UserError(
+                f"{FLAGS.gallery}: no entry of {', '.join(unknown)}. Nothing was "
+                "removed; `experiments.search` shows entries and persons"
+            )
+        gallery.remove(sorted(gone))
+        held = len(gallery)
+    if FLAGS.json:
+        print(json.dumps({"removed": sorted(gone), "gallery": held}, indent=2))
+        return
+    print(f"{len(gone):,} removed; the gallery holds {held:,}.")
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("model", None, "Export, or one version.", required=True)
+    flags.DEFINE_string("model", None, "Export, or one version.")
     flags.DEFINE_string(
         "gallery", None, f"Made if it is missing: {places.HELP}.", required=True
     )
     images.define()
     flags.DEFINE_enum("index", "exact", places.KINDS, "How a new gallery is searched.")
     flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
-    flags.DEFINE_bool("remove", False, "Removes entries by their ids instead.")
+    flags.DEFINE_bool("remove", False, "Removes the images' entries instead.")
+    flags.DEFINE_list("remove_person", [], "Removes all entries of these persons.")
     flags.DEFINE_bool("json", False, "Prints JSON instead of lines.")
     launch.launch(main, arguments=True)

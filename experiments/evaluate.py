@@ -50,6 +50,7 @@ def main(argv):
     step, name = 0, options.method
     if FLAGS.model == "trained":
         method, step = run.restore_method(options, identities, directory)
+        method = run.in_float32(method, options)  # As an export of it.
     elif FLAGS.model == "initial":
         method, name = run.build_method(options, identities), f"untrained {name}"
     else:

@@ -9,6 +9,7 @@ figures are those of `experiments.evaluate`.
 """
 
 import json
+import sys
 
 import numpy as np
 from absl import flags
@@ -25,22 +26,23 @@ FLAGS = flags.FLAGS
 def main(argv):
     model = served_model.ServedModel(FLAGS.model)
     _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
-    sources = images.given(argv)
+    skipped = []
+    sources = images.given(argv, skipped)
     unknown = [s.entry_id for s in sources if s.person_id is None]
     if unknown:
         raise errors.UserError(
             f"{len(unknown)} of {len(sources)} probes are of no known person (the "
             f"first is {unknown[0]}). Use --person_folders, or a CSV with person_id"
         )
-    skipped, persons, features = [], [], []
+    persons, features = [], []
     with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
         for batch in embedding.embed(
             model.probe_features, sources, skipped, FLAGS.batch_size, "probes"
         ):
             persons += [source.person_id for source, _ in batch]
             features += [vector for _, vector in batch]
-        for name, reason in skipped:
-            print(f"skipped {name}: {reason}")
+        for line in images.skipped_lines(skipped):
+            print(line, file=sys.stderr)
         if not features:
             raise errors.UserError("no probe is left to search for")
         result = judging.rank_probes(

@@ -21,8 +21,14 @@ def define() -> None:
     flags.DEFINE_string("only_camera", None, "Takes the images of this camera alone.")
 
 
-def given(argv: list[str]) -> list[image_sources.ImageSource]:
+def given(
+    argv: list[str], skipped: list[tuple[str, str]]
+) -> list[image_sources.ImageSource]:
     """The images that the arguments name: files, folders and CSV lists.
+
+    Args:
+        argv: The command's name and its arguments.
+        skipped: Takes (where, reason) of what cannot be used.
 
     Raises:
         errors.UserError: there are none.
@@ -30,12 +36,25 @@ def given(argv: list[str]) -> list[image_sources.ImageSource]:
     if len(argv) < 2:
         raise errors.UserError("no images: name files, folders or CSV lists")
     expanded = list(
-        image_sources.expand(argv[1:], FLAGS.person_folders, FLAGS.camera_pattern)
+        image_sources.expand(
+            argv[1:], FLAGS.person_folders, FLAGS.camera_pattern, skipped
+        )
     )
     found = [x for x in expanded if FLAGS.only_camera in (None, x.camera_id)]
     if not found:
         cameras = sorted({x.camera_id for x in expanded if x.camera_id})
         known = f" (cameras there: {', '.join(cameras)})" if cameras else ""
         asked = f" of camera {FLAGS.only_camera}{known}" if FLAGS.only_camera else ""
-        raise errors.UserError(f"{', '.join(argv[1:])}: no image file{asked} found")
+        lines = "".join(f"\n  {line}" for line in skipped_lines(skipped[:5]))
+        raise errors.UserError(
+            f"{', '.join(argv[1:])}: no image file{asked} found{lines}"
+        )
     return found
+
+
+def skipped_lines(skipped: list[tuple[str, str]]) -> list[str]:
+    """A line for each; names that are no text are escaped."""
+    return [
+        f"skipped {where}: {reason}".encode(errors="backslashreplace").decode()
+        for where, reason in skipped
+    ]

@@ -36,6 +36,7 @@ _JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
 _PICTURE = flags.DEFINE_string(
     "picture", None, "PNG file for a picture of the probe and its matches."
 )
+_PICTURED = 50
 _EXPLAIN = flags.DEFINE_bool(
     "explain",
     False,
@@ -50,6 +51,10 @@ def main(_):
         raise errors.UserError("--explain needs --picture=FILE.png or --json")
     if _PICTURE.value and not _PICTURE.value.lower().endswith(".png"):
         raise errors.UserError(f"--picture={_PICTURE.value}: expected a name in .png")
+    if _PICTURE.value and _TOPK.value > _PICTURED:
+        raise errors.UserError(
+            f"--topk={_TOPK.value}: a picture holds {_PICTURED} matches at most"
+        )
     model = served_model.ServedModel(_MODEL.value)
     scale = model.inner_product_scale
     threshold = None

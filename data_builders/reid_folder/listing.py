@@ -56,8 +56,18 @@ class Listing:
     images: tuple[ListedImage, ...]
 
 
-def read(reference: FolderReference) -> Listing:
+Fault = tuple[str, str]
+"""Where (a file below the root, or a line of the CSV) and what is wrong there."""
+
+
+def read(reference: FolderReference, skipped: list[Fault] | None = None) -> Listing:
     """Lists a folder or a CSV; decodes nothing.
+
+    Args:
+        reference: what to list.
+        skipped: takes the faults of single images, which are left out; None: they are
+            an error. Without a data set to build, cameras told for some images only,
+            and any split, are no fault.
 
     Raises:
         DataError: it is not there, or lists what cannot be used; every fault is named.
@@ -72,9 +82,18 @@ def read(reference: FolderReference) -> Listing:
             expected=wanted,
             action="correct the path after `reid_folder:`",
         )
+    faults: list[Fault] = [] if skipped is None else skipped
     if reference.is_csv:
-        return _read_csv(path)
-    return _read_folder(path, reference.camera_pattern)
+        images, root = _read_csv(path, faults), path.parent
+    else:
+        images, root = _read_folder(path, reference.camera_pattern, faults), path
+    count = len(images) + len(faults)
+    if skipped is None:
+        faults += _half_named_cameras(images) + _wrong_splits(images)
+        refuse(path, [": ".join(fault) for fault in faults], count)
+    if not count:
+        raise _nothing(path)
+    return Listing(path, root, tuple(images))
 
 
 def refuse(path: pathlib.Path, faults: Sequence[str], images: int) -> None:
@@ -99,14 +118,13 @@ def refuse(path: pathlib.Path, faults: Sequence[str], images: int) -> None:
     )
 
 
-def _read_csv(path: pathlib.Path) -> Listing:
+def _read_csv(path: pathlib.Path, faults: list[Fault]) -> list[ListedImage]:
     root = path.parent
-    images, faults, places, rows = [], [], {}, 0
+    images, places = [], {}
     for line, row in _rows(path):
-        rows += 1
         place = f"line {line}"
         if isinstance(row, str):
-            faults.append(f"{place}: {row}")
+            faults.append((place, row))
             continue
         name = posixpath.normpath(row["path"].strip().replace(os.sep, "/"))
         person = row["person_id"].strip()
@@ -122,16 +140,13 @@ def _read_csv(path: pathlib.Path) -> Listing:
         elif not (root / name).is_file():
             fault = f"{name}: no such file"
         if fault:
-            faults.append(f"{place}: {fault}")
+            faults.append((place, fault))
             continue
         places[name] = place
         camera = (row.get("camera_id") or "").strip()
         split = (row.get("split") or "").strip() or DEFAULT_SPLIT
         images.append(ListedImage(place, name, person, camera, split))
-    faults += _half_named_cameras(images)
-    faults += _wrong_splits(images)
-    refuse(path, faults, rows)
-    return _listing(path, root, images)
+    return images
 
 
 def _rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, str] | str]]:
@@ -167,42 +182,54 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, str] | str]]:
         ) from error
 
 
-def _read_folder(root: pathlib.Path, camera_pattern: str) -> Listing:
+def _read_folder(
+    root: pathlib.Path, camera_pattern: str, faults: list[Fault]
+) -> list[ListedImage]:
     pattern = re.compile(camera_pattern) if camera_pattern else None
-    images, faults = [], []
-    for name in files_below(root):
+    images = []
+    for name in files_below(root, faults):
         person, _, rest = name.partition("/")
         ending = posixpath.splitext(name)[1].lower()
         if not rest:
             if ending in ENDINGS:
-                faults.append(f"{name}: an image outside a person's folder")
+                faults.append((name, "an image outside a person's folder"))
             continue
         if ending not in ENDINGS:
-            faults.append(f"{name}: no image by its ending ({', '.join(ENDINGS)})")
+            faults.append((name, f"no image by its ending ({', '.join(ENDINGS)})"))
             continue
         camera = NO_CAMERA
         if pattern:
             match = pattern.search(posixpath.splitext(posixpath.basename(name))[0])
             if match is None:
-                faults.append(f"{name}: {camera_pattern!r} finds no camera in the name")
+                faults.append((name, f"{camera_pattern!r} finds no camera in the name"))
                 continue
             named = "camera" if "camera" in pattern.groupindex else 1
             camera = match[named] or ""
         images.append(ListedImage("file", name, person, camera))
-    refuse(root, faults, len(images) + len(faults))
-    return _listing(root, root, images)
+    return images
 
 
-def files_below(root: pathlib.Path) -> list[str]:
-    """Files below a folder, sorted; a link that leads back up is not followed."""
+def files_below(root: pathlib.Path, faults: list[Fault]) -> list[str]:
+    """Files below a folder, sorted; a link that leads back up is not followed.
+
+    Args:
+        root: the folder.
+        faults: takes folders that cannot be read.
+    """
     names, open_folders = [], set()
 
     def walk(folder: pathlib.Path) -> None:
-        real = folder.resolve()
-        if real in open_folders:
+        try:
+            real = folder.resolve()
+            if real in open_folders:
+                return
+            entries = sorted(folder.iterdir())
+        except OSError as error:
+            where = folder.relative_to(root).as_posix()
+            faults.append((where, error.strerror or str(error)))
             return
         open_folders.add(real)
-        for entry in sorted(folder.iterdir()):
+        for entry in entries:
             relative = entry.relative_to(root).as_posix()
             if entry.is_dir():
                 walk(entry)
@@ -214,31 +241,29 @@ def files_below(root: pathlib.Path) -> list[str]:
     return names
 
 
-def _listing(path, root, images) -> Listing:
-    if not images:
-        raise DataError.about(
-            f"reid_folder: {path.name} lists no image",
-            path=path,
-            found="nothing",
-            expected=f"files in folders a person, ending in {', '.join(ENDINGS)}, or "
-            "lines of a CSV",
-            action="correct the path, or add images",
-        )
-    return Listing(path, root, tuple(images))
+def _nothing(path: pathlib.Path) -> DataError:
+    return DataError.about(
+        f"reid_folder: {path.name} lists no image",
+        path=path,
+        found="nothing",
+        expected=f"files in folders a person, ending in {', '.join(ENDINGS)}, or "
+        "lines of a CSV",
+        action="correct the path, or add images",
+    )
 
 
-def _half_named_cameras(images: Sequence[ListedImage]) -> list[str]:
+def _half_named_cameras(images: Sequence[ListedImage]) -> list[Fault]:
     """Cameras must be told for all images or for none."""
     without = [image for image in images if image.camera == NO_CAMERA]
     if not without or len(without) == len(images):
         return []
-    return [f"{x.place}: {x.file_name}: empty camera_id" for x in without]
+    return [(x.place, f"{x.file_name}: empty camera_id") for x in without]
 
 
-def _wrong_splits(images: Sequence[ListedImage]) -> list[str]:
+def _wrong_splits(images: Sequence[ListedImage]) -> list[Fault]:
     """TFDS names splits by words, and keeps one of them to itself."""
     return [
-        f"{x.place}: split {x.split!r}: a word is expected, other than `all`"
+        (x.place, f"split {x.split!r}: a word is expected, other than `all`")
         for x in images
         if not re.fullmatch(r"[A-Za-z]\w*", x.split) or x.split == "all"
     ]

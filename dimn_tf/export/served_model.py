@@ -16,6 +16,22 @@ from dimn_tf.export import exporter, serving
 _INDEX_SEPARATOR = "by their index in the batch:] ["
 
 
+class UndecodableError(errors.UserError):
+    """Images that the model's decoder refuses.
+
+    Attributes:
+        indices: Theirs, in the batch.
+    """
+
+    def __init__(self, indices: Sequence[int]):
+        self.indices = list(indices)
+        super().__init__(
+            "the model's decoder refuses the image"
+            + (f"s {self.indices} of the batch" if len(self.indices) > 1 else "")
+            + ": a whole JPEG, PNG or BMP image is expected"
+        )
+
+
 class ServedModel:
     """The newest version of an export.
 
@@ -76,12 +92,14 @@ class ServedModel:
         return known[one_in]
 
     def probe_features(self, files: Sequence[bytes]) -> np.ndarray:
-        """Image files -> g(x), float32 [n, D]; see `bad_indices` for its error."""
-        return self._call("embed_probe", "probe_features", files)
+        """Image files -> g(x), float32 [n, D]; raises `UndecodableError`."""
+        found = self._call("embed_probe", image_bytes=files)
+        return found["probe_features"].numpy()
 
     def gallery_classifiers(self, files: Sequence[bytes]) -> np.ndarray:
-        """Image files -> h(g(x~)), float32 [n, D]; see `bad_indices` for its error."""
-        return self._call("enroll_gallery", "gallery_classifiers", files)
+        """Image files -> h(g(x~)), float32 [n, D]; raises `UndecodableError`."""
+        found = self._call("enroll_gallery", image_bytes=files)
+        return found["gallery_classifiers"].numpy()
 
     def explain(
         self, probe: bytes, gallery: Sequence[bytes]
@@ -98,6 +116,7 @@ class ServedModel:
 
         Raises:
             errors.UserError: the export has no such signature.
+            UndecodableError: images that the decoder refuses.
         """
         if serving.EXPLAIN not in self._loaded.signatures:
             raise errors.UserError(
@@ -105,23 +124,25 @@ class ServedModel:
                 "version (export again), or of a method whose score is no sum over "
                 "places of an image"
             )
-        found = self._loaded.signatures[serving.EXPLAIN](
-            probe_bytes=tf.constant([probe] * len(gallery), tf.string),
-            gallery_bytes=tf.constant(list(gallery), tf.string),
+        found = self._call(
+            serving.EXPLAIN,
+            probe_bytes=[probe] * len(gallery),
+            gallery_bytes=gallery,
         )
         return tuple(
             found[name].numpy() for name in ("probe_map", "gallery_map", "scores")
         )
 
-    def _call(self, signature: str, output: str, files: Sequence[bytes]) -> np.ndarray:
-        function = self._loaded.signatures[signature]
-        return function(image_bytes=tf.constant(files, tf.string))[output].numpy()
-
-
-def bad_indices(error: tf.errors.InvalidArgumentError) -> list[int]:
-    """The indices that a signature's error names; none for other errors."""
-    _, found, rest = str(error).partition(_INDEX_SEPARATOR)
-    return [int(x) for x in rest.split("]")[0].split()] if found else []
+    def _call(self, signature: str, **files: Sequence[bytes]) -> dict[str, tf.Tensor]:
+        tensors = {k: tf.constant(list(v), tf.string) for k, v in files.items()}
+        try:
+            return self._loaded.signatures[signature](**tensors)
+        except tf.errors.InvalidArgumentError as error:
+            _, named, rest = str(error).partition(_INDEX_SEPARATOR)
+            if not named:
+                raise
+            indices = [int(x) for x in rest.split("]")[0].split()]
+            raise UndecodableError(indices) from error
 
 
 def _version_folder(path: pathlib.Path) -> pathlib.Path:

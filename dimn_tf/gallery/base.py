@@ -57,6 +57,10 @@ class BaseGallery(abc.ABC):
     def which_of(self, entry_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are there."""
 
+    @abc.abstractmethod
+    def persons(self) -> dict[str, str | None]:
+        """Every entry's person, by entry id."""
+
     def add(self, entries: Sequence[entries_lib.Entry]) -> None:
         """Adds entries, all or none; they are kept for good when this returns.
 
@@ -68,8 +72,10 @@ class BaseGallery(abc.ABC):
         if not entries:
             return
         names = [entry.entry_id for entry in entries]
-        if not all(isinstance(name, str) and name for name in names):
-            raise errors.UserError("entry ids must be text, and not empty")
+        entries_lib.refuse_no_text(names)
+        entries_lib.refuse_no_text(
+            [e.person_id for e in entries if e.person_id is not None]
+        )
         seen: set[str] = set()
         twice = [name for name in names if name in seen or seen.add(name)]
         entries_lib.refuse_names(twice, "entry ids twice", "Nothing was added")
@@ -96,12 +102,13 @@ class BaseGallery(abc.ABC):
             self._add(entries, metadata, vectors)
 
     def remove(self, entry_ids: Sequence[str]) -> None:
-        """Removes entries, all or none.
+        """Removes entries, all or none (on Milvus: a thousand at a time).
 
         Raises:
             errors.UserError: ids that are not there, or another writer at work.
         """
         entry_ids = list(dict.fromkeys(entry_ids))
+        entries_lib.refuse_no_text(entry_ids)
         with self._writing():
             there = self.which_of(entry_ids)
             entries_lib.refuse_names(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import tensorflow as tf
 import tqdm
 
 from data_builders.errors import DataError
 from dimn_tf.export import served_model
 from dimn_tf.gallery import image_sources
+
+REFUSED = "the model's decoder refuses it"
 
 Embedded = list[tuple[image_sources.ImageSource, np.ndarray]]
 
@@ -52,14 +53,10 @@ def _embedded(call, batch, skipped) -> Embedded:
         try:
             vectors = call([encoded for _, encoded in batch])
             break
-        except tf.errors.InvalidArgumentError as error:
-            bad = served_model.bad_indices(error)
-            if not bad:
-                raise
-            for index in bad:
-                reason = "the model's decoder refuses it"
-                skipped.append((batch[index][0].entry_id, reason))
-            batch = [row for i, row in enumerate(batch) if i not in bad]
+        except served_model.UndecodableError as error:
+            for index in error.indices:
+                skipped.append((batch[index][0].entry_id, REFUSED))
+            batch = [row for i, row in enumerate(batch) if i not in error.indices]
     else:
         return []
     found: Embedded = []

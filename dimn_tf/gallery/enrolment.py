@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from absl import logging
+
+from dimn_tf import errors
 from dimn_tf.export import served_model
 from dimn_tf.gallery import base, embedding, entries, image_sources
 
@@ -44,13 +47,19 @@ def enrol(
         progress: Whether a bar with rate and time left goes to stderr.
     """
     report = Report()
-    names = list(dict.fromkeys(source.entry_id for source in sources))
-    there = gallery.which_of(names)
+    named = {}
+    for source in sources:
+        if image_sources.is_named_in_text(source):
+            named.setdefault(source.entry_id, source)
+        else:
+            reason = "its name is no UTF-8 text: rename it"
+            report.skipped.append((source.entry_id, reason))
+    there = gallery.which_of(list(named))
     report.there = len(there)
-    wanted = {s.entry_id: s for s in sources if s.entry_id not in there}
+    wanted = [source for name, source in named.items() if name not in there]
     batches = embedding.embed(
         model.gallery_classifiers,
-        list(wanted.values()),
+        wanted,
         report.skipped,
         batch_size,
         "enrolling" if progress else "",
@@ -58,8 +67,10 @@ def enrol(
     for batch in batches:
         gallery.add([_entry(source, vector) for source, vector in batch])
         report.added += len(batch)
-    if report.added:
+    try:
         gallery.keep_index()
+    except errors.UserError as error:  # All is enrolled; the next run keeps it.
+        logging.warning("The index was not kept: %s", error)
     return report
 
 

@@ -76,6 +76,20 @@ def checked_vectors(
     return array
 
 
+def refuse_no_text(names: Sequence[Any]) -> None:
+    """Raises where ids are no text that can be kept: not str, empty, or no UTF-8."""
+    for name in names:
+        try:
+            good = bool(name.encode())
+        except (AttributeError, UnicodeEncodeError):
+            good = False
+        if not good:
+            raise errors.UserError(
+                "entry ids and person ids must be text (UTF-8), and not empty; found "
+                f"{ascii(name)}. Nothing was changed"
+            )
+
+
 def metadata_text(entry: Entry) -> str:
     """An entry's metadata as JSON.
 
@@ -83,7 +97,9 @@ def metadata_text(entry: Entry) -> str:
         errors.UserError: JSON cannot hold them.
     """
     try:
-        return json.dumps(dict(entry.metadata), allow_nan=False)
+        text = json.dumps(dict(entry.metadata), allow_nan=False, ensure_ascii=False)
+        text.encode()
+        return text
     except (TypeError, ValueError) as error:
         raise errors.UserError(
             f"entry {entry.entry_id!r}: its metadata are nothing that JSON can hold "

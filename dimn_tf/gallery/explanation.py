@@ -10,12 +10,15 @@ import numpy as np
 
 from data_builders.errors import DataError
 from dimn_tf.export import served_model
-from dimn_tf.gallery import entries, image_sources
+from dimn_tf.gallery import embedding, entries, image_sources
 
 TOLERANCE = 0.01
 """Largest difference of a score from the index' (which may be of half precision),
 relative to the best score, before an image counts as changed since it was enrolled;
 ours."""
+
+_AT_A_TIME = 16  # Pairs explained.
+_CHANGED = "changed since enrolment"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,13 +82,23 @@ def explained(
     made = list(found)
     if not rows:
         return made
-    maps = model.explain(probe, [found[i].image for i in rows])
     limit = TOLERANCE * max(abs(row.hit.score) for row in found)
-    for i, probe_map, gallery_map, score in zip(rows, *maps, strict=True):
-        if abs(score - found[i].hit.score) > limit:
-            made[i] = dataclasses.replace(found[i], missing="changed since enrolment")
-        else:
-            made[i] = dataclasses.replace(
-                found[i], probe_map=probe_map, gallery_map=gallery_map
-            )
+    while rows:
+        part, rows = rows[:_AT_A_TIME], rows[_AT_A_TIME:]
+        try:
+            maps = model.explain(probe, [found[i].image for i in part])
+        except served_model.UndecodableError as error:
+            for index in error.indices:
+                made[part[index]] = dataclasses.replace(
+                    found[part[index]], image=None, missing=embedding.REFUSED
+                )
+            rows = [i for k, i in enumerate(part) if k not in error.indices] + rows
+            continue
+        for i, probe_map, gallery_map, score in zip(part, *maps, strict=True):
+            if abs(score - found[i].hit.score) > limit:
+                made[i] = dataclasses.replace(found[i], missing=_CHANGED)
+            else:
+                made[i] = dataclasses.replace(
+                    found[i], probe_map=probe_map, gallery_map=gallery_map
+                )
     return made

@@ -17,7 +17,10 @@ from dimn_tf import errors, files
 from dimn_tf.gallery import base, indexes, store
 from dimn_tf.gallery import entries as entries_lib
 
+REBUILD_SHARE = 0.1
+"""Share of removed entries from which `keep_index` builds a graph anew; ours."""
 _LOCK = "writer.lock"
+_INDEX = "index-"
 
 
 class Gallery(base.BaseGallery):
@@ -63,7 +66,7 @@ class Gallery(base.BaseGallery):
         self.index_kind = facts["index"]
         self._index = indexes.INDEXES[self.index_kind](self.dimension)
         self._position = (0, 0)
-        self._kept: pathlib.Path | None = None
+        self._kept: tuple[int, int] | None = None  # Position of the kept index.
         self._load_index()
 
     @classmethod
@@ -97,7 +100,7 @@ class Gallery(base.BaseGallery):
             )
         facts["vector_type"] = vector_type
         path = pathlib.Path(folder) / store.FILE
-        store.Store.create(path, {**facts, "gallery_id": uuid.uuid4().hex}).close()
+        store.Store.create(path, facts).close()
         gallery = cls(folder, model_sha256)
         try:
             base.refuse_other_facts(str(folder), gallery._store.facts, facts)
@@ -117,52 +120,67 @@ class Gallery(base.BaseGallery):
         """Those of the ids that are there."""
         return set(self._store.numbers_of(entry_ids))
 
+    def persons(self) -> dict[str, str | None]:
+        """Every entry's person, by entry id."""
+        return self._store.persons()
+
     def keep_index(self) -> bool:
         """Puts an index that takes long to build on disk, so that opening reads it.
 
+        A graph in which many entries were removed is built anew.
+
         Returns:
-            Whether this kind of index is kept: an exact one is read from the entries
-            as fast.
+            Whether this kind of index is kept: an exact one needs no building, and a
+            copy of it would cost as much disk as the entries.
         """
         if not self._index.worth_keeping:
             return False
         with self._writing():
             with self._reading():
                 pass
-            path = self.folder / self._index_name(*self._position)
-            if path != self._kept:
-                with files.replacing(path) as partial:
+            if self._index.removed_share > REBUILD_SHARE:
+                self._forget_index()
+                with self._reading():
+                    pass
+            last, change = self._position
+            if self._store.kept_index() is None or self._kept != (last, change):
+                # The entries' file names the index, so that one that is put back from
+                # a backup does not meet an index of later entries.
+                name = f"{_INDEX}{uuid.uuid4().hex}-{last}-{change}.faiss"
+                with files.replacing(self.folder / name) as partial:
                     self._index.write(partial)
-                self._kept = path
-            for other in self.folder.glob(self._index_name("*", "*")):
-                if other != path:
-                    other.unlink()
+                self._store.set_kept_index(name)
+                self._kept = self._position
+            for path in self.folder.glob(f"*{_INDEX}*"):  # Partial ones begin with ".".
+                if path.name != self._store.kept_index():
+                    path.unlink()
         return True
 
-    def _index_name(self, last, change) -> str:
-        return f"{self._store.facts['gallery_id']}-{last}-{change}.faiss"
+    def _forget_index(self) -> None:
+        self._index = indexes.INDEXES[self.index_kind](self.dimension)
+        self._position, self._kept = (0, 0), None
 
     def _load_index(self) -> None:
-        """Takes the newest kept index, if there is one."""
-        kept = []
-        for path in self.folder.glob(self._index_name("*", "*")):
-            _, last, change = path.stem.rsplit("-", 2)
-            kept.append((int(last), int(change), path))
-        if not kept:
+        """Takes the kept index, if there is one."""
+        while (name := self._store.kept_index()) is not None:
+            path = self.folder / name
+            try:
+                self._index.read(path)
+            except (OSError, RuntimeError) as error:  # FAISS raises the latter.
+                if name != self._store.kept_index():
+                    continue  # A writer replaced it meanwhile.
+                logging.warning(
+                    "%s cannot be read and is built anew from the entries: %s",
+                    path,
+                    str(error).splitlines()[0],
+                )
+                self._forget_index()
+                return
+            last, change = map(int, path.stem.split("-")[-2:])
+            # Removals that the index has seen but, being what it is, still holds.
+            self._index.remove(self._store.removed_between(0, change))
+            self._position = self._kept = (last, change)
             return
-        last, change, path = max(kept)
-        try:
-            numbers = self._index.read(path)
-        except (OSError, RuntimeError) as error:  # FAISS raises the latter.
-            logging.warning(
-                "%s cannot be read and is built anew from the entries: %s", path, error
-            )
-            self._index = indexes.INDEXES[self.index_kind](self.dimension)
-            return
-        # Removals that the kept index has seen but, being what it is, still holds.
-        removed = self._store.removed_between(0, change)
-        self._index.remove(np.intersect1d(numbers, np.array(removed, np.int64)))
-        self._position, self._kept = (last, change), path
 
     def _add(self, entries, metadata, vectors) -> None:
         rows = [
@@ -180,16 +198,19 @@ class Gallery(base.BaseGallery):
             return [[] for _ in probes]
         scores, numbers = self._index.search(probes, k)
         rows = self._store.rows(np.unique(numbers[numbers >= 0]).tolist())
+        metadata = {number: json.loads(row.metadata) for number, row in rows.items()}
         found = []
         for probe_scores, probe_numbers in zip(scores, numbers, strict=True):
             hits = []
             for score, number in zip(probe_scores, probe_numbers, strict=True):
                 if number >= 0:
                     row = rows[int(number)]
-                    metadata = json.loads(row.metadata)
                     hits.append(
                         entries_lib.Hit(
-                            row.entry_id, float(score), row.person_id, metadata
+                            row.entry_id,
+                            float(score),
+                            row.person_id,
+                            metadata[row.number],
                         )
                     )
             found.append(hits)
@@ -215,10 +236,11 @@ class Gallery(base.BaseGallery):
         with bar:
             for numbers, vectors in self._store.vectors_between(added, last):
                 self._index.add(numbers, vectors)
+                # Here, so that what an interruption leaves is not added twice.
+                self._position = (int(numbers[-1]), removed)
                 bar.update(len(numbers))
-        gone = [n for n in self._store.removed_between(removed, change) if n <= added]
-        if gone:  # Later numbers were gone before they were read.
-            self._index.remove(np.array(gone, np.int64))
+        if gone := self._store.removed_between(removed, change):
+            self._index.remove(gone)
         self._position = (last, change)
 
     @contextlib.contextmanager

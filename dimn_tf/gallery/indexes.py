@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import faiss
 import numpy as np
@@ -23,7 +23,8 @@ class Index:
     Args:
         index: A FAISS index of metric inner product.
         forgets: Whether it can remove vectors.
-        parameters: Makes search parameters of a selector, or None.
+        parameters: Makes search parameters of k, the number of removed vectors that
+            are still in it, and a selector or None.
         worth_keeping: Whether building it takes far longer than reading it.
     """
 
@@ -47,41 +48,48 @@ class Index:
         """Adds vectors float32 [n, D] under numbers int64 [n]."""
         self._index.add_with_ids(vectors, numbers)
 
-    def remove(self, numbers: np.ndarray) -> None:
-        """Removes vectors by number."""
+    def remove(self, numbers: Sequence[int]) -> None:
+        """Removes vectors by number; numbers that it does not hold are passed over."""
+        numbers = np.asarray(numbers, np.int64)
         if self._forgets:
-            self._index.remove_ids(np.asarray(numbers, np.int64))
+            self._index.remove_ids(numbers)
         else:
-            self._removed.update(int(number) for number in numbers)
+            there = faiss.vector_to_array(self._index.id_map)
+            self._removed.update(np.intersect1d(numbers, there).tolist())
+
+    @property
+    def removed_share(self) -> float:
+        """Share of its vectors that were removed and are still in it, 0..1."""
+        return len(self._removed) / max(1, self._index.ntotal)
 
     def write(self, path: str | os.PathLike) -> None:
         """Writes it to a file, with the vectors that it could not forget."""
         faiss.write_index(self._index, str(path))
 
-    def read(self, path: str | os.PathLike) -> np.ndarray:
-        """Takes the place of what is here; gives the numbers in it, int64 [n]."""
+    def read(self, path: str | os.PathLike) -> None:
+        """Takes what a file holds in place of what is here."""
         self._index = faiss.read_index(str(path))
         self._removed.clear()
-        return faiss.vector_to_array(self._index.id_map)
 
     def search(self, probes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Scores float32 [P, k] and numbers int64 [P, k], best first; -1: none."""
-        if not self._removed:
-            return self._index.search(probes, k, params=self._parameters(None))
-        gone = faiss.IDSelectorBatch(np.fromiter(self._removed, np.int64))
-        kept = faiss.IDSelectorNot(gone)
-        return self._index.search(probes, k, params=self._parameters(kept))
+        kept = None
+        if self._removed:
+            gone = faiss.IDSelectorBatch(np.fromiter(self._removed, np.int64))
+            kept = faiss.IDSelectorNot(gone)
+        parameters = self._parameters(k, len(self._removed), kept)
+        return self._index.search(probes, k, params=parameters)
 
 
 def _exact(dimension: int) -> Index:
-    return Index(faiss.IndexFlatIP(dimension), True, lambda selector: None)
+    return Index(faiss.IndexFlatIP(dimension), True, lambda k, removed, selector: None)
 
 
 def _exact_float16(dimension: int) -> Index:
     index = faiss.IndexScalarQuantizer(
         dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     )
-    return Index(index, True, lambda selector: None)
+    return Index(index, True, lambda k, removed, selector: None)
 
 
 def _hnsw(dimension: int) -> Index:
@@ -104,11 +112,12 @@ def _hnsw_float16(dimension: int) -> Index:
 def _graph(index: faiss.IndexHNSW) -> Index:
     index.hnsw.efConstruction = HNSW_BUILD
 
-    def parameters(selector):
-        made = faiss.SearchParametersHNSW(efSearch=HNSW_SEARCH)
-        if selector is not None:
-            made = faiss.SearchParametersHNSW(efSearch=HNSW_SEARCH, sel=selector)
-        return made
+    def parameters(k, removed, selector):
+        # Removed vectors take up candidates, and no more than those are found.
+        wide = max(HNSW_SEARCH, k) + removed
+        if selector is None:
+            return faiss.SearchParametersHNSW(efSearch=wide)
+        return faiss.SearchParametersHNSW(efSearch=wide, sel=selector)
 
     return Index(index, False, parameters, worth_keeping=True)
 

@@ -11,7 +11,7 @@ from dimn_tf.evaluation import ranking
 from dimn_tf.gallery import base
 from dimn_tf.gallery import entries as entries_lib
 
-_BLOCK = 64
+_PROBES, _HITS = 64, 200_000  # Most of a search, so that its answer stays small.
 _NOT_FOUND = np.finfo(np.float32).min
 
 
@@ -33,33 +33,33 @@ def rank_probes(
         unmatched_probes: See `ranking.evaluate_ranking`.
 
     Raises:
-        errors.UserError: an empty gallery, or one too large to be ranked whole.
+        errors.UserError: an empty gallery, one that holds more entries than it gives
+            in a search, or persons that are not enrolled.
     """
-    count = len(gallery)
-    if not count:
+    entries = gallery.persons()
+    if not entries:
         raise errors.UserError(f"{gallery.name}: it holds no entry. Enrol images first")
-    blocks = [
-        gallery.search(probe_features[start : start + _BLOCK], count)
-        for start in range(0, len(probe_features), _BLOCK)
-    ]
-    found = [hits for block in blocks for hits in block]
-    entries = {hit.entry_id: hit.person_id for hits in found for hit in hits}
     if unmatched_probes == "refuse":
-        enrolled = {*entries.values()}
         entries_lib.refuse_names(
-            sorted({*persons} - enrolled),
+            sorted({*persons} - {*entries.values()}),
             "persons of probes are not enrolled",
             "Leave their probes out, or count them apart (--unmatched_probes=apart)",
         )
     names = sorted(entries)
     places = {name: i for i, name in enumerate(names)}
-    scores = np.full((len(found), len(names)), _NOT_FOUND, np.float32)
-    for row, hits in zip(scores, found, strict=True):
-        row[[places[hit.entry_id] for hit in hits]] = [hit.score for hit in hits]
     numbers = {person: i for i, person in enumerate(sorted({*persons}), start=1)}
-    return ranking.evaluate_ranking(
-        scores,
+    accumulator = ranking.RankingAccumulator(
         np.array([numbers[person] for person in persons]),
         np.array([numbers.get(entries[name], 0) for name in names]),
         unmatched_probes=unmatched_probes,
     )
+    at_once = max(1, min(_PROBES, _HITS // len(names)))
+    for block in accumulator.blocks():
+        features = probe_features[block]
+        scores = np.full((len(features), len(names)), _NOT_FOUND, np.float32)
+        for start in range(0, len(features), at_once):
+            found = gallery.search(features[start : start + at_once], len(names))
+            for row, hits in zip(scores[start:], found, strict=False):
+                row[[places[hit.entry_id] for hit in hits]] = [h.score for h in hits]
+        accumulator.add(scores)
+    return accumulator.result()

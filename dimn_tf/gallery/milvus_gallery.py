@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import importlib
 import json
-import logging
-import os
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from dimn_tf import errors
 from dimn_tf.gallery import base
 from dimn_tf.gallery import entries as entries_lib
-
-TOKEN_VARIABLE = "MILVUS_TOKEN"
-"""Environment variable with the server's token; no flag, which others could read."""
-
-# Kind -> (index type of Milvus, build parameters, search parameters), as
-# `indexes.INDEXES` has them. A server has more, such as DISKANN: one line each.
-INDEXES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
-    "exact": ("FLAT", {}, {}),
-    "hnsw": ("HNSW", {"M": 32, "efConstruction": 128}, {"ef": 256}),
-}
+from dimn_tf.gallery import milvus_collections as collections
 
 _LARGEST_K = 16_384  # Milvus' limit of a search.
-_LARGEST_TEXT = 65_535  # Bytes of a VARCHAR or a JSON value, Milvus' limit.
 _REQUEST_BYTES = 16 << 20  # A request's; a server takes 64 MiB.
+_HITS = 50_000  # Of a search, whose answer a server limits to 100 MiB.
 _KEYS_AT_A_TIME = 1_000
-_FACTS = "_facts"
 
 
 class MilvusGallery(base.BaseGallery):
@@ -62,11 +47,11 @@ class MilvusGallery(base.BaseGallery):
     def __init__(self, uri: str, collection: str, model_sha256: str | None = None):
         self.name = f"{uri}#{collection}"
         self._collection = collection
-        with _told(self.name):
-            self._client = _connect(uri)
+        with collections.told(self.name):
+            self._client = collections.connect(uri)
         try:
-            facts = self._facts()
-            if facts is None or not self._client.has_collection(collection):
+            facts = collections.read_facts(self._client, self.name, collection)
+            if facts is None:
                 raise errors.UserError(
                     f"{self.name}: there is no gallery. Enrol images first, or correct "
                     "the place"
@@ -75,8 +60,13 @@ class MilvusGallery(base.BaseGallery):
             base.refuse_another_model(self.name, self.model_sha256, model_sha256)
             self.dimension = int(facts["dimension"])
             self.index_kind = facts["index"]
-            with _told(self.name):
-                self._client.load_collection(collection)
+            with collections.told(self.name):
+                if not self._client.has_collection(collection):
+                    raise errors.UserError(
+                        f"{self.name}: its making was cut off. Enrol images into it "
+                        "again"
+                    )
+                collections.load(self._client, collection)
         except BaseException:
             self.close()
             raise
@@ -97,36 +87,35 @@ class MilvusGallery(base.BaseGallery):
             collection: Likewise.
             model_sha256: Of the model that the vectors come from.
             dimension: D.
-            index: Key of `INDEXES`.
+            index: Key of `collections.INDEXES`.
 
         Raises:
             errors.UserError: one is there of another model, dimension or kind.
         """
-        facts = base.checked_facts(model_sha256, dimension, index, list(INDEXES))
+        facts = base.checked_facts(
+            model_sha256, dimension, index, list(collections.INDEXES)
+        )
         name = f"{uri}#{collection}"
-        with _told(name):
-            client = _connect(uri)
+        with collections.told(name):
+            client = collections.connect(uri)
         try:
-            with _told(name):
-                # The facts come first: a creation that is cut off is taken up again.
-                _make_facts(client, collection, facts)
-                _make_collection(client, collection, dimension, index)
+            # The facts come first: a making that is cut off is taken up again.
+            with collections.told(name):
+                collections.make_facts(client, collection, facts)
+            found = collections.read_facts(client, name, collection) or {}
+            base.refuse_other_facts(name, found, facts)
+            with collections.told(name):
+                collections.make_entries(client, collection, dimension, index)
         finally:
             client.close()
-        gallery = cls(uri, collection, model_sha256)
-        try:
-            base.refuse_other_facts(name, gallery._facts(), facts)
-        except errors.UserError:
-            gallery.close()
-            raise
-        return gallery
+        return cls(uri, collection, model_sha256)
 
     def close(self) -> None:
         """Ends the connection."""
         self._client.close()
 
     def __len__(self) -> int:
-        with _told(self.name):
+        with collections.told(self.name):
             (row,) = self._client.query(
                 self._collection,
                 output_fields=["count(*)"],
@@ -138,7 +127,7 @@ class MilvusGallery(base.BaseGallery):
         """Those of the ids that are there."""
         found, keys = set(), [_key(entry_id) for entry_id in entry_ids]
         for start in range(0, len(keys), _KEYS_AT_A_TIME):
-            with _told(self.name):
+            with collections.told(self.name):
                 rows = self._client.get(
                     self._collection,
                     ids=keys[start : start + _KEYS_AT_A_TIME],
@@ -148,18 +137,20 @@ class MilvusGallery(base.BaseGallery):
             found.update(row["entry_id"] for row in rows)
         return found
 
-    def _facts(self) -> dict[str, str] | None:
-        with _told(self.name):
-            if not self._client.has_collection(self._collection + _FACTS):
-                return None
-            self._client.load_collection(self._collection + _FACTS)
-            rows = self._client.get(
-                self._collection + _FACTS,
-                ids=["facts"],
-                output_fields=["facts"],
+    def persons(self) -> dict[str, str | None]:
+        """Every entry's person, by entry id."""
+        found: dict[str, str | None] = {}
+        with collections.told(self.name):
+            rows = self._client.query_iterator(
+                self._collection,
+                batch_size=_KEYS_AT_A_TIME,
+                output_fields=["entry_id", "person_id"],
                 consistency_level="Strong",
             )
-        return rows[0]["facts"] if rows else None
+            while part := rows.next():
+                found.update((row["entry_id"], row["person_id"]) for row in part)
+            rows.close()
+        return found
 
     def _add(self, entries, metadata, vectors) -> None:
         for entry, text in zip(entries, metadata, strict=True):
@@ -168,11 +159,11 @@ class MilvusGallery(base.BaseGallery):
                 ("its person id", entry.person_id or ""),
                 ("its metadata", text),
             ):
-                if len(value.encode()) > _LARGEST_TEXT:
+                if len(value.encode()) > collections.LARGEST_TEXT:
                     raise errors.UserError(
                         f"entry {entry.entry_id[:80]!r}: {what} has more than "
-                        f"{_LARGEST_TEXT:,} bytes, which Milvus takes. Nothing was "
-                        "added"
+                        f"{collections.LARGEST_TEXT:,} bytes, which Milvus takes. "
+                        "Nothing was added"
                     )
         rows = [
             {
@@ -185,31 +176,34 @@ class MilvusGallery(base.BaseGallery):
             for entry, text, vector in zip(entries, metadata, vectors, strict=True)
         ]
         for part in _requests(rows, metadata, self.dimension):
-            with _told(self.name):
+            with collections.told(self.name):
                 self._client.upsert(self._collection, part)
 
     def _remove(self, entry_ids) -> None:
         keys = [_key(entry_id) for entry_id in entry_ids]
         for start in range(0, len(keys), _KEYS_AT_A_TIME):
-            with _told(self.name):
+            with collections.told(self.name):
                 self._client.delete(
                     self._collection, ids=keys[start : start + _KEYS_AT_A_TIME]
                 )
 
     def _hits(self, probes, k) -> list[list[entries_lib.Hit]]:
-        parameters = dict(INDEXES[self.index_kind][2])
+        parameters = dict(collections.INDEXES[self.index_kind][2])
         if "ef" in parameters:
             parameters["ef"] = max(parameters["ef"], k)
-        with _told(self.name):
-            found = self._client.search(
-                self._collection,
-                data=list(probes),
-                anns_field="vector",
-                limit=k,
-                output_fields=["entry_id", "person_id", "metadata"],
-                search_params={"metric_type": "IP", "params": parameters},
-                consistency_level="Strong",
-            )
+        at_once = max(1, min(_HITS // k, _REQUEST_BYTES // (4 * self.dimension)))
+        found = []
+        for start in range(0, len(probes), at_once):
+            with collections.told(self.name):
+                found += self._client.search(
+                    self._collection,
+                    data=list(probes[start : start + at_once]),
+                    anns_field="vector",
+                    limit=k,
+                    output_fields=["entry_id", "person_id", "metadata"],
+                    search_params={"metric_type": "IP", "params": parameters},
+                    consistency_level="Strong",
+                )
         return [
             [
                 entries_lib.Hit(
@@ -248,77 +242,3 @@ def _requests(
         size += bytes_of_row
     if part:
         yield part
-
-
-def _make_facts(client, collection: str, facts: dict[str, str]) -> None:
-    pymilvus = _package()
-    name = collection + _FACTS
-    if not client.has_collection(name):
-        schema = client.create_schema(auto_id=False)
-        schema.add_field(
-            "key", pymilvus.DataType.VARCHAR, is_primary=True, max_length=64
-        )
-        schema.add_field("facts", pymilvus.DataType.JSON)
-        # Every collection must have a vector.
-        schema.add_field("vector", pymilvus.DataType.FLOAT_VECTOR, dim=2)
-        index = client.prepare_index_params()
-        index.add_index("vector", index_type="FLAT", metric_type="IP")
-        client.create_collection(
-            name, schema=schema, index_params=index, consistency_level="Strong"
-        )
-    client.load_collection(name)
-    if not client.get(name, ids=["facts"], consistency_level="Strong"):
-        row = {"key": "facts", "facts": facts, "vector": [1.0, 0.0]}
-        client.upsert(name, [row])
-
-
-def _make_collection(client, collection: str, dimension: int, index: str) -> None:
-    if client.has_collection(collection):
-        return
-    types = _package().DataType
-    schema = client.create_schema(auto_id=False)
-    schema.add_field("key", types.VARCHAR, is_primary=True, max_length=64)
-    schema.add_field("entry_id", types.VARCHAR, max_length=_LARGEST_TEXT)
-    schema.add_field(
-        "person_id", types.VARCHAR, max_length=_LARGEST_TEXT, nullable=True
-    )
-    schema.add_field("metadata", types.JSON)
-    schema.add_field("vector", types.FLOAT_VECTOR, dim=dimension)
-    kind, build, _ = INDEXES[index]
-    made = client.prepare_index_params()
-    made.add_index("vector", index_type=kind, metric_type="IP", params=build)
-    client.create_collection(
-        collection, schema=schema, index_params=made, consistency_level="Strong"
-    )
-
-
-def _package():
-    try:
-        return importlib.import_module("pymilvus")
-    except ImportError as error:
-        raise errors.UserError(
-            "a gallery on Milvus needs the package pymilvus, which is not installed. "
-            "Run: pip install -e '.[milvus]'"
-        ) from error
-
-
-def _connect(uri: str):
-    pymilvus = _package()
-    # The client logs a traceback of each error that it raises, and Milvus Lite's
-    # server, in this process, one of each method that it lacks and the client tries.
-    for name in ("pymilvus", "grpc._server"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    return pymilvus.MilvusClient(uri, token=os.environ.get(TOKEN_VARIABLE, ""))
-
-
-@contextlib.contextmanager
-def _told(name: str) -> Iterator[None]:
-    """Turns Milvus' errors into one that names the gallery."""
-    try:
-        yield
-    except _package().MilvusException as error:
-        raise errors.UserError(
-            f"{name}: Milvus says: {error.message}. Is the server up, the place right "
-            f"and, where it asks for one, the token in {TOKEN_VARIABLE}? A .db file is "
-            "one process' at a time"
-        ) from error

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dimn_tf import errors
-from dimn_tf.gallery import base, gallery, indexes, milvus_gallery
+from dimn_tf.gallery import (
+    base,
+    gallery,
+    indexes,
+    milvus_collections,
+    milvus_gallery,
+)
 
 HELP = (
     "a folder, or milvus:URI#COLLECTION (URI: a server such as http://localhost:19530, "
     "or a file ending in .db)"
 )
-KINDS = tuple(dict.fromkeys([*indexes.INDEXES, *milvus_gallery.INDEXES]))
+KINDS = tuple(dict.fromkeys([*indexes.INDEXES, *milvus_collections.INDEXES]))
 """Kinds of index that some gallery has."""
 _MILVUS = "milvus:"
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dimn_tf import errors
 
-FORMAT = "2"
+FORMAT = "1"
 """Raise it when older code could not read the file any more."""
 FILE = "gallery.sqlite"
 VECTOR_TYPES = {"float32": np.float32, "float16": np.float16}
@@ -149,6 +149,24 @@ class Store:
         """Entries by number; those that are not there any more are left out."""
         columns = "number, entry_id, person_id, metadata"
         return {x[0]: Row(*x) for x in self._select(columns, "number", numbers)}
+
+    def persons(self) -> dict[str, str | None]:
+        """Every entry's person, by entry id."""
+        return dict(self._connection.execute("SELECT entry_id, person_id FROM entries"))
+
+    def kept_index(self) -> str | None:
+        """What `set_kept_index` was given last."""
+        found = self._connection.execute(
+            "SELECT value FROM facts WHERE name = 'kept_index'"
+        ).fetchone()
+        return found[0] if found else None
+
+    def set_kept_index(self, name: str) -> None:
+        """Notes which index file stands for these entries."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO facts VALUES ('kept_index', ?)", (name,)
+            )
 
     def position(self) -> tuple[int, int]:
         """The last entry's number and the last removal's, as of now."""

@@ -231,9 +231,19 @@ def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(places, tmp_p
     printed = _launch("search", *arguments, f"--probe={probe}", "--explain", code=1)
     assert "--explain needs" in printed
     name = hits[0]["entry_id"]
-    assert "1 removed" in _launch("enroll", *arguments, "--remove", name)
+    place = f"--gallery={people}"
+    assert "1 removed" in _launch("enroll", place, "--remove", name)
     again = _launch("search", *arguments, f"--probe={probe}", "--topk=3", "--json")
     assert name not in [hit["entry_id"] for hit in json.loads(again)["hits"]]
+    one, other, *_ = sorted(p.name for p in crops.iterdir())
+    printed = _launch("enroll", place, f"--remove_person={one}", "--json")
+    gone = json.loads(printed)["removed"]
+    assert gone and all(f"/{one}/2_" in entry for entry in gone)
+    printed = _launch("enroll", place, "--remove", str(crops / other), "no", code=1)
+    assert "no entry of no. Nothing was removed" in printed
+    assert "removed" in _launch("enroll", place, "--remove", str(crops / other))
+    printed = _launch("enroll", place, f"--remove_person={other}", code=1)
+    assert f"no entry of person {other}" in printed
 
 
 def test_own_data_are_source_and_target(tmp_path):

@@ -1,6 +1,7 @@
 """Enrolling images of all kinds by a real export, hostile ones among them."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -79,6 +80,11 @@ def test_hostile_input_is_handled_or_skipped_with_the_reason(model, gallery, tmp
     (folder / "text.jpg").write_text("not an image")
     (folder / "empty.png").write_bytes(b"")
     (folder / "notes.txt").write_text("passed over")
+    large = PIL.Image.new("1", (9_000, 8_000))  # A few kB that become 216 MB.
+    large.save(folder / "large.png")
+    unnamed = os.fsencode(folder) + b"/caf\xe9.png"
+    with open(unnamed, "wb") as file:
+        file.write((folder / "good.png").read_bytes())
     (folder / "again").symlink_to(folder)
     (folder / "gone.png").symlink_to(folder / "nowhere.png")
     pixels = PIL.Image.fromarray(dummy_images.pixels(1, 40, 20))
@@ -93,10 +99,12 @@ def test_hostile_input_is_handled_or_skipped_with_the_reason(model, gallery, tmp
     report = _enrol(model, gallery, folder, batch_size=3)
     skipped = {name.rpartition("/")[2]: reason for name, reason in report.skipped}
     assert set(skipped) == {
-        "cut.jpg", "claims.png", "text.jpg", "empty.png", "gone.png"
+        "cut.jpg", "claims.png", "text.jpg", "empty.png", "gone.png", "large.png",
+        "caf\\udce9.png",
     }  # fmt: skip
     assert "empty file" in skipped["empty.png"]
     assert "No such file" in skipped["gone.png"]
+    assert skipped["large.png"].startswith("9,000 x 8,000 pixels")
     assert all("\n" not in reason and reason for reason in skipped.values())
     assert report.added == 5 == len(gallery)
     # Turned upright, the photo is the picture that was stored lying.

@@ -133,8 +133,13 @@ def test_ids_are_refused_twice(tmp_path):
         gallery.add(_entries(_vectors(2), start=2))
     with pytest.raises(errors.UserError, match="1 entry ids twice: 'a'"):
         gallery.add([Entry("a", np.ones(D)), Entry("a", np.ones(D))])
-    with pytest.raises(errors.UserError, match="not empty"):
-        gallery.add([Entry("", np.ones(D))])
+    for name in ("", "caf\udce9.png", None, 3):
+        with pytest.raises(errors.UserError, match="not empty"):
+            gallery.add([Entry(name, np.ones(D))])
+    with pytest.raises(errors.UserError, match="must be text"):
+        gallery.add([Entry("fine", np.ones(D), "caf\udce9")])
+    with pytest.raises(errors.UserError, match="must be text"):
+        gallery.remove(["caf\udce9.png"])
     with pytest.raises(errors.UserError, match="1 entry ids are not there: 'e9'"):
         gallery.remove(["e0", "e9"])
     with pytest.raises(errors.UserError, match="nothing that JSON can hold"):
@@ -242,6 +247,87 @@ def test_another_gallerys_kept_index_is_passed_over(tmp_path):
             expected = _brute(_vectors(20, seed), probes, 4)
             assert _ids(gallery.search(probes, 4)) == expected
             gallery.keep_index()
+            assert len(list(tmp_path.glob("*.faiss"))) == 1
+
+
+def test_entries_put_back_from_a_backup_do_not_meet_a_later_index(tmp_path):
+    vectors, probes = _vectors(80), _vectors(4, seed=1)
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        gallery.add(_entries(vectors[:40]))
+        gallery.keep_index()
+    backup = (tmp_path / "gallery.sqlite").read_bytes()
+    with Gallery(tmp_path) as gallery:
+        gallery.add(_entries(vectors[40:60], start=40))
+        gallery.keep_index()
+    (tmp_path / "gallery.sqlite").write_bytes(backup)
+    with Gallery(tmp_path) as gallery:
+        assert _ids(gallery.search(probes, 5)) == _brute(vectors[:40], probes, 5)
+        # Their numbers were other entries' once.
+        gallery.add(_entries(vectors[60:], start=40))
+        kept = np.concatenate([vectors[:40], vectors[60:]])
+        assert _ids(gallery.search(probes, 5)) == _brute(kept, probes, 5)
+        gallery.keep_index()
+    with Gallery(tmp_path) as gallery:
+        assert _ids(gallery.search(probes, 5)) == _brute(kept, probes, 5)
+
+
+def test_a_graph_finds_past_what_was_removed_and_is_built_anew(tmp_path):
+    # 3,000 in clusters: the nearest of a probe are what is removed.
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(30, D))
+    vectors = np.repeat(centres, 100, axis=0) + 0.3 * rng.normal(size=(3_000, D))
+    vectors = vectors.astype(np.float32)
+    probes = centres[:3].astype(np.float32)
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        gallery.add(_entries(vectors))
+        for share in (0.09, 0.2):
+            order = np.argsort(-(probes[0] @ vectors.T))[: int(share * 3_000)]
+            gone = [f"e{i}" for i in order if f"e{i}" in gallery]
+            gallery.remove(gone)
+            kept = np.delete(np.arange(3_000), order)
+            expected = [
+                [f"e{kept[i]}" for i in row]
+                for row in np.argsort(-(probes @ vectors[kept].T), axis=1)[:, :10]
+            ]
+            found = _ids(gallery.search(probes, 10))
+            right = [len({*a} & {*b}) for a, b in zip(found, expected, strict=True)]
+            assert sum(right) >= 29
+            assert len(gallery.search(probes, 2_000)[0]) == 2_000
+            gallery.keep_index()
+            rebuilt = share > 0.1
+            assert (gallery._index.removed_share == 0) == rebuilt
+
+
+def test_an_interrupted_indexing_adds_nothing_twice(tmp_path, monkeypatch):
+    vectors, probes = _vectors(9), _vectors(3, seed=1)
+    monkeypatch.setattr(store, "_READ_AT_A_TIME", 2)
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        gallery.add(_entries(vectors))
+        gallery.remove(["e0"])
+        between = store.Store.vectors_between
+
+        def interrupted(self, after, last):
+            for i, block in enumerate(between(self, after, last)):
+                if i == 2:
+                    raise KeyboardInterrupt
+                yield block
+
+        monkeypatch.setattr(store.Store, "vectors_between", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            gallery.search(probes, 9)
+        monkeypatch.setattr(store.Store, "vectors_between", between)
+        hits = gallery.search(probes, 9)
+        expected = [[n for n in row if n != "e0"] for row in _brute(vectors, probes, 9)]
+        assert _ids(hits) == expected and len(gallery._index) == 8
+
+
+def test_what_a_killed_keeper_left_is_cleared_away(tmp_path):
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        gallery.add(_entries(_vectors(3)))
+        left = tmp_path / ".index-abc-3-0.123.partial.faiss"
+        left.write_bytes(b"half")
+        gallery.keep_index()
+        assert not left.exists()
 
 
 def test_an_exact_index_is_not_kept(tmp_path):

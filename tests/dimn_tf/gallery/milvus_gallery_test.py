@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.gallery import Entry, MilvusGallery, milvus_gallery, places
+from dimn_tf.gallery import (
+    Entry,
+    MilvusGallery,
+    milvus_collections,
+    milvus_gallery,
+    places,
+)
 
 D, MODEL = 16, "ab" * 32
 
@@ -34,7 +40,7 @@ def uri(tmp_path):
     return str(tmp_path / "m.db")
 
 
-@pytest.fixture(params=milvus_gallery.INDEXES)
+@pytest.fixture(params=milvus_collections.INDEXES)
 def gallery(request, uri):
     with MilvusGallery.create(uri, "people", MODEL, D, request.param) as made:
         yield made
@@ -166,6 +172,65 @@ def test_what_was_acknowledged_outlives_a_killed_writer(uri):
     with MilvusGallery(uri, "people") as gallery:
         names = [f"e{i}" for i in range(acknowledged)]
         assert acknowledged >= 30 and gallery.which_of(names) == set(names)
+
+
+def test_a_making_that_was_cut_off_is_taken_up_again(uri, monkeypatch):
+    make = milvus_collections._make
+
+    def cut_off(client, name, schema, kind, build):
+        if name == "people":
+            client.create_collection(name, schema=schema)  # And no index, not loaded.
+            raise KeyboardInterrupt
+        make(client, name, schema, kind, build)
+
+    monkeypatch.setattr(milvus_collections, "_make", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        MilvusGallery.create(uri, "people", MODEL, D)
+    monkeypatch.undo()
+    # Another model's does not take its place, nor break it.
+    with pytest.raises(errors.UserError, match="a gallery is there with model_sha256"):
+        MilvusGallery.create(uri, "people", "cd" * 32, D + 1)
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        gallery.add(_entries(_vectors(3)))
+        assert len(gallery.search(_vectors(1), 5)[0]) == 3
+        kinds = gallery._client.list_indexes("people", field_name="vector")
+        assert len(kinds) == 1
+
+
+def test_a_foreign_collection_is_left_alone(uri):
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        gallery._client.create_collection("others", dimension=3)
+    with pytest.raises(errors.UserError, match="others is there and is no gallery's"):
+        MilvusGallery.create(uri, "others", MODEL, D)
+
+
+def test_persons_of_all_entries(uri):
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        vectors = _vectors(2_300)
+        gallery.add(
+            [
+                Entry(f"e{i}", v, f"p{i % 7}" if i % 3 else None)
+                for i, v in enumerate(vectors)
+            ]
+        )
+        expected = {f"e{i}": f"p{i % 7}" if i % 3 else None for i in range(2_300)}
+        assert gallery.persons() == expected
+
+
+def test_many_probes_and_hits_go_in_several_searches(uri, monkeypatch):
+    vectors, probes = _vectors(50), _vectors(23, seed=1)
+    monkeypatch.setattr(milvus_gallery, "_HITS", 40)
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        gallery.add(_entries(vectors))
+        sizes, search = [], gallery._client.search
+
+        def counted(name, data, **arguments):
+            sizes.append(len(data))
+            return search(name, data, **arguments)
+
+        monkeypatch.setattr(gallery._client, "search", counted)
+        assert _ids(gallery.search(probes, 10)) == _brute(vectors, probes, 10)
+        assert sizes == [4, 4, 4, 4, 4, 3]
 
 
 def test_no_server_is_said_to_be(monkeypatch):
