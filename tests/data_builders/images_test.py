@@ -95,3 +95,21 @@ def test_png_is_lossless():
     encoded = images.encode_png(pixels)
     decoded = images.decoded_image(encoded, archive="a", name="1")
     np.testing.assert_array_equal(decoded, pixels)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"Exif\0\0no TIFF at all, but long enough",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x02\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\x01",
+        b"Exif\0\0II*\0\xff\xff\xff\x7f",
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\xff\xff\0\0\0\0\0\0",
+    ],
+)
+def test_damaged_exif_leaves_the_picture_as_it_is_stored(kind, damaged):
+    pixels = np.zeros((6, 4, 3), np.uint8)
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, kind, exif=damaged)
+    kept = images.upright_image(buffer.getvalue(), archive="a", name="1")
+    assert tf.io.decode_image(kept).shape in ((6, 4, 3), (4, 6, 3))

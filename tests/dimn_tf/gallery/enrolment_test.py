@@ -11,6 +11,7 @@ import PIL.Image
 import pytest
 
 from data_builders import dummy_images
+from data_builders.errors import DataError
 from dimn_tf import encoders, methods
 from dimn_tf.export import exporter, served_model
 from dimn_tf.gallery import Gallery, enrolment, image_sources
@@ -112,6 +113,42 @@ def test_hostile_input_is_handled_or_skipped_with_the_reason(model, gallery, tmp
     pixels.save(buffer, "PNG")
     hit = gallery.search(model.probe_features([buffer.getvalue()]), 1)[0][0]
     assert hit.entry_id.endswith("turned.png")
+
+
+def test_single_bad_lines_and_files_are_skipped_and_named(tmp_path):
+    crops = tmp_path / "crops"
+    dummy_images.write(crops, ["anna/1_a.png", "bo/2_b.png", "bo/no_camera.png"])
+    (crops / "anna" / "notes.txt").write_text("")
+    (tmp_path / "list.csv").write_text(
+        "path,person_id\ncrops/anna/1_a.png,anna\ncrops/gone.png,bo\n,cy\n"
+        "crops/anna/1_a.png,anna\n"
+    )
+    skipped = []
+    found = image_sources.expand([str(crops)], True, r"^(\d)_", skipped)
+    assert [(s.path.name, s.person_id, s.camera_id) for s in found] == [
+        ("1_a.png", "anna", "1"),
+        ("2_b.png", "bo", "2"),
+    ]
+    assert [where.rpartition("/")[2] for where, _ in skipped] == [
+        "notes.txt", "no_camera.png"
+    ]  # fmt: skip
+    skipped = []
+    (only,) = image_sources.expand([str(tmp_path / "list.csv")], skipped=skipped)
+    assert only.entry_id == str(crops / "anna" / "1_a.png")
+    assert [where.rpartition(", ")[2] for where, _ in skipped] == [
+        "line 3", "line 4", "line 5"
+    ]  # fmt: skip
+    with pytest.raises(DataError, match="File name too long"):
+        list(image_sources.expand(["x" * 300]))
+
+
+def test_an_id_is_the_same_from_every_folder(tmp_path, monkeypatch):
+    dummy_images.write(tmp_path / "crops", ["a.png"])
+    monkeypatch.chdir(tmp_path)
+    (one,) = image_sources.expand(["crops"])
+    monkeypatch.chdir(tmp_path / "crops")
+    (other,) = image_sources.expand(["./a.png"])
+    assert one.entry_id == other.entry_id == str(tmp_path / "crops" / "a.png")
 
 
 def test_what_the_model_refuses_is_skipped_and_the_others_are_enrolled(
