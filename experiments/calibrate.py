@@ -2,6 +2,8 @@
 
     python -m experiments.calibrate --workdir=W
 
+A score that is linear in the probe, as DIMN's, is divided by the length of the probe's
+feature first ("likeness"): that ranks alike, and one threshold is fair to all probes.
 Prints both distributions' figures and the thresholds at false-accept rates of 1 in
 100, 1,000 and 10,000; writes W/calibration.json and W/calibration.png. An export made
 afterwards carries them.
@@ -46,6 +48,10 @@ def main(_):
             "are. Run the training command again (a finished run is not trained anew)"
         )
     prepare.data_sets(list(persons), places["data_dir"], places["manual_dir"])
+    # Where the score is linear in the probe, each probe is judged alike.
+    measure = method.score_name
+    if method.inner_product_scale is not None:
+        measure = calibration.LIKENESS
     parts, first = [], 0
     for source, ids in persons.items():
         part = _pairs(method, options, source, ids, places["data_dir"])
@@ -55,17 +61,19 @@ def main(_):
         first += max(ids) + 1
     pairs = calibration.Pairs.joined(parts)
     rows = calibration.thresholds(pairs, _SEED.value)
-    _print(pairs, rows)
+    _print(pairs, rows, measure)
     figures = {
         "step": step,
         "method": options.method,
+        "measure": measure,
         "identities": {source: len(ids) for source, ids in persons.items()},
         "genuine_pairs": int(pairs.genuine.sum()),
         "impostor_pairs": int((~pairs.genuine).sum()),
         "thresholds": rows,
     }
     picture = directory.calibration.with_suffix(".png")
-    calibration_plot.draw(pairs, rows, picture, f"{options.method}, held-out people")
+    title = f"{options.method}, held-out people"
+    calibration_plot.draw(pairs, rows, picture, title, measure)
     with files.replacing(directory.calibration) as partial:
         partial.write_text(json.dumps(figures, indent=2) + "\n")
     print(f"Calibration: {directory.calibration}, {picture}")
@@ -86,19 +94,22 @@ def _pairs(method, options, source, ids, data_dir) -> calibration.Pairs:
         options.data.image_width,
     )
     scoring = evaluator.scorings(method, features.values)[evaluator.METHOD]
+    if method.inner_product_scale is not None:
+        scoring = calibration.by_probe_length(scoring)
     return calibration.score_pairs(
         scoring, opened.person_ids[indices], opened.camera_ids[indices], _SEED.value
     )
 
 
-def _print(pairs, rows) -> None:
+def _print(pairs, rows, measure) -> None:
+    print(f"Measured by {measure}.")
     for name, scores in (
         ("one person", pairs.scores[pairs.genuine]),
         ("two people", pairs.scores[~pairs.genuine]),
     ):
         low, middle, high = np.percentile(scores, (5, 50, 95))
         print(
-            f"{name}: {len(scores):,} pairs, median score {middle:.4f}, "
+            f"{name}: {len(scores):,} pairs, median {middle:.4f}, "
             f"5 to 95 %: {low:.4f} to {high:.4f}"
         )
     print(f"{'false accepts':<14}  {'threshold':>9}  {'95 % interval':>20}  accepted")

@@ -2,13 +2,16 @@
 
     python -m experiments.search --model=EXPORT --gallery=GALLERY --probe=IMAGE
 
-A score says how alike two crops are; it is a proposal, to be looked at.
+A score says how alike two crops are; it is a proposal, to be looked at. The likeness is
+the score over the length of the probe's feature: it ranks alike, and is what thresholds
+(--false_accepts) are of. With classifiers of unit length, the default, it is a cosine.
 """
 
 import dataclasses
 import json
 import pathlib
 
+import numpy as np
 from absl import flags
 
 from data_builders.errors import DataError
@@ -61,14 +64,14 @@ def main(_):
     if _FALSE_ACCEPTS.value is not None:
         threshold = model.threshold(_FALSE_ACCEPTS.value)
     encoded = _probe()
+    features = model.probe_features([encoded])
     with places.open_gallery(_GALLERY.value, model.sha256) as gallery:
-        hits = gallery.search(
-            model.probe_features([encoded]), _TOPK.value, _PERSONS.value
-        )[0]
+        hits = gallery.search(features, _TOPK.value, _PERSONS.value)[0]
     hits = [dataclasses.replace(hit, score=scale * hit.score) for hit in hits]
-    found = [explanation.Found(hit, None) for hit in hits]
+    length = float(np.linalg.norm(features))
+    found = [explanation.Found(hit, hit.score / length) for hit in hits]
     if _PICTURE.value or _EXPLAIN.value:
-        found = explanation.with_images(hits)
+        found = explanation.with_images(found)
     if _EXPLAIN.value:
         found = explanation.explained(model, encoded, found)
     if _PICTURE.value:
@@ -84,7 +87,7 @@ def main(_):
     if _JSON.value:
         _print_json(found, threshold)
     else:
-        _print_table(hits, threshold)
+        _print_table(found, threshold)
         if _PICTURE.value:
             print(f"Picture: {_PICTURE.value}")
 
@@ -113,7 +116,8 @@ def _print_json(found, threshold) -> None:
                 "entry_id": hit.entry_id,
                 "person_id": hit.person_id,
                 "score": hit.score,
-                **({} if threshold is None else {"above": hit.score >= threshold}),
+                "likeness": row.likeness,
+                **({} if threshold is None else {"above": row.likeness >= threshold}),
                 "metadata": dict(hit.metadata),
             }
         )
@@ -134,18 +138,22 @@ def _as_lists(shares):
     return None if shares is None else shares.tolist()
 
 
-def _print_table(hits, threshold) -> None:
+def _print_table(found, threshold) -> None:
     if threshold is not None:
-        print(f"Threshold at {_threshold_name()}: {threshold:.4f}")
-    width = max([len("person"), *(len(hit.person_id or "-") for hit in hits)])
+        print(f"Likeness threshold at {_threshold_name()}: {threshold:.4f}")
+    width = max([len("person"), *(len(row.hit.person_id or "-") for row in found)])
     head = "" if threshold is None else " " * 7
-    print(f"{'rank':>4}  {'score':>9}  {head}{'person':<{width}}  entry")
-    for rank, hit in enumerate(hits, start=1):
-        person = hit.person_id or "-"
-        mark = ""
+    print(
+        f"{'rank':>4}  {'score':>9}  {'likeness':>8}  {head}{'person':<{width}}  entry"
+    )
+    for rank, row in enumerate(found, start=1):
+        hit, mark = row.hit, ""
         if threshold is not None:
-            mark = "above  " if hit.score >= threshold else "below  "
-        print(f"{rank:>4}  {hit.score:9.4f}  {mark}{person:<{width}}  {hit.entry_id}")
+            mark = "above  " if row.likeness >= threshold else "below  "
+        print(
+            f"{rank:>4}  {hit.score:9.4f}  {row.likeness:8.4f}  {mark}"
+            f"{hit.person_id or '-':<{width}}  {hit.entry_id}"
+        )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ EXPECTED_ACCEPTS = 10
 ours."""
 PAIRS = 200_000
 """Impostor pairs drawn; ours."""
+LIKENESS = "likeness (score / length of the probe's feature)"
+"""What is measured where the score is linear in the probe; see `by_probe_length`."""
 RESAMPLES = 200
 _PROBE_BLOCK = 256  # Probes whose scores are held at a time.
 _CONFIDENCE = (2.5, 97.5)
@@ -149,60 +151,88 @@ def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:
             f"and {(~genuine).sum():,}: hold more identities out "
             "(--holdout_identities)"
         )
-    draws = _identity_weights(pairs, seed)
+    there = int((~genuine).sum())
+    told = [n for n in FALSE_ACCEPTS if there >= n * EXPECTED_ACCEPTS]
+    rates = [1 / n for n in told]
+    impostors = Impostors(pairs.scores[~genuine])
+    scores = dict(zip(told, impostors.thresholds(rates), strict=True))
+    resampled = [
+        impostors.thresholds(rates, weights[~genuine])
+        for weights in _identity_weights(pairs, seed)
+    ]
+    intervals = np.percentile(resampled, _CONFIDENCE, axis=0).T
     rows: list[dict[str, Any]] = []
     for one_in in FALSE_ACCEPTS:
-        needed, there = one_in * EXPECTED_ACCEPTS, int((~genuine).sum())
-        if there < needed:
+        if one_in not in scores:
             rows.append(
                 {
                     "one_in": one_in,
-                    "refused": f"{there:,} impostor pairs, {needed:,} needed: hold "
-                    "more identities out (--holdout_identities)",
+                    "refused": f"{there:,} impostor pairs, "
+                    f"{one_in * EXPECTED_ACCEPTS:,} needed: hold more identities out "
+                    "(--holdout_identities)",
                 }
             )
             continue
-        score = threshold(pairs.scores[~genuine], 1 / one_in)
-        resampled = [
-            threshold(pairs.scores[~genuine], 1 / one_in, weights[~genuine])
-            for weights in draws
-        ]
+        score = scores[one_in]
         rows.append(
             {
                 "one_in": one_in,
                 "score": score,
-                "interval": np.percentile(resampled, _CONFIDENCE).tolist(),
+                "interval": intervals[told.index(one_in)].tolist(),
                 "true_accept_rate": float((pairs.scores[genuine] >= score).mean()),
             }
         )
     return rows
 
 
-def threshold(
-    impostors: np.ndarray, rate: float, weights: np.ndarray | None = None
-) -> float:
-    """The lowest t for which at most `rate` of the impostor scores are >= t.
+class Impostors:
+    """Scores of pairs of two people, sorted once for many thresholds.
 
     Args:
-        impostors: Scores [n].
-        rate: 0..1.
-        weights: [n], >= 0; all alike where none are given.
+        scores: Real [n], n > 0.
     """
-    order = np.argsort(-impostors, kind="stable")
-    falling = impostors[order]
-    weight = np.ones(len(falling)) if weights is None else weights[order]
-    accepted = np.cumsum(weight)
-    # What a threshold at this score accepts counts all scores equal to it.
-    last = len(falling) - 1 - np.searchsorted(falling[::-1], falling, side="left")
-    within = accepted[last] <= rate * accepted[-1] * (1 + 1e-12)
-    if not within.any():
-        return float(np.nextafter(falling[0], np.inf))
-    # Just above the first score that is too many.
-    first_over = falling[within.argmin()] if not within.all() else -np.inf
-    return float(np.nextafter(first_over, np.inf))
+
+    def __init__(self, scores: np.ndarray):
+        self._order = np.argsort(-scores, kind="stable")
+        self._falling = scores[self._order]
+        # What a threshold at a score accepts counts all scores equal to it.
+        upwards = np.searchsorted(self._falling[::-1], self._falling, side="left")
+        self._last = len(scores) - 1 - upwards
+
+    def thresholds(
+        self, rates: Sequence[float], weights: np.ndarray | None = None
+    ) -> list[float]:
+        """For each rate the lowest t for which at most so many scores are >= t.
+
+        Args:
+            rates: 0..1.
+            weights: Real [n], >= 0; all alike where none are given.
+        """
+        count = len(self._falling)
+        weight = np.ones(count) if weights is None else weights[self._order]
+        accepted = np.cumsum(weight)[self._last]  # Never falls.
+        found = []
+        for rate in rates:
+            limit = rate * accepted[-1] * (1 + 1e-12)
+            within = np.searchsorted(accepted, limit, side="right")
+            # Just above the first score that is too many.
+            first_over = -np.inf if within == count else self._falling[within]
+            found.append(float(np.nextafter(first_over, np.inf)))
+        return found
 
 
-def _identity_weights(pairs: Pairs, seed: int) -> list[np.ndarray]:
+def by_probe_length(scoring: evaluator.Scoring) -> evaluator.Scoring:
+    """A score that is linear in the probe, divided by the probe's length.
+
+    It ranks a probe's gallery as before. A threshold, though, is one for all probes,
+    and a probe whose representation is long would reach it with everybody.
+    """
+    lengths = np.linalg.norm(scoring.probes, axis=1, keepdims=True)
+    probes = scoring.probes / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return evaluator.Scoring(probes, scoring.gallery, scoring.score)
+
+
+def _identity_weights(pairs: Pairs, seed: int) -> Iterator[np.ndarray]:
     """Weights of the pairs in each resampling of the identities."""
     names, positions = np.unique(
         np.stack([pairs.probes, pairs.gallery]), return_inverse=True
@@ -212,4 +242,5 @@ def _identity_weights(pairs: Pairs, seed: int) -> list[np.ndarray]:
     times = rng.multinomial(
         len(names), np.full(len(names), 1 / len(names)), RESAMPLES
     ).astype(np.float64)
-    return [drawn[probes] * drawn[gallery] for drawn in times]
+    for drawn in times:
+        yield drawn[probes] * drawn[gallery]

@@ -22,6 +22,7 @@ def draw(
     rows: Sequence[Mapping[str, Any]],
     path: str | os.PathLike,
     title: str,
+    label: str = "score",
 ) -> None:
     """Draws the picture.
 
@@ -30,6 +31,7 @@ def draw(
         rows: Of `calibration.thresholds`.
         path: Of the PNG.
         title: Above the left half.
+        label: What the scores are.
     """
     genuine, impostor = pairs.scores[pairs.genuine], pairs.scores[~pairs.genuine]
     figure = matplotlib.figure.Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
@@ -53,11 +55,11 @@ def draw(
                 rotation=90,
                 fontsize=8,
             )
-    left.set(xlabel="score", ylabel="density", title=title)
+    left.set(xlabel=label, ylabel="density", title=title)
     left.set_ylim(top=1.2 * left.get_ylim()[1])  # Room for the legend.
     left.legend(frameon=False, loc="upper left")
     rates = np.geomspace(1 / len(impostor), 1, _POINTS)
-    at = [calibration.threshold(impostor, rate) for rate in rates]
+    at = calibration.Impostors(impostor).thresholds(rates)
     genuine = np.sort(genuine)
     accepted = 1 - np.searchsorted(genuine, at, side="left") / len(genuine)
     right.semilogx(100 * rates, 100 * accepted, color=_GENUINE)

@@ -91,7 +91,8 @@ def _thresholds(thresholds: Mapping[str, Any] | None) -> list[str]:
     if not thresholds:
         return ["None: the run was not calibrated (python -m experiments.calibrate)."]
     lines = [
-        "Scores at or above a threshold are called a match.",
+        f"Of the {thresholds.get('measure', 'score')}; at or above a threshold, two "
+        "crops are called a match.",
         "",
         "| false accepts | threshold | genuine pairs accepted |",
         "| --- | --- | --- |",

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf import errors
+from dimn_tf.evaluation import calibration
 from dimn_tf.export import exporter, serving
 
 _INDEX_SEPARATOR = "by their index in the batch:] ["
@@ -75,12 +76,19 @@ class ServedModel:
         return self.metadata["feature_dimension"]
 
     def threshold(self, one_in: int) -> float:
-        """The score that one in so many pairs of two people reaches.
+        """The likeness that one in so many pairs of two people reaches.
 
         Raises:
             errors.UserError: the export holds no such threshold.
         """
-        rows = (self.metadata.get("thresholds") or {}).get("thresholds", [])
+        calibrated = self.metadata.get("thresholds") or {}
+        rows = calibrated.get("thresholds", [])
+        if rows and calibrated.get("measure") != calibration.LIKENESS:
+            raise errors.UserError(
+                f"{self.folder}: its thresholds are not of the "
+                f"{calibration.LIKENESS}. Calibrate the run again "
+                "(experiments.calibrate), then export it again"
+            )
         known = {row["one_in"]: row["score"] for row in rows if "score" in row}
         if one_in not in known:
             raise errors.UserError(

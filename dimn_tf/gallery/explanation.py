@@ -27,6 +27,8 @@ class Found:
 
     Attributes:
         hit: Its score is the model's.
+        likeness: The score over the length of the probe's feature: what thresholds are
+            of (see `calibration.by_probe_length`).
         image: The enrolled image's file, or None.
         missing: Why there is no image or no map of it; empty where there is.
         probe_map: float32 [rows, columns], the shares of the probe's places in the
@@ -35,26 +37,27 @@ class Found:
     """
 
     hit: entries.Hit
-    image: bytes | None
+    likeness: float
+    image: bytes | None = None
     missing: str = ""
     probe_map: np.ndarray | None = None
     gallery_map: np.ndarray | None = None
 
 
-def with_images(hits: Sequence[entries.Hit]) -> list[Found]:
+def with_images(found: Sequence[Found]) -> list[Found]:
     """Reads the images of entries that `enrolment.enrol` added."""
-    found = []
-    for hit in hits:
-        path = hit.metadata.get("path")
+    read = []
+    for row in found:
+        path = row.hit.metadata.get("path")
         if path is None:
-            found.append(Found(hit, None, "no image known"))
+            read.append(dataclasses.replace(row, missing="no image known"))
             continue
-        source = image_sources.ImageSource(pathlib.Path(path), hit.entry_id)
+        source = image_sources.ImageSource(pathlib.Path(path), row.hit.entry_id)
         try:
-            found.append(Found(hit, image_sources.read(source)))
+            read.append(dataclasses.replace(row, image=image_sources.read(source)))
         except DataError as error:
-            found.append(Found(hit, None, str(error)))
-    return found
+            read.append(dataclasses.replace(row, missing=str(error)))
+    return read
 
 
 def explained(

@@ -34,21 +34,21 @@ def draw(
         found: Best first.
         path: Of the PNG.
         title: Above it.
-        threshold: Matches at or above it are framed in green.
+        threshold: Matches of at least this likeness are framed in green.
         threshold_name: What it stands for.
         explain: Whether the maps of `found` are drawn.
     """
     lines = [title]
     if threshold is not None:
         lines.append(
-            f"threshold {threshold:.4f} ({threshold_name}): green frames are at or "
-            "above it"
+            f"likeness threshold {threshold:.4f} ({threshold_name}): green frames are "
+            "at or above it"
         )
     rows = [[tiles.Tile(probe), *(_match(row, threshold) for row in found)]]
     if explain:
         lines.append(
-            "red adds to the score, blue takes away; each map adds up to the score "
-            "(match: its length held constant)"
+            "red adds to the score, blue takes away; a map adds up to the score (the "
+            "match's with its length held constant)"
         )
         limit = _largest(found)
         rows.append([_label("where in\nthe probe")])
@@ -91,12 +91,16 @@ def _largest(found: Sequence[explanation.Found]) -> float:
 
 def _match(row: explanation.Found, threshold: float | None) -> tiles.Tile:
     hit = row.hit
-    beneath = [f"{hit.score:.4f}", _short(hit.person_id or hit.entry_id)]
+    beneath = [
+        f"score {hit.score:.4g}",
+        f"likeness {row.likeness:.4f}",
+        _short(hit.person_id or hit.entry_id),
+    ]
     frame, above = tiles.INK, False
     if threshold is not None:
-        above = hit.score >= threshold
+        above = row.likeness >= threshold
         frame = tiles.RIGHT if above else tiles.PLAIN
-        beneath[0] += " above" if above else " below"
+        beneath[1] += " above" if above else " below"
     return tiles.Tile(
         row.image,
         frame,

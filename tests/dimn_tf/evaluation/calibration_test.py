@@ -19,7 +19,7 @@ from dimn_tf.evaluation import calibration, evaluator
     ],
 )
 def test_threshold_by_hand(scores, rate, accepted):
-    t = calibration.threshold(np.array(scores, float), rate)
+    (t,) = calibration.Impostors(np.array(scores, float)).thresholds([rate])
     assert {s for s in scores if s >= t} == accepted
     # The lowest such: a hair lower accepts more, or all are accepted already.
     lower = [s for s in scores if s >= np.nextafter(t, -np.inf)]
@@ -30,10 +30,10 @@ def test_weights_count_as_copies():
     rng = np.random.default_rng(0)
     scores, times = rng.normal(size=50), rng.integers(0, 4, 50)
     copies = np.repeat(scores, times)
-    for rate in (0.02, 0.1, 0.5):
-        assert calibration.threshold(scores, rate, times) == calibration.threshold(
-            copies, rate
-        )
+    rates = (0.02, 0.1, 0.5)
+    assert calibration.Impostors(scores).thresholds(
+        rates, times
+    ) == calibration.Impostors(copies).thresholds(rates)
 
 
 def _scoring(probes, gallery):
@@ -112,3 +112,16 @@ def test_drawn_impostor_pairs_are_distinct_strangers_in_all_places():
     for side in (strangers % count, strangers // count):
         counts = np.bincount(side // 90, minlength=10)
         assert np.abs(counts - wanted / 10).max() < 6 * np.sqrt(wanted / 10)
+
+
+def test_dividing_by_the_probes_length_changes_no_ranking():
+    rng = np.random.default_rng(0)
+    probes, gallery = rng.normal(size=(9, 4)), rng.normal(size=(20, 4))
+    probes *= rng.uniform(1, 9, (9, 1))
+    divided = calibration.by_probe_length(_scoring(probes, gallery))
+    np.testing.assert_allclose(np.linalg.norm(divided.probes, axis=1), 1)
+    before, after = probes @ gallery.T, divided.score(divided.probes, divided.gallery)
+    np.testing.assert_array_equal(np.argsort(before, axis=1), np.argsort(after, axis=1))
+    np.testing.assert_allclose(
+        before / np.linalg.norm(probes, axis=1, keepdims=True), after
+    )

@@ -21,6 +21,10 @@ def _hit(score, path=None, name="entry"):
     return Hit(name, score, "anna", {} if path is None else {"path": str(path)})
 
 
+def _found(hits):
+    return [explanation.Found(hit, hit.score / 10) for hit in hits]
+
+
 def _pixels(path):
     with PIL.Image.open(path) as image:
         return np.asarray(image.convert("RGB")).astype(int)
@@ -61,7 +65,7 @@ def test_images_are_found_again_and_what_is_lost_is_said(tmp_path):
         _hit(2.0, tmp_path / "gone.png"),
         _hit(1.0),
     ]
-    found = explanation.with_images(hits)
+    found = explanation.with_images(_found(hits))
     assert found[0].image == (tmp_path / "a.png").read_bytes() and not found[0].missing
     assert [row.image for row in found[1:]] == [None, None]
     assert "No such file" in found[1].missing and found[2].missing == "no image known"
@@ -75,7 +79,7 @@ def test_an_image_that_was_changed_has_no_map(tmp_path):
     dummy_images.write(tmp_path, ["a.png", "b.png"])
     hits = [_hit(3.0, tmp_path / "a.png"), _hit(2.0, tmp_path / "b.png")]
     found = explanation.explained(
-        _Model([3.001, 2.5]), b"", explanation.with_images(hits)
+        _Model([3.001, 2.5]), b"", explanation.with_images(_found(hits))
     )
     assert found[0].probe_map is not None and not found[0].missing
     assert found[1].probe_map is None and "changed" in found[1].missing
@@ -90,9 +94,9 @@ def found(tmp_path):
 
     shares = np.array([[1.0], [-1.0]], np.float32)
     return [
-        explanation.Found(_hit(0.9), encoded(10), "", shares, shares[::-1]),
-        explanation.Found(_hit(0.5), encoded(20), "", shares, shares),
-        explanation.Found(_hit(0.1), None, "no image known"),
+        explanation.Found(_hit(9.0), 0.9, encoded(10), "", shares, shares[::-1]),
+        explanation.Found(_hit(5.0), 0.5, encoded(20), "", shares, shares),
+        explanation.Found(_hit(1.0), 0.1, None, "no image known"),
     ]
 
 
@@ -124,7 +128,7 @@ def test_maps_stand_beneath_their_images(found, tmp_path):
     found[1] = dataclasses.replace(found[1], probe_map=None, missing="changed")
     search_picture.draw(found[0].image, found, path, "a title", explain=True)
     pixels = _pixels(path)
-    step = 2 * tiles.SIZE[1] + 2 * tiles.WIDE + 15 * 2 + 10
+    step = 2 * tiles.SIZE[1] + 2 * tiles.WIDE + 15 * 3 + 10
     top, left = 14 + 22 + 15 + 30, 14 + 5
     column = left + (2 * 64 + 20) + 10 + 64  # The middle of the first match.
     probe_row, match_row = top + step, top + 2 * step
