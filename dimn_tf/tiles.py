@@ -58,7 +58,7 @@ def draw(
     """Draws rows of tiles; the first column stands apart.
 
     Args:
-        rows: Each as long as `heads` or shorter.
+        rows: Each as long as `heads` or shorter, and not empty.
         heads: What stands above the columns.
         path: Of the PNG.
         title: Its first line is larger than the others.
@@ -66,9 +66,11 @@ def draw(
     """
     title = [" ".join(line.split()) for line in title]  # File names may hold breaks.
     tile_width, tile_height = SIZE[0] * scale, SIZE[1] * scale
-    lines = max([1, *(len(tile.beneath) for row in rows for tile in row)])
     step_x = tile_width + 2 * WIDE + _GAP
-    step_y = tile_height + 2 * WIDE + _LINE * lines + _GAP
+    heights = [
+        tile_height + 2 * WIDE + _GAP + _LINE * max(len(tile.beneath) for tile in row)
+        for row in rows
+    ]
     top_of_rows = _MARGIN + 22 + _LINE * (len(title) - 1) + _HEAD
     width = 2 * _MARGIN + step_x * len(heads) + _GAP
     fonts = PIL.ImageFont.load_default(16), PIL.ImageFont.load_default(12)
@@ -77,9 +79,7 @@ def draw(
         pen.textlength(line, fonts[min(i, 1)]) for i, line in enumerate(title)
     )
     width = max(width, int(longest) + 2 * _MARGIN)
-    canvas = PIL.Image.new(
-        "RGB", (width, top_of_rows + step_y * len(rows) + _MARGIN), PAPER
-    )
+    canvas = PIL.Image.new("RGB", (width, top_of_rows + sum(heights) + _MARGIN), PAPER)
     pen = PIL.ImageDraw.Draw(canvas)
     for i, line in enumerate(title):
         top = _MARGIN + (22 + _LINE * (i - 1) if i else 0)
@@ -88,7 +88,7 @@ def draw(
         place = _middle(column, step_x, tile_width), top_of_rows - 10
         pen.text(place, head, INK, fonts[1], anchor="ms")
     for i, row in enumerate(rows):
-        top = top_of_rows + i * step_y
+        top = top_of_rows + sum(heights[:i])
         for column, tile in enumerate(row):
             middle = _middle(column, step_x, tile_width)
             _place(canvas, pen, fonts[1], tile, middle, top, (tile_width, tile_height))

@@ -128,10 +128,10 @@ def test_maps_stand_beneath_their_images(found, tmp_path):
     found[1] = dataclasses.replace(found[1], probe_map=None, missing="changed")
     search_picture.draw(found[0].image, found, path, "a title", explain=True)
     pixels = _pixels(path)
-    step = 2 * tiles.SIZE[1] + 2 * tiles.WIDE + 15 * 3 + 10
+    step = 2 * tiles.SIZE[1] + 2 * tiles.WIDE + 10  # And three lines beneath the first.
     top, left = 14 + 22 + 15 + 30, 14 + 5
     column = left + (2 * 64 + 20) + 10 + 64  # The middle of the first match.
-    probe_row, match_row = top + step, top + 2 * step
+    probe_row, match_row = top + step + 15 * 3, top + 2 * step + 15 * 3
     reds = pixels[probe_row + 5, column], pixels[match_row + 250, column]
     blues = pixels[probe_row + 250, column], pixels[match_row + 5, column]
     assert all(r[0] > r[2] + 60 for r in reds)
