@@ -40,9 +40,11 @@ _DECODING_FAULTS = (
 
 
 def unreadable(
-    error: Exception, *, archive: str | os.PathLike, name: str, size: int
+    error: Exception | str, *, archive: str | os.PathLike, name: str, size: int
 ) -> DataError:
     """The error about an image that cannot be decoded."""
+    if isinstance(error, PIL.UnidentifiedImageError):
+        error = "no kind of image that is known"  # PIL names the object in memory.
     return DataError.about(
         f"{name} is no readable image",
         path=archive,

@@ -25,7 +25,9 @@ FLAGS = flags.FLAGS
 
 def main(argv):
     model = served_model.ServedModel(FLAGS.model)
-    _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
+    scale = model.inner_product_scale
+    rates = [int(one_in) for one_in in FLAGS.false_accepts]
+    thresholds = [model.threshold(one_in) for one_in in rates]
     skipped = []
     sources = images.given(argv, skipped)
     unknown = [s.entry_id for s in sources if s.person_id is None]
@@ -45,9 +47,15 @@ def main(argv):
             print(line, file=sys.stderr)
         if not features:
             raise errors.UserError("no probe is left to search for")
-        result = judging.rank_probes(
-            gallery, np.stack(features), persons, FLAGS.unmatched_probes
+        judged = judging.rank_probes(
+            gallery,
+            np.stack(features),
+            persons,
+            FLAGS.unmatched_probes,
+            thresholds,
+            scale,
         )
+        result = judged.ranking
         figures = {
             "probes": len(persons),
             "gallery": len(gallery),
@@ -55,6 +63,21 @@ def main(argv):
             "unmatched_probes": len(result.unmatched),
             **{f"rank{k}": 100 * share for k, share in result.cmc.items()},
             "mAP": 100 * result.mean_average_precision,
+            "thresholds": [
+                {
+                    "one_in": one_in,
+                    "likeness": threshold,
+                    "false_accepts": 100 * false,
+                    "true_accepts": 100 * true,
+                }
+                for one_in, threshold, false, true in zip(
+                    rates,
+                    thresholds,
+                    judged.false_accepts,
+                    judged.true_accepts,
+                    strict=True,
+                )
+            ],
         }
     if FLAGS.json:
         print(json.dumps(figures, indent=2))
@@ -65,6 +88,12 @@ def main(argv):
     print(f"  mAP      {figures['mAP']:8.4f} %")
     if len(result.unmatched):
         print(f"  {len(result.unmatched):,} probes have no match, counted apart")
+    for row in figures["thresholds"]:
+        print(
+            f"  likeness {row['likeness']:.4f} (1 in {row['one_in']:,} on the sources' "
+            f"people) accepts {row['false_accepts']:.3f} % of pairs of two people and "
+            f"{row['true_accepts']:.1f} % of one person's here"
+        )
 
 
 if __name__ == "__main__":
@@ -76,6 +105,12 @@ if __name__ == "__main__":
         "refuse",
         ranking.UNMATCHED_PROBES,
         "What happens to probes whose person is not enrolled.",
+    )
+    flags.DEFINE_list(
+        "false_accepts",
+        [],
+        "Thresholds of the model, by false accepts (100,1000,10000), whose rates on "
+        "these images are told.",
     )
     flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
     flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")

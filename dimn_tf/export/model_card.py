@@ -94,15 +94,16 @@ def _thresholds(thresholds: Mapping[str, Any] | None) -> list[str]:
         f"Of the {thresholds.get('measure', 'score')}; at or above a threshold, two "
         "crops are called a match.",
         "",
-        "| false accepts | threshold | genuine pairs accepted |",
-        "| --- | --- | --- |",
+        "| false accepts | threshold | 95 % interval | genuine pairs accepted |",
+        "| --- | --- | --- | --- |",
     ]
     for row in thresholds["thresholds"]:
         if "refused" in row:
-            lines.append(f"| 1 in {row['one_in']:,} | {row['refused']} | |")
+            lines.append(f"| 1 in {row['one_in']:,} | {row['refused']} | | |")
             continue
+        low, high = row["interval"]
         lines.append(
-            f"| 1 in {row['one_in']:,} | {row['score']:.4f} | "
-            f"{100 * row['true_accept_rate']:.1f} % |"
+            f"| 1 in {row['one_in']:,} | {row['score']:.4f} | {low:.4f} to {high:.4f} "
+            f"| {100 * row['true_accept_rate']:.1f} % |"
         )
     return lines

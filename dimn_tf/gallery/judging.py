@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,12 +16,30 @@ _PROBES, _HITS = 64, 200_000  # Most of a search, so that its answer stays small
 _NOT_FOUND = np.finfo(np.float32).min
 
 
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """How well probes were searched for.
+
+    Attributes:
+        ranking: CMC and mAP.
+        false_accepts: For each threshold the share, 0..1, of pairs of a probe and an
+            entry of two known persons whose likeness reaches it.
+        true_accepts: That of pairs of one person.
+    """
+
+    ranking: ranking.RankingResult
+    false_accepts: tuple[float, ...]
+    true_accepts: tuple[float, ...]
+
+
 def rank_probes(
     gallery: base.BaseGallery,
     probe_features: np.ndarray,
     persons: Sequence[str],
     unmatched_probes: str = "refuse",
-) -> ranking.RankingResult:
+    thresholds: Sequence[float] = (),
+    scale: float = 1.0,
+) -> Judgement:
     """Searches the whole gallery for each probe and judges the order by persons.
 
     Entries without a person are nobody's true match. Of equal scores, the entry that
@@ -31,6 +50,8 @@ def rank_probes(
         probe_features: Real [P, D].
         persons: The probes' [P], as the entries' `person_id`.
         unmatched_probes: See `ranking.evaluate_ranking`.
+        thresholds: Of the likeness (see `calibration.by_probe_length`).
+        scale: What times an inner product is the model's score.
 
     Raises:
         errors.UserError: an empty gallery, one that holds more entries than it gives
@@ -48,12 +69,16 @@ def rank_probes(
     names = sorted(entries)
     places = {name: i for i, name in enumerate(names)}
     numbers = {person: i for i, person in enumerate(sorted({*persons}), start=1)}
+    probe_ids = np.array([numbers[person] for person in persons])
+    # 0: a person that no probe is of; -1: none is known.
+    gallery_ids = np.array(
+        [-1 if entries[n] is None else numbers.get(entries[n], 0) for n in names]
+    )
     accumulator = ranking.RankingAccumulator(
-        np.array([numbers[person] for person in persons]),
-        np.array([numbers.get(entries[name], 0) for name in names]),
-        unmatched_probes=unmatched_probes,
+        probe_ids, gallery_ids, unmatched_probes=unmatched_probes
     )
     at_once = max(1, min(_PROBES, _HITS // len(names)))
+    accepted, pairs = np.zeros((2, len(thresholds))), np.zeros((2, 1))
     for block in accumulator.blocks():
         features = probe_features[block]
         scores = np.full((len(features), len(names)), _NOT_FOUND, np.float32)
@@ -62,4 +87,11 @@ def rank_probes(
             for row, hits in zip(scores[start:], found, strict=False):
                 row[[places[hit.entry_id] for hit in hits]] = [h.score for h in hits]
         accumulator.add(scores)
-    return accumulator.result()
+        likeness = scores * (scale / np.linalg.norm(features, axis=1, keepdims=True))
+        genuine = probe_ids[block, np.newaxis] == gallery_ids
+        for i, chosen in enumerate((~genuine & (gallery_ids >= 0), genuine)):
+            pairs[i] += chosen.sum()
+            for k, threshold in enumerate(thresholds):
+                accepted[i, k] += (likeness[chosen] >= threshold).sum()
+    shares = accepted / np.maximum(pairs, 1)
+    return Judgement(accumulator.result(), *(tuple(row.tolist()) for row in shares))

@@ -28,10 +28,27 @@ def test_by_hand(gallery):
     # anna: ranks 1 and 3, AP (1/1 + 2/3) / 2 = 5/6; bo by the other axis: rank 1.
     # A second probe of bo along the first axis: rank 4, AP 1/4.
     probes = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    result = judging.rank_probes(gallery, probes, ["anna", "bo", "bo"])
+    judged = judging.rank_probes(
+        gallery, probes, ["anna", "bo", "bo"], "refuse", (1.5, 5.0), 2.0
+    )
+    result = judged.ranking
     assert result.first_match_ranks.tolist() == [1, 1, 4]
     np.testing.assert_allclose(result.average_precisions, [5 / 6, 1, 1 / 4])
     assert result.cmc[1] == pytest.approx(2 / 3)
+    # Likenesses (scale 2) of anna: anna 8, 4, bo 2; of bo, second axis: bo 0.8, anna
+    # 0.2, 0.6; of bo, first axis: bo 2, anna 8, 4. Entry b is nobody's.
+    # One person: 8, 4, 0.8, 2; two: 2, 0.2, 0.6, 8, 4.
+    assert judged.true_accepts == (3 / 4, 1 / 4)
+    assert judged.false_accepts == (3 / 5, 1 / 5)
+
+
+def test_likeness_does_not_grow_with_the_probe(gallery):
+    gallery.add([Entry("a", np.array([0.6, 0.8]), "anna")])
+    for length in (1, 9):
+        judged = judging.rank_probes(
+            gallery, np.array([[length, 0.0]]), ["anna"], thresholds=(0.59, 0.61)
+        )
+        assert judged.true_accepts == (1.0, 0.0)
 
 
 def test_is_the_ranking_of_the_whole_matrix(gallery):
@@ -42,7 +59,7 @@ def test_is_the_ranking_of_the_whole_matrix(gallery):
     gallery.add(
         [Entry(n, v, f"p{p}") for n, v, p in zip(names, vectors, persons, strict=True)]
     )
-    found = judging.rank_probes(gallery, probes, [f"p{p}" for p in wanted])
+    found = judging.rank_probes(gallery, probes, [f"p{p}" for p in wanted]).ranking
     expected = ranking.evaluate_ranking(
         (probes @ vectors.T).astype(np.float32), wanted, persons
     )
@@ -58,5 +75,7 @@ def test_unmatched_probes_are_refused_or_counted_apart(gallery):
         errors.UserError, match="1 persons of probes are not enrolled: 'cy'"
     ):
         judging.rank_probes(gallery, np.ones((2, 2)), ["anna", "cy"])
-    result = judging.rank_probes(gallery, np.ones((2, 2)), ["anna", "cy"], "apart")
+    result = judging.rank_probes(
+        gallery, np.ones((2, 2)), ["anna", "cy"], "apart"
+    ).ranking
     assert result.unmatched.tolist() == [1] and result.cmc[1] == 1.0
