@@ -280,6 +280,7 @@ def test_a_graph_finds_past_what_was_removed_and_is_built_anew(tmp_path):
     probes = centres[:3].astype(np.float32)
     with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
         gallery.add(_entries(vectors))
+        gallery.search(probes, 1)  # All are in the graph.
         for share in (0.09, 0.2):
             order = np.argsort(-(probes[0] @ vectors.T))[: int(share * 3_000)]
             gone = [f"e{i}" for i in order if f"e{i}" in gallery]
