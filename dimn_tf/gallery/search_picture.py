@@ -15,7 +15,7 @@ from dimn_tf.gallery import explanation
 _SCALE = 2  # Times the usual size of a tile.
 _LETTERS = 18  # In a line beneath a tile.
 _ADDS, _TAKES = np.array([178, 24, 43]), np.array([33, 102, 172])
-_STRONGEST = 0.85  # Opacity of the largest share.
+_STRONGEST = 0.6  # Opacity of the largest share.
 
 
 def draw(

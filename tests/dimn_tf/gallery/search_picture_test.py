@@ -51,7 +51,7 @@ def test_a_heat_map_is_red_where_it_adds_and_blue_where_it_takes_away():
     red, grey, blue, faint = (
         field[y, x] for y, x in ((0, 0), (0, 63), (127, 0), (127, 63))
     )
-    assert red[0] > red[2] + 100 and blue[2] > blue[0] + 60
+    assert red[0] > red[2] + 60 and blue[2] > blue[0] + 60
     np.testing.assert_array_equal(grey, 200)
     # A quarter of the share, a quarter of the way to red.
     np.testing.assert_allclose(faint - 200, (red - 200) / 4, atol=1)
