@@ -6,10 +6,11 @@ import os
 import pathlib
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from data_builders import archives
 from data_builders.errors import DataError
+from data_builders.images import upright_image
 from data_builders.reid_folder.reference import FolderReference
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -90,10 +91,52 @@ def read(reference: FolderReference, skipped: list[Fault] | None = None) -> List
     count = len(images) + len(faults)
     if skipped is None:
         faults += _half_named_cameras(images) + _wrong_splits(images)
+        if faults:  # So that one error names the images, too, that the build would.
+            faults += unreadable(path, root, images)
+            faults.sort(key=_line)
         refuse(path, [": ".join(fault) for fault in faults], count)
     if not count:
         raise _nothing(path)
     return Listing(path, root, tuple(images))
+
+
+def unreadable(
+    path: pathlib.Path,
+    root: pathlib.Path,
+    images: Sequence[ListedImage],
+    step: Callable[[], None] = lambda: None,
+) -> list[Fault]:
+    """Decodes every image once; gives those that cannot be.
+
+    Args:
+        path: the folder or the CSV, for errors.
+        root: what file names are relative to.
+        images: those to look at.
+        step: called after each.
+    """
+    faults = []
+    for image in images:
+        try:
+            decoded_bytes(path, root, image.file_name)
+        except (DataError, OSError) as error:
+            lines = [x.strip() for x in str(error).splitlines()]
+            said = [x.removeprefix("found:").strip() for x in lines if "found:" in x]
+            reason = f"{image.file_name}: unreadable, {said[0] if said else lines[0]}"
+            faults.append((image.place, reason))
+        step()
+    return faults
+
+
+def decoded_bytes(path: pathlib.Path, root: pathlib.Path, file_name: str) -> bytes:
+    """The image as records hold it: checked, and turned as its EXIF says."""
+    encoded = (root / file_name).read_bytes()
+    return upright_image(encoded, archive=path, name=file_name)
+
+
+def _line(fault: Fault) -> int:
+    """For sorting: the line of a CSV; faults of folders stay in their order."""
+    number = fault[0].removeprefix("line ")
+    return int(number) if number.isdecimal() else 0
 
 
 def refuse(path: pathlib.Path, faults: Sequence[str], images: int) -> None:

@@ -7,7 +7,6 @@ import tensorflow_datasets as tfds
 
 from data_builders.base_builder import ReidBuilder, ReidConfig
 from data_builders.errors import DataError
-from data_builders.images import upright_image
 from data_builders.progress import Progress
 from data_builders.readers import ImageEntry
 from data_builders.reid_folder import facts as facts_lib
@@ -85,33 +84,23 @@ class Builder(ReidBuilder):
 
     def _refuse_unreadable(self, listed: listing.Listing) -> None:
         """Decodes every image once, so that one error names all that cannot be."""
-        faults = []
         progress = Progress(f"{self.name} checking", len(listed.images), self.log)
-        for image in listed.images:
-            try:
-                self._image(listed, image.file_name)
-            except (DataError, OSError) as error:
-                said = next(
-                    (x for x in str(error).splitlines() if "found:" in x), str(error)
-                )
-                said = said.replace("found:", "").strip()
-                faults.append(f"{image.place}: {image.file_name}: unreadable, {said}")
-            progress.step()
-        listing.refuse(listed.path, faults, len(listed.images))
+        faults = listing.unreadable(
+            listed.path, listed.root, listed.images, progress.step
+        )
+        lines = [": ".join(fault) for fault in faults]
+        listing.refuse(listed.path, lines, len(listed.images))
 
     def _generate(self, listed, split, entries) -> Iterator:
         progress = Progress(f"{self.name} {split}", len(entries), self.log)
         for entry in entries:
             record = {
-                "image": self._image(listed, entry.file_name),
+                "image": listing.decoded_bytes(
+                    listed.path, listed.root, entry.file_name
+                ),
                 "person_id": entry.person_id,
                 "camera_id": entry.camera_id,
                 "file_name": entry.file_name,
             }
             yield entry.file_name, record
             progress.step()
-
-    @staticmethod
-    def _image(listed: listing.Listing, file_name: str) -> bytes:
-        path = listed.root / file_name
-        return upright_image(path.read_bytes(), archive=listed.path, name=file_name)

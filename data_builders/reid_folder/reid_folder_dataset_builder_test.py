@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 
 import numpy as np
 import PIL.Image
@@ -90,11 +91,12 @@ def test_all_faults_of_a_csv_are_in_one_error_with_their_lines(crops, tmp_path):
         "crops/bob/01_7.bmp,2,,a",
         "crops/bob/sub/02_9.png,2,1,two words",
         "crops/bob/sub/02_9.png,2",
+        "crops/cut.png,3,1,a",
     )
     with pytest.raises(DataError) as caught:
         _build(name, tmp_path)
     message = str(caught.value)
-    assert "9 faults in 10 images" in message
+    assert "10 faults in 11 images" in message
     for part in (
         "line 3: crops/none.png: no such file",
         "line 4: crops/alice/02_1.jpg: empty person_id",
@@ -105,8 +107,12 @@ def test_all_faults_of_a_csv_are_in_one_error_with_their_lines(crops, tmp_path):
         "line 9: crops/bob/01_7.bmp: empty camera_id",
         "line 10: split 'two words'",
         "line 11: 2 cells, not 4",
+        "line 12: crops/cut.png: unreadable, 60 bytes",
     ):
         assert part in message
+    # In the order of the lines.
+    numbers = re.findall(r"line (\d+):", message)
+    assert numbers == sorted(numbers, key=int)
     assert not list((tmp_path / "tfds").rglob("*.array_record*"))
 
 
