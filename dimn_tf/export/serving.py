@@ -38,7 +38,7 @@ class ServingModule(tf.Module):
     product.
 
     Args:
-        method: A trained method; its encoder's batch norm is folded into a copy.
+        method: A trained method; a copy of its encoder is folded for inference.
         height: Rows of the encoder's input, pixels.
         width: Columns of it.
     """
@@ -50,7 +50,7 @@ class ServingModule(tf.Module):
         self.__dict__["_method"] = method
         self.matching_layers = list(method.matching_layers)
         self.encoder = encoder_lib.Encoder(
-            folding.fold_batch_norm(method.encoder.backbone), name="folded_encoder"
+            folding.for_inference(method.encoder.backbone), name="folded_encoder"
         )
         # TensorFlow's own variables, by themselves: the loaders of servers and of
         # `saved_model_cli` restore these and not those inside Keras 3's ("Could not

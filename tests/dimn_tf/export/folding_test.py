@@ -70,3 +70,47 @@ def test_what_cannot_be_folded_is_kept():
     assert len(_norms(folded)) == 3
     batch = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("float32")
     np.testing.assert_allclose(folded(batch), model(batch), rtol=1e-5, atol=1e-6)
+
+
+def _pads(model):
+    return [x for x in model.layers if isinstance(x, keras.layers.ZeroPadding2D)]
+
+
+@pytest.mark.parametrize("size", [(64, 32), (96, 49), (67, 33)])
+def test_mobilenets_padding_folds_whole_and_changes_nothing(size):
+    backbone = encoders.build_encoder("mobilenet_v2", *size, 0.35).backbone
+    made_up.shake(backbone)
+    folded = folding.fold_padding(backbone)
+    assert len(_pads(backbone)) == 4 and not _pads(folded)
+    images = np.random.default_rng(1).uniform(-1, 1, (2, *size, 3)).astype("float32")
+    np.testing.assert_array_equal(folded(images), backbone(images))
+    both = folding.for_inference(backbone)
+    assert not _pads(both) and not _norms(both)
+    expected = backbone(images).numpy()
+    np.testing.assert_allclose(both(images), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("padding", "options"),
+    [
+        (1, {"strides": 2}),  # Even sizes are padded below and to the right only.
+        (((0, 1), (0, 1)), {"strides": 1}),
+        (2, {"dilation_rate": 2}),
+    ],
+)
+def test_other_padding_is_kept(padding, options):
+    images = keras.Input((8, 8, 3))
+    padded = keras.layers.ZeroPadding2D(padding)(images)
+    model = keras.Model(images, keras.layers.Conv2D(4, 3, **options)(padded))
+    assert len(_pads(folding.fold_padding(model))) == 1
+
+
+def test_padding_that_something_else_reads_is_kept():
+    images = keras.Input((8, 8, 3))
+    padded = keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(images)
+    convolved = keras.layers.Conv2D(4, 3, strides=2)(padded)
+    model = keras.Model(images, [convolved, padded])
+    folded = folding.fold_padding(model)
+    batch = np.ones((1, 8, 8, 3), np.float32)
+    for found, expected in zip(folded(batch), model(batch), strict=True):
+        np.testing.assert_array_equal(found, expected)
