@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
-from data_builders.errors import DataError
+from dimn_tf.errors import DataError
 
 # What operating systems leave in folders; no data set means them.
 SYSTEM_FILES = ("Thumbs.db", "ehthumbs.db", ".DS_Store", "desktop.ini")
@@ -121,7 +121,7 @@ class Archive(abc.ABC):
         wanted = " or ".join(sorted(f"{folder}" for folder in folders))
         if not roots:
             tops = sorted({"/".join(n.split("/")[:2]) for n in self.names})
-            raise DataError.about(
+            raise DataError(
                 f"{self.path.name} holds none of the data set's folders",
                 path=self.path,
                 found=", ".join(tops[:5]) + (", ..." if tops[5:] else "") or "no file",
@@ -129,7 +129,7 @@ class Archive(abc.ABC):
                 action="put the original archive there, under its original name",
             )
         if len(roots) > 1:
-            raise DataError.about(
+            raise DataError(
                 f"{self.path.name} holds the data set more than once",
                 path=self.path,
                 found=" and ".join(repr(root or "./") for root in sorted(roots)),
@@ -145,7 +145,7 @@ class Archive(abc.ABC):
         except DataError:
             raise
         except _READ_FAULTS as error:
-            raise DataError.about(
+            raise DataError(
                 f"{self.path.name}: {problem}",
                 path=self.path,
                 found=f"{type(error).__name__}: {error}",
@@ -220,7 +220,7 @@ def open_archive(path: str | os.PathLike) -> Archive:
         return ZipArchive(path)
     if path.name.lower().endswith(_TAR_ENDINGS):
         return TarArchive(path)
-    raise DataError.about(
+    raise DataError(
         f"{path.name} is not an archive",
         path=path,
         found="a file" if path.exists() else "nothing",

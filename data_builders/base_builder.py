@@ -12,11 +12,11 @@ import tensorflow_datasets as tfds
 from data_builders import comparison
 from data_builders.archives import Archive, open_archive
 from data_builders.clean_build import clean_build
-from data_builders.errors import DataError
 from data_builders.facts import COMPLETE, PARTIAL, DatasetFacts, TargetRow
 from data_builders.manual_dir import build_command, find_archive
 from data_builders.progress import Progress
 from data_builders.readers import FolderReader, ImageFolder, Reader
+from dimn_tf.errors import DataError
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -183,7 +183,7 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if faults:
             self._refuse(faults, archive)
         if not any(reader.entries.values()):
-            raise DataError.about(
+            raise DataError(
                 f"{self.name}: {archive.path.name} holds no image",
                 path=archive.path,
                 found=f"{len(archive.names):,} files, none of them an image of it",
@@ -206,7 +206,7 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 "put the original archive there; this one is another version or holds "
                 "files that are not the data set's"
             )
-        raise DataError.about(
+        raise DataError(
             f"{self.name}: {archive.path.name} is not the complete data set",
             path=archive.path,
             found="; ".join(fault.found_text for fault in faults),

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.ExifTags
 import PIL.Image
 
-from data_builders.errors import DataError
+from dimn_tf.errors import DataError
 
 # Format and modes that TensorFlow's own decoders read as PIL does. Its BMP decoder
 # refuses files with padding after the pixels, such as VIPeR's.
@@ -45,7 +45,7 @@ def unreadable(
     """The error about an image that cannot be decoded."""
     if isinstance(error, PIL.UnidentifiedImageError):
         error = "no kind of image that is known"  # PIL names the object in memory.
-    return DataError.about(
+    return DataError(
         f"{name} is no readable image",
         path=archive,
         found=f"{size:,} bytes: {error}",

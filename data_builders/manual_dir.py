@@ -3,8 +3,8 @@
 import os
 import pathlib
 
-from data_builders.errors import DataError
 from data_builders.facts import DatasetFacts
+from dimn_tf.errors import DataError
 
 
 def candidates(
@@ -40,14 +40,14 @@ def find_archive(facts: DatasetFacts, manual_dir: str | os.PathLike) -> pathlib.
     if len(found) == 1:
         return found[0]
     if found:
-        raise DataError.about(
+        raise DataError(
             f"{facts.name}: {len(found)} candidates for one data set",
             path=manual_dir,
             found=" and ".join(os.path.abspath(path) for path in found),
             expected="one of them",
             action="move all but one elsewhere, then build again",
         )
-    raise DataError.about(
+    raise DataError(
         f"{facts.name}: the archive of {facts.title} is missing",
         path=manual_dir,
         found=_listing(manual_dir),

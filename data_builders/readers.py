@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from data_builders.archives import Archive
-from data_builders.errors import DataError
 from data_builders.facts import DatasetFacts
 from data_builders.images import checked_image
+from dimn_tf.errors import DataError
 
 _IMAGE_ENDINGS = r"\.(?:jpe?g|png|bmp)"
 
@@ -133,7 +133,7 @@ class FolderReader(Reader):
                     ImageEntry(f"{folder.folder}/{name}", *folder.identify(match))
                 )
             elif name not in facts.by_files:
-                raise DataError.about(
+                raise DataError(
                     f"{facts.name}: a name in {folder.folder}/ does not fit",
                     path=self._archive.path,
                     found=f"{self.root}{folder.folder}/{name}",

@@ -7,9 +7,9 @@ import pathlib
 from collections.abc import Callable, Iterable
 
 from data_builders.clean_build import clean_build
-from data_builders.errors import DataError
 from data_builders.facts import DatasetFacts
 from data_builders.manual_dir import build_command, candidates
+from dimn_tf.errors import DataError
 
 # TFDS name -> module of its `Builder`; the module `facts` beside it holds `FACTS`,
 # or `facts_of(config)` where they differ from config to config.

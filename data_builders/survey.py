@@ -7,9 +7,9 @@ import pathlib
 
 from data_builders import comparison, registry
 from data_builders.archives import open_archive
-from data_builders.errors import DataError
 from data_builders.facts import DatasetFacts, TargetRow
 from data_builders.manual_dir import candidates, find_archive
+from dimn_tf.errors import DataError
 
 
 @dataclasses.dataclass(frozen=True)

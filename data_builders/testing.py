@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from data_builders import registry
 from data_builders.base_builder import ReidConfig
-from data_builders.errors import DataError
+from dimn_tf.errors import DataError
 
 
 def zip_folder(folder: pathlib.Path, archive: pathlib.Path) -> None:

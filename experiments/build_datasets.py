@@ -11,7 +11,8 @@ import time
 
 from absl import flags
 
-from data_builders import errors, registry
+from data_builders import registry
+from dimn_tf import errors
 from experiments import launch
 
 _DATA_DIR = flags.DEFINE_string(

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from data_builders import errors, registry, survey
+from data_builders import registry, survey
+from dimn_tf import errors
 from experiments import launch
 
 _MANUAL_DIR = flags.DEFINE_string(

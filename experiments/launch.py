@@ -5,12 +5,11 @@ from collections.abc import Callable
 
 from absl import app, flags, logging
 
-from data_builders import errors as data_errors
 from dimn_tf import errors
 
 
 def launch(main: Callable[[list[str]], None], arguments: bool = False) -> None:
-    """Parses flags and runs `main`; a `UserError` or `DataError` exits with 1.
+    """Parses flags and runs `main`; a `UserError` exits with 1.
 
     Args:
         main: Takes what is left of the command line, the command's name first.
@@ -24,7 +23,7 @@ def launch(main: Callable[[list[str]], None], arguments: bool = False) -> None:
             logging.set_verbosity(logging.WARNING)  # TFDS notes each file it opens.
         try:
             main(argv)
-        except (errors.UserError, data_errors.DataError) as error:
+        except errors.UserError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
 

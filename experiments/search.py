@@ -14,8 +14,8 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from data_builders.errors import DataError
 from dimn_tf import errors
+from dimn_tf.errors import DataError
 from dimn_tf.export import served_model
 from dimn_tf.gallery import explanation, image_sources, places, search_picture
 from experiments import launch

@@ -8,9 +8,9 @@ import numpy as np
 
 from data_builders.archives import Archive
 from data_builders.cuhk03 import naming
-from data_builders.errors import DataError
 from data_builders.images import encode_png
 from data_builders.readers import ImageEntry, Reader
+from dimn_tf.errors import DataError
 
 FILE_NAME = "cuhk-03.mat"
 _HALVES = ("detected", "labeled")
@@ -78,7 +78,7 @@ class MatReader(Reader):
             yield
         # h5py raises these on damaged files and on objects of another kind.
         except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise DataError.about(
+            raise DataError(
                 f"cuhk03: {FILE_NAME} cannot be read",
                 path=self._archive.path,
                 found=f"{type(error).__name__}: {error}",

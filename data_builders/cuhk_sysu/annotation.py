@@ -9,7 +9,7 @@ import numpy as np
 import scipy.io
 
 from data_builders import mat_files
-from data_builders.errors import DataError
+from dimn_tf.errors import DataError
 
 FILE_NAME = "annotation/Person.mat"
 _IDNAME = re.compile(r"p(\d+)")
@@ -79,7 +79,7 @@ def read_appearances(encoded: bytes, archive: str | os.PathLike) -> list[Appeara
                 )
         return appearances
     except mat_files.READ_FAULTS as error:
-        raise DataError.about(
+        raise DataError(
             f"cuhk_sysu: {FILE_NAME} does not hold the persons",
             path=archive,
             found=f"{type(error).__name__}: {error}",

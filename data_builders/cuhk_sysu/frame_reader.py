@@ -8,9 +8,9 @@ import PIL.Image
 
 from data_builders.archives import Archive
 from data_builders.cuhk_sysu import annotation
-from data_builders.errors import DataError
 from data_builders.images import decoded_image, encode_png, unreadable
 from data_builders.readers import ImageEntry, MissingPart, Reader
+from dimn_tf.errors import DataError
 
 SPLIT = "persons"
 _FRAMES = "Image/SSM/"
@@ -41,7 +41,7 @@ class FrameReader(Reader):
         self._root = archive.root({"annotation", "Image"})
         name = self._root + annotation.FILE_NAME
         if name not in archive.names:
-            raise DataError.about(
+            raise DataError(
                 "cuhk_sysu: the annotation is missing",
                 path=archive.path,
                 found=f"no {name}",

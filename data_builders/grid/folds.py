@@ -9,8 +9,8 @@ import scipy.io
 
 from data_builders import mat_files
 from data_builders.archives import Archive
-from data_builders.errors import DataError
 from data_builders.grid.facts import FOLDS
+from dimn_tf.errors import DataError
 
 FILE_NAME = "features_and_partitions.mat"
 _STRUCT, _FIELD = "testIdxAll", "personIdx"
@@ -39,7 +39,7 @@ def read_folds(archive: Archive, root: str) -> list[list[int]] | None:
         folds = structs[_STRUCT][_FIELD].ravel()
         return [sorted(int(person) for person in np.ravel(fold)) for fold in folds]
     except mat_files.READ_FAULTS as error:
-        raise DataError.about(
+        raise DataError(
             f"grid: {name} does not hold the folds",
             path=archive.path,
             found=f"{type(error).__name__}: {error}",
@@ -64,7 +64,7 @@ def check_folds(
             one without a probe image, or another number of persons.
     """
     if len(folds) != FOLDS:
-        raise DataError.about(
+        raise DataError(
             f"grid: {FILE_NAME} holds another number of folds",
             path=path,
             found=f"{len(folds)} folds",
@@ -77,7 +77,7 @@ def check_folds(
         right_size = fold_persons is None or len(fold) == fold_persons
         if right_size and not strangers and len(set(fold)) == len(fold):
             continue
-        raise DataError.about(
+        raise DataError(
             f"grid: fold {number} of {FILE_NAME} does not fit the images",
             path=path,
             found=f"{len(fold)} persons, {len(set(fold))} different ones, "
@@ -103,7 +103,7 @@ def load_folds(builder) -> list[np.ndarray]:
     path = builder.data_path / "metadata.json"
     stored = json.loads(path.read_text()) if path.exists() else {}
     if METADATA_KEY not in stored:
-        raise DataError.about(
+        raise DataError(
             "grid: the official folds are not there",
             path=path,
             found="a built data set without them" if path.exists() else "no such file",

@@ -3,8 +3,8 @@
 import numpy as np
 
 from data_builders import testing
-from data_builders.errors import DataError
 from data_builders.grid import dummy_data, grid_dataset_builder, load_folds
+from dimn_tf.errors import DataError
 
 
 class GridTest(testing.ReidBuilderTestCase):

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from data_builders import archives
-from data_builders.errors import DataError
 from data_builders.images import upright_image
 from data_builders.reid_folder.reference import FolderReference
+from dimn_tf.errors import DataError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Endings of the files of a person's folder that are images."""
@@ -76,7 +76,7 @@ def read(reference: FolderReference, skipped: list[Fault] | None = None) -> List
     path = reference.path
     wanted = "a CSV file" if reference.is_csv else "a folder that holds one a person"
     if not (path.is_file() if reference.is_csv else path.is_dir()):
-        raise DataError.about(
+        raise DataError(
             "reid_folder: there is no such data set",
             path=path,
             found="nothing" if not path.exists() else "something else",
@@ -151,7 +151,7 @@ def refuse(path: pathlib.Path, faults: Sequence[str], images: int) -> None:
         return
     shown = "".join(f"\n    {fault}" for fault in faults[:_FAULTS_SHOWN])
     more = len(faults) - _FAULTS_SHOWN
-    raise DataError.about(
+    raise DataError(
         f"reid_folder: {path.name} lists what cannot be used",
         path=path,
         found=f"{len(faults):,} faults in {images:,} images listed:{shown}"
@@ -201,7 +201,7 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, str] | str]]:
             unknown = [name for name in header if name not in _COLUMNS]
             lacking = [name for name in _REQUIRED if name not in header]
             if unknown or lacking or len(set(header)) < len(header):
-                raise DataError.about(
+                raise DataError(
                     f"reid_folder: {path.name} has another header",
                     path=path,
                     found=",".join(header) or "an empty file",
@@ -216,7 +216,7 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, str] | str]]:
                     continue
                 yield reader.line_num, row
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError.about(
+        raise DataError(
             f"reid_folder: {path.name} is no CSV file",
             path=path,
             found=f"{type(error).__name__}: {error}",
@@ -285,7 +285,7 @@ def files_below(root: pathlib.Path, faults: list[Fault]) -> list[str]:
 
 
 def _nothing(path: pathlib.Path) -> DataError:
-    return DataError.about(
+    return DataError(
         f"reid_folder: {path.name} lists no image",
         path=path,
         found="nothing",

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import re
 
-from data_builders.errors import DataError
+from dimn_tf.errors import DataError
 
 NAME = "reid_folder"
 _CAMERA_OPTION = "?camera="

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import tensorflow_datasets as tfds
 
 from data_builders.base_builder import ReidBuilder, ReidConfig
-from data_builders.errors import DataError
 from data_builders.progress import Progress
 from data_builders.readers import ImageEntry
 from data_builders.reid_folder import facts as facts_lib
 from data_builders.reid_folder import listing, reference
+from dimn_tf.errors import DataError
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)

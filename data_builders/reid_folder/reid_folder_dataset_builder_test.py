@@ -9,8 +9,8 @@ import PIL.Image
 import pytest
 
 from data_builders import dummy_images, registry
-from data_builders.errors import DataError
 from data_builders.reid_folder import facts, listing, reference
+from dimn_tf.errors import DataError
 
 FOLDER = ("alice/01_1.png", "alice/02_1.jpg", "bob/01_7.bmp", "bob/sub/02_9.png")
 

@@ -1,8 +1,8 @@
 """Known statistics of the rendered domains."""
 
-from data_builders.errors import DataError
 from data_builders.facts import DatasetFacts
 from data_builders.synthetic_reid import domains
+from dimn_tf.errors import DataError
 
 NAME = "synthetic_reid"
 HOMEPAGE = ""

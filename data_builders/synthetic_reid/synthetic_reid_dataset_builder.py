@@ -5,9 +5,9 @@ import dataclasses
 import tensorflow_datasets as tfds
 
 from data_builders.base_builder import ReidBuilder
-from data_builders.errors import DataError
 from data_builders.progress import Progress
 from data_builders.synthetic_reid import domains, facts, renderer
+from dimn_tf.errors import DataError
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)

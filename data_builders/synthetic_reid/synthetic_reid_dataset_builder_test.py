@@ -7,8 +7,9 @@ from unittest import mock
 
 import tensorflow_datasets as tfds
 
-from data_builders import errors, registry
+from data_builders import registry
 from data_builders.synthetic_reid import domains, facts, synthetic_reid_dataset_builder
+from dimn_tf import errors
 
 _SMALL = dataclasses.replace(
     domains.DOMAINS["station"], identities=3, shots=2, name="small"

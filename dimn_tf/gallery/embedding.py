@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tqdm
 
-from data_builders.errors import DataError
+from dimn_tf.errors import DataError
 from dimn_tf.export import served_model
 from dimn_tf.gallery import image_sources
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data_builders.errors import DataError
+from dimn_tf.errors import DataError
 from dimn_tf.export import served_model
 from dimn_tf.gallery import embedding, entries, image_sources
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 import PIL.Image
 
 from data_builders import images
-from data_builders.errors import DataError
 from data_builders.reid_folder import listing, reference
+from dimn_tf.errors import DataError
 from dimn_tf.export import decoding
 
 LARGEST_BYTES = 64 << 20

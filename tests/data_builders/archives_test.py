@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from data_builders import archives
-from data_builders.errors import DataError
+from dimn_tf.errors import DataError
 
 _FILES = {"set/b/2.txt": b"two", "set/a/1.txt": b"one" * 1000, "set/readme": b"r"}
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from data_builders import dummy_images, images
-from data_builders.errors import DataError
+from dimn_tf.errors import DataError
 
 
 def _encode(image, name):

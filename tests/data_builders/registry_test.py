@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from data_builders import registry
-from data_builders.errors import DataError
 from data_builders.viper import dummy_data
+from dimn_tf.errors import DataError
 
 _REAL = [
     "cuhk02",

@@ -11,8 +11,8 @@ import PIL.Image
 import pytest
 
 from data_builders import dummy_images
-from data_builders.errors import DataError
 from dimn_tf import encoders, methods
+from dimn_tf.errors import DataError
 from dimn_tf.export import exporter, served_model
 from dimn_tf.gallery import Gallery, enrolment, image_sources
 from tests.dimn_tf.export import made_up
