@@ -14,9 +14,10 @@ import pathlib
 from absl import flags as absl_flags
 
 from data_builders import registry
+from dimn_tf import errors
 from dimn_tf.evaluation import results
 from dimn_tf.export import exporter, formats, model_card
-from dimn_tf.training import run, workdir
+from dimn_tf.training import checkpoints, run, workdir
 from experiments import flags, launch
 
 _WORKDIR = absl_flags.DEFINE_string(
@@ -48,8 +49,8 @@ def main(_):
         "checkpoint": f"ckpt-{step}",
         "checkpoint_sha256": _checkpoint_sha256(directory, step),
         "flags": values,
-        "results": _read(directory.results),
-        "thresholds": _calibration(directory, step),
+        "results": _of_step(directory.results, step, "experiments.evaluate"),
+        "thresholds": _of_step(directory.calibration, step, "experiments.calibrate"),
         "licences": [_licence(name) for name in values["sources"]],
         "versions": results.versions(),
     }
@@ -65,13 +66,13 @@ def main(_):
     print(f"Exported: {folder}")
 
 
-def _calibration(directory: workdir.WorkDir, step: int):
-    """The run's calibration; none where it is of another checkpoint."""
-    found = _read(directory.calibration)
-    if found and found["step"] != step:
+def _of_step(path: pathlib.Path, step: int, command: str):
+    """What a file of the run holds; None where it is of another checkpoint."""
+    found = json.loads(path.read_text()) if path.is_file() else None
+    if found is not None and found.get("step") != step:
         print(
-            f"{directory.calibration} is of step {found['step']:,}, the checkpoint of "
-            f"step {step:,}: left out. Run experiments.calibrate again."
+            f"{path} is of step {found.get('step')}, the checkpoint of step {step}: "
+            f"left out. Run {command} again."
         )
         return None
     return found
@@ -89,14 +90,20 @@ def _licence(source: str) -> str:
     )
 
 
-def _read(path: pathlib.Path):
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
 def _checkpoint_sha256(directory: workdir.WorkDir, step: int) -> str:
-    """Hash of the checkpoint's files: what a gallery knows its model by."""
+    """Hash of the checkpoint's files: what a gallery knows its model by.
+
+    Raises:
+        errors.UserError: the trainer has removed them since they were restored.
+    """
     digest = hashlib.sha256()
-    for path in sorted(directory.checkpoints.glob(f"ckpt-{step}.*")):
+    if step not in checkpoints.whole_steps(directory.checkpoints):
+        raise errors.UserError(
+            f"{directory.checkpoints}: ckpt-{step} was restored and is gone: the run "
+            "is still training and keeps only its newest checkpoints. Export again, "
+            "after the training or with a larger --keep_checkpoints."
+        )
+    for path in checkpoints.files_of(directory.checkpoints, step):
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)

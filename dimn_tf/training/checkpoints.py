@@ -1,12 +1,19 @@
 """Checkpoints: atomic, kept N deep, and all that a run needs to go on."""
 
+import contextlib
 import pathlib
+import re
 import shutil
+import tempfile
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
 from dimn_tf import errors
+
+_INDEX = re.compile(r"ckpt-(\d+)\.index")
+_DATA = re.compile(r"ckpt-(\d+)\.data-\d+-of-(\d+)")
 
 
 class Checkpoints:
@@ -16,8 +23,10 @@ class Checkpoints:
     step count. A batch and its augmentation are functions of the seed and the step,
     so nothing else is needed to go on bit for bit.
 
-    A checkpoint counts only once TensorFlow has renamed the file `checkpoint` that
-    names it; what a killed save leaves behind is removed by the next run.
+    What the folder holds decides, not a file that lists it (TensorFlow's
+    `CheckpointManager` keeps one, starts anew where it is lost, and takes brackets in
+    a path for a pattern). A checkpoint counts once its index is there, which comes
+    last; what a killed save leaves behind is removed by the next run.
 
     Args:
         directory: Folder of `ckpt-<step>.*`.
@@ -26,74 +35,142 @@ class Checkpoints:
     """
 
     def __init__(self, directory: pathlib.Path, method: keras.Model, keep: int = 3):
-        self.directory = directory
+        self.directory = pathlib.Path(directory)
         self._method = method
+        self._keep = keep
         self._checkpoint = tf.train.Checkpoint(
             method=method, optimizer=method.optimizer
         )
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(directory), max_to_keep=keep
-        )
+        # Asking makes it, so that files of `CheckpointManager`, which hold one, and
+        # ours are read alike.
+        _ = self._checkpoint.save_counter
 
     @property
     def latest(self) -> str | None:
         """Path prefix of the newest whole checkpoint, or None."""
-        return self._manager.latest_checkpoint
+        steps = whole_steps(self.directory)
+        return self._prefix(steps[-1]) if steps else None
 
     def save(self) -> str:
-        """Writes `ckpt-<step>`; returns its path prefix."""
-        return self._manager.save(checkpoint_number=self._step())
+        """Writes `ckpt-<step>`, removes the oldest; returns its path prefix."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        prefix = self._prefix(self._step())
+        self._checkpoint.write(prefix)
+        for step in whole_steps(self.directory)[: -self._keep]:
+            _remove(files_of(self.directory, step))
+        return prefix
 
     def good_before(self, step: int) -> str | None:
         """The newest checkpoint whose weights gave a finite loss before `step` failed.
 
         A checkpoint k is known to be good by the loss of step k + 1.
         """
-        good = [
-            path
-            for path in self._manager.checkpoints
-            if int(path.rsplit("-", 1)[1]) + 1 < step
-        ]
-        return good[-1] if good else None
+        good = [k for k in whole_steps(self.directory) if k + 1 < step]
+        return self._prefix(good[-1]) if good else None
+
+    def _prefix(self, step: int) -> str:
+        return str(self.directory / f"ckpt-{step}")
 
     def _step(self) -> int:
         return int(self._method.step.numpy())
 
     def restore(self) -> int:
-        """Restores the newest checkpoint; returns its step, 0 where there is none.
+        """Restores the newest whole checkpoint; returns its step, 0 without any.
 
         Raises:
-            errors.UserError: it is damaged, or of another model.
+            errors.UserError: it is damaged, of another model, or the folder holds
+                parts of checkpoints and not one that is whole.
         """
-        if self.latest is None:
+        latest = self.latest
+        if latest is None:
+            self._refuse_parts()
             return 0
         try:
-            status = self._checkpoint.restore(self.latest)
-            status.assert_existing_objects_matched()
-            status.assert_consumed()
+            with _plain_prefix(latest) as prefix:
+                status = self._checkpoint.restore(prefix)
+                status.assert_existing_objects_matched()
+                status.assert_consumed()
         # IndexError is how TensorFlow reports a file cut short.
         except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
             raise errors.UserError(
-                f"{self.latest}: the checkpoint cannot be restored "
+                f"{latest}: the checkpoint cannot be restored "
                 f"({str(error).splitlines()[0]}). If it is damaged, delete "
-                f"{self.latest}.* and name an older one in "
-                f"{self.directory / 'checkpoint'}; else start in a new --workdir."
+                f"{latest}.*: the next older one is then taken; else start in a new "
+                "--workdir."
             ) from error
         return self._step()
+
+    def _refuse_parts(self) -> None:
+        parts = sorted(p.name for p in _entries(self.directory) if _INDEX.match(p.name))
+        if parts:
+            raise errors.UserError(
+                f"{self.directory}: no whole checkpoint: found {', '.join(parts)} "
+                "without all of their data files. Put the missing ckpt-*.data-* files "
+                "back, or start in a new --workdir; nothing was overwritten."
+            )
 
     def remove_leftovers(self) -> None:
         """Removes files of saves that were killed half-way (`.index` comes last).
 
         For the one process that trains: another one's unfinished save looks alike.
         """
-        for path in self.directory.glob("ckpt-*"):
+        for path in _entries(self.directory):
             prefix = path.name.split(".")[0].removesuffix("_temp")
-            if (self.directory / f"{prefix}.index").exists():
-                continue
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            is_part = prefix.startswith("ckpt-")
+            if is_part and not (self.directory / f"{prefix}.index").exists():
+                _remove([path])
+
+
+def whole_steps(directory: pathlib.Path) -> list[int]:
+    """Steps of the checkpoints in a folder whose files are all there, rising."""
+    indexed: set[int] = set()
+    shards: dict[int, list[int]] = {}
+    for path in _entries(directory):
+        if match := _INDEX.fullmatch(path.name):
+            indexed.add(int(match[1]))
+        elif match := _DATA.fullmatch(path.name):
+            shards.setdefault(int(match[1]), []).append(int(match[2]))
+    return sorted(
+        step
+        for step in indexed
+        if step in shards and len(shards[step]) == shards[step][0]
+    )
+
+
+def files_of(directory: pathlib.Path, step: int) -> list[pathlib.Path]:
+    """The files of one checkpoint, sorted by name."""
+    return sorted(p for p in _entries(directory) if p.name.startswith(f"ckpt-{step}."))
+
+
+def _entries(directory: pathlib.Path) -> list[pathlib.Path]:
+    return list(directory.iterdir()) if directory.is_dir() else []
+
+
+def _remove(paths: list[pathlib.Path]) -> None:
+    """Removes files and folders, a checkpoint's index first: it then counts no more."""
+    for path in sorted(paths, key=lambda path: path.suffix != ".index"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@contextlib.contextmanager
+def _plain_prefix(prefix: str) -> Iterator[str]:
+    """A prefix to read by that holds no character of a pattern.
+
+    TensorFlow takes the prefix for a pattern when it reads (`[`, `*`, `?`), though not
+    when it writes; links in a temporary folder stand for such files.
+    """
+    if not set(prefix) & set("[]*?\\"):
+        yield prefix
+        return
+    original = pathlib.Path(prefix).absolute()
+    with tempfile.TemporaryDirectory(prefix="checkpoint_") as folder:
+        step = int(original.name.removeprefix("ckpt-"))
+        for path in files_of(original.parent, step):
+            (pathlib.Path(folder) / path.name).symlink_to(path)
+        yield str(pathlib.Path(folder) / original.name)
 
 
 class SaveCheckpoints(keras.callbacks.Callback):

@@ -290,12 +290,12 @@ def train(
     data, plan = run_options.data, run_options.plan
     if run_options.optimiser.deterministic:
         tf.config.experimental.enable_op_determinism()
-    resumed = tf.train.latest_checkpoint(directory.checkpoints) is not None
+    resumed = bool(checkpoints.whole_steps(directory.checkpoints))
     with strategy_of(plan.replicas).scope():
         method = build_method(run_options, prepared.space.num_identities, resumed)
     kept = checkpoints.Checkpoints(directory.checkpoints, method, plan.keep_checkpoints)
-    kept.remove_leftovers()
     start, end = kept.restore(), run_options.optimiser.train_steps
+    kept.remove_leftovers()
     if start >= end:
         log(f"{directory.root}: trained already, {start:,} of {end:,} steps.")
         return method

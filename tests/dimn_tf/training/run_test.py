@@ -186,7 +186,7 @@ def test_leftovers_of_a_killed_save_are_removed_by_the_trainer_alone(tmp_path):
     assert (folder / "ckpt-12_temp").exists()
     _train(tmp_path)
     names = {p.name.split(".")[0] for p in folder.iterdir()}
-    assert names == {"checkpoint", "ckpt-5", "ckpt-10"}
+    assert names == {"ckpt-5", "ckpt-10"}
 
 
 def test_a_checkpoint_restores_without_the_encoder_weights_file(tmp_path, monkeypatch):
@@ -253,3 +253,56 @@ def test_steps_that_loss_scaling_skips_are_counted(tmp_path, monkeypatch):
 def test_values_out_of_range_are_named(name, value, expected):
     with pytest.raises(errors.UserError, match=expected):
         tiny_run.options(**{name: value})
+
+
+@pytest.mark.parametrize("left", ["lost", "empty", "cut"])
+def test_checkpoints_are_found_without_a_file_that_lists_them(tmp_path, left):
+    """Runs of older versions have such a file, which was all that was looked at."""
+    _train(tmp_path)
+    listing = tmp_path / "checkpoints" / "checkpoint"
+    if left == "empty":
+        listing.write_text("")
+    elif left == "cut":
+        listing.write_text('model_checkpoint_path: "ckpt-')
+    lines = []
+    _train(tmp_path, lines.append)
+    assert any("trained already, 10 of 10" in line for line in lines)
+
+
+def test_the_newest_whole_checkpoint_is_taken(tmp_path):
+    _train(tmp_path)
+    folder = tmp_path / "checkpoints"
+    (folder / "ckpt-10.data-00000-of-00001").unlink()
+    assert checkpoints.whole_steps(folder) == [5]
+    lines = []
+    _train(tmp_path, lines.append)
+    assert any("ckpt-5 (step 5 of 10)" in line for line in lines)
+
+
+def test_parts_of_checkpoints_alone_stop_the_run_and_stay(tmp_path):
+    _train(tmp_path)
+    folder = tmp_path / "checkpoints"
+    for path in folder.glob("*.data*"):
+        path.unlink()
+    before = sorted(folder.iterdir())
+    with pytest.raises(errors.UserError, match="no whole checkpoint: found ckpt-10"):
+        _train(tmp_path)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_brackets_in_the_work_directory(tmp_path):
+    """TensorFlow takes them for a pattern when it reads."""
+    place = tmp_path / "runs [lr=1e-3] *?\\ é"
+    trained = _train(place, train_steps=10, checkpoint_every=3)
+    lines = []
+    again = _train(place, lines.append, checkpoint_every=3)
+    assert any("trained already" in line for line in lines)
+    restored, step = run.restore_method(
+        tiny_run.options(deterministic=False), 16, workdir.WorkDir(place)
+    )
+    assert step == 10
+    for a, b, c in zip(
+        trained.get_weights(), again.get_weights(), restored.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, c)
