@@ -9,7 +9,7 @@ import pathlib
 from absl import flags as absl_flags
 
 from dimn_tf import errors
-from dimn_tf.evaluation import colour_histogram, report
+from dimn_tf.evaluation import colour_histogram, report, results_files
 from dimn_tf.training import run, workdir
 from experiments import flags, launch, prepare
 
@@ -55,7 +55,18 @@ def main(argv):
         method, name = run.build_method(options, identities), f"untrained {name}"
     else:
         method, name = colour_histogram.ColourHistogram(), "colour histogram"
-    path = directory.root / (FLAGS.output or _FILES[FLAGS.model])
+    path = directory.root / _FILES[FLAGS.model]
+    if FLAGS.model == "trained" and step < options.optimiser.train_steps:
+        path = directory.results_at(step)  # The end of the training writes the other.
+    path = results_files.place(
+        directory.root / FLAGS.output if FLAGS.output else path,
+        targets,
+        name,
+        step,
+        evaluation.unmatched_probes,
+        own=bool(FLAGS.output)
+        or given["targets"] == places.get("targets", given["targets"]),
+    )
     report.evaluate_and_report(
         method,
         name,
@@ -94,6 +105,10 @@ if __name__ == "__main__":
         "histograms.",
     )
     absl_flags.DEFINE_string(
-        "output", None, "Results file in the work directory; default by --model."
+        "output",
+        None,
+        "Results file in the work directory; default by --model, or, where that would "
+        "replace a result of other targets, trials or another step, "
+        "evaluations/..., named by what it holds.",
     )
     launch.launch(main)

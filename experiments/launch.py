@@ -1,5 +1,7 @@
 """How every launcher starts: errors that a user can mend end it with one message."""
 
+import importlib
+import io
 import sys
 from collections.abc import Callable
 
@@ -21,7 +23,15 @@ def launch(main: Callable[[list[str]], None], arguments: bool = False) -> None:
             raise app.UsageError(f"unknown arguments: {' '.join(argv[1:])}")
         if not flags.FLAGS["verbosity"].present:
             logging.set_verbosity(logging.WARNING)  # TFDS notes each file it opens.
+        for stream in (sys.stdout, sys.stderr):
+            # A log without a terminal is not empty for minutes; a name or a sign that
+            # the encoding lacks does not end the run.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(line_buffering=True, errors="backslashreplace")
         try:
+            if "keras" in sys.modules:  # Else the launcher makes no model.
+                keras_settings = importlib.import_module("dimn_tf.keras_settings")
+                keras_settings.apply()
             main(argv)
         except errors.UserError as error:
             print(f"error: {error}", file=sys.stderr)

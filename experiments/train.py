@@ -8,7 +8,7 @@ The same command goes on where an interrupted run stopped.
 import dataclasses
 import pathlib
 
-from dimn_tf.evaluation import report
+from dimn_tf.evaluation import report, results_files
 from dimn_tf.training import loss_curves, run, workdir
 from experiments import flags, launch, prepare
 
@@ -50,10 +50,16 @@ def _train(options, evaluation, directory):
 
     def evaluate(method, step, path=None, settings=evaluation):
         report.evaluate_and_report(
-            method,
+            run.in_float32(method, options),  # As evaluate and an export of it.
             options.method,
             targets,
-            path or directory.results_at(step),
+            results_files.place(
+                path or directory.results_at(step),
+                targets,
+                options.method,
+                step,
+                settings.unmatched_probes,
+            ),
             options.data.image_height,
             options.data.image_width,
             settings,

@@ -2,7 +2,7 @@
 
 import keras
 
-from dimn_tf import errors
+from dimn_tf import errors, keras_settings
 from dimn_tf.encoders import mobilenet_v2, weight_files
 
 # A new backbone is one line: name -> a function of (height, width,
@@ -68,8 +68,10 @@ def build_encoder(
         fused_batch_norm: False leaves Keras' own batch norm, for comparison.
 
     Raises:
-        errors.UserError: unknown name, or weights that cannot be had or do not fit.
+        errors.UserError: other global settings of Keras than `keras_settings` needs,
+            an unknown name, or weights that cannot be had or do not fit.
     """
+    keras_settings.check()
     if name not in BACKBONES:
         raise errors.UserError(
             f"--encoder={name}: no such encoder. Known: {', '.join(sorted(BACKBONES))}."

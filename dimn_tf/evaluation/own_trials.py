@@ -13,8 +13,10 @@ from dimn_tf.evaluation import drawing
 from dimn_tf.evaluation import options as options_lib
 from dimn_tf.evaluation import trials as trials_lib
 
-PROBE, GALLERY = "probe", "gallery"
-"""Splits that state a trial by themselves."""
+PROBE, QUERY, GALLERY = "probe", "query", "gallery"
+"""Splits that state a trial by themselves; of own data, `query` is another word for
+`probe` (of data sets with a training protocol, such as Market-1501's, it is not: pairs
+are drawn there as ever)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,11 +90,13 @@ def make(
     splits = set(records.splits.tolist())
     if options.own_trials == "cameras":
         return _by_camera(records, person_ids, rule)
-    if options.own_trials == "auto" and {PROBE, GALLERY} <= splits:
-        probes = _names(records, records.splits == PROBE, person_ids)
+    words = [PROBE, QUERY] if records.reference.startswith("reid_folder:") else [PROBE]
+    stated = [word for word in words if word in splits]
+    if options.own_trials == "auto" and stated and GALLERY in splits:
+        probes = _names(records, np.isin(records.splits, stated), person_ids)
         gallery = _names(records, records.splits == GALLERY, person_ids)
         trial = OpenTrial("splits", probes, gallery, rule)
-        return [trial], f"its splits {PROBE} and {GALLERY}"
+        return [trial], f"its splits {', '.join(stated)} and {GALLERY}"
     source = f"drawn by seed {options.trial_seed}"
     if options.gallery_images == 1 and not rule:
         named = drawing.one_pair_per_identity(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import pathlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from dimn_tf import errors, files
 
 if TYPE_CHECKING:  # comparing two runs takes no TensorFlow
     from dimn_tf.evaluation import evaluator
+    from dimn_tf.evaluation import targets as targets_lib
 
 PROBE_COLUMNS = (
     "target",
@@ -22,6 +25,54 @@ PROBE_COLUMNS = (
     "average_precision",
     "first_match_rank",
 )
+
+
+def place(
+    path: str | os.PathLike,
+    targets: Sequence[targets_lib.Target],
+    name: str,
+    step: int,
+    unmatched_probes: str,
+    own: bool = True,
+) -> pathlib.Path:
+    """Where a result goes, so that it never replaces another thing's result.
+
+    A result is of a method at a step, on targets with their trials. `path` is taken
+    where it is free or holds a result of just these; else the file is named by what
+    it holds: `evaluations/<stem>_<step>_<targets>_<hash of the trials>.json`.
+
+    Args:
+      path: the usual place, such as W/results.json.
+      targets: that are ranked.
+      name: of the method, as the result records it.
+      step: of the checkpoint.
+      unmatched_probes: see `EvaluationOptions`.
+      own: whether these are the targets that belong to `path`; if not, it is left
+        alone though it be free.
+
+    Raises:
+      UserError: `path` holds something else than a result.
+    """
+    path = pathlib.Path(path)
+    trials = {target.name: target.trials_sha256 for target in targets}
+    wanted = [name, step, unmatched_probes, trials]
+    if path.exists():
+        found = read(path)
+        held = [
+            found.get("method"),
+            found.get("step"),
+            found.get("flags", {}).get("unmatched_probes", unmatched_probes),
+            {n: row.get("trials_sha256") for n, row in found["targets"].items()},
+        ]
+        if held == wanted:
+            return path
+    elif own:
+        return path
+    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    names = re.sub(r"[^\w.-]+", "_", "_".join(trials))[:80]
+    folder = path.parent if path.parent.name == "evaluations" else None
+    folder = folder or path.parent / "evaluations"
+    return folder / f"{path.stem}_{step:07d}_{names}_{digest[:8]}.json"
 
 
 def write(

@@ -1,0 +1,86 @@
+"""Where results go: none is replaced by another thing's result."""
+
+import json
+import types
+
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.evaluation import results_files
+
+
+def _targets(**hashes):
+    return [
+        types.SimpleNamespace(name=name, trials_sha256=value)
+        for name, value in hashes.items()
+    ]
+
+
+def _written(path, step=10, method="dimn", unmatched="refuse", **hashes):
+    figures = {
+        "method": method,
+        "step": step,
+        "flags": {"unmatched_probes": unmatched},
+        "targets": {n: {"trials_sha256": value} for n, value in hashes.items()},
+    }
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_text(json.dumps(figures))
+    return path
+
+
+def _place(path, targets, name="dimn", step=10, unmatched="refuse", **more):
+    return results_files.place(path, targets, name, step, unmatched, **more)
+
+
+def test_the_usual_place_where_it_is_free_or_holds_the_same(tmp_path):
+    path = tmp_path / "results.json"
+    assert _place(path, _targets(viper="a", prid="b")) == path
+    _written(path, viper="a", prid="b")
+    assert _place(path, _targets(prid="b", viper="a")) == path
+
+
+@pytest.mark.parametrize(
+    ("targets", "more"),
+    [
+        (_targets(viper="a"), {}),
+        (_targets(viper="a", prid="c"), {}),
+        (_targets(viper="a", prid="b", grid="d"), {}),
+        (_targets(viper="a", prid="b"), {"step": 9}),
+        (_targets(viper="a", prid="b"), {"name": "aggregation"}),
+        (_targets(viper="a", prid="b"), {"unmatched": "apart"}),
+    ],
+)
+def test_other_targets_trials_steps_methods_go_elsewhere(tmp_path, targets, more):
+    path = _written(tmp_path / "results.json", viper="a", prid="b")
+    found = _place(path, targets, **more)
+    assert found.parent == tmp_path / "evaluations"
+    assert "viper" in found.name and found.suffix == ".json"
+    # The same thing again has the same place.
+    assert _place(path, targets, **more) == found
+
+
+def test_all_that_differ_have_places_of_their_own(tmp_path):
+    path = _written(tmp_path / "results.json", viper="a")
+    found = {
+        _place(path, _targets(viper="b")),
+        _place(path, _targets(viper="c")),
+        _place(path, _targets(viper="b"), step=9),
+        _place(path, _targets(viper="b"), unmatched="apart"),
+        _place(path, _targets(viper="b"), name="aggregation"),
+    }
+    assert len(found) == 5
+
+
+def test_a_free_place_of_other_targets_is_left_alone(tmp_path):
+    path = tmp_path / "results.json"
+    found = _place(path, _targets(**{"reid_folder:a/b?camera=(x)": "a"}), own=False)
+    assert found.parent == tmp_path / "evaluations"
+    assert "/" not in found.name.replace("\\", "/") and "?" not in found.name
+
+
+def test_what_is_no_result_is_not_replaced(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text("notes")
+    with pytest.raises(errors.UserError, match="is no results file"):
+        _place(path, _targets(viper="a"))
+    assert path.read_text() == "notes"
