@@ -51,6 +51,9 @@ def main(argv):
     if FLAGS.model == "trained":
         method, step = run.restore_method(options, identities, directory)
         method = run.in_float32(method, options)  # As an export of it.
+        targets = prepare.with_seen(
+            targets, options.data.sources, directory, given["data_dir"]
+        )
     elif FLAGS.model == "initial":
         method, name = run.build_method(options, identities), f"untrained {name}"
     else:

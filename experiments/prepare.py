@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from data_builders import registry
 from dimn_tf import errors, files
-from dimn_tf.data import holdout, records
+from dimn_tf.data import domain, holdout, records
 from dimn_tf.evaluation import options as evaluation_options
+from dimn_tf.evaluation import seen_in_training
 from dimn_tf.evaluation import targets as targets_lib
 from dimn_tf.training import workdir
 from experiments import flags
@@ -62,6 +63,48 @@ def targets(
             opened = records.load_records(source, data_dir)
             found.append(targets_lib.heldout_target(opened, ids, options))
     return found
+
+
+def with_seen(
+    found: Sequence[targets_lib.Target],
+    sources: Sequence[str],
+    directory: workdir.WorkDir,
+    data_dir: str,
+) -> list[targets_lib.Target]:
+    """Targets, each with what of it a trained run has seen.
+
+    Only sources that a target can share images with are opened.
+
+    Args:
+        found: The targets.
+        sources: Of the run.
+        directory: The run's, with its record of who was set aside.
+        data_dir: Where the built data sets are.
+    """
+    names = [target.records.reference for target in found]
+    shared = [
+        source
+        for source in sources
+        if any(seen_in_training.may_share_images(source, name) for name in names)
+    ]
+    if not shared:
+        return list(found)
+    aside = holdout.load(directory.holdout)
+    unbuilt = [s for s in shared if not registry.is_built(s, data_dir)]
+    if unbuilt:
+        raise errors.UserError(
+            f"{', '.join(unbuilt)}: trained on, and not built in "
+            f"--data_dir={data_dir}, so that nobody can tell what of the targets was "
+            "trained on. Name the folder that training used, or build it there "
+            "(python -m experiments.build_datasets)."
+        )
+    domains = [
+        domain.build_domain(
+            records.load_records(source, data_dir), 0, 0, 0, aside.get(source, [])
+        )
+        for source in shared
+    ]
+    return [seen_in_training.with_seen(target, domains) for target in found]
 
 
 def remember_places(

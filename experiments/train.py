@@ -8,7 +8,7 @@ The same command goes on where an interrupted run stopped.
 import dataclasses
 import pathlib
 
-from dimn_tf.evaluation import report, results_files
+from dimn_tf.evaluation import report, results_files, seen_in_training
 from dimn_tf.training import loss_curves, run, workdir
 from experiments import flags, launch, prepare
 
@@ -41,7 +41,12 @@ def _train(options, evaluation, directory):
         options.encoder.encoder_weights,
     )
     # Opened now: a target that cannot be ranked should not end hours of training.
-    targets = prepare.targets(FLAGS.targets, FLAGS.data_dir, directory, evaluation)
+    targets = [
+        seen_in_training.with_seen(target, prepared.space.domains)
+        for target in prepare.targets(
+            FLAGS.targets, FLAGS.data_dir, directory, evaluation
+        )
+    ]
     recorded = {
         **options.recorded(),
         **dataclasses.asdict(evaluation),

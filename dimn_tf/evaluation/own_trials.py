@@ -88,30 +88,48 @@ def make(
             "PATTERN, or a column camera_id)"
         )
     splits = set(records.splits.tolist())
-    if options.own_trials == "cameras":
-        return _by_camera(records, person_ids, rule)
-    words = [PROBE, QUERY] if records.reference.startswith("reid_folder:") else [PROBE]
+    own = records.reference.startswith("reid_folder:")
+    words = [PROBE, QUERY] if own else [PROBE]
     stated = [word for word in words if word in splits]
     if options.own_trials == "auto" and stated and GALLERY in splits:
         probes = _names(records, np.isin(records.splits, stated), person_ids)
         gallery = _names(records, records.splits == GALLERY, person_ids)
         trial = OpenTrial("splits", probes, gallery, rule)
-        return [trial], f"its splits {', '.join(stated)} and {GALLERY}"
+        unused = _unused(splits - {*stated, GALLERY})
+        return [trial], f"its splits {', '.join(stated)} and {GALLERY}{unused}"
+    unused = ""
+    if own and (others := splits - set(records.training_splits)) != splits:
+        # Of own data, what is trained on is not tested on; the rest is drawn from.
+        records = dataclasses.replace(records, training_splits=tuple(sorted(others)))
+        left = records.person_ids[np.isin(records.splits, records.training_splits)]
+        person_ids = sorted(set(person_ids) & set(left.tolist()))
+        unused = _unused(splits - others)
+    if options.own_trials == "cameras":
+        trials, source = _by_camera(records, person_ids, rule)
+        return trials, source + unused
     source = f"drawn by seed {options.trial_seed}"
     if options.gallery_images == 1 and not rule:
         named = drawing.one_pair_per_identity(
             records, options.trial_seed, person_ids=person_ids
         )
-        return named, source
+        return named, source + unused
     named = drawing.several_per_identity(
         records, options.trial_seed, options.gallery_images, person_ids=person_ids
     )
     trials = [OpenTrial(name, *sides, rule) for name, sides in named.items()]
-    return trials, f"{source}, {options.gallery_images or 'all'} gallery images each"
+    source += f", {options.gallery_images or 'all'} gallery images each"
+    return trials, source + unused
+
+
+def _unused(splits: set[str]) -> str:
+    return f"; split {', '.join(sorted(splits))} takes no part" if splits else ""
 
 
 def _by_camera(records, person_ids, rule) -> tuple[list[OpenTrial], str]:
-    cameras = sorted(set(records.camera_ids.tolist()))
+    allowed = np.ones(len(records.splits), bool)
+    if records.training_splits:
+        allowed = np.isin(records.splits, records.training_splits)
+    cameras = sorted(set(records.camera_ids[allowed].tolist()))
     if len(cameras) < 2:
         raise errors.UserError(
             f"--own_trials=cameras: {records.reference} was seen by one camera, or "
@@ -121,8 +139,8 @@ def _by_camera(records, person_ids, rule) -> tuple[list[OpenTrial], str]:
     first = records.camera_ids == cameras[0]
     trial = OpenTrial(
         "cameras",
-        _names(records, first, person_ids),
-        _names(records, ~first, person_ids),
+        _names(records, allowed & first, person_ids),
+        _names(records, allowed & ~first, person_ids),
         rule,
     )
     return [trial], f"camera {cameras[0]} against {len(cameras) - 1} other camera(s)"

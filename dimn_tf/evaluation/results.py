@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -37,7 +38,8 @@ def figures_of(
       `targets`: target -> rank1, rank5, rank10, mAP (each `mean` and `std` over
       trials, the standard deviation of the trials themselves, ddof 0), trials,
       probes, gallery, `unmatched_probes` (of the first trial, like the two before;
-      only where some were counted apart), `diagnosis` (the same metrics of the bare
+      only where some were counted apart), `seen_in_training` (only where some of its
+      persons were trained on), `diagnosis` (the same metrics of the bare
       features by Euclidean distance and by cosine), `per_trial`, hash and origin of
       the trials;
       `mean`: each metric's mean over the targets; `diagnosis_mean`, likewise;
@@ -75,13 +77,14 @@ def versions() -> dict[str, str]:
 
 def _target_figures(result: evaluator.TargetResult) -> dict[str, Any]:
     target, own = result.target, result.rankings[evaluator.METHOD]
-    unmatched = len(own[0].unmatched)
+    unmatched, seen = len(own[0].unmatched), target.seen_in_training
     return {
         **_mean_and_std(own),
         "trials": len(target.trials),
         "probes": len(target.trials[0].probe_ids),
         "gallery": len(target.trials[0].gallery_ids),
         **({"unmatched_probes": unmatched} if unmatched else {}),
+        **({"seen_in_training": dataclasses.asdict(seen)} if seen else {}),
         "diagnosis": {
             name: _mean_and_std(result.rankings[name]) for name in evaluator.DIAGNOSIS
         },

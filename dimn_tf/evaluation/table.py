@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dimn_tf.evaluation import paper_results
+from dimn_tf.evaluation import paper_results, seen_in_training
 
 _HEADINGS = ("rank-1", "rank-5", "rank-10", "mAP")
 _NAME, _CELL = 26, 15
@@ -14,7 +14,8 @@ _NAME, _CELL = 26, 15
 def table(figures: Mapping[str, Any]) -> str:
     """The figures of `results.figures_of` as text; per cent.
 
-    Beneath each target stand the paper's row of the method, where it has one, and
+    Beneath each target stand what of it was trained on, where its trials come from,
+    the paper's row of the method, where it has one, and
     the diagnosis: the bare features ranked by Euclidean distance and by cosine. The
     mean's paper row is shown for the paper's four targets alone.
     """
@@ -37,11 +38,17 @@ def table(figures: Mapping[str, Any]) -> str:
         if apart := values.get("unmatched_probes"):
             size += f"; {apart} of the probes have no match, counted apart"
         lines += row(name, values, size)
+        if seen := values.get("seen_in_training"):
+            lines.append(f"  {seen_in_training.Seen(**seen)}")
+        if source := values.get("trials_source"):
+            lines.append(f"  trials: {source}")
         lines += row("  paper", paper_results.paper_row(method, name))
         for diagnosis, beneath in values["diagnosis"].items():
             lines += row(f"  features, {diagnosis}", beneath)
     if len(targets) > 1:
-        lines += row(f"mean of {len(targets)} targets", figures["mean"])
+        trained = sum("seen_in_training" in row for row in targets.values())
+        note = f"{trained} of them TRAINED ON" if trained else ""
+        lines += row(f"mean of {len(targets)} targets", figures["mean"], note)
         if {name.split("/")[0] for name in targets} == set(paper_results.TARGETS):
             lines += row("  paper", paper_results.paper_mean(method))
         for diagnosis, beneath in figures["diagnosis_mean"].items():

@@ -9,11 +9,15 @@ from __future__ import annotations
 import dataclasses
 import importlib.resources
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from dimn_tf import errors
 from dimn_tf.evaluation import drawing, own_trials
 from dimn_tf.evaluation import options as options_lib
 from dimn_tf.evaluation import trials as trials_lib
+
+if TYPE_CHECKING:
+    from dimn_tf.evaluation import seen_in_training
 
 _NO_OPTIONS = options_lib.EvaluationOptions()
 
@@ -28,6 +32,8 @@ class Target:
       trials: all of the same numbers of probes and gallery images.
       trials_sha256: hash of the trials by file names.
       trials_source: where they come from, for people.
+      seen_in_training: how much of it was trained on; None where nothing was, or
+        where nobody looked (see `seen_in_training.with_seen`).
     """
 
     name: str
@@ -35,6 +41,7 @@ class Target:
     trials: tuple[trials_lib.Trial, ...]
     trials_sha256: str
     trials_source: str
+    seen_in_training: seen_in_training.Seen | None = None
 
 
 def load_target(

@@ -1,0 +1,172 @@
+"""What of a target was trained on is counted and shown wherever its figures are."""
+
+import numpy as np
+import pytest
+
+from dimn_tf.data import domain, records
+from dimn_tf.evaluation import options, report, results_files, seen_in_training, targets
+from dimn_tf.export import model_card
+
+
+def _records(reference, rows):
+    """Rows of (split, file name, person, camera)."""
+    splits, names, persons, cameras = zip(*rows, strict=True)
+    own = reference.startswith("reid_folder:")
+    return records.in_memory(
+        reference,
+        [b""] * len(rows),
+        persons,
+        cameras,
+        names,
+        splits,
+        training_splits=records.own_training_splits(splits) if own else (),
+    )
+
+
+def _rows(persons, split="images"):
+    return [(split, f"{p}/{c}.png", p, c) for p in persons for c in (1, 2)]
+
+
+def _seen(target, *sources, **changes):
+    target = targets.target_of_records(target, options.EvaluationOptions(**changes))
+    domains = [domain.build_domain(source, 0, 0, 0, []) for source in sources]
+    return seen_in_training.with_seen(target, domains).seen_in_training
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("market1501", "market1501/partial"),
+        ("synthetic_reid/plaza", "synthetic_reid/plaza"),
+        ("reid_folder:a/crops", "reid_folder:a/x/../crops"),
+    ],
+)
+def test_a_source_as_a_target(source, target):
+    source, target = _records(source, _rows((1, 2, 3))), _records(target, _rows((2, 5)))
+    # Person 2's two images, of two persons' four.
+    assert _seen(target, source) == seen_in_training.Seen(1, 2, 2, 4)
+    assert "TRAINED ON 1 of its 2 persons and 2 of its 4 images" in str(
+        _seen(target, source)
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("synthetic_reid/plaza", "synthetic_reid/alley"),
+        ("market1501", "dukemtmc_reid"),
+        ("reid_folder:a/crops", "reid_folder:b/crops"),
+    ],
+)
+def test_like_names_of_another_place_are_other_images(source, target):
+    rows = _rows((1, 2, 3))
+    assert _seen(_records(target, rows), _records(source, rows)) is None
+
+
+def test_own_images_are_known_by_whichever_list_names_them():
+    folder = _records("reid_folder:a/crops", _rows((1, 2)))
+    rows = [(s, f"crops/{name}", 10 + p, c) for s, name, p, c in _rows((1, 2, 3))]
+    listed = _records("reid_folder:a/list.csv", rows)
+    assert _seen(listed, folder) == seen_in_training.Seen(2, 3, 4, 6)
+
+
+def test_a_person_is_known_by_images_outside_the_trial():
+    rows = [("train", f"{p}/0.png", p, 1) for p in (1, 2)]
+    rows += [(s, f"{p}/{s}.png", p, 1) for p in (2, 3) for s in ("probe", "gallery")]
+    own = _records("reid_folder:own.csv", rows)
+    assert own.training_splits == ("train",)
+    assert _seen(own, own) == seen_in_training.Seen(1, 2, 0, 4)
+
+
+def test_splits_and_people_apart_are_not_seen():
+    rows = [("train", f"{p}/{k}.png", p, 1) for p in (1, 2) for k in (0, 1)]
+    rows += [(s, f"{p}/{s}.png", p, 1) for p in (3, 4) for s in ("query", "gallery")]
+    own = _records("reid_folder:own.csv", rows)
+    assert domain.build_domain(own, 0, 0, 0, []).person_ids.tolist() == [1, 2]
+    assert _seen(own, own) is None
+    source = _records("synthetic_reid/plaza", _rows((1, 2, 3, 4)))
+    trained = domain.build_domain(source, 0, 0, 0, holdout=[2, 3])
+    heldout = targets.heldout_target(source, [2, 3])
+    assert seen_in_training.with_seen(heldout, [trained]).seen_in_training is None
+
+
+@pytest.mark.parametrize(
+    ("splits", "trained"),
+    [
+        (["train", "probe", "gallery"], ("train",)),
+        (["train", "val"], ("train",)),
+        (["hall", "query", "gallery"], ("hall",)),
+        (["hall", "yard"], ()),
+        (["probe", "gallery"], ()),
+        (["images"], ()),
+    ],
+)
+def test_own_training_splits(splits, trained):
+    assert records.own_training_splits(splits) == trained
+
+
+@pytest.mark.parametrize("protocol", ["pairs", "cameras"])
+def test_own_training_images_are_not_drawn_into_trials(protocol):
+    rows = _rows((1, 2, 3), "train") + _rows((4, 5), "val")
+    own = _records("reid_folder:own.csv", rows)
+    target = targets.target_of_records(
+        own, options.EvaluationOptions(own_trials=protocol)
+    )
+    for trial in target.trials:
+        assert set(trial.probe_ids.tolist()) == {4, 5}
+        assert set(own.splits[trial.gallery_indices].tolist()) == {"val"}
+    assert "split train takes no part" in target.trials_source
+
+
+def test_unused_splits_beside_probe_and_gallery_are_said():
+    rows = [(s, f"{p}/{s}.png", p, 1) for p in (3, 4) for s in ("probe", "gallery")]
+    rows += _rows((1, 2), "train") + _rows((7, 8), "hall")
+    target = targets.target_of_records(_records("reid_folder:own.csv", rows))
+    assert target.trials_source == (
+        "its splits probe and gallery; split hall, train takes no part"
+    )
+
+
+class _Colours:
+    """Bare features: the image's colour."""
+
+    def encode(self, images):
+        return np.asarray(images)[:, 4, 2, :]
+
+    def probe_representation(self, features):
+        return features
+
+    gallery_representation = probe_representation
+
+    def score(self, probes, gallery):
+        return -((probes[:, None] - gallery[None]) ** 2).sum(-1)
+
+
+def test_every_table_says_it(fake_records, tmp_path):
+    rows = [("all", f"{p}_{c}.png", 3 * p, c) for p in range(6) for c in range(2)]
+    names = ("synthetic_reid/plaza", "synthetic_reid/alley")
+    plaza, alley = (fake_records(name, rows) for name in names)
+    trained = domain.build_domain(
+        _records(names[0], [("all", *row[1:]) for row in rows]), 0, 0, 0, []
+    )
+    ranked = [
+        seen_in_training.with_seen(targets.target_of_records(r), [trained])
+        for r in (plaza, alley)
+    ]
+    printed, path = [], tmp_path / "results.json"
+    figures = report.evaluate_and_report(
+        _Colours(), "dimn", ranked, path, 8, 4, log=printed.append
+    )
+    lines = printed[0].splitlines()
+    (at,) = [i for i, line in enumerate(lines) if "TRAINED ON 6 of its 6" in line]
+    assert lines[at - 1].startswith(names[0])
+    (mean,) = [line for line in lines if line.startswith("mean of 2")]
+    assert mean.endswith("1 of them TRAINED ON")
+    assert sum("trials: drawn by seed 0" in line for line in lines) == 2
+    written = results_files.read(path)["targets"]
+    assert written[names[0]]["seen_in_training"] == {
+        "persons": 6, "of_persons": 6, "images": 12, "of_images": 12,
+    }  # fmt: skip
+    assert "seen_in_training" not in written[names[1]]
+    card = "\n".join(model_card._results(figures))
+    assert card.count("TRAINED ON 6 of its 6 persons") == 1
