@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from data_builders import registry
 from dimn_tf import errors, files
 from dimn_tf.data import domain, holdout, records
+from dimn_tf.evaluation import evaluator, seen_in_training
 from dimn_tf.evaluation import options as evaluation_options
-from dimn_tf.evaluation import seen_in_training
 from dimn_tf.evaluation import targets as targets_lib
 from dimn_tf.training import workdir
 from experiments import flags
@@ -47,8 +47,11 @@ def targets(
     """Opens the targets and their trials.
 
     `heldout` becomes one target for each source that has identities set aside.
+
+    Raises:
+        errors.UserError: a target that is not there, or cannot be ranked.
     """
-    found = []
+    found: list[targets_lib.Target] = []
     for reference in references:
         if reference != flags.HELDOUT:
             found.append(targets_lib.load_target(reference, data_dir, options))
@@ -62,6 +65,8 @@ def targets(
         for source, ids in persons.items():
             opened = records.load_records(source, data_dir)
             found.append(targets_lib.heldout_target(opened, ids, options))
+    for target in found:
+        evaluator.refuse_unrankable(target, options.unmatched_probes)
     return found
 
 

@@ -116,8 +116,7 @@ def evaluate_target(
       UserError: features or scores that are not finite, or probes without a true
         match; those before anything is encoded.
     """
-    for trial in target.trials:
-        _accumulator(trial, unmatched_probes)  # Refuses what cannot be ranked.
+    refuse_unrankable(target, unmatched_probes)
     features = encode_target(
         method, target, image_height, image_width, batch_size, progress
     )
@@ -129,6 +128,23 @@ def evaluate_target(
             rank_trial(scoring, features, trial, unmatched_probes) for trial in bar
         )
     return TargetResult(target, rankings, features, ways[METHOD])
+
+
+def refuse_unrankable(target: targets_lib.Target, unmatched_probes: str) -> None:
+    """Looks, without encoding anything, whether every trial can be ranked.
+
+    Args:
+      target: see `targets.load_target`.
+      unmatched_probes: see `ranking.evaluate_ranking`.
+
+    Raises:
+      UserError: probes without a true match that are not to be counted apart.
+    """
+    for trial in target.trials:
+        try:
+            _accumulator(trial, unmatched_probes)
+        except errors.UserError as error:
+            raise errors.UserError(f"{target.name}, {trial.name}: {error}") from error
 
 
 def encode_target(

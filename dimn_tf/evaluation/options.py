@@ -31,9 +31,10 @@ class EvaluationOptions:
         "Trials of data sets without a published protocol: `pairs` (ten trials, a "
         "probe and --gallery_images of each identity drawn by seed), `cameras` (one "
         "trial: all images of the first camera are probes, those of the others the "
-        "gallery), or `auto`: the splits `probe` and `gallery` where there are both, "
-        "else pairs.",
-        choices=("auto", "pairs", "cameras"),
+        "gallery), `all` (one trial: every image is a probe against all others, its "
+        "own person in its own camera passed over), or `auto`: the splits `probe` and "
+        "`gallery` where there are both, else pairs.",
+        choices=("auto", "pairs", "cameras", "all"),
         changes_result=False,
     )
     gallery_images: int = config.option(

@@ -60,7 +60,8 @@ def sha256(trials: Sequence[OpenTrial]) -> str:
         lines = [f"trial {trial.name} {rule}"]
         lines += [f"probe {name}" for name in trial.probes]
         lines += [f"gallery {name}" for name in trial.gallery]
-        digest.update("".join(line + "\n" for line in lines).encode())
+        text = "".join(line + "\n" for line in lines)
+        digest.update(text.encode(errors="surrogateescape"))  # Names are bytes.
     return digest.hexdigest()
 
 
@@ -104,8 +105,9 @@ def make(
         left = records.person_ids[np.isin(records.splits, records.training_splits)]
         person_ids = sorted(set(person_ids) & set(left.tolist()))
         unused = _unused(splits - others)
-    if options.own_trials == "cameras":
-        trials, source = _by_camera(records, person_ids, rule)
+    if options.own_trials in ("cameras", "all"):
+        by = _by_camera if options.own_trials == "cameras" else _all_against_all
+        trials, source = by(records, person_ids, rule)
         return trials, source + unused
     source = f"drawn by seed {options.trial_seed}"
     if options.gallery_images == 1 and not rule:
@@ -126,16 +128,7 @@ def _unused(splits: set[str]) -> str:
 
 
 def _by_camera(records, person_ids, rule) -> tuple[list[OpenTrial], str]:
-    allowed = np.ones(len(records.splits), bool)
-    if records.training_splits:
-        allowed = np.isin(records.splits, records.training_splits)
-    cameras = sorted(set(records.camera_ids[allowed].tolist()))
-    if len(cameras) < 2:
-        raise errors.UserError(
-            f"--own_trials=cameras: {records.reference} was seen by one camera, or "
-            "tells none. Use --own_trials=pairs, or tell the cameras "
-            "(reid_folder:FOLDER?camera=PATTERN, or a column camera_id)"
-        )
+    allowed, cameras = _allowed(records, "cameras")
     first = records.camera_ids == cameras[0]
     trial = OpenTrial(
         "cameras",
@@ -144,6 +137,33 @@ def _by_camera(records, person_ids, rule) -> tuple[list[OpenTrial], str]:
         rule,
     )
     return [trial], f"camera {cameras[0]} against {len(cameras) - 1} other camera(s)"
+
+
+def _all_against_all(records, person_ids, rule) -> tuple[list[OpenTrial], str]:
+    """Every image is a probe against all others, itself and its camera passed over."""
+    del rule  # It always holds here: a probe stands in the gallery, too.
+    allowed, cameras = _allowed(records, "all")
+    names = _names(records, allowed, person_ids)
+    source = (
+        f"every image against those of all {len(cameras)} cameras, its own person in "
+        "its own camera passed over"
+    )
+    return [OpenTrial("all", names, names, camera_rule=True)], source
+
+
+def _allowed(records, protocol: str) -> tuple[np.ndarray, list[int]]:
+    """Which images take part, bool [N], and the cameras of these, two or more."""
+    allowed = np.ones(len(records.splits), bool)
+    if records.training_splits:
+        allowed = np.isin(records.splits, records.training_splits)
+    cameras = sorted(set(records.camera_ids[allowed].tolist()))
+    if len(cameras) < 2:
+        raise errors.UserError(
+            f"--own_trials={protocol}: {records.reference} was seen by one camera, or "
+            "tells none. Use --own_trials=pairs, or tell the cameras "
+            "(reid_folder:FOLDER?camera=PATTERN, or a column camera_id)"
+        )
+    return allowed, cameras
 
 
 def _names(records, chosen, person_ids) -> tuple[str, ...]:

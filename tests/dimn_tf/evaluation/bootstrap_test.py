@@ -148,3 +148,13 @@ def test_launcher(runs, tmp_path):
     assert done.stderr.strip().splitlines()[-1].startswith("error: ")
     assert "none.json is no results file" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_seed_draws_the_interval_and_leaves_the_estimate(runs):
+    good, bad = runs(good=0.7, bad=1.5)
+    one, again, other = (
+        bootstrap.compare(good, bad, resamples=200, seed=seed) for seed in (0, 0, 1)
+    )
+    assert one == again
+    assert one["interval"] != other["interval"]
+    assert one["difference"] == other["difference"]

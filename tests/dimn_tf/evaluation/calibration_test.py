@@ -125,3 +125,32 @@ def test_dividing_by_the_probes_length_changes_no_ranking():
     np.testing.assert_allclose(
         before / np.linalg.norm(probes, axis=1, keepdims=True), after
     )
+
+
+def test_a_resampled_pair_counts_by_both_of_its_identities():
+    # Pairs (0, 0), (1, 1), (2, 2), (0, 1), (1, 0): an identity drawn n times is in
+    # n * n pairs with itself, and two drawn n and m times in n * m either way.
+    probes, gallery = np.array([0, 1, 2, 0, 1]), np.array([0, 1, 2, 1, 0])
+    pairs = calibration.Pairs(np.zeros(5), probes, gallery)
+    found = np.array(list(calibration._identity_weights(pairs, seed=0)))
+    times = np.sqrt(found[:, :3])
+    np.testing.assert_array_equal(times.sum(axis=1), 3)
+    np.testing.assert_array_equal(found[:, 3], times[:, 0] * times[:, 1])
+    np.testing.assert_array_equal(found[:, 3], found[:, 4])
+    assert len(found) == calibration.RESAMPLES
+    assert len(np.unique(times, axis=0)) == 10  # All draws of three with repetition.
+
+
+def test_the_seed_draws_pairs_and_intervals():
+    identities = np.repeat(np.arange(30), 2)
+    probes, gallery = np.eye(60), np.arange(3600.0).reshape(60, 60)
+
+    def strangers(seed):
+        scoring = _scoring(probes, gallery)
+        pairs = calibration.score_pairs(scoring, identities, identities * 0, seed, 50)
+        return set(pairs.scores[~pairs.genuine].tolist())
+
+    assert strangers(0) == strangers(0) != strangers(1)
+    pairs = _normal_pairs(2_000)
+    intervals = [calibration.thresholds(pairs, s)[0]["interval"] for s in (0, 0, 1)]
+    assert intervals[0] == intervals[1] != intervals[2]

@@ -1,10 +1,20 @@
 """Trials of data sets without a published protocol."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.evaluation import bootstrap, evaluator, options, report, targets
+from dimn_tf.evaluation import (
+    bootstrap,
+    evaluator,
+    options,
+    own_trials,
+    ranking,
+    report,
+    targets,
+)
 
 
 def _target(records, **changes):
@@ -148,3 +158,61 @@ def test_query_is_the_fields_other_word_for_probe(own, fake_records):
     # A data set with splits of another protocol is drawn from as ever.
     drawn = _target(fake_records("market1501/partial", rows))
     assert len(drawn.trials) == 10
+
+
+def test_every_image_against_all_others_by_hand(own):
+    # Person 1 in cameras 1, 1, 2; person 2 in 2, 3; person 3 in 1 only.
+    seen = [(1, 1), (1, 1), (1, 2), (2, 2), (2, 3), (3, 1)]
+    rows = [("images", f"{i}.png", p, c) for i, (p, c) in enumerate(seen)]
+    target = _target(own(rows), own_trials="all")
+    (trial,) = target.trials
+    assert trial.probe_indices.tolist() == trial.gallery_indices.tolist() == [*range(6)]
+    # Likeness falls with the distance of the images' numbers, so that each is most
+    # like itself. Others than itself and its person's of its camera, nearest first:
+    # 0: 2 3 4 5, match 2: AP 1. 1: 2 3 4 5, match 2: AP 1. 2: 1 3 0 4 5, matches 1 and
+    # 0: AP (1 + 2/3) / 2. 3: 2 4 1 5 0, match 4: AP 1/2. 4: 3 5 2 1 0: AP 1. 5: none.
+    numbers = np.arange(6)
+    ranked = ranking.evaluate_ranking(
+        -np.abs(numbers[:, None] - numbers),
+        trial.probe_ids,
+        trial.gallery_ids,
+        trial.probe_cameras,
+        trial.gallery_cameras,
+        unmatched_probes="apart",
+    )
+    assert ranked.unmatched.tolist() == [5]
+    np.testing.assert_allclose(
+        ranked.average_precisions[:5], [1, 1, (1 + 2 / 3) / 2, 1 / 2, 1]
+    )
+    with pytest.raises(errors.UserError, match="all: 1 of 6 probes.*identity 3"):
+        evaluator.refuse_unrankable(target, "refuse")
+    assert "all 3 cameras" in target.trials_source
+
+
+def test_many_cameras_give_many_probes(own):
+    # Eight cameras; a person is seen by two that follow each other.
+    seen = [(p, 1 + (p + k) % 8) for p in range(40) for k in (0, 1)]
+    rows = [("images", f"{p}_{c}.png", p, c) for p, c in seen]
+    assert len(_target(own(rows), own_trials="all").trials[0].probe_ids) == 80
+    assert len(_target(own(rows), own_trials="cameras").trials[0].probe_ids) == 10
+
+
+def test_all_needs_cameras(own):
+    with pytest.raises(errors.UserError, match="--own_trials=all.*one camera"):
+        _target(own(_rows(cameras=(1,))), own_trials="all")
+
+
+def test_the_hash_knows_the_camera_rule_and_both_sides():
+    one = own_trials.OpenTrial("t", ("a", "b"), ("c", "d"))
+    others = [
+        own_trials.OpenTrial("t", ("a", "b"), ("c", "d"), camera_rule=True),
+        own_trials.OpenTrial("t", ("a",), ("c", "d")),
+        own_trials.OpenTrial("t", ("a", "b"), ("c",)),
+        own_trials.OpenTrial("u", ("a", "b"), ("c", "d")),
+    ]
+    assert len({own_trials.sha256([trial]) for trial in [one, *others]}) == 5
+    # Written down, so that a change of the text form shows.
+    text = b"trial t none\nprobe a\nprobe b\ngallery c\ngallery d\n"
+    assert own_trials.sha256([one]) == hashlib.sha256(text).hexdigest()
+    named = own_trials.OpenTrial("t", ("no\udcffutf8",), ("c",))  # As os.fsdecode.
+    assert len(own_trials.sha256([named])) == 64
