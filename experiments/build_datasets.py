@@ -15,19 +15,24 @@ from data_builders import registry
 from dimn_tf import errors
 from experiments import launch
 
-_DATA_DIR = flags.DEFINE_string(
-    "data_dir", "data/tfds", "Folder of the built data sets (TFDS)."
-)
-_MANUAL_DIR = flags.DEFINE_string(
-    "manual_dir", "data/archives", "Folder of the raw archives, as published."
-)
-_DATASETS = flags.DEFINE_list(
-    "datasets",
-    None,
-    "TFDS names: viper, cuhk02/partial (accepts an incomplete archive), "
-    "synthetic_reid/CONFIG; none: all that are built from archives. Of those, an "
-    "optional one whose archive is not there is passed over, and said to be.",
-)
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string(
+        "data_dir", "data/tfds", "Folder of the built data sets (TFDS)."
+    )
+    flags.DEFINE_string(
+        "manual_dir", "data/archives", "Folder of the raw archives, as published."
+    )
+    flags.DEFINE_list(
+        "datasets",
+        None,
+        "TFDS names: viper, cuhk02/partial (accepts an incomplete archive), "
+        "synthetic_reid/CONFIG; none: all that are built from archives. Of those, an "
+        "optional one whose archive is not there is passed over, and said to be.",
+    )
 
 
 def _choose() -> list[str]:
@@ -36,12 +41,12 @@ def _choose() -> list[str]:
     Raises:
         errors.DataError: archives are missing; one line each.
     """
-    chosen = _DATASETS.value
+    chosen = FLAGS.datasets
     if not chosen:
         chosen = [name for name in registry.DATASETS if registry.facts(name).archives]
-    places = _DATA_DIR.value, _MANUAL_DIR.value
+    places = FLAGS.data_dir, FLAGS.manual_dir
     missing = {name: registry.missing_archives([name], *places) for name in chosen}
-    if not _DATASETS.value:
+    if not FLAGS.datasets:
         for name in list(missing):
             if missing[name] and not registry.facts(name).required:
                 print(f"passed over: {missing.pop(name)[0]}")
@@ -63,8 +68,8 @@ def main(_):
         try:
             builder = registry.build(
                 name,
-                _DATA_DIR.value,
-                _MANUAL_DIR.value,
+                FLAGS.data_dir,
+                FLAGS.manual_dir,
                 log=lambda line, prefix=prefix: print(f"{prefix} {line}", flush=True),
             )
         except errors.DataError as error:
@@ -86,4 +91,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    launch.launch(main)
+    launch.launch(define, main)

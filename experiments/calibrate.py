@@ -21,14 +21,17 @@ from dimn_tf.evaluation import calibration, calibration_plot, evaluator
 from dimn_tf.training import run, workdir
 from experiments import flags, launch, prepare
 
-_WORKDIR = absl_flags.DEFINE_string(
-    "workdir", None, "Folder of the run.", required=True
-)
-_SEED = absl_flags.DEFINE_integer("seed", 0, "Of the pairs and the intervals.", 0)
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines the command's flags."""
+    absl_flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+    absl_flags.DEFINE_integer("seed", 0, "Of the pairs and the intervals.", 0)
 
 
 def main(_):
-    directory = workdir.WorkDir(pathlib.Path(_WORKDIR.value))
+    directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     recorded = workdir.read(directory)
     persons = {k: v for k, v in holdout.load(directory.holdout).items() if v}
     if not persons:
@@ -60,7 +63,7 @@ def main(_):
         )
         first += max(ids) + 1
     pairs = calibration.Pairs.joined(parts)
-    rows = calibration.thresholds(pairs, _SEED.value)
+    rows = calibration.thresholds(pairs, FLAGS.seed)
     _print(pairs, rows, measure)
     figures = {
         "step": step,
@@ -97,7 +100,7 @@ def _pairs(method, options, source, ids, data_dir) -> calibration.Pairs:
     if method.inner_product_scale is not None:
         scoring = calibration.by_probe_length(scoring)
     return calibration.score_pairs(
-        scoring, opened.person_ids[indices], opened.camera_ids[indices], _SEED.value
+        scoring, opened.person_ids[indices], opened.camera_ids[indices], FLAGS.seed
     )
 
 
@@ -124,4 +127,4 @@ def _print(pairs, rows, measure) -> None:
 
 
 if __name__ == "__main__":
-    launch.launch(main)
+    launch.launch(define, main)

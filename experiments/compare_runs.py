@@ -16,23 +16,26 @@ from dimn_tf import files
 from dimn_tf.evaluation import bootstrap
 from experiments import launch
 
-_A = flags.DEFINE_string("a", None, "Results file of run A.", required=True)
-_B = flags.DEFINE_string("b", None, "Results file of run B.", required=True)
-_OUTPUT = flags.DEFINE_string(
-    "output", None, "Where the JSON goes; none: printed only."
-)
-_RESAMPLES = flags.DEFINE_integer("resamples", bootstrap.RESAMPLES, "Draws.", 100)
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the draws.", 0)
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string("a", None, "Results file of run A.", required=True)
+    flags.DEFINE_string("b", None, "Results file of run B.", required=True)
+    flags.DEFINE_string("output", None, "Where the JSON goes; none: printed only.")
+    flags.DEFINE_integer("resamples", bootstrap.RESAMPLES, "Draws.", 100)
+    flags.DEFINE_integer("seed", 0, "Seed of the draws.", 0)
 
 
 def main(_):
-    compared = bootstrap.compare(_A.value, _B.value, _RESAMPLES.value, _SEED.value)
+    compared = bootstrap.compare(FLAGS.a, FLAGS.b, FLAGS.resamples, FLAGS.seed)
     text = json.dumps(compared, indent=2) + "\n"
     print(text, end="")
-    if _OUTPUT.value:
-        with files.replacing(_OUTPUT.value) as partial:
+    if FLAGS.output:
+        with files.replacing(FLAGS.output) as partial:
             partial.write_text(text)
 
 
 if __name__ == "__main__":
-    launch.launch(main)
+    launch.launch(define, main)

@@ -14,9 +14,14 @@ from data_builders import registry, survey
 from dimn_tf import errors
 from experiments import launch
 
-_MANUAL_DIR = flags.DEFINE_string(
-    "manual_dir", "data/archives", "Folder of the raw archives, as published."
-)
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string(
+        "manual_dir", "data/archives", "Folder of the raw archives, as published."
+    )
 
 
 def _number(value: int | None) -> str:
@@ -78,7 +83,7 @@ def _targets(surveys: Sequence[survey.Survey]) -> str:
 
 def main(_):
     names = [name for name in registry.DATASETS if registry.facts(name).archives]
-    surveys = [survey.look(name, _MANUAL_DIR.value) for name in names]
+    surveys = [survey.look(name, FLAGS.manual_dir) for name in names]
     by_role = {
         role: [s for s in surveys if s.facts.role == role]
         for role in ("source", "target")
@@ -101,4 +106,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    launch.launch(main)
+    launch.launch(define, main)

@@ -18,6 +18,11 @@ _ROWS = (
 )
 
 
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string("workdir", "runs/demo", "Folder of the demo's run.")
+
+
 def main(argv):
     del argv
     root = pathlib.Path(FLAGS.workdir)
@@ -41,5 +46,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("workdir", "runs/demo", "Folder of the demo's run.")
-    launch.launch(main)
+    launch.launch(define, main)

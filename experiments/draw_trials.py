@@ -18,6 +18,8 @@ from dimn_tf.evaluation import drawing
 from dimn_tf.evaluation import trials as trials_lib
 from experiments import launch
 
+FLAGS = flags.FLAGS
+
 ILIDS_IDENTITIES = 60  # half of the 119 persons
 
 _DRAWERS = {
@@ -28,27 +30,30 @@ _DRAWERS = {
     ),
 }
 
-_TARGETS = flags.DEFINE_list("targets", list(_DRAWERS), "Targets to draw trials of.")
-_SEED = flags.DEFINE_integer("seed", 0, "Seed of the draw.", 0)
-_DATA_DIR = flags.DEFINE_string("data_dir", None, "TFDS output folder.", required=True)
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", None, "Folder that TARGET.txt goes to.", required=True
-)
+
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_list("targets", list(_DRAWERS), "Targets to draw trials of.")
+    flags.DEFINE_integer("seed", 0, "Seed of the draw.", 0)
+    flags.DEFINE_string("data_dir", None, "TFDS output folder.", required=True)
+    flags.DEFINE_string(
+        "output_dir", None, "Folder that TARGET.txt goes to.", required=True
+    )
 
 
 def main(_):
-    for target in _TARGETS.value:
+    for target in FLAGS.targets:
         if target not in _DRAWERS:
             raise errors.UserError(
                 f"--targets: {target!r} has no drawn list; {', '.join(_DRAWERS)} have"
             )
-        records = records_lib.load_records(target, _DATA_DIR.value)
-        drawn = _DRAWERS[target](records, _SEED.value)
+        records = records_lib.load_records(target, FLAGS.data_dir)
+        drawn = _DRAWERS[target](records, FLAGS.seed)
         command = (
             f"python -m experiments.draw_trials --targets={target} "
-            f"--seed={_SEED.value} --data_dir=DATA --output_dir=FOLDER"
+            f"--seed={FLAGS.seed} --data_dir=DATA --output_dir=FOLDER"
         )
-        path = pathlib.Path(_OUTPUT_DIR.value) / f"{target}.txt"
+        path = pathlib.Path(FLAGS.output_dir) / f"{target}.txt"
         with files.replacing(path) as partial:
             text = trials_lib.to_text(drawn, target, command)
             partial.write_text(text, encoding="ascii")
@@ -56,4 +61,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    launch.launch(main)
+    launch.launch(define, main)

@@ -20,9 +20,23 @@ from absl import flags
 from dimn_tf import errors
 from dimn_tf.export import served_model
 from dimn_tf.gallery import enrolment, image_sources, places
-from experiments import images, launch
+from experiments import image_flags, launch
 
 FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string("model", None, "Export, or one version.")
+    flags.DEFINE_string(
+        "gallery", None, f"Made if it is missing: {places.HELP}.", required=True
+    )
+    image_flags.define()
+    flags.DEFINE_enum("index", "exact", places.KINDS, "How a new gallery is searched.")
+    flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
+    flags.DEFINE_bool("remove", False, "Removes the images' entries instead.")
+    flags.DEFINE_list("remove_person", [], "Removes all entries of these persons.")
+    flags.DEFINE_bool("json", False, "Prints JSON instead of lines.")
 
 
 def main(argv):
@@ -34,7 +48,7 @@ def main(argv):
     model = served_model.ServedModel(FLAGS.model)
     _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
     skipped = []
-    sources = images.given(argv, skipped)
+    sources = image_flags.given(argv, skipped)
     with places.create(
         FLAGS.gallery, model.sha256, model.dimension, FLAGS.index
     ) as gallery:
@@ -46,7 +60,7 @@ def main(argv):
         figures = {"enrolled": report.added, "there": report.there, "gallery": held}
         print(json.dumps({**figures, "skipped": rows}, indent=2))
         return
-    for line in images.skipped_lines(skipped):
+    for line in image_flags.skipped_lines(skipped):
         print(line)
     print(
         f"{report.added:,} enrolled, {report.there:,} there already, "
@@ -86,14 +100,4 @@ def _remove(given, persons) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("model", None, "Export, or one version.")
-    flags.DEFINE_string(
-        "gallery", None, f"Made if it is missing: {places.HELP}.", required=True
-    )
-    images.define()
-    flags.DEFINE_enum("index", "exact", places.KINDS, "How a new gallery is searched.")
-    flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
-    flags.DEFINE_bool("remove", False, "Removes the images' entries instead.")
-    flags.DEFINE_list("remove_person", [], "Removes all entries of these persons.")
-    flags.DEFINE_bool("json", False, "Prints JSON instead of lines.")
-    launch.launch(main, arguments=True)
+    launch.launch(define, main, arguments=True)

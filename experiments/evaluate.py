@@ -21,6 +21,25 @@ _FILES = {
 }
 
 
+def define() -> None:
+    """Defines the command's flags."""
+    flags.define_run()
+    absl_flags.DEFINE_enum(
+        "model",
+        "trained",
+        list(_FILES),
+        "What ranks: the newest checkpoint, the run's untrained start, or colour "
+        "histograms.",
+    )
+    absl_flags.DEFINE_string(
+        "output",
+        None,
+        "Results file in the work directory; default by --model, or, where that would "
+        "replace a result of other targets, trials or another step, "
+        "evaluations/..., named by what it holds.",
+    )
+
+
 def main(argv):
     del argv
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
@@ -99,19 +118,4 @@ def _refuse_other_flags(values):
 
 
 if __name__ == "__main__":
-    flags.define_run()
-    absl_flags.DEFINE_enum(
-        "model",
-        "trained",
-        list(_FILES),
-        "What ranks: the newest checkpoint, the run's untrained start, or colour "
-        "histograms.",
-    )
-    absl_flags.DEFINE_string(
-        "output",
-        None,
-        "Results file in the work directory; default by --model, or, where that would "
-        "replace a result of other targets, trials or another step, "
-        "evaluations/..., named by what it holds.",
-    )
-    launch.launch(main)
+    launch.launch(define, main)

@@ -18,9 +18,30 @@ from dimn_tf import errors
 from dimn_tf.evaluation import ranking
 from dimn_tf.export import served_model
 from dimn_tf.gallery import embedding, judging, places
-from experiments import images, launch
+from experiments import image_flags, launch
 
 FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string("model", None, "Export, or one version.", required=True)
+    flags.DEFINE_string("gallery", None, places.HELP.capitalize() + ".", required=True)
+    image_flags.define()
+    flags.DEFINE_enum(
+        "unmatched_probes",
+        "refuse",
+        ranking.UNMATCHED_PROBES,
+        "What happens to probes whose person is not enrolled.",
+    )
+    flags.DEFINE_list(
+        "false_accepts",
+        [],
+        "Thresholds of the model, by false accepts (100,1000,10000), whose rates on "
+        "these images are told.",
+    )
+    flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
+    flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
 
 
 def main(argv):
@@ -29,7 +50,7 @@ def main(argv):
     rates = [int(one_in) for one_in in FLAGS.false_accepts]
     thresholds = [model.threshold(one_in) for one_in in rates]
     skipped = []
-    sources = images.given(argv, skipped)
+    sources = image_flags.given(argv, skipped)
     unknown = [s.entry_id for s in sources if s.person_id is None]
     if unknown:
         raise errors.UserError(
@@ -43,7 +64,7 @@ def main(argv):
         ):
             persons += [source.person_id for source, _ in batch]
             features += [vector for _, vector in batch]
-        for line in images.skipped_lines(skipped):
+        for line in image_flags.skipped_lines(skipped):
             print(line, file=sys.stderr)
         if not features:
             raise errors.UserError("no probe is left to search for")
@@ -97,21 +118,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("model", None, "Export, or one version.", required=True)
-    flags.DEFINE_string("gallery", None, places.HELP.capitalize() + ".", required=True)
-    images.define()
-    flags.DEFINE_enum(
-        "unmatched_probes",
-        "refuse",
-        ranking.UNMATCHED_PROBES,
-        "What happens to probes whose person is not enrolled.",
-    )
-    flags.DEFINE_list(
-        "false_accepts",
-        [],
-        "Thresholds of the model, by false accepts (100,1000,10000), whose rates on "
-        "these images are told.",
-    )
-    flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
-    flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
-    launch.launch(main, arguments=True)
+    launch.launch(define, main, arguments=True)

@@ -20,23 +20,30 @@ from dimn_tf.export import exporter, formats, model_card
 from dimn_tf.training import checkpoints, run, workdir
 from experiments import flags, launch
 
-_WORKDIR = absl_flags.DEFINE_string(
-    "workdir", None, "Folder of the run.", required=True
-)
-_EXPORT_DIR = absl_flags.DEFINE_string(
-    "export_dir", None, "Folder of versions; the next number is taken.", required=True
-)
-_FORMATS = absl_flags.DEFINE_list(
-    "formats",
-    ["saved_model"],
-    f"Some of {', '.join(formats.FORMATS)}. The last two take pixels at the model's "
-    "input size and need the extras of their names (setup.py).",
-)
+FLAGS = flags.FLAGS
+
 _CHUNK = 1 << 20
 
 
+def define() -> None:
+    """Defines the command's flags."""
+    absl_flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+    absl_flags.DEFINE_string(
+        "export_dir",
+        None,
+        "Folder of versions; the next number is taken.",
+        required=True,
+    )
+    absl_flags.DEFINE_list(
+        "formats",
+        ["saved_model"],
+        f"Some of {', '.join(formats.FORMATS)}. The last two take pixels at the "
+        "model's input size and need the extras of their names (setup.py).",
+    )
+
+
 def main(_):
-    directory = workdir.WorkDir(pathlib.Path(_WORKDIR.value))
+    directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     recorded = workdir.read(directory)
     values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
     options = flags.options_from(values)
@@ -56,12 +63,12 @@ def main(_):
     }
     folder = exporter.export(
         method,
-        _EXPORT_DIR.value,
+        FLAGS.export_dir,
         options.data.image_height,
         options.data.image_width,
         metadata,
         model_card.model_card,
-        _FORMATS.value,
+        FLAGS.formats,
     )
     print(f"Exported: {folder}")
 
@@ -111,4 +118,4 @@ def _checkpoint_sha256(directory: workdir.WorkDir, step: int) -> str:
 
 
 if __name__ == "__main__":
-    launch.launch(main)
+    launch.launch(define, main)

@@ -24,6 +24,14 @@ FLAGS = flags.FLAGS
 _AT_A_TIME = 256
 
 
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string("dataset", None, "Of the registry, built.", required=True)
+    flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
+    flags.DEFINE_string("folder", None, "To make.", required=True)
+    flags.DEFINE_integer("persons", 0, "Only the first so many; 0: all.", 0)
+
+
 def main(_):
     folder = pathlib.Path(FLAGS.folder)
     if folder.exists():
@@ -60,8 +68,4 @@ def _write(folder: pathlib.Path, opened, i: int, encoded: bytes) -> None:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_string("dataset", None, "Of the registry, built.", required=True)
-    flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
-    flags.DEFINE_string("folder", None, "To make.", required=True)
-    flags.DEFINE_integer("persons", 0, "Only the first so many; 0: all.", 0)
-    launch.launch(main)
+    launch.launch(define, main)

@@ -1,4 +1,9 @@
-"""How every launcher starts: errors that a user can mend end it with one message."""
+"""How every launcher starts: errors that a user can mend end it with one message.
+
+A launcher is a module with `define()`, which defines its flags, and `main(argv)`;
+nothing happens where it is only imported. So tests run launchers in one process, each
+with flags of its own (`tests/experiments/launcher.py`).
+"""
 
 import importlib
 import io
@@ -10,10 +15,15 @@ from absl import app, flags, logging
 from dimn_tf import errors
 
 
-def launch(main: Callable[[list[str]], None], arguments: bool = False) -> None:
-    """Parses flags and runs `main`; a `UserError` exits with 1.
+def launch(
+    define: Callable[[], None],
+    main: Callable[[list[str]], None],
+    arguments: bool = False,
+) -> None:
+    """Parses flags, runs `main` and exits; a `UserError` exits with 1.
 
     Args:
+        define: Defines the flags.
         main: Takes what is left of the command line, the command's name first.
         arguments: Whether there may be anything beside flags.
     """
@@ -37,4 +47,5 @@ def launch(main: Callable[[list[str]], None], arguments: bool = False) -> None:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
 
+    define()
     app.run(guarded)

@@ -20,80 +20,84 @@ from dimn_tf.export import served_model
 from dimn_tf.gallery import explanation, image_sources, places, search_picture
 from experiments import launch
 
-_MODEL = flags.DEFINE_string("model", None, "Export, or one version.", required=True)
-_GALLERY = flags.DEFINE_string(
-    "gallery", None, places.HELP.capitalize() + ".", required=True
-)
-_PROBE = flags.DEFINE_string("probe", None, "Image of a person.", required=True)
-_TOPK = flags.DEFINE_integer("topk", 10, "Entries shown.", 1)
-_PERSONS = flags.DEFINE_bool(
-    "one_per_person", False, "Of several entries of a person, only the best."
-)
-_FALSE_ACCEPTS = flags.DEFINE_integer(
-    "false_accepts",
-    None,
-    "Marks each entry as above or below the model's threshold at one false accept in "
-    "so many pairs of two people: 100, 1000 or 10000.",
-)
-_JSON = flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
-_PICTURE = flags.DEFINE_string(
-    "picture", None, "PNG file for a picture of the probe and its matches."
-)
+FLAGS = flags.FLAGS
+
 _PICTURED = 50
-_EXPLAIN = flags.DEFINE_bool(
-    "explain",
-    False,
-    "Maps of where in probe and match each score comes from, in the picture or the "
-    "JSON. A map adds up to the score: exact for the probe, for the match with the "
-    "length that its classifier is divided by held constant.",
-)
+
+
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_string("model", None, "Export, or one version.", required=True)
+    flags.DEFINE_string("gallery", None, places.HELP.capitalize() + ".", required=True)
+    flags.DEFINE_string("probe", None, "Image of a person.", required=True)
+    flags.DEFINE_integer("topk", 10, "Entries shown.", 1)
+    flags.DEFINE_bool(
+        "one_per_person", False, "Of several entries of a person, only the best."
+    )
+    flags.DEFINE_integer(
+        "false_accepts",
+        None,
+        "Marks each entry as above or below the model's threshold at one false accept "
+        "in so many pairs of two people: 100, 1000 or 10000.",
+    )
+    flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
+    flags.DEFINE_string(
+        "picture", None, "PNG file for a picture of the probe and its matches."
+    )
+    flags.DEFINE_bool(
+        "explain",
+        False,
+        "Maps of where in probe and match each score comes from, in the picture or the "
+        "JSON. A map adds up to the score: exact for the probe, for the match with the "
+        "length that its classifier is divided by held constant.",
+    )
 
 
 def main(_):
-    if _EXPLAIN.value and not (_PICTURE.value or _JSON.value):
+    if FLAGS.explain and not (FLAGS.picture or FLAGS.json):
         raise errors.UserError("--explain needs --picture=FILE.png or --json")
-    if _PICTURE.value and not _PICTURE.value.lower().endswith(".png"):
-        raise errors.UserError(f"--picture={_PICTURE.value}: expected a name in .png")
-    if _PICTURE.value and _TOPK.value > _PICTURED:
+    if FLAGS.picture and not FLAGS.picture.lower().endswith(".png"):
+        raise errors.UserError(f"--picture={FLAGS.picture}: expected a name in .png")
+    if FLAGS.picture and FLAGS.topk > _PICTURED:
         raise errors.UserError(
-            f"--topk={_TOPK.value}: a picture holds {_PICTURED} matches at most"
+            f"--topk={FLAGS.topk}: a picture holds {_PICTURED} matches at most"
         )
-    model = served_model.ServedModel(_MODEL.value)
+    model = served_model.ServedModel(FLAGS.model)
     scale = model.inner_product_scale
     threshold = None
-    if _FALSE_ACCEPTS.value is not None:
-        threshold = model.threshold(_FALSE_ACCEPTS.value)
+    if FLAGS.false_accepts is not None:
+        threshold = model.threshold(FLAGS.false_accepts)
     encoded = _probe()
     features = model.probe_features([encoded])
-    with places.open_gallery(_GALLERY.value, model.sha256) as gallery:
-        hits = gallery.search(features, _TOPK.value, _PERSONS.value)[0]
+    with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
+        hits = gallery.search(features, FLAGS.topk, FLAGS.one_per_person)[0]
     hits = [dataclasses.replace(hit, score=scale * hit.score) for hit in hits]
     length = float(np.linalg.norm(features))
     found = [explanation.Found(hit, hit.score / length) for hit in hits]
-    if _PICTURE.value or _EXPLAIN.value:
+    if FLAGS.picture or FLAGS.explain:
         found = explanation.with_images(found)
-    if _EXPLAIN.value:
+    if FLAGS.explain:
         found = explanation.explained(model, encoded, found)
-    if _PICTURE.value:
+    if FLAGS.picture:
         search_picture.draw(
             encoded,
             found,
-            _PICTURE.value,
-            f"{_PROBE.value} in {_GALLERY.value}",
+            FLAGS.picture,
+            f"{FLAGS.probe} in {FLAGS.gallery}",
             threshold,
             _threshold_name(),
-            _EXPLAIN.value,
+            FLAGS.explain,
         )
-    if _JSON.value:
+    if FLAGS.json:
         _print_json(found, threshold)
     else:
         _print_table(found, threshold)
-        if _PICTURE.value:
-            print(f"Picture: {_PICTURE.value}")
+        if FLAGS.picture:
+            print(f"Picture: {FLAGS.picture}")
 
 
 def _probe() -> bytes:
-    path = pathlib.Path(_PROBE.value)
+    path = pathlib.Path(FLAGS.probe)
     try:
         return image_sources.read(image_sources.ImageSource(path, str(path)))
     except DataError as error:
@@ -103,7 +107,7 @@ def _probe() -> bytes:
 
 
 def _threshold_name() -> str:
-    return f"1 false accept in {_FALSE_ACCEPTS.value or 0:,}"
+    return f"1 false accept in {FLAGS.false_accepts or 0:,}"
 
 
 def _print_json(found, threshold) -> None:
@@ -121,7 +125,7 @@ def _print_json(found, threshold) -> None:
                 "metadata": dict(hit.metadata),
             }
         )
-        if _EXPLAIN.value:
+        if FLAGS.explain:
             rows[-1]["explanation"] = {
                 "probe_map": _as_lists(row.probe_map),
                 "gallery_map": _as_lists(row.gallery_map),
@@ -129,7 +133,7 @@ def _print_json(found, threshold) -> None:
             }
     print(
         json.dumps(
-            {"probe": _PROBE.value, "threshold": threshold, "hits": rows}, indent=2
+            {"probe": FLAGS.probe, "threshold": threshold, "hits": rows}, indent=2
         )
     )
 
@@ -157,4 +161,4 @@ def _print_table(found, threshold) -> None:
 
 
 if __name__ == "__main__":
-    launch.launch(main)
+    launch.launch(define, main)

@@ -15,6 +15,11 @@ from experiments import flags, launch, prepare
 FLAGS = flags.FLAGS
 
 
+def define() -> None:
+    """Defines the command's flags."""
+    flags.define_run()
+
+
 def main(argv):
     del argv
     options, evaluation = flags.run_options(), flags.evaluation()
@@ -83,5 +88,4 @@ def _train(options, evaluation, directory):
 
 
 if __name__ == "__main__":
-    flags.define_run()
-    launch.launch(main)
+    launch.launch(define, main)

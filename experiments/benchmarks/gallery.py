@@ -48,6 +48,16 @@ _MILVUS = "milvus_"
 BACKENDS = (*indexes.INDEXES, *(_MILVUS + kind for kind in milvus_collections.INDEXES))
 
 
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_list("entries", ["10000"], "Numbers of entries, one line each.")
+    flags.DEFINE_list("backends", list(BACKENDS), f"Of {', '.join(BACKENDS)}.")
+    flags.DEFINE_integer("dimension", 1792, "D.", 2)
+    flags.DEFINE_string("scratch", None, "Folder for temporary files; the system's.")
+    flags.DEFINE_enum("phase", None, ["fill", "search"], "One process' part; internal.")
+    flags.DEFINE_string("folder", None, "Of the gallery; internal.")
+
+
 def centres(first: int, count: int, dimension: int) -> np.ndarray:
     """Identities first, first + 1, ...: float32 [count, D], anisotropic.
 
@@ -273,10 +283,4 @@ def _bar(chunks, entries: int, name: str):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_list("entries", ["10000"], "Numbers of entries, one line each.")
-    flags.DEFINE_list("backends", list(BACKENDS), f"Of {', '.join(BACKENDS)}.")
-    flags.DEFINE_integer("dimension", 1792, "D.", 2)
-    flags.DEFINE_string("scratch", None, "Folder for temporary files; the system's.")
-    flags.DEFINE_enum("phase", None, ["fill", "search"], "One process' part; internal.")
-    flags.DEFINE_string("folder", None, "Of the gallery; internal.")
-    launch.launch(main)
+    launch.launch(define, main)

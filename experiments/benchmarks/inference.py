@@ -42,6 +42,15 @@ PAUSE = 0.05  # Seconds, in which the threads of one runtime go to sleep.
 _MADE_UP_IDENTITIES = 2
 
 
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_integer("height", 256, "Pixels.", 1)
+    flags.DEFINE_integer("width", 128, "Pixels.", 1)
+    flags.DEFINE_float("encoder_width", 1.4, "Width multiplier.")
+    flags.DEFINE_integer("rounds", 15, "Timed runs of each kind.", 1)
+    flags.DEFINE_bool("torch", True, "Whether PyTorch is measured too.")
+
+
 def made_up_method(height: int, width: int, encoder_width: float) -> methods.Method:
     """DIMN with random weights and the statistics of a batch.
 
@@ -260,9 +269,4 @@ def _versions() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    flags.DEFINE_integer("height", 256, "Pixels.", 1)
-    flags.DEFINE_integer("width", 128, "Pixels.", 1)
-    flags.DEFINE_float("encoder_width", 1.4, "Width multiplier.")
-    flags.DEFINE_integer("rounds", 15, "Timed runs of each kind.", 1)
-    flags.DEFINE_bool("torch", True, "Whether PyTorch is measured too.")
-    launch.launch(main)
+    launch.launch(define, main)

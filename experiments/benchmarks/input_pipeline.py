@@ -86,6 +86,10 @@ class MadeUpPedestrians(tfds.core.GeneratorBasedBuilder):
                 )
 
 
+def define() -> None:
+    """The command has no flags."""
+
+
 def made_up_label_space(folder: str) -> label_space.LabelSpace:
     """Builds the made-up data set in `folder` and opens it."""
     tfds.disable_progress_bar()
@@ -153,4 +157,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    launch.launch(main)
+    launch.launch(define, main)

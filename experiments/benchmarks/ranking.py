@@ -19,12 +19,17 @@ from dimn_tf import errors
 from dimn_tf.evaluation import ranking
 from experiments import launch
 
-_PROBES = flags.DEFINE_integer("probes", 3368, "Number of probe images.", 1)
-_GALLERY = flags.DEFINE_integer("gallery", 15913, "Number of gallery images.", 1)
-_IDENTITIES = flags.DEFINE_integer("identities", 750, "Test identities.", 1)
-_DISTRACTORS = flags.DEFINE_integer("distractors", 2798, "Gallery images of id 0.", 0)
-_CAMERAS = flags.DEFINE_integer("cameras", 6, "Number of cameras.", 2)
-_REPEATS = flags.DEFINE_integer("repeats", 3, "Rounds; the best time counts.", 1)
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_integer("probes", 3368, "Number of probe images.", 1)
+    flags.DEFINE_integer("gallery", 15913, "Number of gallery images.", 1)
+    flags.DEFINE_integer("identities", 750, "Test identities.", 1)
+    flags.DEFINE_integer("distractors", 2798, "Gallery images of id 0.", 0)
+    flags.DEFINE_integer("cameras", 6, "Number of cameras.", 2)
+    flags.DEFINE_integer("repeats", 3, "Rounds; the best time counts.", 1)
 
 
 def made_up_benchmark(rng):
@@ -34,21 +39,21 @@ def made_up_benchmark(rng):
     keeps true matches under the camera rule. Their scores lie two standard
     deviations above the others', so that the metrics are neither 0 nor 1.
     """
-    identities = np.arange(1, _IDENTITIES.value + 1)
-    probe_ids = np.resize(identities, _PROBES.value)
-    probe_cameras = rng.integers(1, _CAMERAS.value + 1, _PROBES.value)
-    persons = _GALLERY.value - _DISTRACTORS.value
+    identities = np.arange(1, FLAGS.identities + 1)
+    probe_ids = np.resize(identities, FLAGS.probes)
+    probe_cameras = rng.integers(1, FLAGS.cameras + 1, FLAGS.probes)
+    persons = FLAGS.gallery - FLAGS.distractors
     if persons < 2 * len(identities):
         raise errors.UserError("the gallery needs two images of each identity or more")
     gallery_ids = np.resize(identities, persons)
-    gallery_cameras = 1 + (np.arange(persons) // len(identities)) % _CAMERAS.value
-    gallery_ids = np.append(gallery_ids, np.zeros(_DISTRACTORS.value, np.int64))
+    gallery_cameras = 1 + (np.arange(persons) // len(identities)) % FLAGS.cameras
+    gallery_ids = np.append(gallery_ids, np.zeros(FLAGS.distractors, np.int64))
     gallery_cameras = np.append(
-        gallery_cameras, rng.integers(1, _CAMERAS.value + 1, _DISTRACTORS.value)
+        gallery_cameras, rng.integers(1, FLAGS.cameras + 1, FLAGS.distractors)
     )
-    order = rng.permutation(_GALLERY.value)
+    order = rng.permutation(FLAGS.gallery)
     gallery_ids, gallery_cameras = gallery_ids[order], gallery_cameras[order]
-    scores = rng.standard_normal((_PROBES.value, _GALLERY.value), dtype=np.float32)
+    scores = rng.standard_normal((FLAGS.probes, FLAGS.gallery), dtype=np.float32)
     for row, identity in zip(scores, probe_ids, strict=True):
         row[gallery_ids == identity] += 2
     return scores, probe_ids, gallery_ids, probe_cameras, gallery_cameras
@@ -63,7 +68,7 @@ def seconds(function, *arguments, **keywords):
 def main(_):
     scores, *labels = made_up_benchmark(np.random.default_rng(0))
     sort_times, ranking_times = [], []
-    for _ in range(_REPEATS.value):
+    for _ in range(FLAGS.repeats):
         sort_times.append(seconds(np.argsort, scores, axis=1)[0])
         time_taken, result = seconds(ranking.evaluate_ranking, scores, *labels)
         ranking_times.append(time_taken)
@@ -71,17 +76,17 @@ def main(_):
         "benchmark": "ranking",
         "probes": scores.shape[0],
         "gallery": scores.shape[1],
-        "cameras": _CAMERAS.value,
+        "cameras": FLAGS.cameras,
         "rank1": round(result.cmc[1], 4),
         "mAP": round(result.mean_average_precision, 4),
         "ranking_seconds": round(min(ranking_times), 6),
         "argsort_seconds": round(min(sort_times), 6),
         "ranking_over_argsort": round(min(ranking_times) / min(sort_times), 3),
-        "repeats": _REPEATS.value,
+        "repeats": FLAGS.repeats,
         "numpy": np.__version__,
     }
     print(json.dumps(line))
 
 
 if __name__ == "__main__":
-    launch.launch(main)
+    launch.launch(define, main)

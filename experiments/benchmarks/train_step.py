@@ -31,6 +31,14 @@ FLAGS = flags.FLAGS
 FEW, MANY = 1_000, 18_530
 
 
+def define() -> None:
+    """Defines the command's flags."""
+    flags.DEFINE_integer("height", 256, "Pixels.")
+    flags.DEFINE_integer("width", 128, "Pixels.")
+    flags.DEFINE_float("encoder_width", 1.4, "Width multiplier.")
+    flags.DEFINE_integer("rounds", 7, "Timed steps of each kind.", lower_bound=1)
+
+
 def make_step(
     height: int,
     width: int,
@@ -128,8 +136,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    flags.DEFINE_integer("height", 256, "Pixels.")
-    flags.DEFINE_integer("width", 128, "Pixels.")
-    flags.DEFINE_float("encoder_width", 1.4, "Width multiplier.")
-    flags.DEFINE_integer("rounds", 7, "Timed steps of each kind.", lower_bound=1)
-    launch.launch(main)
+    launch.launch(define, main)
