@@ -1,16 +1,13 @@
 """Tests of the command that builds the benchmark."""
 
-import subprocess
-import sys
-
 from data_builders.prid import dummy_data as prid_data
 from data_builders.viper import dummy_data as viper_data
+from tests.experiments import launcher
 
 
 def _run(folder, *more):
-    command = [sys.executable, "-m", "experiments.build_datasets"]
-    command += [f"--data_dir={folder}/tfds", f"--manual_dir={folder}/archives", *more]
-    return subprocess.run(command, capture_output=True, text=True)
+    places = f"--data_dir={folder}/tfds", f"--manual_dir={folder}/archives"
+    return launcher.run("build_datasets", *places, *more)
 
 
 def test_missing_archives_stop_it_before_anything_is_built(tmp_path):

@@ -1,8 +1,5 @@
 """Tests of the command that looks at the archives."""
 
-import subprocess
-import sys
-
 import pytest
 
 from data_builders import survey
@@ -11,19 +8,11 @@ from data_builders.ilids import dummy_data as ilids_data
 from data_builders.market1501 import dummy_data as market_data
 from data_builders.prid import dummy_data as prid_data
 from data_builders.viper import dummy_data as viper_data
+from tests.experiments import launcher
 
 
 def _run(manual_dir):
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "experiments.dataset_stats",
-            f"--manual_dir={manual_dir}",
-        ],
-        capture_output=True,
-        text=True,
-    )
+    return launcher.run("dataset_stats", f"--manual_dir={manual_dir}")
 
 
 def test_nothing_there(tmp_path):

@@ -1,32 +1,15 @@
 """Rendered archives -> records -> a few steps -> table, from the outside."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from data_builders import dummy_images
+from tests.experiments.launcher import launch
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = "synthetic_reid/plaza,synthetic_reid/alley"
 TARGET = "synthetic_reid/night_market"
 SIDES = ((1, "probe"), (2, "gallery"))
-
-
-def _launch(module, *arguments, code=0):
-    """What a launcher prints (with code=1: its error), once its exit code is right."""
-    process = subprocess.run(
-        [sys.executable, "-m", f"experiments.{module}", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    assert process.returncode == code, process.stderr[-3000:]
-    return process.stderr if code else process.stdout
 
 
 def _figures(path):
@@ -54,7 +37,7 @@ def places(tmp_path_factory):
         "--evaluate_every=2",
         "--log_every=1",
     )
-    printed = _launch("train", *flags)
+    printed = launch("train", *flags)
     return root, flags, printed
 
 
@@ -106,7 +89,7 @@ def test_heldout_identities_are_not_trained_on(places):
 def test_evaluate_needs_the_workdir_alone_and_repeats_the_figures(places):
     root, _, _ = places
     run = root / "run"
-    _launch("evaluate", f"--workdir={run}", "--output=again.json", "--ranked_probes=0")
+    launch("evaluate", f"--workdir={run}", "--output=again.json", "--ranked_probes=0")
     again, first = _figures(run / "again.json"), _figures(run / "results.json")
     for target in first:
         for metric in ("rank1", "rank5", "rank10", "mAP"):
@@ -117,7 +100,7 @@ def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
     root, flags, _ = places
     kept = [f for f in flags if not f.startswith(("--workdir", "--targets"))]
     for model in ("initial", "histogram"):
-        _launch(
+        launch(
             "evaluate",
             f"--workdir={tmp_path}",
             f"--targets={TARGET}",
@@ -130,9 +113,19 @@ def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
     assert initial["mAP"] != histogram["mAP"]
 
 
-def test_calibrated_exported_enrolled_and_searched(places, tmp_path):
+@pytest.fixture(scope="module")
+def exported(places):
+    """The run, calibrated and exported once: the export, and what both printed."""
     root, _, _ = places
-    printed = _launch("calibrate", f"--workdir={root / 'run'}")
+    export = root / "export"
+    calibrated = launch("calibrate", f"--workdir={root / 'run'}")
+    printed = launch("export", f"--workdir={root / 'run'}", f"--export_dir={export}")
+    return export, calibrated, printed
+
+
+def test_calibrated_exported_enrolled_and_searched(places, exported, tmp_path):
+    root, _, _ = places
+    export, printed, told = exported
     assert "1 in 100 " in printed and "1 in 10,000" in printed
     assert (root / "run" / "calibration.png").stat().st_size > 1000
     calibrated = json.loads((root / "run" / "calibration.json").read_text())
@@ -140,49 +133,51 @@ def test_calibrated_exported_enrolled_and_searched(places, tmp_path):
         "synthetic_reid/plaza": 10,
         "synthetic_reid/alley": 10,
     }
-    export, gallery = tmp_path / "export", tmp_path / "people"
-    printed = _launch("export", f"--workdir={root / 'run'}", f"--export_dir={export}")
-    assert f"Exported: {export}/1" in printed
+    gallery = tmp_path / "people"
+    assert f"Exported: {export}/1" in told
     card = (export / "1" / "model_card.md").read_text()
     assert "free of people" in card and "1 in 100 |" in card
     crops = tmp_path / "crops"
     dummy_images.write(crops, [f"{p}/{k}.png" for p in "abc" for k in range(3)])
     (crops / "c" / "9.png").write_text("no image")
     arguments = f"--model={export}", f"--gallery={gallery}"
-    printed = _launch("enroll", *arguments, str(crops / "typo"), code=1)
+    printed = launch("enroll", *arguments, str(crops / "typo"), code=1)
     assert "typo: there is no such file or folder" in printed
     assert not gallery.exists()
-    printed = _launch("enroll", *arguments, str(crops))
+    printed = launch("enroll", *arguments, str(crops))
     assert f"skipped {crops}/c/9.png" in printed
     assert "9 enrolled, 0 there already, 1 skipped" in printed
-    printed = _launch("enroll", *arguments, str(crops))
+    printed = launch("enroll", *arguments, str(crops))
     assert "0 enrolled, 9 there already, 1 skipped" in printed
     probe = f"--probe={crops / 'b' / '1.png'}"
-    found = json.loads(_launch("search", *arguments, probe, "--topk=4", "--json"))
+    found = json.loads(launch("search", *arguments, probe, "--topk=4", "--json"))
     assert len(found["hits"]) == 4
     scores = [hit["score"] for hit in found["hits"]]
     assert scores == sorted(scores, reverse=True)
     one = [row for row in calibrated["thresholds"] if "score" in row][0]
-    printed = _launch("search", *arguments, probe, f"--false_accepts={one['one_in']}")
+    printed = launch("search", *arguments, probe, f"--false_accepts={one['one_in']}")
     assert f"{one['score']:.4f}" in printed and (
         "above" in printed or "below" in printed
     )
-    printed = _launch("search", *arguments, probe, "--false_accepts=7", code=1)
+    printed = launch("search", *arguments, probe, "--false_accepts=7", code=1)
     assert "--false_accepts=7" in printed
 
 
-def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(places, tmp_path):
+def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(
+    places, exported, tmp_path
+):
     root, _, _ = places
-    crops, export, people = (tmp_path / name for name in ("crops", "export", "people"))
+    crops, people = tmp_path / "crops", tmp_path / "people"
+    export, _, _ = exported
     data = f"--dataset={TARGET}", f"--data_dir={root / 'tfds'}"
-    printed = _launch("extract_images", *data, f"--folder={crops}", "--persons=12")
+    printed = launch("extract_images", *data, f"--folder={crops}", "--persons=12")
     assert "12 people" in printed
-    assert "there already" in _launch(
+    assert "there already" in launch(
         "extract_images", *data, f"--folder={crops}", code=1
     )
     # By evaluate: camera 1's images are the probes, camera 2's the gallery.
     reference = rf"reid_folder:{crops}?camera=^(\d+)_"
-    _launch(
+    launch(
         "evaluate",
         f"--workdir={root / 'run'}",
         f"--data_dir={tmp_path / 'tfds'}",
@@ -193,14 +188,13 @@ def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(places, tmp_p
     )
     expected = _figures(tmp_path / "own.json")[reference]
     # By enrolling camera 2 and searching for camera 1.
-    _launch("export", f"--workdir={root / 'run'}", f"--export_dir={export}")
     cameras = "--person_folders", r"--camera_pattern=^(\d+)_"
     arguments = f"--model={export}", f"--gallery={people}"
-    printed = _launch(
+    printed = launch(
         "enroll", *arguments, *cameras, "--only_camera=2", "--json", str(crops)
     )
     assert json.loads(printed)["enrolled"] == expected["gallery"]
-    printed = _launch(
+    printed = launch(
         "evaluate_gallery",
         *arguments,
         *cameras,
@@ -215,7 +209,7 @@ def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(places, tmp_p
         assert found[metric] == pytest.approx(expected[metric]["mean"], abs=0.5)
     probe = sorted(crops.glob("*/1_*"))[0]
     picture = tmp_path / "search.png"
-    printed = _launch(
+    printed = launch(
         "search",
         *arguments,
         f"--probe={probe}",
@@ -230,21 +224,21 @@ def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(places, tmp_p
         for name in ("probe_map", "gallery_map"):
             total = sum(map(sum, hit["explanation"][name]))
             assert total == pytest.approx(hit["score"], rel=1e-3)
-    printed = _launch("search", *arguments, f"--probe={probe}", "--explain", code=1)
+    printed = launch("search", *arguments, f"--probe={probe}", "--explain", code=1)
     assert "--explain needs" in printed
     name = hits[0]["entry_id"]
     place = f"--gallery={people}"
-    assert "1 removed" in _launch("enroll", place, "--remove", name)
-    again = _launch("search", *arguments, f"--probe={probe}", "--topk=3", "--json")
+    assert "1 removed" in launch("enroll", place, "--remove", name)
+    again = launch("search", *arguments, f"--probe={probe}", "--topk=3", "--json")
     assert name not in [hit["entry_id"] for hit in json.loads(again)["hits"]]
     one, other, *_ = sorted(p.name for p in crops.iterdir())
-    printed = _launch("enroll", place, f"--remove_person={one}", "--json")
+    printed = launch("enroll", place, f"--remove_person={one}", "--json")
     gone = json.loads(printed)["removed"]
     assert gone and all(f"/{one}/2_" in entry for entry in gone)
-    printed = _launch("enroll", place, "--remove", str(crops / other), "no", code=1)
+    printed = launch("enroll", place, "--remove", str(crops / other), "no", code=1)
     assert "no entry of no. Nothing was removed" in printed
-    assert "removed" in _launch("enroll", place, "--remove", str(crops / other))
-    printed = _launch("enroll", place, f"--remove_person={other}", code=1)
+    assert "removed" in launch("enroll", place, "--remove", str(crops / other))
+    printed = launch("enroll", place, f"--remove_person={other}", code=1)
     assert f"no entry of person {other}" in printed
 
 
@@ -257,7 +251,7 @@ def test_own_data_are_source_and_target(tmp_path):
     rows = [f"crops/p{p}/{c}_a.png,p{p},{s}" for p in range(4) for c, s in SIDES]
     theirs = tmp_path / "theirs.csv"
     theirs.write_text("\n".join(["path,person_id,split", *rows]) + "\n")
-    printed = _launch(
+    printed = launch(
         "train",
         f"--workdir={tmp_path / 'run'}",
         f"--data_dir={tmp_path / 'tfds'}",
