@@ -19,7 +19,7 @@ import numpy as np
 import PIL.ExifTags
 import PIL.Image
 
-from dimn_tf import errors, png_structure
+from dimn_tf import errors, jpeg_structure, png_structure
 
 LARGEST_BYTES = 64 << 20
 """Largest image file that is read; ours: 64 MiB."""
@@ -28,6 +28,12 @@ LARGEST_PIXELS = 64_000_000
 LARGEST_SIDE = 65_535
 """Longest side in pixels; JPEG's own. (libpng refuses sides above a million.)"""
 
+# What a decoder must find whole in a file of these formats.
+_STRUCTURES = {
+    "PNG": png_structure.fault_of,
+    "JPEG": jpeg_structure.fault_of,
+    "MPO": jpeg_structure.fault_of,
+}
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP")
 # Formats and modes that TensorFlow's own decoders read as PIL does. Its BMP decoder
 # refuses files with padding after the pixels, such as VIPeR's.
@@ -246,10 +252,9 @@ def _decoded(encoded: bytes, name, place) -> Iterator[PIL.Image.Image]:
     """The image, decoded whole."""
     _check_bytes(len(encoded), name, place)
     with _opened(io.BytesIO(encoded), name, place) as image:
-        if image.format == "PNG":
-            fault = png_structure.fault_of(encoded)
-            if fault:
-                raise ImageFault("damaged", fault, name, place)
+        fault = _STRUCTURES.get(image.format, lambda encoded: "")(encoded)
+        if fault:
+            raise ImageFault("damaged", fault, name, place)
         try:
             image.load()
         except _DECODING_FAULTS as error:

@@ -1,0 +1,34 @@
+"""Whether a JPEG file is whole, from its beginning to its end mark."""
+
+import re
+
+_START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+_ALONE = {0x01, _START}  # marks without content
+# A mark; in the pixels of a scan, FF 00 is a plain FF, and FF D0 to FF D7 restart it.
+_MARK = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+
+
+def fault_of(encoded: bytes) -> str:
+    """What is wrong with the parts of a JPEG file; empty where nothing is.
+
+    Pixels carry no checksum, so that damage among them shows in the picture at most.
+
+    Args:
+        encoded: the whole file; what follows its end is passed over.
+
+    Returns:
+        One line, such as "cut off: its end (EOI) is missing".
+    """
+    place, has_scan = 0, False
+    while mark := _MARK.search(encoded, place):
+        kind, place = mark[1][0], mark.end()
+        if kind == _END:
+            return "" if has_scan else "damaged: it holds no pixels (SOS)"
+        if kind in _ALONE:
+            continue
+        length = int.from_bytes(encoded[place : place + 2])
+        if length < 2 or place + length > len(encoded):
+            return f"cut off or damaged within its part FF{kind:02X}"
+        has_scan |= kind == _SCAN
+        place += length
+    return "cut off: its end (EOI) is missing"
