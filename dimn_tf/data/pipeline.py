@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf.data import augmentation as augmentations
-from dimn_tf.data import images, python_map
 from dimn_tf.data import label_space as label_spaces
+from dimn_tf.data import python_map, resizing
 from dimn_tf.data import records as records_module
 from dimn_tf.data import sampler as samplers
 
@@ -79,7 +79,7 @@ def training_dataset(
         return encoded, labels, np.full(2 * pairs, step, np.int32), places
 
     def prepare(encoded, label, step, place):
-        image = images.decode_and_resize(encoded, options.height, options.width)
+        image = resizing.decode_and_resize(encoded, options.height, options.width)
         # An image's seed names the run, the step and its place in the batch.
         seed = tf.random.experimental.stateless_fold_in(
             tf.stack([tf.constant(sampler.seed, tf.int32), step]), place
@@ -140,7 +140,7 @@ def image_dataset(
     )
     dataset = dataset.prefetch(1).unbatch()
     dataset = dataset.map(
-        lambda encoded: images.decode_and_resize(encoded, height, width),
+        lambda encoded: resizing.decode_and_resize(encoded, height, width),
         tf.data.AUTOTUNE,
     )
     dataset = dataset.batch(batch_size).prefetch(2)

@@ -2,10 +2,8 @@
 
 import tensorflow as tf
 
-from dimn_tf.data import images as images_lib
-
-LARGEST_PIXELS = 64_000_000
-"""Largest image decoded at serving; ours: 64 megapixels (a header may claim more)."""
+from dimn_tf.data import resizing
+from dimn_tf.images import LARGEST_PIXELS
 
 _PNG, _BMP, _GIF = b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8"
 
@@ -24,7 +22,7 @@ def decode_batch(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
     Returns:
         float32 [n, height, width, 3], RGB in 0..255, as
-        `dimn_tf.data.images.decode_and_resize` makes them.
+        `dimn_tf.data.resizing.decode_and_resize` makes them.
 
     Raises:
         tf.errors.InvalidArgumentError: files that are no whole image, or larger than
@@ -36,7 +34,7 @@ def decode_batch(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
         content = encoded[index]
         too_large = pixels_claimed(content) > LARGEST_PIXELS
         with tf.control_dependencies([tf.debugging.Assert(~too_large, [index])]):
-            return index, images_lib.decode_and_resize(content, height, width)
+            return index, resizing.decode_and_resize(content, height, width)
 
     # One row that is always there, so that a batch without a good file is no error
     # of its own.

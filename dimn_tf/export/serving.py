@@ -131,7 +131,7 @@ class ServingModule(tf.Module):
 
 
 def resize(pixels: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """As `dimn_tf.data.images.decode_and_resize` resizes, a batch at a time.
+    """As `dimn_tf.data.resizing.decode_and_resize` resizes, a batch at a time.
 
     Args:
         pixels: [n, h, w, 3], any numeric type, 0..255.

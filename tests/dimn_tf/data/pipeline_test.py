@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimn_tf.data import augmentation, images, label_space, pipeline, records, sampler
+from dimn_tf.data import (
+    augmentation,
+    label_space,
+    pipeline,
+    records,
+    resizing,
+    sampler,
+)
 
 EVERYTHING = augmentation.Augmentation(
     crop_padding=0.1,
@@ -62,7 +69,7 @@ def test_batches_hold_the_images_that_the_sampler_names(space, domain_sampling):
                 source = space.domains[drawn.domains[row]].records
                 encoded = source.encoded_images([indices[row]])[0]
                 np.testing.assert_array_equal(
-                    batch[half][row], images.decode_and_resize(encoded, 16, 8)
+                    batch[half][row], resizing.decode_and_resize(encoded, 16, 8)
                 )
 
 
@@ -173,7 +180,7 @@ def test_images_for_evaluation_come_in_the_order_asked_for(made_up_builder):
     batches = list(dataset.as_numpy_iterator())
     assert [len(batch) for batch in batches] == [2, 2, 1]
     expected = [
-        images.decode_and_resize(encoded, 16, 8)
+        resizing.decode_and_resize(encoded, 16, 8)
         for encoded in source.encoded_images(indices)
     ]
     np.testing.assert_array_equal(np.concatenate(batches), expected)

@@ -9,7 +9,7 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from dimn_tf.data import images as images_lib
+from dimn_tf.data import resizing
 from dimn_tf.export import decoding
 
 
@@ -49,7 +49,7 @@ def decode():
 
 
 def test_good_files_are_decoded_as_everywhere(decode):
-    expected = [images_lib.decode_and_resize(f, 16, 8) for f in GOOD]
+    expected = [resizing.decode_and_resize(f, 16, 8) for f in GOOD]
     np.testing.assert_array_equal(decode(GOOD), tf.stack(expected))
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from dimn_tf import encoders, errors, methods
-from dimn_tf.data import images as images_lib
+from dimn_tf.data import resizing
 from dimn_tf.export import exporter, formats, served_model, serving, warmup
 from tests.dimn_tf.export import made_up
 
@@ -79,7 +79,7 @@ def test_agrees_and_ranks_as_the_live_model_does(method, exported, name):
 def test_bytes_of_other_sizes_are_resized_as_in_evaluation(method, exported):
     _, files = exporter.made_up_images(3, 90, 70)
     files.append(tf.io.encode_jpeg(tf.io.decode_png(files[0])[:40, :30]).numpy())
-    images = tf.stack([images_lib.decode_and_resize(f, HEIGHT, WIDTH) for f in files])
+    images = tf.stack([resizing.decode_and_resize(f, HEIGHT, WIDTH) for f in files])
     loaded = tf.saved_model.load(str(exported)).signatures
     found = loaded["embed_probe"](image_bytes=tf.constant(files))["probe_features"]
     expected = _live(method, images)["probe_features"]
