@@ -14,12 +14,16 @@ import zlib
 from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
+from data_builders import folders
 from dimn_tf.errors import DataError
 
-# What operating systems leave in folders; no data set means them.
-SYSTEM_FILES = ("Thumbs.db", "ehthumbs.db", ".DS_Store", "desktop.ini")
-_SYSTEM_FOLDERS = ("__MACOSX", "@eaDir", ".ipynb_checkpoints")
+_ENCRYPTED = 0x1  # bit of a zip member's flags
 _TAR_ENDINGS = (".tgz", ".tar.gz", ".tar", ".tar.xz", ".tar.bz2")
+LARGEST_MEMBER = 16 << 30
+"""Largest file that an archive may hold: CUHK03's `.mat`, ten times over."""
+LARGEST_IN_MEMORY = 512 << 20
+"""Largest file of an archive that is read into memory: annotations, never images."""
+
 _READ_FAULTS = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -28,19 +32,8 @@ _READ_FAULTS = (
     lzma.LZMAError,
     EOFError,
     NotImplementedError,  # zipfile: unknown compression method
-    RuntimeError,  # zipfile: encrypted member
     OSError,
 )
-
-
-def is_system_file(name: str) -> bool:
-    """Whether an operating system left this file ("/" separated) in a folder."""
-    parts = name.split("/")
-    return (
-        parts[-1] in SYSTEM_FILES
-        or parts[-1].startswith("._")
-        or any(part in _SYSTEM_FOLDERS for part in parts)
-    )
 
 
 class Archive(abc.ABC):
@@ -56,7 +49,7 @@ class Archive(abc.ABC):
     def __init__(self, path: pathlib.Path):
         self.path = path
         with self._faults("cannot be listed"):
-            self.names = [n for n in self._list() if not is_system_file(n)]
+            self.names = [n for n in self._list() if not folders.is_system_file(n)]
 
     @abc.abstractmethod
     def _list(self) -> list[str]:
@@ -81,10 +74,30 @@ class Archive(abc.ABC):
         with self._faults(f"{name} cannot be read"), self._open(name) as file:
             yield file
 
-    def read(self, name: str) -> bytes:
-        """Content of one file; DataError where it cannot be read whole."""
+    def read(self, name: str, largest: int = LARGEST_IN_MEMORY) -> bytes:
+        """Content of one file.
+
+        Args:
+            name: one of `names`.
+            largest: bytes that it may have unpacked, whatever the archive claims.
+
+        Raises:
+            DataError: it cannot be read whole, or is larger.
+        """
         with self.open(name) as file:
-            return file.read()
+            content = file.read(largest + 1)
+        if len(content) > largest:
+            raise self._too_large(name, f"more than {largest:,} bytes", largest)
+        return content
+
+    def _too_large(self, name: str, found: str, largest: int) -> DataError:
+        return DataError(
+            f"{self.path.name}: {name} is too large unpacked",
+            path=self.path,
+            found=found,
+            expected=f"at most {largest:,} bytes",
+            action="put the original archive there: no data set holds such a file",
+        )
 
     @contextlib.contextmanager
     def local_file(self, name: str) -> Iterator[pathlib.Path]:
@@ -150,8 +163,20 @@ class Archive(abc.ABC):
                 path=self.path,
                 found=f"{type(error).__name__}: {error}",
                 expected="a whole, readable archive",
-                action="the file is truncated or damaged; copy or download it again",
+                action=_action(error),
             ) from error
+
+
+def _action(error: Exception) -> str:
+    """What the user can do about an archive that cannot be read."""
+    if isinstance(error, NotImplementedError):
+        return (
+            "it is packed in a way that Python does not read: unpack it with the "
+            "program that packed it, and put the folder there in its place"
+        )
+    if isinstance(error, PermissionError):
+        return "make it readable for you"
+    return "the file is truncated or damaged; copy or download it again"
 
 
 class ZipArchive(Archive):
@@ -159,12 +184,28 @@ class ZipArchive(Archive):
 
     def _list(self):
         self._zip = zipfile.ZipFile(self.path)
-        files = [info for info in self._zip.infolist() if not info.is_dir()]
-        files.sort(key=lambda info: info.header_offset)
-        return list(dict.fromkeys(info.filename for info in files))
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        for info in sorted(self._zip.infolist(), key=lambda info: info.header_offset):
+            # Some programs of Windows pack their own separator.
+            name = info.filename.replace("\\", "/").removeprefix("./")
+            if name.endswith("/"):
+                continue
+            if info.flag_bits & _ENCRYPTED:
+                raise DataError(
+                    f"{self.path.name} is encrypted",
+                    path=self.path,
+                    found=f"a password on {name}",
+                    expected="an archive without one",
+                    action="unpack it with its password, which its authors give, and "
+                    "put the folder there in its place",
+                )
+            if info.file_size > LARGEST_MEMBER:
+                raise self._too_large(name, f"{info.file_size:,} bytes", LARGEST_MEMBER)
+            self._members[name] = info
+        return list(self._members)
 
     def _open(self, name):
-        return self._zip.open(name)
+        return self._zip.open(self._members[name])
 
     def close(self):
         """See base class."""
@@ -176,8 +217,13 @@ class TarArchive(Archive):
 
     def _list(self):
         self._tar = tarfile.open(self.path)
-        members = [m for m in self._tar.getmembers() if m.isfile()]
-        self._members = {m.name.removeprefix("./"): m for m in members}
+        self._members: dict[str, tarfile.TarInfo] = {}
+        for member in self._tar:
+            name = member.name.replace("\\", "/").removeprefix("./")
+            if member.size > LARGEST_MEMBER:  # Told before it is unpacked to skip it.
+                raise self._too_large(name, f"{member.size:,} bytes", LARGEST_MEMBER)
+            if member.isfile():
+                self._members[name] = member
         return list(self._members)
 
     def _open(self, name):
@@ -192,11 +238,11 @@ class FolderArchive(Archive):
     """An extracted archive."""
 
     def _list(self):
-        names = []
-        for folder, _, files in os.walk(self.path, followlinks=True):
-            relative = pathlib.Path(folder).relative_to(self.path.parent)
-            names.extend((relative / file).as_posix() for file in files)
-        return sorted(names)
+        found = folders.files_below(self.path)
+        if found.unreadable:
+            name, reason = found.unreadable[0]
+            raise OSError(f"{name or self.path.name}: {reason}")
+        return [f"{self.path.name}/{name}" for name in found.names]
 
     def _open(self, name):
         return (self.path.parent / name).open("rb")

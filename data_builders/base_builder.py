@@ -14,8 +14,8 @@ from data_builders.archives import Archive, open_archive
 from data_builders.clean_build import clean_build
 from data_builders.facts import COMPLETE, PARTIAL, DatasetFacts, TargetRow
 from data_builders.manual_dir import build_command, find_archive
-from data_builders.progress import Progress
 from data_builders.readers import FolderReader, ImageFolder, Reader
+from dimn_tf import progress
 from dimn_tf.errors import DataError
 
 
@@ -71,8 +71,9 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     FACTS: DatasetFacts
     IMAGE_FOLDERS: Sequence[ImageFolder] = ()
 
-    # Takes lines about progress and about what is missing.
-    log: Callable[[str], None] = staticmethod(print)
+    # Takes lines about progress and about what is missing; None: they are printed, and
+    # a terminal shows progress as a bar.
+    log: Callable[[str], None] | None = None
 
     def __init__(self, *, file_format=None, **kwargs):
         """As in TFDS, but records are random access by default.
@@ -145,13 +146,17 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     download_dir=download_dir, download_config=config, **kwargs
                 )
 
+    def say(self, line: str) -> None:
+        """Tells the user something."""
+        (self.log or progress.print_at_once)(line)
+
     def _log_download_bytes(self) -> None:
         """Takes the place of TFDS' note on a download, since there is none."""
-        self.log(f"{self.info.full_name}: building in {self.data_dir_root}")
+        self.say(f"{self.info.full_name}: building in {self.data_dir_root}")
 
     def _log_download_done(self) -> None:
         """Takes the place of TFDS' note that a download is done."""
-        self.log(f"{self.info.full_name}: built")
+        self.say(f"{self.info.full_name}: built")
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         try:
@@ -218,13 +223,18 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Says what an incomplete archive lacks, here and beside the records."""
         lines = [str(difference) for difference in missing] or ["nothing is missing"]
         for line in lines:
-            self.log(f"{self.name}/{self.builder_config.name}: {line}")
+            self.say(f"{self.name}/{self.builder_config.name}: {line}")
         self.info.metadata["missing"] = lines if missing else []
 
     def _generate_examples(self, reader: Reader, split: str) -> Iterator:
         entries = reader.entries[split]
-        progress = Progress(f"{self.name} {split}", len(entries), self.log)
-        for entry, encoded in reader.images(split):
+        read = progress.bar(
+            reader.images(split),
+            label=f"{self.name} {split}",
+            total=len(entries),
+            log=self.log,
+        )
+        for entry, encoded in read:
             yield (
                 entry.file_name,
                 {
@@ -234,4 +244,3 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     "file_name": entry.file_name,
                 },
             )
-            progress.step()

@@ -38,7 +38,7 @@ class DatasetFacts:
             means all of them.
         optional_splits: splits that one official form of the archive lacks.
         by_files: names in image folders that are passed over, beside those that
-            operating systems leave (`archives.SYSTEM_FILES`).
+            operating systems leave (`folders.SYSTEM_FILES`).
         table_row: the target's row of Table 1; None for sources.
         required: whether the full benchmark cannot do without it.
         remark: one sentence for messages about a missing archive.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from data_builders.archives import Archive
 from data_builders.facts import DatasetFacts
-from data_builders.images import checked_image
+from dimn_tf import images
 from dimn_tf.errors import DataError
 
 _IMAGE_ENDINGS = r"\.(?:jpe?g|png|bmp)"
@@ -147,12 +147,11 @@ class FolderReader(Reader):
         """See base class."""
         for entry in self.entries[split]:
             encoded = self._archive.read(self.root + entry.file_name)
-            yield (
-                entry,
-                checked_image(
-                    encoded, archive=self._archive.path, name=entry.file_name
-                ),
+            # Crops are published as they are seen: no orientation is looked at.
+            checked = images.checked(
+                encoded, name=entry.file_name, place=self._archive.path, upright=False
             )
+            yield entry, checked
 
 
 def _names_by_folder(

@@ -1,6 +1,7 @@
 """All data sets by name."""
 
 import contextlib
+import csv
 import importlib
 import os
 import pathlib
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable
 from data_builders.clean_build import clean_build
 from data_builders.facts import DatasetFacts
 from data_builders.manual_dir import build_command, candidates
-from dimn_tf.errors import DataError
+from dimn_tf.errors import DataError, UserError
 
 # TFDS name -> module of its `Builder`; the module `facts` beside it holds `FACTS`,
 # or `facts_of(config)` where they differ from config to config.
@@ -47,11 +48,50 @@ def split_reference(reference: str) -> tuple[str, str | None]:
         raise DataError(
             f"{reference}: no such data set.\n"
             f"  known:  {', '.join(DATASETS)}; an incomplete archive as NAME/partial, "
-            "own data as reid_folder:FOLDER or reid_folder:FILE.csv\n"
+            "own data as reid_folder:FOLDER or reid_folder:FILE.csv (in double quotes "
+            'where it holds a comma, "reid_folder:a,b")\n'
             "  to do:  correct the name, or register a builder in "
             "data_builders/registry.py"
         )
     return name, config or None
+
+
+def split_references(text: str) -> list[str]:
+    """The references of a flag's list: by commas, but not inside of double quotes.
+
+    Example: 'viper, "reid_folder:a,b?camera=^(.{1,3})_"' -> ["viper",
+    "reid_folder:a,b?camera=^(.{1,3})_"]. A quote inside of quotes is doubled.
+
+    Raises:
+        UserError: a quote is left open, or a name is empty.
+    """
+    try:
+        rows = list(csv.reader([text], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise UserError(
+            f"{text}: no list of data sets ({error}); a name that holds a comma stands "
+            'in double quotes: viper,"reid_folder:a,b"'
+        ) from error
+    found = [name.strip() for row in rows for name in row]
+    if found == [""]:
+        return []
+    if "" in found:
+        raise UserError(f"{text}: an empty name in a list of data sets; remove a comma")
+    return found
+
+
+def resolved(reference: str) -> str:
+    """A reference that means the same from every folder: own data by absolute path.
+
+    Raises:
+        DataError: see `split_reference`, and of own data `reference.parse`.
+    """
+    name, config = split_reference(reference)
+    if name != OWN_DATA:
+        return reference
+    from data_builders.reid_folder import reference as own
+
+    return f"{OWN_DATA}:{own.resolved(config or '')}"
 
 
 def builder_class(name: str):
@@ -59,11 +99,19 @@ def builder_class(name: str):
     return importlib.import_module(DATASETS[split_reference(name)[0]]).Builder
 
 
-def facts(reference: str) -> DatasetFacts:
-    """What is known about a data set; imports neither TFDS nor TensorFlow."""
+def facts(reference: str, data_dir: str | os.PathLike | None = None) -> DatasetFacts:
+    """What is known about a data set; imports neither TFDS nor TensorFlow.
+
+    Args:
+        reference: a data set, with or without a config.
+        data_dir: TFDS' output directory: records of own data that are built there
+            stand for images that are gone.
+    """
     name, config = split_reference(reference)
     package = DATASETS[name].rpartition(".")[0]
     module = importlib.import_module(f"{package}.facts")
+    if name == OWN_DATA:
+        return module.facts_of(config, data_dir)
     return module.facts_of(config) if hasattr(module, "facts_of") else module.FACTS
 
 
@@ -76,7 +124,8 @@ def make_builder(reference: str, data_dir: str | os.PathLike):
     name, config = split_reference(reference)
     builder = builder_class(name)
     if name == OWN_DATA:
-        return builder(data_dir=os.fspath(data_dir), config=builder.config_of(config))
+        made = builder.config_of(config, data_dir)
+        return builder(data_dir=os.fspath(data_dir), config=made)
     if config is not None and config not in builder.builder_configs:
         raise DataError(
             f"{reference}: {name} has no builder config {config!r}.\n"
@@ -90,7 +139,7 @@ def build(
     reference: str,
     data_dir: str | os.PathLike,
     manual_dir: str | os.PathLike | None,
-    log: Callable[[str], None] = print,
+    log: Callable[[str], None] | None = None,
 ):
     """Builds a data set unless it is built, and returns its builder.
 
@@ -98,7 +147,8 @@ def build(
         reference: "name" or "name/config".
         data_dir: TFDS' output directory.
         manual_dir: where archives lie; None for data sets without one.
-        log: takes lines about progress.
+        log: takes lines about progress; None: they are printed, and a terminal shows
+            a bar.
 
     Raises:
         DataError: the archive is missing, damaged or not the data set's; nothing
@@ -110,9 +160,11 @@ def build(
     from data_builders.base_builder import ReidBuilder
 
     builder = make_builder(reference, data_dir)
-    if builder.data_path.exists():  # TFDS puts it there whole or not at all
-        return builder
     builder.log = log
+    if builder.data_path.exists():  # TFDS puts it there whole or not at all
+        if split_reference(reference)[0] == OWN_DATA:
+            builder.tell_reuse()
+        return builder
     tfds.disable_progress_bar()  # it knows no totals; `log` is told them
     config = tfds.download.DownloadConfig(
         manual_dir=None if manual_dir is None else os.path.abspath(manual_dir),
@@ -133,7 +185,7 @@ def build(
 def is_built(reference: str, data_dir: str | os.PathLike) -> bool:
     """Whether the data set is built; asks the file system only."""
     name, config = split_reference(reference)
-    known = facts(reference)
+    known = facts(reference, data_dir)
     if config is None or name == OWN_DATA:  # of own data, the config is a place
         config = known.default_config
     folder = pathlib.Path(data_dir) / name / config
@@ -161,7 +213,7 @@ def missing_archives(
     """
     lines = []
     for reference in references:
-        known = facts(reference)
+        known = facts(reference, data_dir)
         if not known.archives or is_built(reference, data_dir):
             continue
         found = [] if manual_dir is None else candidates(known, manual_dir)

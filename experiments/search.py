@@ -14,8 +14,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from dimn_tf import errors
-from dimn_tf.errors import DataError
+from dimn_tf import errors, images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import explanation, image_sources, places, search_picture
 from experiments import launch
@@ -100,9 +99,9 @@ def _probe() -> bytes:
     path = pathlib.Path(FLAGS.probe)
     try:
         return image_sources.read(image_sources.ImageSource(path, str(path)))
-    except DataError as error:
+    except images.ImageFault as error:
         raise errors.UserError(
-            f"--probe={path}: {error}; a whole JPEG, PNG or BMP image is expected"
+            f"--probe={path}: {error.reason}; a whole JPEG, PNG or BMP image is expected"
         ) from error
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from data_builders.archives import Archive
 from data_builders.cuhk03 import naming
-from data_builders.images import encode_png
 from data_builders.readers import ImageEntry, Reader
+from dimn_tf import images
 from dimn_tf.errors import DataError
 
 FILE_NAME = "cuhk-03.mat"
@@ -69,7 +69,9 @@ class MatReader(Reader):
                     raise ValueError(
                         f"{entry.file_name} is {pixels.dtype} {pixels.shape}"
                     )
-                encoded = encode_png(np.ascontiguousarray(pixels.transpose(2, 1, 0)))
+                encoded = images.encode_png(
+                    np.ascontiguousarray(pixels.transpose(2, 1, 0))
+                )
             yield entry, encoded
 
     @contextlib.contextmanager

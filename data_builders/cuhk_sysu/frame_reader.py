@@ -4,12 +4,10 @@ import collections
 import itertools
 from collections.abc import Iterator
 
-import PIL.Image
-
 from data_builders.archives import Archive
 from data_builders.cuhk_sysu import annotation
-from data_builders.images import decoded_image, encode_png, unreadable
 from data_builders.readers import ImageEntry, MissingPart, Reader
+from dimn_tf import images
 from dimn_tf.errors import DataError
 
 SPLIT = "persons"
@@ -82,13 +80,7 @@ class FrameReader(Reader):
     def _frame_size(self, path: str) -> tuple[int, int]:
         """Width and height from the frame's header."""
         with self._archive.open(path) as file:
-            try:
-                with PIL.Image.open(file) as image:
-                    return image.size
-            except PIL.UnidentifiedImageError as error:
-                raise unreadable(
-                    error, archive=self._archive.path, name=path, size=0
-                ) from error
+            return images.size_of(file, name=path, place=self._archive.path)
 
     def images(self, split):
         """See base class; crops become lossless PNG."""
@@ -96,9 +88,13 @@ class FrameReader(Reader):
             self.entries[split], key=lambda entry: self._crops[entry.file_name][0]
         )
         for path, entries in by_path:
-            frame = decoded_image(
-                self._archive.read(path), archive=self._archive.path, name=path
+            # The boxes are of the frame as it is stored: it is not turned.
+            frame = images.decoded(
+                self._archive.read(path),
+                name=path,
+                place=self._archive.path,
+                upright=False,
             )
             for entry in entries:
                 left, top, right, bottom = self._crops[entry.file_name][1]
-                yield entry, encode_png(frame[top:bottom, left:right])
+                yield entry, images.encode_png(frame[top:bottom, left:right])

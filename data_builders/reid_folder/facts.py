@@ -3,16 +3,18 @@
 import dataclasses
 import hashlib
 import os
+import pathlib
 import re
 from collections.abc import Sequence
 
 from data_builders.facts import DatasetFacts
-from data_builders.reid_folder import listing, reference
+from data_builders.reid_folder import listing, reference, remembered
 
 NAME = reference.NAME
 VERSION = "1.0.0"
 """Raise it when records would come out otherwise."""
 _HASH_LENGTH = 12
+_NAME_LENGTH = 60  # characters of the place's own name; a path's part has 255 bytes
 
 FACTS = DatasetFacts(
     name=NAME,
@@ -30,26 +32,83 @@ FACTS = DatasetFacts(
 """Of own data as such, whatever it is."""
 
 
-def facts_of(config: str | None) -> DatasetFacts:
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What a reference stands for.
+
+    Attributes:
+        named: the place.
+        config: name of the builder config that stores its records.
+        training_splits: the splits that are trained on.
+        rows: `listing.rows_digest`.
+        gone: why the place cannot be read any more, where `config` is that of records
+            built from it earlier; else empty.
+    """
+
+    named: reference.FolderReference
+    config: str
+    training_splits: tuple[str, ...]
+    rows: str
+    gone: str = ""
+
+
+def facts_of(
+    config: str | None, data_dir: str | os.PathLike | None = None
+) -> DatasetFacts:
     """The facts of the data set that a reference names.
 
-    `default_config` is the builder config that its records are stored under. It
-    holds a hash of the listing, sizes and times of the files, so that a data set
-    that was changed is built anew and not taken for the old one.
+    `default_config` is the builder config that its records are stored under.
 
     Args:
         config: what follows `reid_folder:`; None: own data as such.
+        data_dir: TFDS' output directory, if known; see `known_of`.
 
     Raises:
         DataError: see `reference.parse` and `listing.read`.
     """
     if config is None:
         return FACTS
-    named = reference.parse(config)
+    known = known_of(config, data_dir)
     return dataclasses.replace(
         FACTS,
-        title=f"own data, {named.path.name}",
-        default_config=config_name(named, listing.read(named)),
+        title=f"own data, {known.named.path.name}",
+        default_config=known.config,
+        training_splits=known.training_splits,
+    )
+
+
+def known_of(text: str, data_dir: str | os.PathLike | None = None) -> Known:
+    """Reads what a reference names, or what was built from it in this directory.
+
+    The builder config's name holds a hash of the listing, sizes and times of the files,
+    so that a data set that was changed is built anew and not taken for the old one.
+    Where the place or its files are gone, and nothing that is still listed has changed,
+    the records that were built from it last stand for it.
+
+    Args:
+        text: what follows `reid_folder:`.
+        data_dir: TFDS' output directory; None: nothing is known to be built.
+
+    Raises:
+        DataError: see `reference.parse` and `listing.read`.
+    """
+    named = reference.parse(text)
+    try:
+        listed = listing.read(named)
+    except listing.GoneError as error:
+        build = None if data_dir is None else remembered.recall(data_dir, named)
+        if build is None or error.rows not in ("", build.rows):
+            raise
+        folder = pathlib.Path(data_dir) / NAME / build.config / VERSION
+        if not (folder / "dataset_info.json").is_file():
+            raise
+        gone = f"{error.problem.removeprefix('reid_folder: ')}, {named.path}"
+        return Known(named, build.config, build.training_splits, build.rows, gone)
+    return Known(
+        named,
+        config_name(named, listed),
+        listed.training_splits,
+        listing.rows_digest(named, listed.images),
     )
 
 
@@ -67,8 +126,8 @@ def config_name(named: reference.FolderReference, listed: listing.Listing) -> st
             str(state.st_mtime_ns),
         )
         digest.update("\0".join(row).encode() + b"\n")
-    plain = re.sub(r"\W+", "_", named.path.stem).strip("_") or "data"
-    return f"{plain}-{digest.hexdigest()[:_HASH_LENGTH]}"
+    plain = re.sub(r"\W+", "_", named.path.stem, flags=re.ASCII).strip("_")
+    return f"{plain[:_NAME_LENGTH] or 'data'}-{digest.hexdigest()[:_HASH_LENGTH]}"
 
 
 def numbers_of(names: Sequence[str]) -> dict[str, int]:

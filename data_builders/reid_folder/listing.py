@@ -1,45 +1,26 @@
 """What a user's folder or CSV lists, checked as a whole: one error names all faults."""
 
-import csv
+import collections
 import dataclasses
-import os
+import hashlib
 import pathlib
-import posixpath
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from typing import NoReturn
 
-from data_builders import archives
-from data_builders.images import upright_image
+from data_builders import folders
+from data_builders.reid_folder import csv_list, person_folders, splits
+from data_builders.reid_folder.listed_image import (
+    ENDINGS,
+    NO_CAMERA,
+    Fault,
+    ListedImage,
+)
 from data_builders.reid_folder.reference import FolderReference
+from dimn_tf import images as images_lib
 from dimn_tf.errors import DataError
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-"""Endings of the files of a person's folder that are images."""
-NO_CAMERA = ""
-DEFAULT_SPLIT = "images"
-
-_COLUMNS = ("path", "person_id", "camera_id", "split")
-_REQUIRED = ("path", "person_id")
 _FAULTS_SHOWN = 50
-
-
-@dataclasses.dataclass(frozen=True)
-class ListedImage:
-    """One image as the user lists it.
-
-    Attributes:
-        place: where it is listed, for messages, such as "line 7".
-        file_name: path from the root, "/" separated.
-        person: the user's name of the person.
-        camera: the user's name of the camera; empty where none is told.
-        split: the user's split; "images" where none is told.
-    """
-
-    place: str
-    file_name: str
-    person: str
-    camera: str = NO_CAMERA
-    split: str = DEFAULT_SPLIT
+_PERSONS_SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,245 +31,211 @@ class Listing:
         path: the folder or the CSV.
         root: what file names are relative to.
         images: in the order of the list (sorted for folders).
+        passed_over: what was left out on purpose, one line each.
     """
 
     path: pathlib.Path
     root: pathlib.Path
     images: tuple[ListedImage, ...]
+    passed_over: tuple[str, ...] = ()
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits, sorted."""
+        return sorted({image.split for image in self.images})
+
+    @property
+    def training_splits(self) -> tuple[str, ...]:
+        """See `splits.trained_on`."""
+        return splits.trained_on(self.splits)
+
+    def summary(self) -> list[str]:
+        """Lines for the user: the first persons, the splits, what was passed over."""
+        persons = collections.Counter(image.person for image in self.images)
+        cameras = sorted({x.camera for x in self.images if x.camera != NO_CAMERA})
+        first = [f"{name} ({n:,})" for name, n in sorted(persons.items())]
+        told = f"{len(cameras):,} cameras" if cameras else "no cameras told"
+        lines = [
+            f"{len(persons):,} persons, {len(self.images):,} images, {told}; persons: "
+            + ", ".join(first[:_PERSONS_SHOWN])
+            + (", ..." if first[_PERSONS_SHOWN:] else "")
+        ]
+        counted = collections.Counter(image.split for image in self.images)
+        if len(counted) > 1 or splits.PROBE in counted or splits.GALLERY in counted:
+            lines += [
+                f"split {split}: {n:,} images, {splits.use_of(split, counted)}"
+                for split, n in sorted(counted.items())
+            ]
+        return lines + [f"passed over: {line}" for line in self.passed_over]
 
 
-Fault = tuple[str, str]
-"""Where (a file below the root, or a line of the CSV) and what is wrong there."""
+class GoneError(DataError):
+    """The data set, or files that it lists, are not there, and nothing else is wrong.
+
+    Attributes:
+        rows: `rows_digest` of what is listed; empty where nothing can be read.
+    """
+
+    rows: str = ""
 
 
-def read(reference: FolderReference, skipped: list[Fault] | None = None) -> Listing:
+def read(
+    reference: FolderReference,
+    skipped: list[Fault] | None = None,
+    walked: dict[folders.Identity, str] | None = None,
+) -> Listing:
     """Lists a folder or a CSV; decodes nothing.
 
     Args:
         reference: what to list.
         skipped: takes the faults of single images, which are left out; None: they are
-            an error. Without a data set to build, cameras told for some images only,
-            and any split, are no fault.
+            an error. Without a data set to build, cameras told for some images only
+            are no fault.
+        walked: see `folders.files_below`.
 
     Raises:
-        DataError: it is not there, or lists what cannot be used; every fault is named.
+        GoneError: it is not there, or files that it lists are not.
+        DataError: it lists what cannot be used; every fault is named.
     """
     path = reference.path
     wanted = "a CSV file" if reference.is_csv else "a folder that holds one a person"
-    if not (path.is_file() if reference.is_csv else path.is_dir()):
-        raise DataError(
+    try:
+        is_there = path.is_file() if reference.is_csv else path.is_dir()
+        found = "something else" if path.exists() else "nothing"
+    except OSError as error:
+        is_there, found = False, error.strerror or str(error)
+    if not is_there:
+        kind = GoneError if found == "nothing" else DataError
+        raise kind(
             "reid_folder: there is no such data set",
             path=path,
-            found="nothing" if not path.exists() else "something else",
+            found=found,
             expected=wanted,
             action="correct the path after `reid_folder:`",
         )
-    faults: list[Fault] = [] if skipped is None else skipped
     if reference.is_csv:
-        images, root = _read_csv(path, faults), path.parent
+        found, root, notes = csv_list.read(path), path.parent, []
+        missing = found.missing
     else:
-        images, root = _read_folder(path, reference.camera_pattern, faults), path
-    count = len(images) + len(faults)
-    if skipped is None:
-        faults += _half_named_cameras(images) + _wrong_splits(images)
-        if faults:  # So that one error names the images, too, that the build would.
-            faults += unreadable(path, root, images)
-            faults.sort(key=_line)
-        refuse(path, [": ".join(fault) for fault in faults], count)
-    if not count:
-        raise _nothing(path)
-    return Listing(path, root, tuple(images))
+        found, root = person_folders.read(path, reference.camera_pattern, walked), path
+        missing, notes = [], found.notes
+    notes = [*_distractors(found.distractors), *notes]
+    if skipped is not None:
+        absent = {place for place, _ in missing}
+        skipped += _by_line([*found.faults, *missing])
+        skipped += notes
+        left = tuple(x for x in found.images if x.place not in absent)
+        if not left and not skipped:
+            raise _nothing(path)
+        return Listing(path, root, left)
+    faults = [
+        *found.faults,
+        *_half_named_cameras(found.images),
+        *_wrong_splits(found.images),
+    ]
+    count = len(found.images) + len(found.faults)
+    if missing and not faults:
+        _refuse_gone(reference, found.images, missing)
+    if faults:  # So that one error names the images, too, that the build would.
+        absent = {place for place, _ in missing}
+        rest = [image for image in found.images if image.place not in absent]
+        refuse(path, [*faults, *missing, *unreadable(root, rest)], count)
+    if not found.images:
+        raise _nothing(path, notes)
+    passed_over = tuple(": ".join(note) for note in notes)
+    return Listing(path, root, tuple(found.images), passed_over)
 
 
-def unreadable(
-    path: pathlib.Path,
-    root: pathlib.Path,
-    images: Sequence[ListedImage],
-    step: Callable[[], None] = lambda: None,
-) -> list[Fault]:
-    """Decodes every image once; gives those that cannot be.
+def rows_digest(reference: FolderReference, images: Sequence[ListedImage]) -> str:
+    """A hash of what is listed, whether or not the files are there."""
+    digest = hashlib.sha256(reference.camera_pattern.encode())
+    for image in images:
+        row = image.file_name, image.person, image.camera, image.split
+        digest.update("\0".join(row).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def unreadable(root: pathlib.Path, images: Sequence[ListedImage]) -> list[Fault]:
+    """Decodes images; gives those that cannot be.
 
     Args:
-        path: the folder or the CSV, for errors.
         root: what file names are relative to.
         images: those to look at.
-        step: called after each.
     """
     faults = []
     for image in images:
         try:
-            decoded_bytes(path, root, image.file_name)
-        except (DataError, OSError) as error:
-            lines = [x.strip() for x in str(error).splitlines()]
-            said = [x.removeprefix("found:").strip() for x in lines if "found:" in x]
-            reason = f"{image.file_name}: unreadable, {said[0] if said else lines[0]}"
-            faults.append((image.place, reason))
-        step()
+            images_lib.read_file(root / image.file_name)
+        except images_lib.ImageFault as error:
+            faults.append(unreadable_fault(image, error))
     return faults
 
 
-def decoded_bytes(path: pathlib.Path, root: pathlib.Path, file_name: str) -> bytes:
-    """The image as records hold it: checked, and turned as its EXIF says."""
-    encoded = (root / file_name).read_bytes()
-    return upright_image(encoded, archive=path, name=file_name)
+def unreadable_fault(image: ListedImage, error: images_lib.ImageFault) -> Fault:
+    """The fault of an image that cannot be decoded."""
+    return image.place, f"{image.file_name}: unreadable, {error.reason}"
 
 
-def _line(fault: Fault) -> int:
-    """For sorting: the line of a CSV; faults of folders stay in their order."""
-    number = fault[0].removeprefix("line ")
-    return int(number) if number.isdecimal() else 0
-
-
-def refuse(path: pathlib.Path, faults: Sequence[str], images: int) -> None:
+def refuse(
+    path: pathlib.Path,
+    faults: Sequence[Fault],
+    images: int,
+    kind: type[DataError] = DataError,
+) -> None:
     """Raises one error that lists all faults; does nothing where there is none.
 
     Args:
         path: the folder or the CSV.
-        faults: one line each.
+        faults: those of all images.
         images: images listed, good and bad.
+        kind: the error's class.
     """
     if not faults:
         return
-    shown = "".join(f"\n    {fault}" for fault in faults[:_FAULTS_SHOWN])
-    more = len(faults) - _FAULTS_SHOWN
-    raise DataError(
+    lines = [": ".join(fault) for fault in _by_line(faults)]
+    shown = "".join(f"\n    {line}" for line in lines[:_FAULTS_SHOWN])
+    more = len(lines) - _FAULTS_SHOWN
+    raise kind(
         f"reid_folder: {path.name} lists what cannot be used",
         path=path,
-        found=f"{len(faults):,} faults in {images:,} images listed:{shown}"
+        found=f"{len(lines):,} faults in {images:,} images listed:{shown}"
         + (f"\n    and {more:,} more" if more > 0 else ""),
         expected="images below the folder of the list, each once, each of a person",
         action="mend or remove these lines (or files), then run the command again",
     )
 
 
-def _read_csv(path: pathlib.Path, faults: list[Fault]) -> list[ListedImage]:
-    root = path.parent
-    images, places = [], {}
-    for line, row in _rows(path):
-        place = f"line {line}"
-        if isinstance(row, str):
-            faults.append((place, row))
-            continue
-        name = posixpath.normpath(row["path"].strip().replace(os.sep, "/"))
-        person = row["person_id"].strip()
-        fault = None
-        if not row["path"].strip():
-            fault = "empty path"
-        elif posixpath.isabs(name) or name.split("/")[0] == "..":
-            fault = f"{row['path']}: outside {root or '.'}; paths are relative to it"
-        elif not person:
-            fault = f"{name}: empty person_id"
-        elif name in places:
-            fault = f"{name}: listed on {places[name]} already"
-        elif not (root / name).is_file():
-            fault = f"{name}: no such file"
-        if fault:
-            faults.append((place, fault))
-            continue
-        places[name] = place
-        camera = (row.get("camera_id") or "").strip()
-        split = (row.get("split") or "").strip() or DEFAULT_SPLIT
-        images.append(ListedImage(place, name, person, camera, split))
-    return images
-
-
-def _rows(path: pathlib.Path) -> Iterator[tuple[int, dict[str, str] | str]]:
-    """(line, row or what is wrong with it); the line is the one that it ends on."""
+def _refuse_gone(reference, images, missing) -> NoReturn:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            header = reader.fieldnames or []
-            unknown = [name for name in header if name not in _COLUMNS]
-            lacking = [name for name in _REQUIRED if name not in header]
-            if unknown or lacking or len(set(header)) < len(header):
-                raise DataError(
-                    f"reid_folder: {path.name} has another header",
-                    path=path,
-                    found=",".join(header) or "an empty file",
-                    expected="path,person_id[,camera_id][,split]",
-                    action="name the columns so in the first line, leave others out",
-                )
-            for row in reader:
-                if None in row or None in row.values():
-                    cells = sum(value is not None for value in row.values())
-                    cells += len(row.get(None, ()))
-                    yield reader.line_num, f"{cells} cells, not {len(header)}"
-                    continue
-                yield reader.line_num, row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"reid_folder: {path.name} is no CSV file",
-            path=path,
-            found=f"{type(error).__name__}: {error}",
-            expected="comma-separated text in UTF-8",
-            action="save it so",
-        ) from error
+        refuse(reference.path, missing, len(images), GoneError)
+    except GoneError as error:
+        error.rows = rows_digest(reference, images)
+        raise
 
 
-def _read_folder(
-    root: pathlib.Path, camera_pattern: str, faults: list[Fault]
-) -> list[ListedImage]:
-    pattern = re.compile(camera_pattern) if camera_pattern else None
-    images = []
-    for name in files_below(root, faults):
-        person, _, rest = name.partition("/")
-        ending = posixpath.splitext(name)[1].lower()
-        if not rest:
-            if ending in ENDINGS:
-                faults.append((name, "an image outside a person's folder"))
-            continue
-        if ending not in ENDINGS:
-            faults.append((name, f"no image by its ending ({', '.join(ENDINGS)})"))
-            continue
-        camera = NO_CAMERA
-        if pattern:
-            match = pattern.search(posixpath.splitext(posixpath.basename(name))[0])
-            if match is None:
-                faults.append((name, f"{camera_pattern!r} finds no camera in the name"))
-                continue
-            named = "camera" if "camera" in pattern.groupindex else 1
-            camera = match[named] or ""
-        images.append(ListedImage("file", name, person, camera))
-    return images
+def _by_line(faults: Sequence[Fault]) -> list[Fault]:
+    """Sorted by the line of a CSV; faults of folders stay in their order."""
+
+    def line(fault: Fault) -> int:
+        number = fault[0].removeprefix("line ")
+        return int(number) if number.isdecimal() else 0
+
+    return sorted(faults, key=line)
 
 
-def files_below(root: pathlib.Path, faults: list[Fault]) -> list[str]:
-    """Files below a folder, sorted; a link that leads back up is not followed.
-
-    Args:
-        root: the folder.
-        faults: takes folders that cannot be read.
-    """
-    names, open_folders = [], set()
-
-    def walk(folder: pathlib.Path) -> None:
-        try:
-            real = folder.resolve()
-            if real in open_folders:
-                return
-            entries = sorted(folder.iterdir())
-        except OSError as error:
-            where = folder.relative_to(root).as_posix()
-            faults.append((where, error.strerror or str(error)))
-            return
-        open_folders.add(real)
-        for entry in entries:
-            relative = entry.relative_to(root).as_posix()
-            if entry.is_dir():
-                walk(entry)
-            elif not archives.is_system_file(relative):
-                names.append(relative)
-        open_folders.remove(real)
-
-    walk(root)
-    return names
+def _distractors(counted: dict[str, int]) -> list[Fault]:
+    reason = "by convention (-1, 0, 0000) no person; name it otherwise if it is one"
+    return [
+        (person, f"{n:,} images, {reason}") for person, n in sorted(counted.items())
+    ]
 
 
-def _nothing(path: pathlib.Path) -> DataError:
-    return DataError(
+def _nothing(path: pathlib.Path, notes: Sequence[Fault] = ()) -> DataError:
+    kind = DataError if notes else GoneError
+    return kind(
         f"reid_folder: {path.name} lists no image",
         path=path,
-        found="nothing",
+        found="; ".join(f"{x} passed over ({why})" for x, why in notes) or "nothing",
         expected=f"files in folders a person, ending in {', '.join(ENDINGS)}, or "
         "lines of a CSV",
         action="correct the path, or add images",
@@ -304,9 +251,5 @@ def _half_named_cameras(images: Sequence[ListedImage]) -> list[Fault]:
 
 
 def _wrong_splits(images: Sequence[ListedImage]) -> list[Fault]:
-    """TFDS names splits by words, and keeps one of them to itself."""
-    return [
-        (x.place, f"split {x.split!r}: a word is expected, other than `all`")
-        for x in images
-        if not re.fullmatch(r"[A-Za-z]\w*", x.split) or x.split == "all"
-    ]
+    faults = [(image.place, splits.fault_of(image.split)) for image in images]
+    return [(place, fault) for place, fault in faults if fault]

@@ -1,13 +1,18 @@
 """How a user's own data set is named: `reid_folder:PATH[?camera=PATTERN]`."""
 
 import dataclasses
+import os
 import pathlib
 import re
 
-from dimn_tf.errors import DataError
+from dimn_tf.errors import DataError, UserError
 
 NAME = "reid_folder"
 _CAMERA_OPTION = "?camera="
+_PATTERN = (
+    "a regular expression (Python's) with a group round the camera, such as "
+    r"^(\d+)_ for names like 01_2.png"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +20,8 @@ class FolderReference:
     """Where a user's own data set lies, and how it names its cameras.
 
     Attributes:
-        path: a CSV file, or a folder that holds one folder a person.
+        path: a CSV file, or a folder that holds one folder a person; absolute where a
+            reference was parsed.
         camera_pattern: regular expression that is searched in a file's name without
             its ending; its group `camera`, or else its first group, is the camera.
             Empty: the names tell no cameras. For folders only.
@@ -41,28 +47,65 @@ def parse(text: str) -> FolderReference:
             a CSV (which has a column for cameras).
     """
     path, given, pattern = text.partition(_CAMERA_OPTION)
-    reference = FolderReference(pathlib.Path(path).expanduser(), pattern)
-    if not path:
+    if not path.strip():
         raise _wrong(text, "no path", f"{NAME}:FOLDER or {NAME}:FILE.csv")
+    if "\0" in path:
+        raise _wrong(repr(text), "a path with a NUL byte", "the path of a folder")
+    # Absolute: one place has one name, whatever folder it is named from.
+    place = pathlib.Path(os.path.abspath(os.path.expanduser(path)))
+    reference = FolderReference(place, pattern)
     if not given:
         return reference
     if reference.is_csv:
         raise _wrong(
             text, "a camera pattern and a CSV", "cameras in the CSV's column camera_id"
         )
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as error:
-        raise _wrong(
-            text, f"{pattern!r}: {error}", "a regular expression (Python's)"
-        ) from error
-    if not groups:
-        raise _wrong(
-            text,
-            f"{pattern!r}, which has no group",
-            r"a group round the camera, such as ^(\d+)_ for names like 01_2.png",
-        )
+    fault = pattern_fault(pattern)
+    if fault:
+        raise _wrong(text, fault, _PATTERN)
     return reference
+
+
+def pattern_fault(pattern: str) -> str:
+    """What is wrong with a camera pattern; empty where nothing is."""
+    try:
+        compiled = re.compile(pattern)
+    # Of patterns that are too deep or repeat too often, `re` raises these.
+    except (re.error, RecursionError, OverflowError) as error:
+        return f"{pattern!r}, which is no regular expression: {error}"
+    if not compiled.groups:
+        return f"{pattern!r}, which has no group"
+    return ""
+
+
+def check_camera_pattern(pattern: str, person_folders: bool) -> None:
+    """Checks `--camera_pattern` before any image is looked for.
+
+    Args:
+        pattern: the flag's value; empty where it is not given.
+        person_folders: whether `--person_folders` is given, which it goes with.
+
+    Raises:
+        UserError: it is no pattern, has no group, or goes with nothing.
+    """
+    if not pattern:
+        return
+    fault = pattern_fault(pattern)
+    if fault:
+        raise UserError(f"--camera_pattern={fault}; expected {_PATTERN}")
+    if not person_folders:
+        raise UserError(
+            f"--camera_pattern={pattern!r} without --person_folders: it is for folders "
+            "of persons alone. Give --person_folders as well, or leave the pattern out "
+            "(a CSV names cameras in its column camera_id)"
+        )
+
+
+def resolved(text: str) -> str:
+    """What follows `reid_folder:`, with its place absolute: for what is remembered."""
+    named = parse(text)
+    option = _CAMERA_OPTION + named.camera_pattern if named.camera_pattern else ""
+    return f"{named.path}{option}"
 
 
 def _wrong(text: str, found: str, expected: str) -> DataError:

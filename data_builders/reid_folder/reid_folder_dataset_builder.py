@@ -1,15 +1,16 @@
 """A user's own ReID data: a folder a person, or a CSV."""
 
 import dataclasses
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 
 import tensorflow_datasets as tfds
 
 from data_builders.base_builder import ReidBuilder, ReidConfig
-from data_builders.progress import Progress
-from data_builders.readers import ImageEntry
 from data_builders.reid_folder import facts as facts_lib
-from data_builders.reid_folder import listing, reference
+from data_builders.reid_folder import listing, remembered
+from data_builders.reid_folder.listed_image import NO_CAMERA, Fault, ListedImage
+from dimn_tf import images, progress
 from dimn_tf.errors import DataError
 
 
@@ -18,10 +19,11 @@ class FolderConfig(ReidConfig):
     """One data set of a user.
 
     Attributes:
-        named: where it lies; None in the config that only stands for the builder.
+        known: what the reference stands for; None in the config that only stands for
+            the builder.
     """
 
-    named: reference.FolderReference | None = None
+    known: facts_lib.Known | None = None
 
 
 class Builder(ReidBuilder):
@@ -42,65 +44,112 @@ class Builder(ReidBuilder):
     ]
 
     @classmethod
-    def config_of(cls, text: str | None) -> FolderConfig:
+    def config_of(
+        cls, text: str | None, data_dir: str | os.PathLike | None = None
+    ) -> FolderConfig:
         """The builder config of what follows `reid_folder:`.
 
         Raises:
-            DataError: see `reference.parse` and `listing.read`.
+            DataError: see `facts.known_of`.
         """
-        named = reference.parse(text or "")
+        known = facts_lib.known_of(text or "", data_dir)
+        place = os.fspath(known.named.path).encode(errors="backslashreplace").decode()
         return FolderConfig(
-            name=facts_lib.config_name(named, listing.read(named)),
-            description=f"Own data in {named.path}.",
-            named=named,
+            name=known.config, description=f"Own data in {place}.", known=known
         )
+
+    def tell_reuse(self) -> None:
+        """Says so where records stand for images that are gone."""
+        known = self.builder_config.known
+        if known is None:
+            return
+        if known.gone:
+            self.say(
+                f"{self.name}: {known.gone}: the records that were built from it are "
+                f"used, {self.data_path}"
+            )
+        else:
+            self._note_place()
+
+    def download_and_prepare(self, **kwargs) -> None:
+        """See base class."""
+        super().download_and_prepare(**kwargs)
+        self._note_place()
+
+    def _note_place(self) -> None:
+        """Notes what was built from this place, for when its images are gone."""
+        known = self.builder_config.known
+        build = remembered.Build(known.config, known.rows, known.training_splits)
+        try:
+            remembered.note(self.data_dir_root, known.named, build)
+        except OSError as error:
+            self.say(
+                f"{self.name}: these records will not be found without the images, "
+                f"since nothing can be noted in {self.data_dir_root} ({error.strerror})"
+            )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         del dl_manager  # nothing is in the manual directory
-        named = self.builder_config.named
-        if named is None:
+        known = self.builder_config.known
+        if known is None:
             raise DataError(
                 f"{self.name}: builds what a reference names, not by `tfds build`\n"
                 "  to do:    python -m experiments.build_datasets "
                 f"--datasets={self.name}:FOLDER (or {self.name}:FILE.csv)"
             )
-        listed = listing.read(named)
-        self._refuse_unreadable(listed)
+        listed = listing.read(known.named)
+        for line in listed.summary():
+            self.say(f"{self.name}: {line}")
         persons = facts_lib.numbers_of([image.person for image in listed.images])
         cameras = facts_lib.numbers_of([image.camera for image in listed.images])
-        if listing.NO_CAMERA in cameras:
-            cameras = {listing.NO_CAMERA: 0}
-        self.info.metadata.update(persons=persons, cameras=cameras)
-        splits: dict[str, list[ImageEntry]] = {}
+        if NO_CAMERA in cameras:
+            cameras = {NO_CAMERA: 0}
+        self.info.metadata.update(
+            persons=persons,
+            cameras=cameras,
+            training_splits=list(listed.training_splits),
+            passed_over=list(listed.passed_over),
+        )
+        splits: dict[str, list[ListedImage]] = {}
         for image in listed.images:
-            entry = ImageEntry(
-                image.file_name, persons[image.person], cameras[image.camera]
-            )
-            splits.setdefault(image.split, []).append(entry)
+            splits.setdefault(image.split, []).append(image)
+        faults: list[Fault] = []
+        waiting = dict(splits)
         return {
-            split: self._generate(listed, split, entries)
-            for split, entries in splits.items()
+            split: self._generate(listed, split, chosen, waiting, faults)
+            for split, chosen in splits.items()
         }
 
-    def _refuse_unreadable(self, listed: listing.Listing) -> None:
-        """Decodes every image once, so that one error names all that cannot be."""
-        progress = Progress(f"{self.name} checking", len(listed.images), self.log)
-        faults = listing.unreadable(
-            listed.path, listed.root, listed.images, progress.step
-        )
-        lines = [": ".join(fault) for fault in faults]
-        listing.refuse(listed.path, lines, len(listed.images))
-
-    def _generate(self, listed, split, entries) -> Iterator:
-        progress = Progress(f"{self.name} {split}", len(entries), self.log)
-        for entry in entries:
+    def _generate(
+        self,
+        listed: listing.Listing,
+        split: str,
+        chosen: Sequence[ListedImage],
+        waiting: dict[str, list[ListedImage]],
+        faults: list[Fault],
+    ) -> Iterator:
+        """Records of a split; the last one refuses the unreadable images of all."""
+        metadata = self.info.metadata
+        del waiting[split]
+        found = 0
+        shown = progress.bar(chosen, label=f"{self.name} {split}", log=self.log)
+        for image in shown:
+            try:
+                encoded = images.read_file(listed.root / image.file_name)
+            except images.ImageFault as error:
+                faults.append(listing.unreadable_fault(image, error))
+                continue
+            found += 1
             record = {
-                "image": listing.decoded_bytes(
-                    listed.path, listed.root, entry.file_name
-                ),
-                "person_id": entry.person_id,
-                "camera_id": entry.camera_id,
-                "file_name": entry.file_name,
+                "image": encoded,
+                "person_id": metadata["persons"][image.person],
+                "camera_id": metadata["cameras"][image.camera],
+                "file_name": image.file_name,
             }
-            yield entry.file_name, record
-            progress.step()
+            yield image.file_name, record
+        if faults and not found:  # TFDS would stop at an empty split: look at the rest.
+            for rest in waiting.values():
+                faults += listing.unreadable(listed.root, rest)
+            waiting.clear()
+        if not waiting:
+            listing.refuse(listed.path, faults, len(listed.images))

@@ -107,7 +107,7 @@ def test_all_faults_of_a_csv_are_in_one_error_with_their_lines(crops, tmp_path):
         "line 9: crops/bob/01_7.bmp: empty camera_id",
         "line 10: split 'two words'",
         "line 11: 2 cells, not 4",
-        "line 12: crops/cut.png: unreadable, 60 bytes",
+        "line 12: crops/cut.png: unreadable, cut off within its part IDAT",
     ):
         assert part in message
     # In the order of the lines.

@@ -5,8 +5,8 @@ import dataclasses
 import tensorflow_datasets as tfds
 
 from data_builders.base_builder import ReidBuilder
-from data_builders.progress import Progress
 from data_builders.synthetic_reid import domains, facts, renderer
+from dimn_tf import progress
 from dimn_tf.errors import DataError
 
 
@@ -56,13 +56,14 @@ class Builder(ReidBuilder):
         domain = render.domain
         split = f"cam_{camera_id}"
         expected = facts.facts_of_domain(domain)
-        progress = Progress(
-            f"{self.name}/{domain.name} {split}",
-            expected.split_images[split],
-            self.log,
+        shots = progress.bar(
+            render.shots(camera_id),
+            label=f"{self.name}/{domain.name} {split}",
+            total=expected.split_images[split],
+            log=self.log,
         )
         images, people = 0, set()
-        for shot in render.shots(camera_id):
+        for shot in shots:
             yield (
                 shot.file_name,
                 {
@@ -74,7 +75,6 @@ class Builder(ReidBuilder):
             )
             images += 1
             people.add(shot.person_id)
-            progress.step()
         found = (images, len(people))
         wanted = (expected.split_images[split], expected.split_identities[split])
         if found != wanted:

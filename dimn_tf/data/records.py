@@ -16,9 +16,6 @@ _METADATA = {
     "file_name": tf.io.FixedLenFeature([], tf.string),
 }
 
-TEST_SPLITS = frozenset({"probe", "query", "gallery"})
-"""Splits of own data that are for testing."""
-
 # Records held at a time while the metadata are read: some 10 MB of pixels.
 _METADATA_CHUNK = 512
 
@@ -97,33 +94,14 @@ def load_records(
     """
     from data_builders import registry
 
-    facts = registry.facts(reference)
-    opened = records_of_builder(
+    facts = registry.facts(reference, data_dir)
+    return records_of_builder(
         registry.make_builder(reference, data_dir),
         reference,
         splits,
         facts.non_identities,
         facts.training_splits,
     )
-    if facts.role != "own":
-        return opened
-    return dataclasses.replace(
-        opened, training_splits=own_training_splits(opened.splits.tolist())
-    )
-
-
-def own_training_splits(splits: Sequence[str]) -> tuple[str, ...]:
-    """The splits of own data that are trained on; empty means all of them.
-
-    Split `train` where there is one; else all but `probe`, `query` and `gallery`,
-    which are for testing. Data of these alone are trained on when named as a source.
-
-    Args:
-        splits: Of the images, or of the data set.
-    """
-    named = set(splits)
-    chosen = {"train"} if "train" in named else named - TEST_SPLITS
-    return () if chosen == named else tuple(sorted(chosen))
 
 
 def in_memory(

@@ -99,8 +99,10 @@ def make(
         unused = _unused(splits - {*stated, GALLERY})
         return [trial], f"its splits {', '.join(stated)} and {GALLERY}{unused}"
     unused = ""
-    if own and (others := splits - set(records.training_splits)) != splits:
-        # Of own data, what is trained on is not tested on; the rest is drawn from.
+    if own:
+        # What is trained on is not tested on; where that is all, all is drawn from,
+        # and `seen_in_training` tells.
+        others = (splits - set(records.training_splits)) or splits
         records = dataclasses.replace(records, training_splits=tuple(sorted(others)))
         left = records.person_ids[np.isin(records.splits, records.training_splits)]
         person_ids = sorted(set(person_ids) & set(left.tolist()))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tqdm
 
-from dimn_tf.errors import DataError
+from dimn_tf import images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import image_sources
 
@@ -39,8 +39,8 @@ def embed(
     for source in bar:
         try:
             batch.append((source, image_sources.read(source)))
-        except DataError as error:
-            skipped.append((source.entry_id, str(error)))
+        except images.ImageFault as error:
+            skipped.append((source.entry_id, error.reason))
         if len(batch) == batch_size:
             yield _embedded(call, batch, skipped)
             batch = []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dimn_tf.errors import DataError
+from dimn_tf import images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import embedding, entries, image_sources
 
@@ -55,8 +55,8 @@ def with_images(found: Sequence[Found]) -> list[Found]:
         source = image_sources.ImageSource(pathlib.Path(path), row.hit.entry_id)
         try:
             read.append(dataclasses.replace(row, image=image_sources.read(source)))
-        except DataError as error:
-            read.append(dataclasses.replace(row, missing=str(error)))
+        except images.ImageFault as error:
+            read.append(dataclasses.replace(row, missing=error.reason))
     return read
 
 

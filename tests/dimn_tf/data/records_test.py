@@ -111,8 +111,8 @@ def test_load_records_asks_the_registry(made_up_builder, monkeypatch):
 
     registry = types.ModuleType("data_builders.registry")
     registry.make_builder = make_builder
-    registry.facts = lambda reference: types.SimpleNamespace(
-        role="source", non_identities=(-1, 0), training_splits=("query",)
+    registry.facts = lambda reference, data_dir: types.SimpleNamespace(
+        non_identities=(-1, 0), training_splits=("query",)
     )
     monkeypatch.setitem(sys.modules, "data_builders.registry", registry)
     monkeypatch.setattr("data_builders.registry", registry, raising=False)

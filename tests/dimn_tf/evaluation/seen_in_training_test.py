@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from data_builders.reid_folder import splits as own_splits
 from dimn_tf.data import domain, records
 from dimn_tf.evaluation import options, report, results_files, seen_in_training, targets
 from dimn_tf.export import model_card
@@ -19,7 +20,7 @@ def _records(reference, rows):
         cameras,
         names,
         splits,
-        training_splits=records.own_training_splits(splits) if own else (),
+        training_splits=own_splits.trained_on(splits) if own else (),
     )
 
 
@@ -80,7 +81,7 @@ def test_a_person_is_known_by_images_outside_the_trial():
 
 def test_splits_and_people_apart_are_not_seen():
     rows = [("train", f"{p}/{k}.png", p, 1) for p in (1, 2) for k in (0, 1)]
-    rows += [(s, f"{p}/{s}.png", p, 1) for p in (3, 4) for s in ("query", "gallery")]
+    rows += [(s, f"{p}/{s}.png", p, 1) for p in (3, 4) for s in ("probe", "gallery")]
     own = _records("reid_folder:own.csv", rows)
     assert domain.build_domain(own, 0, 0, 0, []).person_ids.tolist() == [1, 2]
     assert _seen(own, own) is None
@@ -88,21 +89,6 @@ def test_splits_and_people_apart_are_not_seen():
     trained = domain.build_domain(source, 0, 0, 0, holdout=[2, 3])
     heldout = targets.heldout_target(source, [2, 3])
     assert seen_in_training.with_seen(heldout, [trained]).seen_in_training is None
-
-
-@pytest.mark.parametrize(
-    ("splits", "trained"),
-    [
-        (["train", "probe", "gallery"], ("train",)),
-        (["train", "val"], ("train",)),
-        (["hall", "query", "gallery"], ("hall",)),
-        (["hall", "yard"], ()),
-        (["probe", "gallery"], ()),
-        (["images"], ()),
-    ],
-)
-def test_own_training_splits(splits, trained):
-    assert records.own_training_splits(splits) == trained
 
 
 @pytest.mark.parametrize("protocol", ["pairs", "cameras"])

@@ -8,8 +8,8 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from data_builders import dummy_images, images
-from dimn_tf.errors import DataError
+from data_builders import dummy_images
+from dimn_tf import images
 
 
 def _encode(image, name):
@@ -21,13 +21,13 @@ def _encode(image, name):
 @pytest.mark.parametrize("name", ["1.jpg", "1.jpeg", "1.png"])
 def test_original_bytes_are_kept(name):
     encoded = dummy_images.encoded(name)
-    assert images.checked_image(encoded, archive="a", name=name) is encoded
+    assert images.checked(encoded, name=name) is encoded
 
 
 def test_padded_bmp_becomes_png_with_the_same_pixels():
     """VIPeR's files end in two bytes more than TensorFlow's decoder accepts."""
     encoded = dummy_images.encoded("1.bmp") + bytes(2)
-    checked = images.checked_image(encoded, archive="a", name="1.bmp")
+    checked = images.checked(encoded, name="1.bmp")
     with PIL.Image.open(io.BytesIO(encoded)) as opened:
         np.testing.assert_array_equal(
             tf.io.decode_image(checked, channels=3), np.asarray(opened)
@@ -45,7 +45,7 @@ def test_tensorflow_reads_what_pil_reads(mode, form):
         encoded = _encode(image, form)
     except (OSError, ValueError):
         return  # PIL writes no such file
-    checked = images.checked_image(encoded, archive="a", name="1")
+    checked = images.checked(encoded, name="1")
     decoded = tf.io.decode_image(checked, channels=3, expand_animations=False).numpy()
     with PIL.Image.open(io.BytesIO(encoded)) as opened:
         if opened.mode.startswith("I"):  # 16 bits, which PIL would clip
@@ -62,7 +62,7 @@ def test_photos_are_turned_as_their_orientation_says(orientation):
     exif[PIL.ExifTags.Base.Orientation] = orientation
     buffer = io.BytesIO()
     image.save(buffer, "PNG", exif=exif)
-    turned = images.upright_image(buffer.getvalue(), archive="a", name="1")
+    turned = images.checked(buffer.getvalue(), name="1")
     pixels = np.asarray(image)
     # The EXIF standard's table: which corner of the scene is stored first.
     expected = {
@@ -83,17 +83,19 @@ def test_photos_are_turned_as_their_orientation_says(orientation):
 def test_truncated_image_is_an_error(name):
     encoded = dummy_images.encoded(name, height=40, width=20)
     for part in (0, 1, len(encoded) // 3, len(encoded) // 2, len(encoded) - 40):
-        with pytest.raises(DataError, match=f"{name} is no readable image") as caught:
-            images.checked_image(encoded[:part], archive="/archives/a.zip", name=name)
+        with pytest.raises(
+            images.ImageFault, match=f"{name} is no readable image"
+        ) as caught:
+            images.checked(encoded[:part], place="/archives/a.zip", name=name)
         assert "/archives/a.zip" in str(caught.value)
-        with pytest.raises(DataError):
-            images.decoded_image(encoded[:part], archive="a", name=name)
+        with pytest.raises(images.ImageFault):
+            images.decoded(encoded[:part], name=name)
 
 
 def test_png_is_lossless():
     pixels = dummy_images.pixels(3)
     encoded = images.encode_png(pixels)
-    decoded = images.decoded_image(encoded, archive="a", name="1")
+    decoded = images.decoded(encoded, name="1")
     np.testing.assert_array_equal(decoded, pixels)
 
 
@@ -111,5 +113,5 @@ def test_damaged_exif_leaves_the_picture_as_it_is_stored(kind, damaged):
     pixels = np.zeros((6, 4, 3), np.uint8)
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).save(buffer, kind, exif=damaged)
-    kept = images.upright_image(buffer.getvalue(), archive="a", name="1")
+    kept = images.checked(buffer.getvalue(), name="1")
     assert tf.io.decode_image(kept).shape in ((6, 4, 3), (4, 6, 3))

@@ -1,0 +1,39 @@
+"""One image of a user's own data, as the user lists it."""
+
+import dataclasses
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""Endings of the files of a person's folder that are images."""
+NO_CAMERA = ""
+DEFAULT_SPLIT = "images"
+
+Fault = tuple[str, str]
+"""Where (a file below the root, or a line of the CSV) and what is wrong there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ListedImage:
+    """One image as the user lists it.
+
+    Attributes:
+        place: where it is listed, for messages, such as "line 7".
+        file_name: path from the root, "/" separated.
+        person: the user's name of the person.
+        camera: the user's name of the camera; empty where none is told.
+        split: the user's split in the field's words; "images" where none is told.
+    """
+
+    place: str
+    file_name: str
+    person: str
+    camera: str = NO_CAMERA
+    split: str = DEFAULT_SPLIT
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name is text (UTF-8), as records and galleries want it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
