@@ -2,9 +2,12 @@
 
 import os
 import pathlib
+import re
 
 from data_builders.facts import DatasetFacts
 from dimn_tf.errors import DataError
+
+_ENDING = re.compile(r"\.(?:zip|tgz|tar(?:\.\w+)?|rar|7z|mat)$", re.IGNORECASE)
 
 
 def candidates(
@@ -18,6 +21,42 @@ def candidates(
         if path.exists() and not any(path.samefile(other) for other in found):
             found.append(path)
     return found
+
+
+def likely(facts: DatasetFacts, manual_dir: str | os.PathLike) -> str:
+    """What to do where the archive seems to be there under another name; else empty.
+
+    Example: `Market-1501-v15.09.15 (1).zip` or `market1501.zip`.
+    """
+    folder = pathlib.Path(manual_dir)
+    if not folder.is_dir():
+        return ""
+    known = [_plain(name) for name in (*facts.archives, facts.name, facts.title)]
+    for path in sorted(folder.iterdir()):
+        seen = _plain(path.name)
+        alike = any(
+            seen.startswith(name) or (len(seen) > 3 and name.startswith(seen))
+            for name in known
+        )
+        if alike and path.name not in facts.archives:
+            ending = _ENDING.search(path.name)
+            wanted = [
+                name
+                for name in facts.archives
+                if name.endswith(ending[0] if ending else "")
+                and bool(ending) == bool(_ENDING.search(name))
+            ]
+            return (
+                f"is {os.path.abspath(path)} it? Then rename it to "
+                f"{(wanted or facts.archives)[0]}"
+            )
+    return ""
+
+
+def _plain(name: str) -> str:
+    """A file's name by its letters and digits, without ending and "(1)" or "copy"."""
+    name = re.sub(r"\(\d+\)|\bcopy\b", "", _ENDING.sub("", name).casefold())
+    return re.sub(r"[^a-z0-9]", "", name)
 
 
 def build_command(
@@ -47,12 +86,14 @@ def find_archive(facts: DatasetFacts, manual_dir: str | os.PathLike) -> pathlib.
             expected="one of them",
             action="move all but one elsewhere, then build again",
         )
+    seen = likely(facts, manual_dir)
     raise DataError(
         f"{facts.name}: the archive of {facts.title} is missing",
         path=manual_dir,
         found=_listing(manual_dir),
         expected=f"one of {', '.join(facts.archives)}",
-        action=(
+        action=(f"{seen}; else " if seen else "")
+        + (
             f"get it from {facts.homepage}, put it there, then run "
             f"{build_command(facts, manual_dir)}"
             + (f". {facts.remark}" if facts.remark else "")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from data_builders.clean_build import clean_build
 from data_builders.facts import DatasetFacts
-from data_builders.manual_dir import build_command, candidates
+from data_builders.manual_dir import build_command, candidates, likely
 from dimn_tf.errors import DataError, UserError
 
 # TFDS name -> module of its `Builder`; the module `facts` beside it holds `FACTS`,
@@ -234,6 +234,8 @@ def _missing_line(reference, known, manual_dir, found) -> str:
     others = ", ".join(known.archives[1:])
     line = f"{reference}: missing {place}"
     line += f" (or {others})" if others else ""
+    seen = "" if manual_dir is None else likely(known, manual_dir)
+    line += f"; {seen}" if seen else ""
     line += f"; published at {known.homepage}"
     if manual_dir is not None:
         config = split_reference(reference)[1]

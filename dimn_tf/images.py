@@ -230,7 +230,8 @@ def _opened(file: BinaryIO, name, place) -> Iterator[PIL.Image.Image]:
         except PIL.UnidentifiedImageError as error:
             raise _unknown(file, name, place) from error
         except PIL.Image.DecompressionBombError as error:
-            raise ImageFault("too_large", str(error), name, place) from error
+            reason = f"more than {LARGEST_PIXELS:,} pixels by its header"
+            raise ImageFault("too_large", reason, name, place) from error
         except _DECODING_FAULTS as error:
             raise _damaged(error, name, place) from error
         with image:

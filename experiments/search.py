@@ -101,7 +101,7 @@ def _probe() -> bytes:
         return image_sources.read(image_sources.ImageSource(path, str(path)))
     except images.ImageFault as error:
         raise errors.UserError(
-            f"--probe={path}: {error.reason}; a whole JPEG, PNG or BMP image is expected"
+            f"--probe={path}: {error.reason}; expected {error.expected}"
         ) from error
 
 

@@ -68,6 +68,13 @@ def build_domain(
     keep = ~np.isin(source.person_ids, np.array(source.non_identities, np.int64))
     if source.training_splits:
         keep &= np.isin(source.splits, source.training_splits)
+        if not keep.any():
+            raise errors.UserError(
+                f"{source.reference}: none of its splits "
+                f"{', '.join(sorted(set(source.splits.tolist())))} is trained on; "
+                f"expected {' or '.join(source.training_splits)}. Name the split to "
+                "train on so, or take another source."
+            )
     indices = np.flatnonzero(keep)
     if holdout is None:
         holdout = holdouts.draw(source, indices, holdout_identities, seed)

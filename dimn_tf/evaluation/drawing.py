@@ -245,6 +245,8 @@ def _images_of_identities(
     """Identity -> {file name without extension: camera}, of two images or more."""
     wanted = None if person_ids is None else {int(p) for p in person_ids}
     images: dict[int, dict[str, int]] = {}
+    # Own data that is all probes and gallery has no split that is trained on.
+    trained_on = set(records.training_splits) & set(records.splits.tolist())
     labels = zip(
         records.person_ids.tolist(),
         records.camera_ids.tolist(),
@@ -253,7 +255,7 @@ def _images_of_identities(
         strict=True,
     )
     for person, camera, name, split in labels:
-        if records.training_splits and split not in records.training_splits:
+        if trained_on and split not in trained_on:
             continue
         if wanted is None or person in wanted:
             images.setdefault(person, {})[trials_lib.stem(name)] = camera

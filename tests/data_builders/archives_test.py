@@ -129,3 +129,88 @@ def test_damaged_member_is_an_error(tmp_path):
 def test_unknown_kind_is_an_error(tmp_path):
     with pytest.raises(DataError, match="nothing"):
         archives.open_archive(tmp_path / "set.rar")
+
+
+def test_a_zip_with_the_separators_of_windows_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as file:
+        for name in ("set\\a\\1.txt", "set\\b\\", "set\\b\\2.txt"):
+            info = zipfile.ZipInfo("x")
+            info.filename = name
+            file.writestr(info, b"" if name.endswith("\\") else name.encode())
+    with archives.open_archive(tmp_path / "set.zip") as archive:
+        assert archive.names == ["set/a/1.txt", "set/b/2.txt"]
+        assert archive.read("set/b/2.txt") == rb"set\b\2.txt"
+        assert archive.root({"a", "b"}) == "set/"
+
+
+def _patched(path, offset_in_entries, value):
+    """Overwrites a field in each entry of a zip's directory and in its headers."""
+    content = bytearray(path.read_bytes())
+    for mark, shift in ((b"PK\x01\x02", 2), (b"PK\x03\x04", 0)):
+        place = content.find(mark)
+        while place >= 0:
+            start = place + offset_in_entries + shift
+            content[start : start + len(value)] = value
+            place = content.find(mark, place + 4)
+    path.write_bytes(content)
+
+
+def test_an_encrypted_zip_is_not_called_truncated(tmp_path):
+    _write_zip(tmp_path / "set.zip", {"set/1": b"x" * 99})
+    _patched(tmp_path / "set.zip", 6, b"\x01\x00")  # the flags
+    with pytest.raises(DataError, match="set.zip is encrypted") as caught:
+        archives.open_archive(tmp_path / "set.zip")
+    assert "password" in caught.value.action
+    assert "truncated" not in str(caught.value)
+
+
+def test_a_zip_packed_in_an_unknown_way_is_not_called_truncated(tmp_path):
+    _write_zip(tmp_path / "set.zip", {"set/1": b"x" * 99})
+    _patched(tmp_path / "set.zip", 8, b"\x09\x00")  # the method: Deflate64
+    with archives.open_archive(tmp_path / "set.zip") as archive:
+        with pytest.raises(DataError, match="set/1 cannot be read") as caught:
+            archive.read("set/1")
+    assert "unpack it" in caught.value.action
+
+
+def test_what_unpacks_to_too_much_is_refused(tmp_path):
+    _write_zip(tmp_path / "set.zip", {"set/1": bytes(5_000)})
+    _write_tar(tmp_path / "set.tgz", {"set/1": bytes(5_000)})
+    _write_folder(tmp_path, {"set/1": bytes(5_000)})
+    for name in ("set.zip", "set.tgz", "set"):
+        with archives.open_archive(tmp_path / name) as archive:
+            assert len(archive.read("set/1", largest=5_000)) == 5_000
+            with pytest.raises(DataError, match="set/1 is too large unpacked"):
+                archive.read("set/1", largest=4_999)
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tgz"])
+def test_a_member_that_claims_too_much_is_refused_before_it_is_unpacked(
+    tmp_path, name, monkeypatch
+):
+    (_write_zip if name == "set.zip" else _write_tar)(tmp_path / name, _FILES)
+    monkeypatch.setattr(archives, "LARGEST_MEMBER", 2_999)
+    with pytest.raises(DataError, match="set/a/1.txt is too large") as caught:
+        archives.open_archive(tmp_path / name)
+    assert "3,000 bytes" in caught.value.found
+
+
+def test_links_in_a_circle_of_an_extracted_folder_end(tmp_path):
+    root = _write_folder(tmp_path, _FILES)
+    for i in range(9):
+        (root / "a" / f"l{i}").symlink_to("../b")
+        (root / "b" / f"l{i}").symlink_to("../a")
+    with archives.open_archive(root) as archive:
+        assert set(archive.names) == set(_FILES)
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):
+    root = _write_folder(tmp_path, _FILES)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(DataError, match="cannot be listed") as caught:
+        archives.open_archive(root)
+    assert "Permission denied" in caught.value.found
