@@ -146,7 +146,9 @@ class FolderReader(Reader):
     def images(self, split):
         """See base class."""
         for entry in self.entries[split]:
-            encoded = self._archive.read(self.root + entry.file_name)
+            encoded = self._archive.read(
+                self.root + entry.file_name, largest=images.LARGEST_BYTES
+            )
             # Crops are published as they are seen: no orientation is looked at.
             checked = images.checked(
                 encoded, name=entry.file_name, place=self._archive.path, upright=False

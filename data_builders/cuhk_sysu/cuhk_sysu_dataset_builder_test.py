@@ -1,6 +1,7 @@
 """Tests of the CUHK-SYSU builder."""
 
 import io
+import struct
 
 import numpy as np
 import PIL.Image
@@ -79,6 +80,19 @@ class CuhkSysuTest(testing.ReidBuilderTestCase):
             "cuhk_sysu/partial: 1 frames in Image/SSM/ is missing", self.lines
         )
         self.assertEqual(builder.info.splits["persons"].num_examples, 5)
+
+    def test_a_frame_that_claims_too_many_pixels_is_an_error(self):
+        size = struct.pack(">HH", dummy_data.FRAME_HEIGHT, dummy_data.FRAME_WIDTH)
+        frame = self.root / self.IMAGE
+        frame.write_bytes(
+            frame.read_bytes().replace(size, struct.pack(">HH", 60_000, 60_000))
+        )
+        self.fail_to_build("Image/SSM/s4.jpg", "more than 64,000,000 pixels")
+
+    def test_a_frame_whose_header_is_none_is_an_error(self):
+        for content in (b"", b"text", b"\xff\xd8\xff\xc0"):
+            (self.root / self.IMAGE).write_bytes(content)
+            self.fail_to_build("Image/SSM/s4.jpg")
 
     def test_partial_needs_one_image_at_least(self):
         for frame in (self.root / "Image/SSM").iterdir():

@@ -90,7 +90,7 @@ class FrameReader(Reader):
         for path, entries in by_path:
             # The boxes are of the frame as it is stored: it is not turned.
             frame = images.decoded(
-                self._archive.read(path),
+                self._archive.read(path, largest=images.LARGEST_BYTES),
                 name=path,
                 place=self._archive.path,
                 upright=False,

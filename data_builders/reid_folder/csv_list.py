@@ -132,6 +132,7 @@ def _check_header(path: pathlib.Path, header: list[str]) -> None:
     lacking = [name for name in _REQUIRED if name not in header]
     if unknown or lacking or len(set(header)) < len(header):
         shown = ",".join(header)
+        shown = shown if shown.isprintable() else repr(shown)
         raise DataError(
             f"reid_folder: {path.name} has another header",
             path=path,
