@@ -13,10 +13,8 @@ from dimn_tf.evaluation import drawing
 from dimn_tf.evaluation import options as options_lib
 from dimn_tf.evaluation import trials as trials_lib
 
-PROBE, QUERY, GALLERY = "probe", "query", "gallery"
-"""Splits that state a trial by themselves; of own data, `query` is another word for
-`probe` (of data sets with a training protocol, such as Market-1501's, it is not: pairs
-are drawn there as ever)."""
+PROBE, GALLERY = "probe", "gallery"
+"""Splits that state a trial by themselves (own data's `query` is read as `probe`)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,14 +88,12 @@ def make(
         )
     splits = set(records.splits.tolist())
     own = records.reference.startswith("reid_folder:")
-    words = [PROBE, QUERY] if own else [PROBE]
-    stated = [word for word in words if word in splits]
-    if options.own_trials == "auto" and stated and GALLERY in splits:
-        probes = _names(records, np.isin(records.splits, stated), person_ids)
+    if options.own_trials == "auto" and {PROBE, GALLERY} <= splits:
+        probes = _names(records, records.splits == PROBE, person_ids)
         gallery = _names(records, records.splits == GALLERY, person_ids)
         trial = OpenTrial("splits", probes, gallery, rule)
-        unused = _unused(splits - {*stated, GALLERY})
-        return [trial], f"its splits {', '.join(stated)} and {GALLERY}{unused}"
+        unused = _unused(splits - {PROBE, GALLERY})
+        return [trial], f"its splits {PROBE} and {GALLERY}{unused}"
     unused = ""
     if own:
         # What is trained on is not tested on; where that is all, all is drawn from,

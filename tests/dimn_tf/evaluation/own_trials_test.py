@@ -146,20 +146,6 @@ def test_probes_without_a_match_are_refused_before_encoding_or_counted_apart(
     assert compared["identities"] == {"reid_folder:crops": 5}
 
 
-def test_query_is_the_fields_other_word_for_probe(own, fake_records):
-    rows = _rows(shots=1, cameras=(1,), split="query")
-    rows += _rows(shots=1, cameras=(2,), split="gallery")
-    target = _target(own(rows))
-    (trial,) = target.trials
-    splits = target.records.splits
-    assert set(splits[trial.probe_indices]) == {"query"}
-    assert set(splits[trial.gallery_indices]) == {"gallery"}
-    assert target.trials_source == "its splits query and gallery"
-    # A data set with splits of another protocol is drawn from as ever.
-    drawn = _target(fake_records("market1501/partial", rows))
-    assert len(drawn.trials) == 10
-
-
 def test_every_image_against_all_others_by_hand(own):
     # Person 1 in cameras 1, 1, 2; person 2 in 2, 3; person 3 in 1 only.
     seen = [(1, 1), (1, 1), (1, 2), (2, 2), (2, 3), (3, 1)]
