@@ -57,7 +57,7 @@ class Cuhk03ExtractedTest(testing.ReidBuilderTestCase):
         )
 
 
-class Cuhk03MatTest(testing.ReidBuilderTestCase):
+class Cuhk03MatTest(testing.ReaderChecks, testing.ReidBuilderTestCase):
     DATASET_CLASS = cuhk03_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "cuhk03_release.zip"

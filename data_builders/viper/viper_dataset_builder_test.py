@@ -4,7 +4,7 @@ from data_builders import testing
 from data_builders.viper import dummy_data, viper_dataset_builder
 
 
-class ViperTest(testing.ReidBuilderTestCase):
+class ViperTest(testing.BuildChecks, testing.ReaderChecks, testing.ReidBuilderTestCase):
     DATASET_CLASS = viper_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "VIPeR.v1.0.zip"
