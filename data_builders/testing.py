@@ -46,8 +46,8 @@ class ReidBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
     PART = ""
     SKIP_CHECKSUMS = True
     test_session = None  # TensorFlow's helper of that name is no test
-    # TFDS' check; `BuildChecks` runs it for one data set. What depends on the data in it
-    # is in `test_records_hold_the_raw_facts`.
+    # TFDS' check; `BuildChecks` runs it for one data set. What depends on the data
+    # set in it is in `test_records_hold_the_raw_facts`.
     test_download_and_prepare_as_dataset = None
 
     @classmethod
