@@ -58,6 +58,12 @@ class Builder(ReidBuilder):
             name=known.config, description=f"Own data in {place}.", known=known
         )
 
+    def _create_builder_config(self, builder_config, version):
+        """Takes own data's configs as they are: TFDS would warn that it knows none."""
+        if isinstance(builder_config, FolderConfig) and builder_config.known:
+            return builder_config
+        return super()._create_builder_config(builder_config, version)
+
     def tell_reuse(self) -> None:
         """Says so where records stand for images that are gone."""
         known = self.builder_config.known

@@ -412,3 +412,23 @@ def test_a_place_of_any_name_is_built(crops, tmp_path):
         place = tmp_path / text
         shutil.copytree(crops, place)
         assert len(_records(f"reid_folder:{place}", tmp_path)) == 4
+
+
+def test_nothing_but_ours_is_said(crops, tmp_path, monkeypatch, capsys):
+    warnings = []
+    monkeypatch.setattr("absl.logging.warning", lambda *text: warnings.append(text))
+    _build(f"reid_folder:{crops}", tmp_path)
+    assert warnings == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_data_directory_that_cannot_be_written_is_said(crops, tmp_path, monkeypatch):
+    name = f"reid_folder:{crops}"
+    _build(name, tmp_path)
+    shutil.rmtree(tmp_path / "tfds/reid_folder/.places")
+
+    def refuse(path, *args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("dimn_tf.files.replacing", refuse)
+    assert "will not be found without the images" in _lines(name, tmp_path)
