@@ -115,6 +115,19 @@ def read_file(path: str | os.PathLike, *, upright: bool = True) -> bytes:
         ImageFault: it cannot be read, or not be decoded whole, or is too large.
     """
     name = pathlib.Path(path).name
+    return checked(content_of(path), name=name, place=path, upright=upright)
+
+
+def content_of(path: str | os.PathLike) -> bytes:
+    """The bytes of an image file, as they are; nothing is decoded.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ImageFault: it cannot be read, is empty or has more than `LARGEST_BYTES`.
+    """
+    name = pathlib.Path(path).name
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):  # Reading a pipe would wait for ever.
@@ -128,7 +141,8 @@ def read_file(path: str | os.PathLike, *, upright: bool = True) -> bytes:
             raise
         reason = getattr(error, "strerror", None) or str(error)
         raise ImageFault("unreadable", reason, name, path) from error
-    return checked(encoded, name=name, place=path, upright=upright)
+    _check_bytes(len(encoded), name, path)
+    return encoded
 
 
 def checked(

@@ -17,7 +17,7 @@ from absl import flags as absl_flags
 
 from dimn_tf import errors, files
 from dimn_tf.data import holdout, records
-from dimn_tf.evaluation import calibration, calibration_plot, evaluator
+from dimn_tf.evaluation import calibration, calibration_plot, evaluator, measures
 from dimn_tf.training import run, workdir
 from experiments import flags, launch, prepare
 
@@ -54,7 +54,7 @@ def main(_):
     # Where the score is linear in the probe, each probe is judged alike.
     measure = method.score_name
     if method.inner_product_scale is not None:
-        measure = calibration.LIKENESS
+        measure = measures.LIKENESS
     parts, first = [], 0
     for source, ids in persons.items():
         part = _pairs(method, options, source, ids, places["data_dir"])
@@ -64,9 +64,9 @@ def main(_):
         first += max(ids) + 1
     pairs = calibration.Pairs.joined(parts)
     rows = calibration.thresholds(pairs, FLAGS.seed)
-    _print(pairs, rows, measure)
     figures = {
         "step": step,
+        "seed": FLAGS.seed,
         "method": options.method,
         "measure": measure,
         "identities": {source: len(ids) for source, ids in persons.items()},
@@ -74,12 +74,43 @@ def main(_):
         "impostor_pairs": int((~pairs.genuine).sum()),
         "thresholds": rows,
     }
+    aside = _put_aside(directory, step, FLAGS.seed)
     picture = directory.calibration.with_suffix(".png")
     title = f"{options.method}, held-out people"
     calibration_plot.draw(pairs, rows, picture, title, measure)
     with files.replacing(directory.calibration) as partial:
         partial.write_text(json.dumps(figures, indent=2) + "\n")
+    _print(pairs, rows, measure)
+    if aside:
+        print(f"The calibration that was there, of another step or seed: {aside}")
     print(f"Calibration: {directory.calibration}, {picture}")
+
+
+def _put_aside(directory: workdir.WorkDir, step: int, seed: int):
+    """Gives a calibration of another step or seed a name of its own: which, or None.
+
+    Raises:
+        errors.UserError: what is there is no calibration.
+    """
+    path = directory.calibration
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text())
+        held = found["step"], found.get("seed", 0)
+    except (ValueError, KeyError, TypeError) as error:
+        raise errors.UserError(
+            f"{path}: it is no calibration ({error!r}). Move it away, then calibrate "
+            "again"
+        ) from error
+    if held == (step, seed):
+        return None
+    stem = directory.root / "evaluations" / f"calibration_{held[0]:07d}_seed{held[1]}"
+    stem.parent.mkdir(exist_ok=True)
+    for suffix in (".png", ".json"):
+        if path.with_suffix(suffix).is_file():
+            path.with_suffix(suffix).replace(stem.with_name(stem.name + suffix))
+    return stem.with_name(stem.name + ".json")
 
 
 def _pairs(method, options, source, ids, data_dir) -> calibration.Pairs:

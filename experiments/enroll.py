@@ -3,8 +3,10 @@
     python -m experiments.enroll --model=EXPORT --gallery=GALLERY IMAGES...
 
 IMAGES are files, folders (all image files below them) and CSV lists (path,person_id
-[,camera_id][,split]). Run again, it adds only what is new. What cannot be read is
-skipped and listed. An entry's id is the absolute path of its image.
+[,camera_id][,split]). Run again, it adds only what is new; images of which the file,
+the person or the camera is another than what was enrolled are listed, and with
+--replace enrolled anew. What cannot be read is skipped and listed. An entry's id is the
+absolute path of its image.
 
     python -m experiments.enroll --gallery=GALLERY --remove IMAGES...
     python -m experiments.enroll --gallery=GALLERY --remove_person=anna,bo
@@ -34,6 +36,11 @@ def define() -> None:
     image_flags.define()
     flags.DEFINE_enum("index", "exact", places.KINDS, "How a new gallery is searched.")
     flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
+    flags.DEFINE_bool(
+        "replace",
+        False,
+        "Enrols anew what is another picture, person or camera than what is there.",
+    )
     flags.DEFINE_bool("remove", False, "Removes the images' entries instead.")
     flags.DEFINE_list("remove_person", [], "Removes all entries of these persons.")
     flags.DEFINE_bool("json", False, "Prints JSON instead of lines.")
@@ -41,6 +48,8 @@ def define() -> None:
 
 def main(argv):
     if FLAGS.remove or FLAGS.remove_person:
+        if FLAGS.replace:
+            raise errors.UserError("--replace and --remove: give one of them")
         _remove(argv[1:], FLAGS.remove_person)
         return
     if FLAGS.model is None:
@@ -52,20 +61,42 @@ def main(argv):
     with places.create(
         FLAGS.gallery, model.sha256, model.dimension, FLAGS.index
     ) as gallery:
-        report = enrolment.enrol(model, gallery, sources, FLAGS.batch_size)
+        report = enrolment.enrol(
+            model, gallery, sources, FLAGS.batch_size, replace=FLAGS.replace
+        )
         held = len(gallery)
-    skipped += report.skipped
+    report.skipped[:0] = skipped
     if FLAGS.json:
-        rows = [{"entry_id": name, "reason": reason} for name, reason in skipped]
-        figures = {"enrolled": report.added, "there": report.there, "gallery": held}
-        print(json.dumps({**figures, "skipped": rows}, indent=2))
+        figures = {
+            "enrolled": report.added,
+            "replaced": report.replaced,
+            "there": report.there,
+            "changed": _rows(report.changed, "change"),
+            "gallery": held,
+            "skipped": _rows(report.skipped, "reason"),
+        }
+        print(json.dumps(figures, indent=2))
         return
-    for line in image_flags.skipped_lines(skipped):
+    for line in image_flags.skipped_lines(report.skipped):
         print(line)
+    for name, change in report.changed:
+        print(f"changed {name}: {change}")
+    if report.unknown:
+        print(
+            f"{report.unknown:,} of those there were enrolled by an older version, "
+            "which kept no hash of their images: --replace enrols them anew"
+        )
+    changed = f"{len(report.changed):,} changed and left as they were (--replace), "
     print(
         f"{report.added:,} enrolled, {report.there:,} there already, "
-        f"{len(skipped):,} skipped; the gallery holds {held:,}."
+        f"{f'{report.replaced:,} replaced, ' if report.replaced else ''}"
+        f"{changed if report.changed else ''}"
+        f"{len(report.skipped):,} skipped; the gallery holds {held:,}."
     )
+
+
+def _rows(pairs, what) -> list[dict[str, str]]:
+    return [{"entry_id": name, what: text} for name, text in pairs]
 
 
 def _remove(given, persons) -> None:

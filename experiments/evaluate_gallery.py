@@ -17,7 +17,7 @@ from absl import flags
 from dimn_tf import errors
 from dimn_tf.evaluation import ranking
 from dimn_tf.export import served_model
-from dimn_tf.gallery import embedding, judging, places
+from dimn_tf.gallery import embedding, image_sources, judging, places
 from experiments import image_flags, launch
 
 FLAGS = flags.FLAGS
@@ -50,7 +50,8 @@ def main(argv):
     rates = [int(one_in) for one_in in FLAGS.false_accepts]
     thresholds = [model.threshold(one_in) for one_in in rates]
     skipped = []
-    sources = image_flags.given(argv, skipped)
+    given = image_flags.given(argv, skipped)
+    sources = list(image_sources.agreed(given, skipped).values())
     unknown = [s.entry_id for s in sources if s.person_id is None]
     if unknown:
         raise errors.UserError(
@@ -62,8 +63,8 @@ def main(argv):
         for batch in embedding.embed(
             model.probe_features, sources, skipped, FLAGS.batch_size, "probes"
         ):
-            persons += [source.person_id for source, _ in batch]
-            features += [vector for _, vector in batch]
+            persons += [row.source.person_id for row in batch]
+            features += [row.vector for row in batch]
         for line in image_flags.skipped_lines(skipped):
             print(line, file=sys.stderr)
         if not features:

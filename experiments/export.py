@@ -7,7 +7,6 @@ Writes EXPORT_DIR/VERSION/: a SavedModel in TensorFlow Serving's layout, model.o
 model.tflite where asked for, metadata.json and model_card.md.
 """
 
-import hashlib
 import json
 import pathlib
 
@@ -16,13 +15,11 @@ from absl import flags as absl_flags
 from data_builders import registry
 from dimn_tf import errors
 from dimn_tf.evaluation import results
-from dimn_tf.export import exporter, formats, model_card
-from dimn_tf.training import checkpoints, run, workdir
+from dimn_tf.export import exporter, formats, identity, model_card
+from dimn_tf.training import run, workdir
 from experiments import flags, launch
 
 FLAGS = flags.FLAGS
-
-_CHUNK = 1 << 20
 
 
 def define() -> None:
@@ -47,6 +44,7 @@ def main(_):
     recorded = workdir.read(directory)
     values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
     options = flags.options_from(values)
+    before = identity.seen(directory.checkpoints)
     method, step = run.restore_method(options, recorded["num_identities"], directory)
     method = run.in_float32(method, options)
     metadata = {
@@ -54,7 +52,9 @@ def main(_):
         "step": step,
         "num_identities": recorded["num_identities"],
         "checkpoint": f"ckpt-{step}",
-        "checkpoint_sha256": _checkpoint_sha256(directory, step),
+        "checkpoint_sha256": identity.checkpoint_sha256(
+            directory.checkpoints, step, before
+        ),
         "flags": values,
         "results": _of_step(directory.results, step, "experiments.evaluate"),
         "thresholds": _of_step(directory.calibration, step, "experiments.calibrate"),
@@ -75,11 +75,17 @@ def main(_):
 
 def _of_step(path: pathlib.Path, step: int, command: str):
     """What a file of the run holds; None where it is of another checkpoint."""
-    found = json.loads(path.read_text()) if path.is_file() else None
-    if found is not None and found.get("step") != step:
+    try:
+        found = json.loads(path.read_text()) if path.is_file() else None
+        of_step = None if found is None else found.get("step")
+    except (ValueError, AttributeError) as error:
+        raise errors.UserError(
+            f"{path}: cannot be read as JSON ({error}). Run {command} again"
+        ) from error
+    if found is not None and of_step != step:
         print(
-            f"{path} is of step {found.get('step')}, the checkpoint of step {step}: "
-            f"left out. Run {command} again."
+            f"{path} is of step {of_step}, the checkpoint of step {step}: left out. "
+            f"Run {command} again."
         )
         return None
     return found
@@ -95,26 +101,6 @@ def _licence(source: str) -> str:
     return (
         f"{facts.title}: its authors' terms, {facts.homepage}. {facts.remark}".strip()
     )
-
-
-def _checkpoint_sha256(directory: workdir.WorkDir, step: int) -> str:
-    """Hash of the checkpoint's files: what a gallery knows its model by.
-
-    Raises:
-        errors.UserError: the trainer has removed them since they were restored.
-    """
-    digest = hashlib.sha256()
-    if step not in checkpoints.whole_steps(directory.checkpoints):
-        raise errors.UserError(
-            f"{directory.checkpoints}: ckpt-{step} was restored and is gone: the run "
-            "is still training and keeps only its newest checkpoints. Export again, "
-            "after the training or with a larger --keep_checkpoints."
-        )
-    for path in checkpoints.files_of(directory.checkpoints, step):
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 if __name__ == "__main__":

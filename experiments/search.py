@@ -16,7 +16,7 @@ from absl import flags
 
 from dimn_tf import errors, images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import explanation, image_sources, places, search_picture
+from dimn_tf.gallery import explanation, places, search_picture
 from experiments import launch
 
 FLAGS = flags.FLAGS
@@ -67,7 +67,10 @@ def main(_):
     if FLAGS.false_accepts is not None:
         threshold = model.threshold(FLAGS.false_accepts)
     encoded = _probe()
-    features = model.probe_features([encoded])
+    answer = model.probe_features([encoded])
+    if answer.faults[0]:
+        raise errors.UserError(f"--probe={FLAGS.probe}: {answer.faults[0]}")
+    features = answer.vectors
     with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
         hits = gallery.search(features, FLAGS.topk, FLAGS.one_per_person)[0]
     hits = [dataclasses.replace(hit, score=scale * hit.score) for hit in hits]
@@ -98,11 +101,11 @@ def main(_):
 def _probe() -> bytes:
     path = pathlib.Path(FLAGS.probe)
     try:
-        return image_sources.read(image_sources.ImageSource(path, str(path)))
-    except images.ImageFault as error:
+        return images.read_file(path)
+    except images.ImageFault as fault:
         raise errors.UserError(
-            f"--probe={path}: {error.reason}; expected {error.expected}"
-        ) from error
+            f"--probe={path}: {fault.reason}; expected {fault.expected}"
+        ) from fault
 
 
 def _threshold_name() -> str:

@@ -18,8 +18,6 @@ EXPECTED_ACCEPTS = 10
 ours."""
 PAIRS = 200_000
 """Impostor pairs drawn; ours."""
-LIKENESS = "likeness (score / length of the probe's feature)"
-"""What is measured where the score is linear in the probe; see `by_probe_length`."""
 RESAMPLES = 200
 _PROBE_BLOCK = 256  # Probes whose scores are held at a time.
 _CONFIDENCE = (2.5, 97.5)

@@ -1,63 +1,98 @@
-"""Image files of a request -> the encoder's input; bad files are named by index."""
+"""Image files of a request -> the encoder's input, and which of them are none."""
 
 import tensorflow as tf
 
 from dimn_tf.data import resizing
+from dimn_tf.export import layout
 from dimn_tf.images import LARGEST_PIXELS
 
-_PNG, _BMP, _GIF = b"\x89PNG\r\n\x1a\n", b"BM", b"GIF8"
+LARGEST_REQUEST_PIXELS = 2 * LARGEST_PIXELS
+"""Pixels decoded of all images of a request; ours. Whatever a request claims, decoding
+it takes little more than a gigabyte."""
+
+_PNG, _BMP = b"\x89PNG\r\n\x1a\n", b"BM"
 
 
-def decode_batch(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
+def decode_batch(
+    encoded: tf.Tensor, height: int, width: int
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes and resizes each image file of a batch, several at once.
 
-    A file that cannot be decoded fails the request with a message that names its
-    index. TensorFlow's decoders raise without one and a graph cannot catch, so that
-    tf.data passes over the bad files and the indices that are left are looked at.
+    Headers are looked at before anything is decoded. GIF files are refused: their
+    header does not tell how many frames of which size a decoder has to unpack.
+    TensorFlow's decoders raise, and a graph cannot catch: tf.data passes over the bad
+    files, and the indices that are left are looked at.
 
     Args:
-        encoded: string [n], the bytes of JPEG, PNG, BMP or GIF files.
+        encoded: string [n], the bytes of JPEG, PNG or BMP files.
         height: rows of the result, in pixels.
         width: columns of the result, in pixels.
 
     Returns:
         float32 [n, height, width, 3], RGB in 0..255, as
-        `dimn_tf.data.resizing.decode_and_resize` makes them.
-
-    Raises:
-        tf.errors.InvalidArgumentError: files that are no whole image, or larger than
-            `LARGEST_PIXELS`; their indices are named.
+        `dimn_tf.data.resizing.decode_and_resize` makes them, zeros where there is no
+        image; and string [n], why there is none: empty where there is, else
+        `layout.UNDECODABLE`, `layout.TOO_LARGE` or `layout.REQUEST_FULL`. Images
+        count in their order until the request is full.
     """
     count = tf.size(encoded, out_type=tf.int64)
+    everything = tf.range(count)
+    looked_at, claimed = _of_good(
+        everything, lambda index: pixels_claimed(encoded[index]), tf.int64, ()
+    )
+    claims = _scattered(looked_at, claimed, count)
+    known, small = claims > 0, claims <= LARGEST_PIXELS
+    wanted = tf.where(known & small, claims, 0)
+    admitted = known & small & (tf.cumsum(wanted) <= LARGEST_REQUEST_PIXELS)
+    there, images = _of_good(
+        tf.boolean_mask(everything, admitted),
+        lambda index: resizing.decode_and_resize(encoded[index], height, width),
+        tf.float32,
+        (height, width, 3),
+    )
+    decoded = _scattered(there, tf.ones_like(there), count) > 0
+    faults = tf.fill(tf.shape(encoded), layout.UNDECODABLE)
+    faults = tf.where(known & small & ~admitted, layout.REQUEST_FULL, faults)
+    faults = tf.where(known & ~small, layout.TOO_LARGE, faults)
+    faults = tf.where(decoded, "", faults)
+    images = _scattered(there, images, count)
+    return tf.ensure_shape(images, (None, height, width, 3)), faults
 
-    def decode(index):
-        content = encoded[index]
-        too_large = pixels_claimed(content) > LARGEST_PIXELS
-        with tf.control_dependencies([tf.debugging.Assert(~too_large, [index])]):
-            return index, resizing.decode_and_resize(content, height, width)
 
+def nan_where(values: tf.Tensor, faulty: tf.Tensor) -> tf.Tensor:
+    """Values, NaN in the rows of images that were not decoded.
+
+    NaN is no score, and no gallery takes it: such a row is never taken for a person,
+    as zeros or the vector of a black image could be.
+
+    Args:
+        values: float [n, ...].
+        faulty: bool [n].
+    """
+    rows = tf.reshape(faulty, [-1] + [1] * (len(values.shape) - 1))
+    return tf.where(rows, tf.constant(float("nan"), values.dtype), values)
+
+
+def _of_good(indices, function, dtype, shape) -> tuple[tf.Tensor, tf.Tensor]:
+    """The indices for which a function raises nothing, and its values, in order."""
     # One row that is always there, so that a batch without a good file is no error
     # of its own.
     first = tf.data.Dataset.from_tensors(
-        (tf.constant(-1, tf.int64), tf.zeros((height, width, 3)))
+        (tf.constant(-1, tf.int64), tf.zeros(shape, dtype))
     )
-    rest = tf.data.Dataset.range(count).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
-    rows = first.concatenate(rest.ignore_errors()).batch(count + 1)
-    indices, images = rows.get_single_element()
-    bad = tf.sets.difference(
-        tf.range(count)[tf.newaxis], indices[tf.newaxis, 1:], validate_indices=False
-    ).values
-    check = tf.debugging.Assert(
-        tf.size(bad) == 0,
-        [
-            "images that are no whole JPEG, PNG, BMP or GIF file of at most "
-            f"{LARGEST_PIXELS:,} pixels, by their index in the batch:",
-            bad,
-        ],
-        summarize=20,
+    rest = tf.data.Dataset.from_tensor_slices(indices).map(
+        lambda index: (index, function(index)), num_parallel_calls=tf.data.AUTOTUNE
     )
-    with tf.control_dependencies([check]):
-        return tf.ensure_shape(images[1:], (None, height, width, 3))
+    size = tf.size(indices, out_type=tf.int64) + 1
+    rows = first.concatenate(rest.ignore_errors()).batch(size)
+    there, values = rows.get_single_element()
+    return there[1:], values[1:]
+
+
+def _scattered(indices, values, count) -> tf.Tensor:
+    """Rows at their places among `count`, zeros elsewhere."""
+    shape = tf.concat([count[tf.newaxis], tf.shape(values, tf.int64)[1:]], axis=0)
+    return tf.scatter_nd(indices[:, tf.newaxis], values, shape)
 
 
 def pixels_claimed(content: tf.Tensor) -> tf.Tensor:
@@ -70,10 +105,9 @@ def pixels_claimed(content: tf.Tensor) -> tf.Tensor:
         int64 scalar; 0 where the file is of no kind that is known.
     """
 
-    def whole_numbers(start, length, count, little):
-        raw = tf.strings.substr(content, start, length * count)
-        kind = tf.int32 if length == 4 else tf.uint16
-        values = tf.io.decode_raw(raw, kind, little_endian=little)
+    def whole_numbers(start, count, little):
+        raw = tf.strings.substr(content, start, 4 * count)
+        values = tf.io.decode_raw(raw, tf.int32, little_endian=little)
         return tf.cast(tf.ensure_shape(values[:count], (count,)), tf.int64)
 
     def starts_with(magic):
@@ -91,9 +125,8 @@ def pixels_claimed(content: tf.Tensor) -> tf.Tensor:
 
     return tf.case(
         [
-            (starts_with(_PNG), lambda: product(whole_numbers(16, 4, 2, False))),
-            (starts_with(_BMP), lambda: product(whole_numbers(18, 4, 2, True))),
-            (starts_with(_GIF), lambda: product(whole_numbers(6, 2, 2, True))),
+            (starts_with(_PNG), lambda: product(whole_numbers(16, 2, False))),
+            (starts_with(_BMP), lambda: product(whole_numbers(18, 2, True))),
             (
                 tf.io.is_jpeg(content),
                 lambda: product(

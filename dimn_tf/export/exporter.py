@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from dimn_tf import errors, methods
+from dimn_tf.export import decoding, layout, plain_paths, serving, warmup
 from dimn_tf.export import formats as formats_lib
-from dimn_tf.export import serving, warmup
 
 LARGEST_DIFFERENCE = 1e-4
 """Largest relative difference between an export and the live model; ours."""
-METADATA_FILE, CARD_FILE = "metadata.json", "model_card.md"
 _CHECKED_IMAGES = 8
 
 
@@ -51,8 +51,10 @@ def export(
         The version's folder.
 
     Raises:
-        errors.UserError: a format that is not known or whose packages are missing, or
-            one that differs from the live model; nothing is left behind.
+        errors.UserError: a format that is not known or whose packages are missing, one
+            that differs from the live model, a model that gives NaN or zeros, or a
+            place that cannot be written to; nothing is left behind.
+        OSError: a folder that cannot be made.
     """
     unknown = [name for name in formats if name not in formats_lib.FORMATS]
     if unknown or not formats:
@@ -62,53 +64,134 @@ def export(
         )
     wanted = list(dict.fromkeys(["saved_model", *formats]))
     export_dir = pathlib.Path(export_dir)
+    made = _missing_folders(export_dir)
     export_dir.mkdir(parents=True, exist_ok=True)
     version = next_version(export_dir)
     # Servers pass over names that are no number.
     partial = export_dir / f".{version}.{os.getpid()}.partial"
+    folder = export_dir / str(version)
     try:
         partial.mkdir()
-        module = serving.ServingModule(method, height, width)
-        images, files = made_up_images(_CHECKED_IMAGES, height, width)
-        live = {
-            "probe_features": method.probe_representation(method.encode(images)),
-            "gallery_classifiers": method.gallery_representation(method.encode(images)),
-        }
-        differences = {}
-        for name in wanted:
-            log(f"{name}: exporting")
-            formats_lib.FORMATS[name](module, partial)
-            outputs = formats_lib.RUNNERS[name](partial, images, files)
-            differences[name] = check(name, live, outputs)
-            log(f"{name}: largest relative difference {differences[name]:.1e}")
-        warm = warmup.write(partial, export_dir.name, files, method.feature_dimension)
-        if not warm:
-            log("No warm-up requests: they need `pip install tensorflow-serving-api`.")
-        written = {
-            **metadata,
-            "version": version,
-            "formats": wanted,
-            "input_height": height,
-            "input_width": width,
-            "feature_dimension": method.feature_dimension,
-            "inner_product_scale": method.inner_product_scale,
-            "largest_relative_difference": differences,
-            "warmup_requests": warm,
-        }
+        with plain_paths.plain(partial) as place, full_precision():
+            written = {
+                **metadata,
+                "version": version,
+                **_write(method, place, export_dir.name, (height, width), wanted, log),
+            }
         text = json.dumps(written, indent=2) + "\n"
-        (partial / METADATA_FILE).write_text(text, encoding="utf-8")
-        (partial / CARD_FILE).write_text(card(written), encoding="utf-8")
-        folder = export_dir / str(version)
-        partial.rename(folder)
-        return folder
+        (partial / layout.METADATA_FILE).write_text(text, encoding="utf-8")
+        (partial / layout.CARD_FILE).write_text(card(written), encoding="utf-8")
+        _publish(partial, folder)
+    except tf.errors.OpError as error:  # Also the disk's: it is full, or fails.
+        raise errors.UserError(
+            f"{export_dir}: the export cannot be written: {error.message}. Nothing was "
+            "exported"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        if not folder.exists():
+            _remove_empty(made)
+    return folder
+
+
+def _write(method, place, name, size, wanted, log) -> dict[str, Any]:
+    """Writes every format into a folder, checked; what is found on the way."""
+    module = serving.ServingModule(method, *size)
+    images, files = made_up_images(_CHECKED_IMAGES, *size)
+    features = method.embed(images)
+    live = {
+        "probe_features": method.probe_representation(features),
+        "gallery_classifiers": method.gallery_representation(features),
+    }
+    refuse_lifeless(live)
+    differences = {}
+    for format_name in wanted:
+        log(f"{format_name}: exporting")
+        formats_lib.FORMATS[format_name](module, place)
+        outputs = formats_lib.RUNNERS[format_name](place, images, files)
+        differences[format_name] = check(format_name, live, outputs)
+        log(
+            f"{format_name}: largest relative difference {differences[format_name]:.1e}"
+        )
+    warm = warmup.write(place, name, files, method.representation_dimension)
+    if not warm:
+        log("No warm-up requests: they need `pip install tensorflow-serving-api`.")
+    return {
+        "formats": wanted,
+        "input_height": size[0],
+        "input_width": size[1],
+        "dimension": method.representation_dimension,
+        "feature_dimension": method.feature_dimension,
+        "inner_product_scale": method.inner_product_scale,
+        "largest_pixels": decoding.LARGEST_PIXELS,
+        "largest_request_pixels": decoding.LARGEST_REQUEST_PIXELS,
+        "largest_relative_difference": differences,
+        "warmup_requests": warm,
+    }
+
+
+@contextlib.contextmanager
+def full_precision() -> Iterator[None]:
+    """Whole float32 in a block, where a GPU would round factors to TF32 (10 bits).
+
+    The formats' runtimes do not, and TF32 alone differs by more than is allowed: the
+    live model is compared as they compute. What held before holds again afterwards.
+    """
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
+
+
+def _publish(partial: pathlib.Path, folder: pathlib.Path) -> None:
+    """Gives a whole version its name."""
+    try:
+        partial.rename(folder)
+    except OSError as error:
+        if not folder.exists():
+            raise
+        raise errors.UserError(
+            f"{folder}: another export took this version meanwhile. Nothing was "
+            "exported; export again"
+        ) from error
+
+
+def _missing_folders(folder: pathlib.Path) -> list[pathlib.Path]:
+    """A folder and those above it that are not there yet, deepest first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def _remove_empty(folders: Sequence[pathlib.Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # It holds something, of another process.
+            return
 
 
 def next_version(export_dir: pathlib.Path) -> int:
     """One above the highest version in a folder; 1 in an empty one."""
     versions = [int(p.name) for p in export_dir.iterdir() if p.name.isdecimal()]
     return max(versions, default=0) + 1
+
+
+def refuse_lifeless(live: Mapping[str, Any]) -> None:
+    """Raises where a model's own outputs for different images tell nothing.
+
+    Raises:
+        errors.UserError: they are not finite, or zero.
+    """
+    for name, values in live.items():
+        values = np.asarray(values)
+        if not np.isfinite(values).all() or not values.any():
+            found = "zero" if np.isfinite(values).all() else "not finite (NaN)"
+            raise errors.UserError(
+                f"the trained model's own {name} are {found}: its training went wrong, "
+                "and nothing was exported. Look at its loss curves; train again with a "
+                "lower learning rate"
+            )
 
 
 def check(

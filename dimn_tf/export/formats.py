@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pathlib
+import shutil
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from dimn_tf import errors
-from dimn_tf.export import serving
+from dimn_tf.export import layout, serving
 
 ONNX_OPSET = 17
 """ONNX operator set; ours: 17, which every runtime since 2022 reads."""
@@ -28,7 +29,7 @@ def saved_model(module: serving.ServingModule, folder: pathlib.Path) -> None:
     tf.saved_model.save(
         module,
         str(folder),
-        signatures={**signatures, default: signatures[serving.DEFAULT_SIGNATURE]},
+        signatures={**signatures, default: signatures[layout.DEFAULT_SIGNATURE]},
     )
 
 
@@ -65,11 +66,9 @@ def litert(module: serving.ServingModule, folder: pathlib.Path) -> None:
     )
     scratch = folder / ".litert"
     tf.saved_model.save(holder, str(scratch), signatures=holder.frozen)
-    try:
-        converter = tf.lite.TFLiteConverter.from_saved_model(str(scratch))
-        (folder / LITERT_FILE).write_bytes(converter.convert())
-    finally:
-        tf.io.gfile.rmtree(str(scratch))
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(scratch))
+    (folder / LITERT_FILE).write_bytes(converter.convert())
+    shutil.rmtree(scratch)
 
 
 FORMATS: dict[str, Callable[[serving.ServingModule, pathlib.Path], None]] = {

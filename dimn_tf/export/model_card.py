@@ -35,7 +35,7 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         f"| method | {metadata['method']} |",
         f"| encoder | {flags['encoder']}, width {flags['encoder_width']:g} |",
         f"| input | RGB, 0..255, any size; resized to {size} inside |",
-        f"| feature dimension D | {metadata['feature_dimension']:,} |",
+        f"| dimension of its vectors | {metadata['dimension']:,} |",
         f"| sources | {', '.join(flags['sources'])} |",
         f"| training identities C | {metadata['num_identities']:,} |",
         f"| training steps | {metadata['step']:,} |",
@@ -44,11 +44,14 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         "",
         "## Results",
         "",
-        *_results(metadata.get("results")),
+        *(_of_another_step(metadata, "results") or _results(metadata.get("results"))),
         "",
         "## Thresholds",
         "",
-        *_thresholds(metadata.get("thresholds")),
+        *(
+            _of_another_step(metadata, "thresholds")
+            or _thresholds(metadata.get("thresholds"))
+        ),
         "",
         "## Licence",
         "",
@@ -68,6 +71,17 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _of_another_step(metadata: Mapping[str, Any], name: str) -> list[str]:
+    """What is told in place of figures of another checkpoint."""
+    found, step = metadata.get(name), metadata["step"]
+    if not found or found.get("step") == step:
+        return []
+    return [
+        f"None of this model: those found are of step {found.get('step')}, the model "
+        f"is of step {step}."
+    ]
 
 
 def _results(results: Mapping[str, Any] | None) -> list[str]:

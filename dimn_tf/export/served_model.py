@@ -1,36 +1,63 @@
-"""An export, loaded to enrol and to search: image files in, vectors out."""
+"""An export, loaded to enrol and to search: image files in, vectors out.
+
+Imports TensorFlow and NumPy, and nothing of training, evaluation or data sets.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from dimn_tf import errors
-from dimn_tf.evaluation import calibration
-from dimn_tf.export import exporter, serving
+from dimn_tf.evaluation import measures
+from dimn_tf.export import layout, plain_paths
 
-_INDEX_SEPARATOR = "by their index in the batch:] ["
+_METADATA = {
+    "checkpoint_sha256": str,
+    "dimension": int,
+    "inner_product_scale": (int, float, type(None)),
+    "largest_pixels": int,
+}
+
+# TensorFlow documents no list of what its loader raises on files that are not whole.
+_NOT_LOADED = (OSError, ValueError, IndexError, AttributeError, tf.errors.OpError)
 
 
-class UndecodableError(errors.UserError):
-    """Images that the model's decoder refuses.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says to a batch of image files.
 
     Attributes:
-        indices: Theirs, in the batch.
+        vectors: float32 [n, E]; NaN in the rows of images that were not decoded.
+        faults: For each image why it was not decoded, in one line; empty where it was.
     """
 
-    def __init__(self, indices: Sequence[int]):
-        self.indices = list(indices)
-        super().__init__(
-            "the model's decoder refuses the image"
-            + (f"s {self.indices} of the batch" if len(self.indices) > 1 else "")
-            + ": a whole JPEG, PNG or BMP image is expected"
-        )
+    vectors: np.ndarray
+    faults: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Explanation:
+    """Where the scores of a probe against gallery images come from.
+
+    Attributes:
+        probe_maps: float32 [n, rows, columns], of the probe for each gallery image.
+        gallery_maps: Those of the gallery images, likewise.
+        scores: float32 [n]; each map adds up to its score.
+        faults: Of the pairs, as `Answer.faults`; maps and score are NaN there.
+    """
+
+    probe_maps: np.ndarray
+    gallery_maps: np.ndarray
+    scores: np.ndarray
+    faults: tuple[str, ...]
 
 
 class ServedModel:
@@ -40,13 +67,29 @@ class ServedModel:
         export_dir: What `experiments.export` wrote to, or one version's folder.
 
     Raises:
-        errors.UserError: there is no export.
+        errors.UserError: there is no export, or one that is not whole.
     """
 
     def __init__(self, export_dir: str | os.PathLike):
-        self.folder = _version_folder(pathlib.Path(export_dir))
-        self.metadata = json.loads((self.folder / exporter.METADATA_FILE).read_text())
-        self._loaded = tf.saved_model.load(str(self.folder))
+        self.folder = version_folder(pathlib.Path(export_dir))
+        self.metadata = _metadata(self.folder / layout.METADATA_FILE)
+        try:
+            with plain_paths.plain(self.folder) as folder:
+                self._loaded = tf.saved_model.load(str(folder))
+            signatures = set(self._loaded.signatures)
+        except errors.UserError:
+            raise
+        except _NOT_LOADED as error:
+            raise errors.UserError(
+                f"--model={self.folder}: its SavedModel cannot be loaded "
+                f"({(str(error).splitlines() or [type(error).__name__])[0][:200]}). It "
+                "is not whole: copy it again, or export the run again"
+            ) from error
+        if missing := [name for name in layout.SIGNATURES if name not in signatures]:
+            raise errors.UserError(
+                f"--model={self.folder}: it lacks the signatures "
+                f"{', '.join(missing)}: it is no export of experiments.export"
+            )
 
     @property
     def sha256(self) -> str:
@@ -72,8 +115,8 @@ class ServedModel:
 
     @property
     def dimension(self) -> int:
-        """D."""
-        return self.metadata["feature_dimension"]
+        """E, of the vectors."""
+        return self.metadata["dimension"]
 
     def threshold(self, one_in: int) -> float:
         """The likeness that one in so many pairs of two people reaches.
@@ -83,10 +126,10 @@ class ServedModel:
         """
         calibrated = self.metadata.get("thresholds") or {}
         rows = calibrated.get("thresholds", [])
-        if rows and calibrated.get("measure") != calibration.LIKENESS:
+        if rows and calibrated.get("measure") != measures.LIKENESS:
             raise errors.UserError(
                 f"{self.folder}: its thresholds are not of the "
-                f"{calibration.LIKENESS}. Calibrate the run again "
+                f"{measures.LIKENESS}. Calibrate the run again "
                 "(experiments.calibrate), then export it again"
             )
         known = {row["one_in"]: row["score"] for row in rows if "score" in row}
@@ -99,75 +142,135 @@ class ServedModel:
             )
         return known[one_in]
 
-    def probe_features(self, files: Sequence[bytes]) -> np.ndarray:
-        """Image files -> g(x), float32 [n, D]; raises `UndecodableError`."""
-        found = self._call("embed_probe", image_bytes=files)
-        return found["probe_features"].numpy()
+    def probe_features(self, files: Sequence[bytes]) -> Answer:
+        """n image files -> g(x), [n, E]."""
+        return self._vectors("embed_probe", "probe_features", files)
 
-    def gallery_classifiers(self, files: Sequence[bytes]) -> np.ndarray:
-        """Image files -> h(g(x~)), float32 [n, D]; raises `UndecodableError`."""
-        found = self._call("enroll_gallery", image_bytes=files)
-        return found["gallery_classifiers"].numpy()
+    def gallery_classifiers(self, files: Sequence[bytes]) -> Answer:
+        """n image files -> h(g(x~)), [n, E]."""
+        return self._vectors("enroll_gallery", "gallery_classifiers", files)
 
-    def explain(
-        self, probe: bytes, gallery: Sequence[bytes]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def explain(self, probe: bytes, gallery: Sequence[bytes]) -> Explanation:
         """Where the scores of a probe against gallery images come from.
 
         Args:
             probe: Image file.
             gallery: n image files.
 
-        Returns:
-            Maps of the probe for each match and maps of the matches, float32
-            [n, rows, columns] each, and the scores [n] that each map adds up to.
-
         Raises:
             errors.UserError: the export has no such signature.
-            UndecodableError: images that the decoder refuses.
         """
-        if serving.EXPLAIN not in self._loaded.signatures:
+        if layout.EXPLAIN not in self._loaded.signatures:
             raise errors.UserError(
-                f"{self.folder}: it cannot explain its scores: exported by an older "
-                "version (export again), or of a method whose score is no sum over "
-                "places of an image"
+                f"{self.folder}: it cannot explain its scores: it is of a method whose "
+                "score is no sum over places of an image"
             )
         found = self._call(
-            serving.EXPLAIN,
-            probe_bytes=[probe] * len(gallery),
-            gallery_bytes=gallery,
+            layout.EXPLAIN, probe_bytes=[probe] * len(gallery), gallery_bytes=gallery
         )
-        return tuple(
-            found[name].numpy() for name in ("probe_map", "gallery_map", "scores")
+        return Explanation(
+            found["probe_map"],
+            found["gallery_map"],
+            found["scores"],
+            self._reasons(found),
         )
 
-    def _call(self, signature: str, **files: Sequence[bytes]) -> dict[str, tf.Tensor]:
-        tensors = {k: tf.constant(list(v), tf.string) for k, v in files.items()}
-        try:
-            return self._loaded.signatures[signature](**tensors)
-        except tf.errors.InvalidArgumentError as error:
-            _, named, rest = str(error).partition(_INDEX_SEPARATOR)
-            if not named:
-                raise
-            indices = [int(x) for x in rest.split("]")[0].split()]
-            raise UndecodableError(indices) from error
+    def _vectors(self, signature: str, output: str, files) -> Answer:
+        found = self._call(signature, image_bytes=files)
+        return Answer(found[output], self._reasons(found))
+
+    def _reasons(self, found: dict[str, np.ndarray]) -> tuple[str, ...]:
+        reasons = {
+            b"": "",
+            layout.UNDECODABLE.encode(): "the model's decoder refuses it: no whole "
+            "JPEG, PNG or BMP image",
+            layout.TOO_LARGE.encode(): "its header tells of more than "
+            f"{self.metadata['largest_pixels']:,} pixels",
+        }
+        return tuple(reasons[kind] for kind in found[layout.FAULT])
+
+    def _call(self, signature: str, **files: Sequence[bytes]) -> dict[str, np.ndarray]:
+        """A signature's outputs; what one request cannot take goes in further ones."""
+        (count,) = {len(column) for column in files.values()}
+        outputs: dict[str, np.ndarray] = {}
+        rows = np.arange(count)
+        while True:
+            tensors = {
+                name: tf.constant([column[i] for i in rows], tf.string)
+                for name, column in files.items()
+            }
+            found = self._loaded.signatures[signature](**tensors)
+            for name, values in found.items():
+                values = values.numpy()
+                shape = (count, *values.shape[1:])
+                outputs.setdefault(name, np.empty(shape, values.dtype))[rows] = values
+            left = rows[outputs[layout.FAULT][rows] == layout.REQUEST_FULL.encode()]
+            if not len(left):
+                return outputs
+            if len(left) == len(rows):
+                raise AssertionError("a request that is full before its first image")
+            rows = left
 
 
-def _version_folder(path: pathlib.Path) -> pathlib.Path:
-    if (path / exporter.METADATA_FILE).is_file():
+def version_folder(path: pathlib.Path) -> pathlib.Path:
+    """The folder of the newest version of an export, or the version's that is named.
+
+    Raises:
+        errors.UserError: there is none, or the newest is not whole.
+    """
+    if (path / layout.METADATA_FILE).is_file():
         return path
-    versions = []
-    if path.is_dir():
-        versions = [p for p in path.iterdir() if p.name.isdecimal()]
-    if not versions:
+    command = "python -m experiments.export --workdir=RUN --export_dir="
+    if not path.is_dir():
+        found = "it is a file" if path.exists() else "there is no such folder"
         raise errors.UserError(
-            f"--model={path}: there is no export. Make one: python -m "
-            f"experiments.export --workdir=RUN --export_dir={path}"
+            f"--model={path}: {found}; expected the folder of an export. Make one: "
+            f"{command}{path if not path.exists() else 'EXPORT'}"
+        )
+    versions = [p for p in path.iterdir() if p.name.isdecimal() and p.is_dir()]
+    if not versions:
+        found = "an empty folder"
+        if (path / "saved_model.pb").is_file():
+            found = f"a SavedModel without {layout.METADATA_FILE}"
+        elif (path / "checkpoints").is_dir():
+            found = "a run's work directory: export it first"
+        elif any(path.iterdir()):
+            found = "a folder without a version's folder (1, 2, ...)"
+        raise errors.UserError(
+            f"--model={path}: there is no export, found {found}. Make one: "
+            f"{command}EXPORT"
         )
     newest = max(versions, key=lambda p: int(p.name))
-    if not (newest / exporter.METADATA_FILE).is_file():
+    if not (newest / layout.METADATA_FILE).is_file():
         raise errors.UserError(
-            f"{newest} lacks {exporter.METADATA_FILE}: it is no export of "
-            "experiments.export"
+            f"--model={newest}: it lacks {layout.METADATA_FILE}: it is no export of "
+            "experiments.export, or not whole. Name another version, or export again"
         )
     return newest
+
+
+def _metadata(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise errors.UserError(
+            f"{path}: cannot be read as JSON ({error}). Copy the export again, or "
+            "export the run again"
+        ) from error
+    if not isinstance(found, dict):
+        found = {}
+    wrong = [
+        name
+        for name, kind in _METADATA.items()
+        if name not in found
+        or not isinstance(found[name], kind)
+        or isinstance(found[name], bool)
+        or found[name] == ""
+    ]
+    if wrong:
+        raise errors.UserError(
+            f"{path}: {', '.join(wrong)} missing or of another type: the export is of "
+            "an older version of this program, or was changed by hand. Export the run "
+            "again (of the same checkpoint: galleries stay as they are)"
+        )
+    return found

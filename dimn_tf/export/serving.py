@@ -4,19 +4,7 @@ import tensorflow as tf
 
 from dimn_tf import methods
 from dimn_tf.encoders import encoder as encoder_lib
-from dimn_tf.export import decoding, folding
-
-SIGNATURES = (
-    "embed_probe",
-    "embed_probe_pixels",
-    "enroll_gallery",
-    "enroll_gallery_pixels",
-    "score",
-)
-EXPLAIN = "explain"
-"""A further signature, of methods that have score maps."""
-DEFAULT_SIGNATURE = "embed_probe"
-"""What a server answers with where a request names no signature."""
+from dimn_tf.export import decoding, folding, layout
 
 
 class ServingModule(tf.Module):
@@ -24,18 +12,23 @@ class ServingModule(tf.Module):
 
     | signature | takes | gives |
     | --- | --- | --- |
-    | `embed_probe` | `image_bytes` string [n] | `probe_features` float32 [n, D] |
+    | `embed_probe` | `image_bytes` string [n] | `probe_features` float32 [n, E] |
     | `embed_probe_pixels` | `pixels` uint8 [n, h, w, 3] | the same |
-    | `enroll_gallery` | `image_bytes` string [n] | `gallery_classifiers` [n, D] |
+    | `enroll_gallery` | `image_bytes` string [n] | `gallery_classifiers` [n, E] |
     | `enroll_gallery_pixels` | `pixels` uint8 [n, h, w, 3] | the same |
     | `score` | `probe_features`, `gallery_classifiers` | `scores` [P, G] |
     | `explain` | `probe_bytes`, `gallery_bytes` string [n] | `scores` [n] of the pairs,
       `probe_map` and `gallery_map` [n, rows, columns]: see `Method.score_maps` |
 
-    `image_bytes` are whole JPEG, PNG, BMP or GIF files of any size; `pixels` are RGB in
-    0..255, of any size, one size a batch. For DIMN, `gallery_classifiers` are h(g(x~)),
-    and a score is their dot product with g(x): what is searched by maximum inner
-    product.
+    E is the dimension of the method's representation. `image_bytes` are whole JPEG, PNG
+    or BMP files of any size; `pixels` are RGB in 0..255, of any size, one size a batch.
+    For DIMN, `gallery_classifiers` are h(g(x~)), and a score is their dot product with
+    g(x): what is searched by maximum inner product.
+
+    A request's faults are data: one image that is none does not fail the others.
+    Signatures that take files also give `decoded` bool [n] and `fault` string [n] (see
+    `layout`); the vectors, scores and maps of what was not decoded are NaN. A pair that
+    `explain` is asked for is decoded where both images are.
 
     Args:
         method: A trained method; a copy of its encoder is folded for inference.
@@ -59,15 +52,22 @@ class ServingModule(tf.Module):
         self.served_variables = [v.value for layer in layers for v in layer.variables]
 
     def probe_features(self, images):
-        """float32 [n, height, width, 3] in 0..255 -> [n, D]."""
-        return self._method.probe_representation(self._features(images))
+        """float32 [n, height, width, 3] in 0..255 -> [n, E]."""
+        return self._method.probe_representation(self._embed(images))
 
     def gallery_classifiers(self, images):
-        """float32 [n, height, width, 3] in 0..255 -> [n, D]."""
-        return self._method.gallery_representation(self._features(images))
+        """float32 [n, height, width, 3] in 0..255 -> [n, E]."""
+        return self._method.gallery_representation(self._embed(images))
 
-    def _features(self, images):
-        return self.encoder(images, training=False)
+    def _embed(self, images):
+        """The method's `embed`, with the folded encoder in place of its own."""
+        held = self._method.__dict__  # Past Keras, which would track the other too.
+        own = held["encoder"]
+        held["encoder"] = self.encoder
+        try:
+            return self._method.embed(images)
+        finally:
+            held["encoder"] = own
 
     def _resized(self, pixels):
         """uint8 [n, h, w, 3] -> float32 [n, height, width, 3]."""
@@ -77,21 +77,23 @@ class ServingModule(tf.Module):
         """The concrete functions by their names."""
         files = tf.TensorSpec([None], tf.string, "image_bytes")
         pixels = tf.TensorSpec([None, None, None, 3], tf.uint8, "pixels")
-        dimension = self._method.feature_dimension
+        dimension = self._method.representation_dimension
         probes = tf.TensorSpec([None, dimension], tf.float32, "probe_features")
         gallery = tf.TensorSpec([None, dimension], tf.float32, "gallery_classifiers")
         size = self.height, self.width
 
         def embed_probe(image_bytes):
-            images = decoding.decode_batch(image_bytes, *size)
-            return {"probe_features": self.probe_features(images)}
+            images, fault = decoding.decode_batch(image_bytes, *size)
+            vectors = self.probe_features(images)
+            return _with_faults({"probe_features": vectors}, fault)
 
         def embed_probe_pixels(pixels):
             return {"probe_features": self.probe_features(self._resized(pixels))}
 
         def enroll_gallery(image_bytes):
-            images = decoding.decode_batch(image_bytes, *size)
-            return {"gallery_classifiers": self.gallery_classifiers(images)}
+            images, fault = decoding.decode_batch(image_bytes, *size)
+            vectors = self.gallery_classifiers(images)
+            return _with_faults({"gallery_classifiers": vectors}, fault)
 
         def enroll_gallery_pixels(pixels):
             images = self._resized(pixels)
@@ -101,16 +103,18 @@ class ServingModule(tf.Module):
             return {"scores": self._method.score(probe_features, gallery_classifiers)}
 
         def explain(probe_bytes, gallery_bytes):
-            probes = decoding.decode_batch(probe_bytes, *size)
-            gallery = decoding.decode_batch(gallery_bytes, *size)
+            probes, probe_fault = decoding.decode_batch(probe_bytes, *size)
+            gallery, gallery_fault = decoding.decode_batch(gallery_bytes, *size)
             probe_map, gallery_map = self._method.score_maps(
                 self.encoder.feature_maps(probes), self.encoder.feature_maps(gallery)
             )
-            return {
+            found = {
                 "probe_map": probe_map,
                 "gallery_map": gallery_map,
                 "scores": tf.reduce_sum(probe_map, axis=(1, 2)),
             }
+            fault = tf.where(gallery_fault == "", probe_fault, gallery_fault)
+            return _with_faults(found, fault)
 
         specs = {
             embed_probe: (files,),
@@ -128,6 +132,17 @@ class ServingModule(tf.Module):
             function.__name__: tf.function(function).get_concrete_function(*spec)
             for function, spec in specs.items()
         }
+
+
+def _with_faults(
+    values: dict[str, tf.Tensor], fault: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """A signature's values, NaN where an image is at fault, and which are."""
+    decoded = fault == ""
+    values = {
+        name: decoding.nan_where(value, ~decoded) for name, value in values.items()
+    }
+    return {**values, layout.DECODED: decoded, layout.FAULT: fault}
 
 
 def resize(pixels: tf.Tensor, height: int, width: int) -> tf.Tensor:

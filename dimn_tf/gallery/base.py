@@ -53,20 +53,30 @@ class BaseGallery(abc.ABC):
     def __contains__(self, entry_id: str) -> bool:
         return bool(self.which_of([entry_id]))
 
-    @abc.abstractmethod
     def which_of(self, entry_ids: Sequence[str]) -> set[str]:
         """Those of the ids that are there."""
+        return set(self.known(entry_ids))
+
+    @abc.abstractmethod
+    def known(self, entry_ids: Sequence[str]) -> dict[str, entries_lib.Known]:
+        """Person and metadata of those of the ids that are there."""
 
     @abc.abstractmethod
     def persons(self) -> dict[str, str | None]:
         """Every entry's person, by entry id."""
 
-    def add(self, entries: Sequence[entries_lib.Entry]) -> None:
+    def add(self, entries: Sequence[entries_lib.Entry], replace: bool = False) -> None:
         """Adds entries, all or none (on Milvus: 16 MiB at a time), and for good.
 
+        Args:
+            entries: To add.
+            replace: Whether an entry takes the place of one that has its id: no search
+                finds both or neither.
+
         Raises:
-            errors.UserError: ids that are there already or twice among these, vectors
-                of another dimension, zero or not finite, or another writer at work.
+            errors.UserError: ids that are there already (without `replace`) or twice
+                among these, vectors of another dimension, zero or not finite, or
+                another writer at work.
         """
         entries = list(entries)
         if not entries:
@@ -93,11 +103,11 @@ class BaseGallery(abc.ABC):
         )
         metadata = [entries_lib.metadata_text(entry) for entry in entries]
         with self._writing():
-            there = self.which_of(names)
+            there = set() if replace else self.which_of(names)
             entries_lib.refuse_names(
                 [name for name in names if name in there],
                 "entry ids are there already",
-                "Remove them first, or leave them",
+                "Replace or remove them, or leave them",
             )
             self._add(entries, metadata, vectors)
 
@@ -186,7 +196,10 @@ class BaseGallery(abc.ABC):
         metadata: Sequence[str],
         vectors: np.ndarray,
     ) -> None:
-        """Keeps checked entries: their metadata as JSON, vectors float32 [n, D]."""
+        """Keeps checked entries: their metadata as JSON, vectors float32 [n, D].
+
+        Those that are there under the same ids are replaced.
+        """
 
     @abc.abstractmethod
     def _remove(self, entry_ids: Sequence[str]) -> None:

@@ -2,67 +2,92 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import tqdm
 
-from dimn_tf import images
+from dimn_tf import images, progress
 from dimn_tf.export import served_model
 from dimn_tf.gallery import image_sources
 
-REFUSED = "the model's decoder refuses it"
+_BATCH_BYTES = images.LARGEST_BYTES  # Of files held at a time, but for one more.
 
-Embedded = list[tuple[image_sources.ImageSource, np.ndarray]]
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Embedded:
+    """An image with its vector.
+
+    Attributes:
+        source: The image.
+        vector: float32 [E], finite and not zero.
+        sha256: Of the file's bytes, hexadecimal.
+    """
+
+    source: image_sources.ImageSource
+    vector: np.ndarray
+    sha256: str
 
 
 def embed(
-    call: Callable[[Sequence[bytes]], np.ndarray],
+    call: Callable[[Sequence[bytes]], served_model.Answer],
     sources: Sequence[image_sources.ImageSource],
     skipped: list[tuple[str, str]],
     batch_size: int = 32,
-    progress: str = "",
-) -> Iterator[Embedded]:
+    label: str = "",
+) -> Iterator[list[Embedded]]:
     """Yields the vectors of a batch of images at a time.
 
     Args:
         call: `ServedModel.probe_features` or `ServedModel.gallery_classifiers`.
         sources: Images.
         skipped: Takes (entry id, reason) of images that give no vector.
-        batch_size: Images at a time.
-        progress: What stands before a bar with rate and time left; none if empty.
+        batch_size: Images at a time; fewer where their files are large.
+        label: What stands before the progress on stderr; none if empty.
     """
-    batch: list[tuple[image_sources.ImageSource, bytes]] = []
-    bar = tqdm.tqdm(
-        sources, progress, unit=" images", disable=not progress, mininterval=1
-    )
-    for source in bar:
+    batch: list[tuple[image_sources.ImageSource, bytes, str]] = []
+    for source in shown(sources, label):
         try:
-            batch.append((source, image_sources.read(source)))
-        except images.ImageFault as error:
-            skipped.append((source.entry_id, error.reason))
-        if len(batch) == batch_size:
+            content = images.content_of(source.path)
+            encoded = images.checked(content)
+        except images.ImageFault as fault:
+            skipped.append((source.entry_id, fault.reason))
+            continue
+        batch.append((source, encoded, sha256(content)))
+        held = sum(len(encoded) for _, encoded, _ in batch)
+        if len(batch) == batch_size or held >= _BATCH_BYTES:
             yield _embedded(call, batch, skipped)
             batch = []
     if batch:
         yield _embedded(call, batch, skipped)
 
 
-def _embedded(call, batch, skipped) -> Embedded:
-    while batch:
-        try:
-            vectors = call([encoded for _, encoded in batch])
-            break
-        except served_model.UndecodableError as error:
-            for index in error.indices:
-                skipped.append((batch[index][0].entry_id, REFUSED))
-            batch = [row for i, row in enumerate(batch) if i not in error.indices]
-    else:
-        return []
-    found: Embedded = []
-    for (source, _), vector in zip(batch, vectors, strict=True):
-        if np.isfinite(vector).all() and vector.any():
-            found.append((source, vector))
+def sha256(content: bytes) -> str:
+    """What tells an image file from another under its name: hash of its bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def shown(sources: Sequence, label: str):
+    """The sources, their progress on stderr (stdout may be a program's input)."""
+    log = None if sys.stderr.isatty() else _print_error
+    return progress.bar(sources, label=label, log=log, show=bool(label))
+
+
+def _print_error(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _embedded(call, batch, skipped) -> list[Embedded]:
+    answer = call([encoded for _, encoded, _ in batch])
+    found = []
+    rows = zip(batch, answer.vectors, answer.faults, strict=True)
+    for (source, _, digest), vector, fault in rows:
+        if fault:
+            skipped.append((source.entry_id, fault))
+        elif np.isfinite(vector).all() and vector.any():
+            found.append(Embedded(source, vector, digest))
         else:
             skipped.append((source.entry_id, "the model finds nothing in it"))
     return found

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from dimn_tf import errors
+from dimn_tf import errors, images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import base, embedding, entries, image_sources
+
+CONTENT = "content_sha256"
+"""Key of an entry's metadata: the hash of its image file's bytes."""
+_AT_A_TIME = 4096  # Entries whose person and metadata are held.
 
 
 @dataclasses.dataclass
@@ -17,13 +21,21 @@ class Report:
     """What an enrolment did.
 
     Attributes:
-        added: Images enrolled.
-        there: Images that the gallery held already, by their entry id.
+        added: Images enrolled that the gallery did not hold.
+        there: Images that the gallery held already, as they are.
+        replaced: Images enrolled anew, in place of what the gallery held.
+        changed: (entry id, what is another) of images that the gallery holds otherwise
+            and that were left as they were, not being asked to be replaced.
+        unknown: Of `there`, those of which nothing tells whether their image is
+            another: enrolled by an older version, which kept no hash.
         skipped: (entry id, reason) of images that could not be enrolled.
     """
 
     added: int = 0
     there: int = 0
+    replaced: int = 0
+    changed: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    unknown: int = 0
     skipped: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
 
@@ -33,8 +45,12 @@ def enrol(
     sources: Sequence[image_sources.ImageSource],
     batch_size: int = 32,
     progress: bool = True,
+    replace: bool = False,
 ) -> Report:
     """Enrols the images that the gallery does not hold yet.
+
+    An image that is there is looked at again: its file's bytes, and its person and
+    camera where the source tells them, are compared with what was enrolled.
 
     Each batch is on disk before the next one begins: a killed enrolment goes on where
     it stopped when it is run again.
@@ -42,31 +58,28 @@ def enrol(
     Args:
         model: Of the gallery.
         gallery: Added to.
-        sources: An id that comes twice is enrolled once.
+        sources: An id that comes twice is enrolled once, and is skipped where two
+            persons or cameras are told for it.
         batch_size: Images at a time.
-        progress: Whether a bar with rate and time left goes to stderr.
+        progress: Whether progress with rate and time left goes to stderr.
+        replace: Whether what is another now takes the place of what was enrolled; a
+            person or camera that the source does not tell stays.
     """
     report = Report()
-    named = {}
-    for source in sources:
-        if image_sources.is_named_in_text(source):
-            named.setdefault(source.entry_id, source)
-        else:
-            reason = "its name is no UTF-8 text: rename it"
-            report.skipped.append((source.entry_id, reason))
-    there = gallery.which_of(list(named))
-    report.there = len(there)
-    wanted = [source for name, source in named.items() if name not in there]
+    named = image_sources.agreed(sources, report.skipped)
+    wanted, before = _looked_at(gallery, named, replace, report, progress)
     batches = embedding.embed(
         model.gallery_classifiers,
         wanted,
         report.skipped,
         batch_size,
-        "enrolling" if progress else "",
+        "enrolling" if progress and wanted else "",
     )
     for batch in batches:
-        gallery.add([_entry(source, vector) for source, vector in batch])
-        report.added += len(batch)
+        gallery.add([_entry(row, before) for row in batch], replace)
+        again = sum(row.source.entry_id in before for row in batch)
+        report.replaced += again
+        report.added += len(batch) - again
     try:
         gallery.keep_index()
     except errors.UserError as error:  # All is enrolled; the next run keeps it.
@@ -74,9 +87,61 @@ def enrol(
     return report
 
 
-def _entry(source: image_sources.ImageSource, vector) -> entries.Entry:
+def _looked_at(gallery, named, replace, report: Report, progress):
+    """What is to be enrolled, and what the gallery holds of it, by id."""
+    wanted: list[image_sources.ImageSource] = []
+    before: dict[str, entries.Known] = {}
+    names = list(named)
+    label = "looking for what is there" if progress and len(gallery) else ""
+    known: dict[str, entries.Known] = {}
+    for i, name in enumerate(embedding.shown(names, label)):
+        if i % _AT_A_TIME == 0:
+            known = gallery.known(names[i : i + _AT_A_TIME])
+        if name not in known:
+            wanted.append(named[name])
+        elif _is_to_replace(named[name], known[name], replace, report):
+            wanted.append(named[name])
+            before[name] = known[name]
+    return wanted, before
+
+
+def _is_to_replace(source, known: entries.Known, replace, report: Report) -> bool:
+    """Sorts an image that is there into what it is: as it was, another, unreadable."""
+    changes = [
+        f"{what} {before or 'unknown'}, now {now}"
+        for what, before, now in (
+            ("person", known.person_id, source.person_id),
+            ("camera", known.metadata.get("camera_id"), source.camera_id),
+        )
+        if now is not None and now != before
+    ]
+    digest = known.metadata.get(CONTENT)
+    try:
+        content = images.content_of(source.path)
+    except images.ImageFault as fault:
+        reason = f"enrolled before, and cannot be compared: {fault.reason}"
+        report.skipped.append((source.entry_id, reason))
+        return False
+    if digest is not None and digest != embedding.sha256(content):
+        changes.insert(0, "another picture")
+    if replace and (changes or digest is None):
+        return True
+    if changes:
+        report.changed.append((source.entry_id, ", ".join(changes)))
+        return False
+    report.there += 1
+    report.unknown += digest is None
+    return False
+
+
+def _entry(row: embedding.Embedded, replaced) -> entries.Entry:
+    source, before = row.source, replaced.get(row.source.entry_id)
+    person, camera = source.person_id, source.camera_id
+    if before is not None:
+        person = before.person_id if person is None else person
+        camera = before.metadata.get("camera_id") if camera is None else camera
     # From any working directory, `search --picture` finds the image again.
-    metadata = {"path": str(source.path.absolute())}
-    if source.camera_id is not None:
-        metadata["camera_id"] = source.camera_id
-    return entries.Entry(source.entry_id, vector, source.person_id, metadata)
+    metadata = {"path": str(source.path.absolute()), CONTENT: row.sha256}
+    if camera is not None:
+        metadata["camera_id"] = camera
+    return entries.Entry(source.entry_id, row.vector, person, metadata)

@@ -32,6 +32,21 @@ class Entry:
 
 
 @dataclasses.dataclass(frozen=True)
+class Known:
+    """What a gallery holds of an entry beside its vector.
+
+    Attributes:
+        entry_id: Of the entry.
+        person_id: The entry's, or None.
+        metadata: The entry's.
+    """
+
+    entry_id: str
+    person_id: str | None
+    metadata: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
 class Hit:
     """An entry that a search found.
 

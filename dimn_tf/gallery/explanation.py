@@ -10,7 +10,7 @@ import numpy as np
 
 from dimn_tf import images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import embedding, entries, image_sources
+from dimn_tf.gallery import entries
 
 TOLERANCE = 0.01
 """Largest difference of a score from the index' (which may be of half precision),
@@ -52,9 +52,9 @@ def with_images(found: Sequence[Found]) -> list[Found]:
         if path is None:
             read.append(dataclasses.replace(row, missing="no image known"))
             continue
-        source = image_sources.ImageSource(pathlib.Path(path), row.hit.entry_id)
         try:
-            read.append(dataclasses.replace(row, image=image_sources.read(source)))
+            image = images.read_file(pathlib.Path(path))
+            read.append(dataclasses.replace(row, image=image))
         except images.ImageFault as error:
             read.append(dataclasses.replace(row, missing=error.reason))
     return read
@@ -86,22 +86,20 @@ def explained(
     if not rows:
         return made
     limit = TOLERANCE * max(abs(row.hit.score) for row in found)
-    while rows:
-        part, rows = rows[:_AT_A_TIME], rows[_AT_A_TIME:]
-        try:
-            maps = model.explain(probe, [found[i].image for i in part])
-        except served_model.UndecodableError as error:
-            for index in error.indices:
-                made[part[index]] = dataclasses.replace(
-                    found[part[index]], image=None, missing=embedding.REFUSED
+    for start in range(0, len(rows), _AT_A_TIME):
+        part = rows[start : start + _AT_A_TIME]
+        told = model.explain(probe, [found[i].image for i in part])
+        for k, i in enumerate(part):
+            if told.faults[k]:
+                made[i] = dataclasses.replace(
+                    found[i], image=None, missing=told.faults[k]
                 )
-            rows = [i for k, i in enumerate(part) if k not in error.indices] + rows
-            continue
-        for i, probe_map, gallery_map, score in zip(part, *maps, strict=True):
-            if abs(score - found[i].hit.score) > limit:
+            elif abs(told.scores[k] - found[i].hit.score) > limit:
                 made[i] = dataclasses.replace(found[i], missing=_CHANGED)
             else:
                 made[i] = dataclasses.replace(
-                    found[i], probe_map=probe_map, gallery_map=gallery_map
+                    found[i],
+                    probe_map=told.probe_maps[k],
+                    gallery_map=told.gallery_maps[k],
                 )
     return made

@@ -116,9 +116,15 @@ class Gallery(base.BaseGallery):
     def __len__(self) -> int:
         return len(self._store)
 
-    def which_of(self, entry_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that are there."""
-        return set(self._store.numbers_of(entry_ids))
+    def known(self, entry_ids: Sequence[str]) -> dict[str, entries_lib.Known]:
+        """Person and metadata of those of the ids that are there."""
+        numbers = self._store.numbers_of(entry_ids).values()
+        return {
+            row.entry_id: entries_lib.Known(
+                row.entry_id, row.person_id, json.loads(row.metadata)
+            )
+            for row in self._store.rows(list(numbers)).values()
+        }
 
     def persons(self) -> dict[str, str | None]:
         """Every entry's person, by entry id."""
@@ -187,7 +193,8 @@ class Gallery(base.BaseGallery):
             (entry.entry_id, entry.person_id, text)
             for entry, text in zip(entries, metadata, strict=True)
         ]
-        self._store.add(rows, vectors)
+        replaced = self._store.numbers_of([entry.entry_id for entry in entries])
+        self._store.add(rows, vectors, list(replaced.values()))
 
     def _remove(self, entry_ids) -> None:
         self._store.remove(list(self._store.numbers_of(entry_ids).values()))

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from data_builders import folders
 from data_builders.reid_folder import listed_image, listing, reference
-from dimn_tf import images
 from dimn_tf.errors import DataError
 
 
@@ -55,12 +54,13 @@ def expand(
     reference.check_camera_pattern(camera_pattern, person_folders)
     skipped = [] if skipped is None else skipped
     walked: dict[folders.Identity, str] = {}
-    given_ids: set[str] = set()
+    seen: set[ImageSource] = set()
     for text in given:
         found = _expanded(text, person_folders, camera_pattern, skipped, walked)
         for source in found:
-            if source.entry_id not in given_ids:
-                given_ids.add(source.entry_id)
+            key = dataclasses.replace(source, path=pathlib.Path(source.entry_id))
+            if key not in seen:
+                seen.add(key)
                 yield source
 
 
@@ -120,15 +120,32 @@ def _listed(named, faults, walked) -> Iterator[ImageSource]:
         yield _source(path, image.person, image.camera or None)
 
 
-def is_named_in_text(source: ImageSource) -> bool:
-    """Whether its name is text (UTF-8), which a gallery's ids must be."""
-    return listed_image.is_text(source.entry_id)
+def agreed(
+    sources: Sequence[ImageSource], skipped: list[tuple[str, str]]
+) -> dict[str, ImageSource]:
+    """The sources by their ids, each once.
 
-
-def read(source: ImageSource) -> bytes:
-    """The image as the signatures take it, turned as its EXIF says.
-
-    Raises:
-        images.ImageFault: it cannot be read whole; `reason` says why in one line.
+    Args:
+        sources: Of `expand`.
+        skipped: Takes (entry id, reason) of those whose name is no text (UTF-8), which
+            a gallery's ids must be, and of those that are given with several persons
+            or cameras.
     """
-    return images.read_file(source.path)
+    labels: dict[str, dict[tuple, ImageSource]] = {}
+    for source in sources:
+        told = (source.person_id, source.camera_id)
+        labels.setdefault(source.entry_id, {}).setdefault(told, source)
+    found = {}
+    for name, given in labels.items():
+        if not listed_image.is_text(name):
+            skipped.append((name, "its name is no UTF-8 text: rename it"))
+        elif len(given) > 1:
+            told = "; ".join(_told(*label) for label in given)
+            skipped.append((name, f"it is given more than once, as of {told}"))
+        else:
+            (found[name],) = given.values()
+    return found
+
+
+def _told(person: str | None, camera: str | None) -> str:
+    return f"person {person or 'unknown'}" + (f", camera {camera}" if camera else "")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 import faiss
 import numpy as np
 
+from dimn_tf import errors
+
 HNSW_NEIGHBOURS = 32
 """Links of each vector in the `hnsw` graph; ours: 32, FAISS' usual value."""
 HNSW_BUILD, HNSW_SEARCH = 128, 256
@@ -63,12 +65,25 @@ class Index:
         return len(self._removed) / max(1, self._index.ntotal)
 
     def write(self, path: str | os.PathLike) -> None:
-        """Writes it to a file, with the vectors that it could not forget."""
-        faiss.write_index(self._index, str(path))
+        """Writes it to a file, with the vectors that it could not forget.
+
+        Raises:
+            errors.UserError: the place cannot be written to, or is full.
+        """
+        try:
+            # FAISS' own files pass over what fails when they are closed.
+            with open(path, "wb") as file:
+                faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))
+        except OSError as error:
+            raise errors.UserError(
+                f"{path}: the index cannot be written ({error.strerror}). Make room, "
+                "or give yourself the right to write there"
+            ) from error
 
     def read(self, path: str | os.PathLike) -> None:
         """Takes what a file holds in place of what is here."""
-        self._index = faiss.read_index(str(path))
+        with open(path, "rb") as file:
+            self._index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
         self._removed.clear()
 
     def search(self, probes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -124,18 +124,21 @@ class MilvusGallery(base.BaseGallery):
             )
         return row["count(*)"]
 
-    def which_of(self, entry_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that are there."""
-        found, keys = set(), [_key(entry_id) for entry_id in entry_ids]
+    def known(self, entry_ids: Sequence[str]) -> dict[str, entries_lib.Known]:
+        """Person and metadata of those of the ids that are there."""
+        found, keys = {}, [_key(entry_id) for entry_id in entry_ids]
         for start in range(0, len(keys), _KEYS_AT_A_TIME):
             with collections.told(self.name):
                 rows = self._client.get(
                     self._collection,
                     ids=keys[start : start + _KEYS_AT_A_TIME],
-                    output_fields=["entry_id"],
+                    output_fields=["entry_id", "person_id", "metadata"],
                     consistency_level="Strong",
                 )
-            found.update(row["entry_id"] for row in rows)
+            for row in rows:
+                found[row["entry_id"]] = entries_lib.Known(
+                    row["entry_id"], row["person_id"], row["metadata"]
+                )
         return found
 
     def persons(self) -> dict[str, str | None]:

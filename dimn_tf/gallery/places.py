@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from dimn_tf import errors
 from dimn_tf.gallery import (
     base,
@@ -46,6 +48,8 @@ def _milvus(place: str) -> tuple[str, str]:
             "milvus:http://localhost:19530#people; a collection's name is letters, "
             "digits and underscores"
         )
+    if "://" not in uri:
+        uri = os.path.expanduser(uri)
     if "://" not in uri and not uri.endswith(".db"):
         raise errors.UserError(
             f"--gallery={place}: {uri} is neither an address (http://...) nor a file "

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from dimn_tf import errors
+from dimn_tf.gallery import sqlite_files
 
 FORMAT = "1"
 """Raise it when older code could not read the file any more."""
@@ -52,10 +53,14 @@ class Store:
     A change is acknowledged once its transaction is on disk (write-ahead log,
     `synchronous=FULL`): a process that is killed at any moment loses nothing that
     was acknowledged and leaves nothing half-written. Readers see the state of the
-    last transaction. SQLite's log wants a local file system.
+    last transaction. SQLite's log wants a local file system. What is removed is
+    overwritten with zeros.
 
     Args:
-        path: The file; it must exist.
+        path: The file; it must exist. Where it cannot be written to, it is read.
+
+    Raises:
+        errors.UserError: there is none, it is no gallery, or it cannot be read.
     """
 
     def __init__(self, path: pathlib.Path):
@@ -64,17 +69,18 @@ class Store:
             raise errors.UserError(
                 f"{path}: there is no gallery. Enrol images first, or correct the path"
             )
+        self._file = sqlite_files.SqliteFile(path)
         try:
-            self._connection = _connect(path)
-            self.facts = dict(
-                self._connection.execute("SELECT name, value FROM facts").fetchall()
-            )
-        except sqlite3.DatabaseError as error:
+            rows = self._file.read("SELECT name, value FROM facts")
+        except sqlite3.OperationalError as error:  # No such table.
+            self.close()
             raise errors.UserError(
                 f"{path} is no gallery ({error}): restore it from a backup, or enrol "
                 "into a new folder"
             ) from error
+        self.facts = dict(rows)
         if self.facts.get("format") != FORMAT:
+            self.close()
             raise errors.UserError(
                 f"{path} has format {self.facts.get('format')}, this version reads "
                 f"{FORMAT}: enrol into a new folder"
@@ -83,46 +89,46 @@ class Store:
 
     @classmethod
     def create(cls, path: pathlib.Path, facts: Mapping[str, str]) -> Store:
-        """Makes the file, whole or not at all, and opens it.
+        """Makes the file if it is missing, whole or not at all, and opens it.
 
         Args:
-            path: Must not exist.
+            path: Its folder is made too.
             facts: What holds for the whole gallery; `vector_type` among them.
+
+        Raises:
+            errors.UserError: the place cannot be written to; nothing is left there.
+            OSError: the folder cannot be made.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = _connect(path)
-        try:
-            # One transaction, so that a killed creation leaves an empty file only.
-            connection.execute("BEGIN IMMEDIATE")
-            if not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.executemany(
-                    "INSERT INTO facts VALUES (?, ?)",
-                    [("format", FORMAT), *facts.items()],
-                )
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
+        statements = [(text,) for text in _SCHEMA.split(";") if text.strip()]
+        rows = [("format", FORMAT), *facts.items()]
+        statements += [("INSERT INTO facts VALUES (?, ?)", row) for row in rows]
+        sqlite_files.make(path, statements)
         return cls(path)
 
     def close(self) -> None:
         """Gives the file back."""
-        self._connection.close()
+        self._file.close()
 
     def __len__(self) -> int:
-        return self._connection.execute("SELECT COUNT(*) FROM entries").fetchone()[0]
+        return self._file.read("SELECT COUNT(*) FROM entries")[0][0]
 
-    def add(self, rows: Sequence[tuple[str, str | None, str]], vectors: np.ndarray):
-        """Adds entries in one transaction.
+    def add(
+        self,
+        rows: Sequence[tuple[str, str | None, str]],
+        vectors: np.ndarray,
+        replaced: Sequence[int] = (),
+    ) -> None:
+        """Adds entries, and removes those that they replace, in one transaction.
 
         Args:
             rows: (entry_id, person_id, metadata) of each; ids that are not there.
             vectors: [n, D].
+            replaced: Numbers of entries that go.
         """
         stored = vectors.astype(self._type)
-        with self._transaction():
-            self._connection.executemany(
+        with self._file.transaction(erases=bool(replaced)) as connection:
+            _delete(connection, replaced)
+            connection.executemany(
                 "INSERT INTO entries (entry_id, person_id, metadata, vector) "
                 "VALUES (?, ?, ?, ?)",
                 [
@@ -133,12 +139,8 @@ class Store:
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Removes entries by number in one transaction."""
-        rows = [(number,) for number in numbers]
-        with self._transaction():
-            self._connection.executemany("DELETE FROM entries WHERE number = ?", rows)
-            self._connection.executemany(
-                "INSERT INTO removals (number) VALUES (?)", rows
-            )
+        with self._file.transaction(erases=True) as connection:
+            _delete(connection, numbers)
 
     def numbers_of(self, entry_ids: Sequence[str]) -> dict[str, int]:
         """The numbers of those entries that are there."""
@@ -152,30 +154,28 @@ class Store:
 
     def persons(self) -> dict[str, str | None]:
         """Every entry's person, by entry id."""
-        return dict(self._connection.execute("SELECT entry_id, person_id FROM entries"))
+        return dict(self._file.read("SELECT entry_id, person_id FROM entries"))
 
     def kept_index(self) -> str | None:
         """What `set_kept_index` was given last."""
-        found = self._connection.execute(
-            "SELECT value FROM facts WHERE name = 'kept_index'"
-        ).fetchone()
-        return found[0] if found else None
+        found = self._file.read("SELECT value FROM facts WHERE name = 'kept_index'")
+        return found[0][0] if found else None
 
     def set_kept_index(self, name: str) -> None:
         """Notes which index file stands for these entries."""
-        with self._transaction():
-            self._connection.execute(
+        with self._file.transaction() as connection:
+            connection.execute(
                 "INSERT OR REPLACE INTO facts VALUES ('kept_index', ?)", (name,)
             )
 
     def position(self) -> tuple[int, int]:
         """The last entry's number and the last removal's, as of now."""
-        return self._connection.execute(
+        return self._file.read(
             "SELECT (SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence "
             "WHERE name = 'entries'), "
             "(SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence "
             "WHERE name = 'removals')"
-        ).fetchone()
+        )[0]
 
     def vectors_between(
         self, after: int, last: int
@@ -185,11 +185,11 @@ class Store:
         Some thousand at a time.
         """
         while True:
-            block = self._connection.execute(
+            block = self._file.read(
                 "SELECT number, vector FROM entries WHERE number > ? AND number <= ? "
                 "ORDER BY number LIMIT ?",
                 (after, last, _READ_AT_A_TIME),
-            ).fetchall()
+            )
             if not block:
                 return
             numbers, blobs = zip(*block, strict=True)
@@ -200,20 +200,15 @@ class Store:
 
     def removed_between(self, after: int, last: int) -> list[int]:
         """Numbers of entries that were removed by after < change <= last."""
-        found = self._connection.execute(
+        found = self._file.read(
             "SELECT number FROM removals WHERE change > ? AND change <= ?",
             (after, last),
         )
         return [number for (number,) in found]
 
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[None]:
+    def snapshot(self) -> contextlib.AbstractContextManager[None]:
         """All reads inside see one state, whatever a writer does meanwhile."""
-        self._connection.execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._connection.execute("COMMIT")
+        return self._file.snapshot()
 
     def _select(self, columns: str, key: str, values: Sequence) -> list[tuple]:
         found, values = [], list(values)
@@ -221,23 +216,11 @@ class Store:
             part = values[start : start + _VARIABLES]
             marks = ", ".join("?" * len(part))
             query = f"SELECT {columns} FROM entries WHERE {key} IN ({marks})"
-            found += self._connection.execute(query, part).fetchall()
+            found += self._file.read(query, part)
         return found
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
 
-
-def _connect(path: pathlib.Path) -> sqlite3.Connection:
-    # Transactions are begun and ended here, not by the module.
-    connection = sqlite3.connect(path, timeout=60, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    return connection
+def _delete(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    rows = [(number,) for number in numbers]
+    connection.executemany("DELETE FROM entries WHERE number = ?", rows)
+    connection.executemany("INSERT INTO removals (number) VALUES (?)", rows)

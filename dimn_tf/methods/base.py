@@ -91,10 +91,30 @@ class Method(keras.Model, abc.ABC):
         """Features of images: [n, H, W, 3] -> [n, D]."""
         return self.encoder(images, training=training)
 
+    @property
+    def representation_dimension(self) -> int:
+        """E, of what images are matched by; here the encoder's D."""
+        return self.feature_dimension
+
+    def embed(self, images):
+        """What both representations are made of: here the encoder's features.
+
+        A method that matches by something else overrides it, in terms of
+        `self.encoder` and of `matching_layers`: an export puts an encoder that is
+        folded for inference in the former's place.
+
+        Args:
+            images: float32 [n, H, W, 3] in 0..255.
+
+        Returns:
+            float32 [n, ...].
+        """
+        return self.encoder(images, training=False)
+
     @tf.function(reduce_retracing=True)
     def encode(self, images):
-        """Features at test: float32 [n, H, W, 3] in 0..255 -> [n, D] float32."""
-        return self.encoder(images, training=False)
+        """`embed`, compiled, for many images at test."""
+        return self.embed(images)
 
     @abc.abstractmethod
     def train_step(self, batch) -> dict[str, tf.Tensor]:

@@ -1,7 +1,21 @@
-"""Made-up networks for the tests of export."""
+"""Made-up networks, methods and exports for the tests of export and gallery."""
+
+from __future__ import annotations
 
 import keras
 import numpy as np
+import tensorflow as tf
+
+from dimn_tf import encoders, methods
+from dimn_tf.encoders import encoder as encoder_lib
+from dimn_tf.encoders import fused_batch_norm
+from dimn_tf.export import exporter
+from dimn_tf.methods import aggregation
+
+HEIGHT, WIDTH, C = 64, 32, 50
+SHA256 = "ab" * 32
+TINY = 6
+"""D of the tiny encoder."""
 
 
 def shake(model: keras.Model, seed: int = 0) -> None:
@@ -18,3 +32,98 @@ def shake(model: keras.Model, seed: int = 0) -> None:
                     rng.uniform(0.5, 2.0, size),
                 ]
             )
+
+
+def tiny_backbone(
+    height, width, width_multiplier=1.0, weights=None, batch_norm_momentum=0.9, **_
+) -> keras.Model:
+    """What `encoders.BACKBONES` holds, in two convolutions, with all that is folded."""
+    images = keras.Input((height, width, 3))
+    hidden = keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(images)
+    hidden = keras.layers.Conv2D(8, 3, strides=2, use_bias=False)(hidden)
+    norm = fused_batch_norm.FusedBatchNormalization
+    hidden = norm(momentum=batch_norm_momentum)(hidden)
+    hidden = keras.layers.ReLU()(hidden)
+    hidden = keras.layers.Conv2D(TINY, 5, strides=4, padding="same")(hidden)
+    return keras.Model(images, norm(momentum=batch_norm_momentum)(hidden))
+
+
+def encoder(tiny: bool = False) -> encoder_lib.Encoder:
+    """An encoder of random weights, and statistics of images.
+
+    Without those, the features of all images are the same.
+    """
+    keras.utils.set_random_seed(0)
+    if tiny:
+        made = encoder_lib.Encoder(tiny_backbone(HEIGHT, WIDTH, batch_norm_momentum=0))
+    else:
+        made = encoders.build_encoder(
+            "mobilenet_v2", HEIGHT, WIDTH, 0.35, batch_norm_momentum=0.0
+        )
+    shake(made.backbone)
+    made(exporter.made_up_images(16, HEIGHT, WIDTH, seed=5)[0], training=True)
+    return made
+
+
+class Halves(aggregation.Aggregation):
+    """A method that matches by another vector than the encoder's, of 5 numbers.
+
+    The upper and the lower half of the feature map, mapped: nothing of it is the
+    encoder's pooled feature of `TINY` numbers.
+    """
+
+    def __init__(self, encoder, num_identities, options, seed=0, name=None):
+        super().__init__(encoder, num_identities, options, seed, name)
+        self.mapping = keras.layers.Dense(5, name="mapping")
+        self.mapping.build((None, 2 * encoder.feature_dimension))
+
+    @property
+    def representation_dimension(self):
+        return 5
+
+    @property
+    def inner_product_scale(self):
+        return 3.0
+
+    @property
+    def matching_layers(self):
+        return (self.mapping,)
+
+    def embed(self, images):
+        maps = self.encoder.feature_maps(images)
+        half = maps.shape[1] // 2
+        parts = [
+            tf.reduce_mean(m, axis=(1, 2)) for m in (maps[:, :half], maps[:, half:])
+        ]
+        return tf.concat(parts, axis=-1)
+
+    def probe_representation(self, features):
+        return self.mapping(features)
+
+    def gallery_representation(self, features):
+        return -self.mapping(features)
+
+    def score(self, probes, gallery):
+        return 3.0 * tf.matmul(probes, gallery, transpose_b=True)
+
+
+def method(name: str, tiny: bool = False) -> methods.Method:
+    """A method by name (or `halves`), as if it were trained."""
+    kind = Halves if name == "halves" else methods.METHODS[name]
+    options = {"logit_scale": 2.0} if name == "dimn" else {}
+    made = kind(encoder(tiny), C, kind.Options(**options), seed=0)
+    for layer in made.matching_layers:
+        rng = np.random.default_rng(1)
+        layer.kernel.assign_add(rng.normal(0, 0.01, layer.kernel.shape))
+    return made
+
+
+def export(made: methods.Method, folder, **changes):
+    """The version's folder of an export; `changes` are `exporter.export`'s."""
+    given = {
+        "metadata": {"method": "made up", "checkpoint_sha256": SHA256},
+        "card": lambda metadata: f"card of version {metadata['version']}",
+        "log": lambda line: None,
+        **changes,
+    }
+    return exporter.export(made, folder, HEIGHT, WIDTH, **given)

@@ -335,3 +335,39 @@ def test_an_exact_index_is_not_kept(tmp_path):
     with Gallery.create(tmp_path, MODEL, D) as gallery:
         gallery.add(_entries(_vectors(3)))
         assert not gallery.keep_index() and not list(tmp_path.glob("*.faiss"))
+
+
+def test_an_index_that_cannot_be_written_is_told_and_the_entries_are_kept(
+    tmp_path, monkeypatch
+):
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        gallery.add(_entries(_vectors(3)))
+        write = gallery._index.write
+        monkeypatch.setattr(gallery._index, "write", lambda path: write("/dev/full"))
+        with pytest.raises(errors.UserError, match="the index cannot be written"):
+            gallery.keep_index()
+    with Gallery(tmp_path) as gallery:
+        assert len(gallery) == 3 and not list(tmp_path.glob("*.faiss"))
+
+
+def test_an_entry_takes_the_place_of_another(gallery):
+    vectors = _vectors(20)
+    gallery.add(_entries(vectors[:10], persons=range(10)))
+    gallery.search(vectors[:1], 1)
+    new = [Entry("e3", vectors[13], "anna", {"x": 1}), Entry("e12", vectors[12])]
+    with pytest.raises(errors.UserError, match="1 entry ids are there.*Replace or"):
+        gallery.add(new)
+    assert len(gallery) == 10
+    gallery.add(new, replace=True)
+    assert len(gallery) == 11
+    kept = np.concatenate([vectors[:3], vectors[13:14], vectors[4:10], vectors[12:13]])
+    names = [*(f"e{i}" for i in range(10)), "e12"]
+    for reader in (gallery, Gallery(gallery.folder)):
+        found = reader.search(vectors[3:4], 11)[0]
+        order = np.argsort(-(kept @ vectors[3]))
+        assert [hit.entry_id for hit in found] == [names[i] for i in order]
+        known = reader.known(["e3", "e4", "e12", "e11"])
+        assert {k: v.person_id for k, v in known.items()} == {
+            "e3": "anna", "e4": "p4", "e12": None
+        }  # fmt: skip
+        assert known["e3"].metadata == {"x": 1} and known["e4"].entry_id == "e4"

@@ -8,6 +8,7 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf import tiles
+from dimn_tf.export import served_model
 from dimn_tf.gallery import Hit, explanation, search_picture
 
 GREEN, PLAIN, INK = (26, 152, 80), (154, 154, 154), (34, 34, 34)
@@ -33,14 +34,16 @@ def _pixels(path):
 class _Model:
     """Explains each pair by a map of its score in the first place."""
 
-    def __init__(self, scores):
-        self.scores = np.array(scores, np.float32)
+    def __init__(self, scores, faults=()):
+        self.scores, self.faults = np.array(scores, np.float32), faults
 
     def explain(self, probe, gallery):
         self.asked = probe, list(gallery)
         maps = np.zeros((len(gallery), 2, 1), np.float32)
         maps[:, 0, 0] = self.scores[: len(gallery)]
-        return maps, 2 * maps, self.scores[: len(gallery)]
+        faults = tuple(self.faults[: len(gallery)]) or ("",) * len(gallery)
+        scores = self.scores[: len(gallery)]
+        return served_model.Explanation(maps, 2 * maps, scores, faults)
 
 
 def test_a_heat_map_is_red_where_it_adds_and_blue_where_it_takes_away():
@@ -83,6 +86,19 @@ def test_an_image_that_was_changed_has_no_map(tmp_path):
     )
     assert found[0].probe_map is not None and not found[0].missing
     assert found[1].probe_map is None and "changed" in found[1].missing
+
+
+def test_an_image_that_the_model_refuses_has_no_map_and_the_others_do(tmp_path):
+    names = [f"{i}.png" for i in range(40)]
+    dummy_images.write(tmp_path, names)
+    hits = [_hit(3.0, tmp_path / name) for name in names]
+    faults = ["", "the decoder refuses it"] * 20
+    found = explanation.explained(
+        _Model([3.0] * 40, faults), b"", explanation.with_images(_found(hits))
+    )
+    assert [row.missing for row in found] == faults
+    assert [row.probe_map is None for row in found] == [bool(f) for f in faults]
+    assert [row.image is None for row in found] == [bool(f) for f in faults]
 
 
 @pytest.fixture

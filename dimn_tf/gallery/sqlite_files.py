@@ -1,0 +1,267 @@
+"""SQLite files that say what is wrong: full, read-only, damaged, held by another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import sqlite3
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from absl import logging
+
+from dimn_tf import errors
+
+PATIENCE = 60.0
+"""Seconds that another process' transaction is waited for; ours."""
+_QUIET = 1.0  # Of them, seconds without a word.
+
+# Of SQLite's result codes, by their beginning: what is wrong, and what to do.
+_FAULTS = {
+    "SQLITE_FULL": (
+        "the disk is full",
+        "Make room, then run the command again: what was acknowledged before is kept",
+    ),
+    "SQLITE_IOERR": (
+        "the disk failed, or is full",
+        "Look after it, then run the command again",
+    ),
+    "SQLITE_READONLY": (
+        "it cannot be written to",
+        "Give yourself the right to write to the file and its folder",
+    ),
+    "SQLITE_CANTOPEN": (
+        "it cannot be opened",
+        "Give yourself the right to read and write the file and its folder",
+    ),
+    "SQLITE_BUSY": (
+        f"another process has been writing to it for {PATIENCE:.0f} seconds",
+        "Wait for it, then run the command again",
+    ),
+    "SQLITE_CORRUPT": (
+        "it is damaged",
+        "Restore it from a backup, or enrol into a new folder",
+    ),
+    "SQLITE_NOTADB": (
+        "it is no gallery",
+        "Restore it from a backup, or enrol into a new folder",
+    ),
+}
+_UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
+_T = TypeVar("_T")
+
+
+class SqliteFile:
+    """A file that is there: one writer's transactions, many readers' snapshots.
+
+    A file that cannot be written to, or whose folder cannot, is read as it is; where it
+    was changed by another machine in between, it is opened anew.
+
+    Args:
+        path: The file.
+
+    Raises:
+        errors.UserError: it is no SQLite file, is damaged or cannot be read.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+        self._unchanging: tuple | None = None  # Stamp of a file read as it is.
+        self._open()
+
+    def _open(self) -> None:
+        self._unchanging = None
+        try:
+            self._connection = _opened(self.path, "mode=rw")
+        except errors.UserError as error:
+            if not _code(error.__cause__).startswith(_UNWRITABLE):
+                raise
+            self._open_unchanging()
+
+    def _open_unchanging(self) -> None:
+        """Opens a file beside which SQLite cannot put its log."""
+        log = self.path.with_name(self.path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise errors.UserError(
+                f"{log}: holds changes that were not yet taken into {self.path.name}, "
+                "and the folder cannot be written to. Open the gallery once where it "
+                "can (python -m experiments.search ...), or copy the folder to such a "
+                "place"
+            )
+        self._unchanging = self._stamp()
+        self._connection = _opened(self.path, "mode=ro&immutable=1")
+
+    def _stamp(self) -> tuple:
+        log = self.path.with_name(self.path.name + "-wal")
+        found = os.stat(self.path)
+        return found.st_ino, found.st_size, found.st_mtime_ns, log.exists()
+
+    def close(self) -> None:
+        """Gives the file back."""
+        self._connection.close()
+
+    def read(self, query: str, values: Sequence = ()) -> list[tuple]:
+        """The rows that a query finds.
+
+        Raises:
+            errors.UserError: the file is damaged, or the disk fails.
+        """
+        with told(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads inside see one state, whatever a writer does meanwhile."""
+        if self._unchanging is not None and self._unchanging != self._stamp():
+            self._connection.close()
+            self._open()
+        self.read("BEGIN")
+        try:
+            yield
+        finally:
+            self._roll_back()  # There is nothing to commit.
+
+    @contextlib.contextmanager
+    def transaction(self, erases: bool = False) -> Iterator[sqlite3.Connection]:
+        """A change, all of it or nothing, for good once the block has ended well.
+
+        Args:
+            erases: Whether what goes should leave the log too (as far as no reader
+                still needs it there).
+
+        Raises:
+            errors.UserError: the disk is full or fails, the file cannot be written to,
+                or another process writes and does not end.
+        """
+        with told(self.path):
+            # A file that was copied by SQLite's own tools may have lost its log.
+            _patiently(self.path, lambda: _log_ahead(self._connection))
+            _patiently(self.path, lambda: self._connection.execute("BEGIN IMMEDIATE"))
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            if erases:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _roll_back(self) -> None:
+        """Ends a transaction; of some errors SQLite has ended it by itself.
+
+        Never hides what went wrong: what cannot be rolled back now is when the file is
+        opened next.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
+    """Makes a file in one transaction, unless it is there and holds tables.
+
+    A making that fails leaves neither file nor folder, one that is killed an empty
+    file, which the next one fills.
+
+    Args:
+        path: The file.
+        statements: (SQL,) or (SQL, values) each.
+
+    Raises:
+        errors.UserError: the place cannot be written to.
+        OSError: its folder cannot be made.
+    """
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ours = not path.exists()
+    try:
+        with told(path), contextlib.closing(_opened(path, "mode=rwc")) as connection:
+            if _look(connection):
+                return
+            _patiently(path, lambda: _log_ahead(connection))
+            _patiently(path, lambda: connection.execute("BEGIN IMMEDIATE"))
+            if not _look(connection):  # Another process may have been faster.
+                for statement in statements:
+                    connection.execute(*statement)
+            connection.execute("COMMIT")
+    except BaseException as error:
+        busy = _code(error.__cause__).startswith("SQLITE_BUSY")
+        if ours and not busy:
+            for ending in ("", "-wal", "-shm"):
+                path.with_name(path.name + ending).unlink(missing_ok=True)
+            for folder in missing:
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def told(path: pathlib.Path) -> Iterator[None]:
+    """Turns SQLite's errors about a file into one that says what to do.
+
+    Raises:
+        errors.UserError: one of `_FAULTS`; other errors are defects, and stay.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        code = _code(error)
+        for beginning, (fault, action) in _FAULTS.items():
+            if code.startswith(beginning):
+                raise errors.UserError(
+                    f"{path}: {fault} ({error}). {action}"
+                ) from error
+        raise
+
+
+def _code(error: BaseException | None) -> str:
+    """SQLite's result code by name; empty where an error is none of its."""
+    return getattr(error, "sqlite_errorname", "")
+
+
+def _opened(path: pathlib.Path, options: str) -> sqlite3.Connection:
+    """A connection to a file that could be read.
+
+    Raises:
+        errors.UserError: it is no SQLite file, is damaged or cannot be read.
+    """
+    place = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
+    with told(path):
+        # Transactions are begun and ended here, not by the module.
+        connection = sqlite3.connect(
+            f"file:{place}?{options}", uri=True, timeout=_QUIET, isolation_level=None
+        )
+        try:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA secure_delete=ON")
+            _patiently(path, lambda: _look(connection))
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _look(connection: sqlite3.Connection) -> int:
+    """How many tables there are."""
+    return connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL").fetchall()
+
+
+def _patiently(path: pathlib.Path, action: Callable[[], _T]) -> _T:
+    """Repeats an action while another process writes, and says so after a second."""
+    start, said = time.monotonic(), False
+    while True:
+        try:
+            return action()
+        except sqlite3.OperationalError as error:
+            busy = _code(error).startswith("SQLITE_BUSY")
+            if not busy or time.monotonic() - start > PATIENCE:
+                raise
+        if not said:
+            logging.warning("%s: waiting for another process that writes to it", path)
+            said = True

@@ -1,0 +1,74 @@
+"""The card prints figures of the model's own checkpoint, or says that it has none."""
+
+import pytest
+
+from dimn_tf.export import model_card
+
+MEAN = {"mean": 12.3}
+
+
+def _metadata(**changes):
+    return {
+        "method": "dimn",
+        "version": 3,
+        "input_height": 256,
+        "input_width": 128,
+        "flags": {"encoder": "e", "encoder_width": 1.4, "sources": ["a", "b"]},
+        "dimension": 1792,
+        "num_identities": 18530,
+        "step": 4000,
+        "formats": ["saved_model"],
+        "checkpoint_sha256": "ab" * 32,
+        "licences": ["a: its terms."],
+        "versions": {"tensorflow": "2"},
+        **changes,
+    }
+
+
+def _results(step):
+    row = {"trials": 10, "probes": 316, "gallery": 316}
+    row.update({name: MEAN for name in ("rank1", "rank5", "rank10", "mAP")})
+    return {"step": step, "targets": {"viper": row}}
+
+
+def _thresholds(step):
+    return {
+        "step": step,
+        "measure": "likeness",
+        "thresholds": [
+            {"one_in": 1000, "refused": "too few pairs"},
+            {
+                "one_in": 100,
+                "score": 0.5,
+                "interval": [0.4, 0.6],
+                "true_accept_rate": 0.75,
+            },
+        ],
+    }
+
+
+def test_figures_of_the_models_step():
+    card = model_card.model_card(
+        _metadata(results=_results(4000), thresholds=_thresholds(4000))
+    )
+    assert "# dimn, version 3" in card and "resized to 256x128" in card
+    assert "| dimension of its vectors | 1,792 |" in card
+    assert "| viper | 12.3 | 12.3 | 12.3 | 12.3 | 10 x 316 / 316 |" in card
+    assert "| 1 in 100 | 0.5000 | 0.4000 to 0.6000 | 75.0 % |" in card
+    assert "| 1 in 1,000 | too few pairs | | |" in card
+
+
+@pytest.mark.parametrize("step", [3999, None])
+def test_figures_of_another_step_are_not_printed(step):
+    card = model_card.model_card(
+        _metadata(results=_results(step), thresholds=_thresholds(step))
+    )
+    assert "12.3" not in card and "0.5000" not in card
+    told = f"None of this model: those found are of step {step}, the model is of step"
+    assert card.count(told) == 2
+
+
+def test_no_figures():
+    card = model_card.model_card(_metadata(results=None))
+    assert "None: the run has no results.json" in card
+    assert "None: the run was not calibrated" in card

@@ -1,0 +1,38 @@
+"""A calibration never takes another one's place."""
+
+import json
+
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.training import workdir
+from experiments import calibrate
+
+
+def test_one_of_another_step_or_seed_is_put_aside(tmp_path):
+    directory = workdir.WorkDir(tmp_path / "runs [a]")
+    directory.root.mkdir()
+    assert calibrate._put_aside(directory, 4, 0) is None
+    directory.calibration.write_text(json.dumps({"step": 4}))  # Of an older version.
+    directory.calibration.with_suffix(".png").write_text("picture")
+    assert calibrate._put_aside(directory, 4, 0) is None
+    for step, seed in ((5, 0), (4, 1)):
+        directory.calibration.write_text(json.dumps({"step": 4, "seed": 0}))
+        aside = calibrate._put_aside(directory, step, seed)
+        assert (
+            aside == directory.root / "evaluations" / "calibration_0000004_seed0.json"
+        )
+        assert json.loads(aside.read_text()) == {"step": 4, "seed": 0}
+        assert aside.with_suffix(".png").read_text() == "picture"
+        assert not directory.calibration.exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"step": '])
+def test_what_is_no_calibration_is_left_and_named(tmp_path, text):
+    directory = workdir.WorkDir(tmp_path)
+    directory.calibration.write_text(text)
+    with pytest.raises(
+        errors.UserError, match="calibration.json: it is no calibration"
+    ):
+        calibrate._put_aside(directory, 4, 0)
+    assert directory.calibration.read_text() == text

@@ -1,0 +1,153 @@
+"""enroll, search and evaluate_gallery as a newcomer runs them, on a made-up export."""
+
+import json
+import os
+
+import pytest
+
+from data_builders import dummy_images
+from dimn_tf.gallery import Gallery
+from tests.experiments.launcher import launch
+
+
+@pytest.fixture
+def place(small_export, tmp_path):
+    """A folder with crops of two people, and the arguments of all three commands."""
+    names = [
+        f"crops/{p}/{c}_{k}.png" for p in ("anna", "bo") for c in "12" for k in "ab"
+    ]
+    dummy_images.write(tmp_path, names, height=40, width=20)
+    folder = small_export.folder.parent
+    return tmp_path, (f"--model={folder}", f"--gallery={tmp_path / 'people'}")
+
+
+PERSONS = "--person_folders", r"--camera_pattern=^(\d)_"
+
+
+def _json(*arguments):
+    return json.loads(launch(*arguments, "--json"))
+
+
+def test_enrolled_again_it_tells_what_changed_and_replaces_it(place):
+    root, arguments = place
+    crops = str(root / "crops")
+    told = _json("enroll", *arguments, *PERSONS, crops)
+    assert told == {
+        "enrolled": 8, "replaced": 0, "there": 0, "changed": [], "gallery": 8,
+        "skipped": [],
+    }  # fmt: skip
+    dummy_images.write(root, ["other.png"], height=40, width=20)
+    os.replace(root / "other.png", root / "crops/anna/1_a.png")
+    (root / "list.csv").write_text("path,person_id\ncrops/anna/1_b.png,cy\n")
+    told = launch("enroll", *arguments, crops, str(root / "list.csv"))
+    assert f"changed {crops}/anna/1_a.png: another picture" in told
+    assert f"skipped {crops}/anna/1_b.png: it is given more than once" in told
+    told = launch("enroll", *arguments, str(root / "list.csv"))
+    assert f"changed {crops}/anna/1_b.png: person anna, now cy" in told
+    assert (
+        "0 enrolled, 0 there already, 1 changed and left as they were (--replace)"
+        in told
+    )
+    told = launch(
+        "enroll", *arguments, str(root / "list.csv"), crops + "/bo", "--replace"
+    )
+    assert (
+        "0 enrolled, 4 there already, 1 replaced, 0 skipped; the gallery holds 8"
+        in told
+    )
+    with Gallery(root / "people") as gallery:
+        assert gallery.persons()[f"{crops}/anna/1_b.png"] == "cy"
+    error = launch("enroll", *arguments, "--replace", "--remove", crops, code=1)
+    assert "--replace and --remove: give one of them" in error
+
+
+def test_a_search_on_a_gallery_that_cannot_be_written_to(place, small_export):
+    root, arguments = place
+    launch("enroll", *arguments, *PERSONS, str(root / "crops"))
+    folder = root / "people"
+    (folder / "gallery.sqlite").chmod(0o444)
+    folder.chmod(0o555)
+    shut = {root, *root.parents, small_export.folder, *small_export.folder.parents}
+    modes = {p: p.stat().st_mode for p in shut if not p.stat().st_mode & 0o005}
+    for p in modes:  # Which pytest makes for its user alone.
+        p.chmod(modes[p] | 0o055)
+    privileged = os.geteuid() == 0
+    if privileged:
+        os.seteuid(65534)
+    try:
+        probe = f"--probe={root / 'crops/bo/2_a.png'}"
+        hits = _json("search", *arguments, probe, "--topk=1")["hits"]
+    finally:
+        if privileged:
+            os.seteuid(0)
+        for p, mode in modes.items():
+            p.chmod(mode)
+        folder.chmod(0o755)
+    assert [(h["entry_id"], h["person_id"]) for h in hits] == [
+        (str(root / "crops/bo/2_a.png"), "bo")
+    ]
+
+
+def test_crops_that_are_gone_are_said_in_the_picture_and_found_all_the_same(place):
+    root, arguments = place
+    launch("enroll", *arguments, str(root / "crops"))
+    dummy_images.write(root, ["probe.png"], height=40, width=20)
+    for path in (root / "crops" / "bo").iterdir():
+        path.unlink()
+    picture = root / "pictures" / "found.png"
+    found = _json(
+        "search", *arguments, f"--probe={root / 'probe.png'}", "--topk=8", "--explain",
+        f"--picture={picture}",
+    )  # fmt: skip
+    assert len(found["hits"]) == 8 and picture.stat().st_size > 1000
+    missing = [h for h in found["hits"] if "missing" in h["explanation"]]
+    assert len(missing) == 4
+    assert all("/bo/" in h["entry_id"] for h in missing)
+    assert {h["explanation"]["missing"] for h in missing} == {
+        "No such file or directory"
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.png", b"", "an empty file"),
+        ("text.jpg", b"no image at all", "no kind of image"),
+        ("gone.png", None, "No such file"),
+        ("caf\udce9.png", b"x", "no kind of image"),
+    ],
+)
+def test_a_probe_that_is_none_is_named(place, name, content, said):
+    root, arguments = place
+    launch("enroll", *arguments, str(root / "crops" / "bo"))
+    if content is not None:
+        with open(os.fsencode(root / name), "wb") as file:
+            file.write(content)
+    error = launch("search", *arguments, f"--probe={root / name}", code=1)
+    assert error.startswith("error: --probe=") and said in error
+    assert error.count("\n") == 1
+
+
+def test_another_models_gallery_and_model_folders_that_are_none(place):
+    root, (model, gallery) = place
+    with Gallery.create(root / "people", "cd" * 32, 6):
+        pass
+    for command, more in (
+        ("enroll", [str(root / "crops")]),
+        ("search", [f"--probe={root / 'crops/bo/2_a.png'}"]),
+    ):
+        error = launch(command, model, gallery, *more, code=1)
+        assert "cdcdcdcdcdcd" in error and error.count("\n") == 1
+        error = launch(command, f"--model={root / 'crops'}", gallery, *more, code=1)
+        assert "there is no export" in error and error.count("\n") == 1
+
+
+def test_the_judged_probes_are_of_one_person_each(place):
+    root, arguments = place
+    launch("enroll", *arguments, *PERSONS, "--only_camera=2", str(root / "crops"))
+    (root / "list.csv").write_text("path,person_id\ncrops/anna/1_a.png,cy\n")
+    told = _json(
+        "evaluate_gallery", *arguments, *PERSONS, str(root / "crops"),
+        str(root / "list.csv"),
+    )  # fmt: skip
+    assert (told["probes"], told["gallery"], told["skipped"]) == (7, 4, 1)
