@@ -63,3 +63,22 @@ def write_all(
             f"{name}: {path.name}, {path.stat().st_size / 1e6:,.1f} MB, "
             f"{time.monotonic() - start:.1f} s"
         )
+
+
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    flags.DEFINE_string("folder", None, "New folder for the archives.", required=True)
+    flags.DEFINE_integer("image_height", packing.TINY.height, "Pixels.", 2)
+    flags.DEFINE_integer("image_width", packing.TINY.width, "Pixels.", 2)
+
+
+def main(_):
+    size = packing.Size(FLAGS.image_height, FLAGS.image_width)
+    write_all(pathlib.Path(FLAGS.folder), size)
+
+
+if __name__ == "__main__":
+    define()
+    launch.launch(main)
