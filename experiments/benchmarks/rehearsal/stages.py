@@ -21,7 +21,7 @@ class Stage:
         exit_code: 0 to 255, or minus the signal that ended it.
         seconds: wall time.
         cpu_seconds: processor time, user and system.
-        peak_memory_mb: highest resident memory, as the system counted it.
+        peak_memory_mb: highest resident memory of the process, 10^6 bytes.
         temporary_peak_mb: most that lay in the folder for temporary files.
         load_before: other work: the machine's load average (one minute) at the start.
         lines: (seconds since the start, line) of what it printed.
@@ -91,8 +91,9 @@ def run(
 ) -> Stage:
     """Runs a command to its end, or until it is to be killed.
 
-    Memory is what the system says of the process and of those it waited for
-    (`wait4`). It starts from the memory of the caller, which must therefore be small.
+    Memory is the system's own high-water mark, read many times a second: what comes
+    in the last instant is missed, and so would be processes that the command starts.
+    (`wait4` tells the highest of the caller's and the command's.)
 
     Args:
         name: of the stage.
@@ -128,9 +129,10 @@ def run(
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
-    temporary, ended = 0.0, 0
+    memory, temporary, ended = 0.0, 0.0, 0
     try:
         while not ended:
+            memory = max(memory, _peak_memory_mb(process.pid))
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             temporary = max(temporary, megabytes(scratch))
             if not ended:
@@ -151,8 +153,17 @@ def run(
         exit_code=process.returncode,
         seconds=seconds,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_memory_mb=usage.ru_maxrss * 1024 / 1e6,
+        peak_memory_mb=memory,
         temporary_peak_mb=temporary,
         load_before=load,
         lines=tuple(lines),
     )
+
+
+def _peak_memory_mb(pid: int) -> float:
+    """Highest resident memory of a process up to now; 0 once it has ended."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    for line in status.splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
