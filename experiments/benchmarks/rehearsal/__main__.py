@@ -139,8 +139,7 @@ class Rehearsal:
             "train_until_killed",
             "experiments.train",
             *arguments,
-            # The list of checkpoints is written last.
-            kill_when=(kept / "checkpoint").exists,
+            kill_when=lambda: checks.newest_checkpoint(kept) is not None,
         )
         self.checks["C = 18,530 printed"] = checks.prints_identities(first.printed)
         killed_at = checks.newest_checkpoint(kept)

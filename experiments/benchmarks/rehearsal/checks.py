@@ -62,7 +62,7 @@ def logged_steps(training_log: pathlib.Path) -> list[int]:
 
 
 def newest_checkpoint(checkpoints: pathlib.Path) -> int | None:
-    """The step of the newest checkpoint whose files are whole; None without one."""
+    """The step of the newest checkpoint with an index (written last); None without."""
     steps = [int(path.stem.split("-")[1]) for path in checkpoints.glob("ckpt-*.index")]
     return max(steps, default=None)
 
