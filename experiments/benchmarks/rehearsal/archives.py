@@ -80,5 +80,4 @@ def main(_):
 
 
 if __name__ == "__main__":
-    define()
-    launch.launch(main)
+    launch.launch(define, main)
