@@ -91,5 +91,5 @@ def test_an_image_that_cannot_be_read_says_why_in_one_line(crops):
     (crops / "ann/1_a.png").write_bytes((crops / "bo/2_b.png").read_bytes()[:-12])
     source = next(iter(image_sources.expand([str(crops)])))
     with pytest.raises(images.ImageFault) as caught:
-        image_sources.read(source)
+        images.read_file(source.path)
     assert caught.value.reason == "cut off: its end (IEND) is missing"
