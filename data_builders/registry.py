@@ -1,7 +1,6 @@
 """All data sets by name."""
 
 import contextlib
-import csv
 import importlib
 import os
 import pathlib
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterable
 from data_builders.clean_build import clean_build
 from data_builders.facts import DatasetFacts
 from data_builders.manual_dir import build_command, candidates, likely
-from dimn_tf.errors import DataError, UserError
+from dimn_tf.errors import DataError
 
 # TFDS name -> module of its `Builder`; the module `facts` beside it holds `FACTS`,
 # or `facts_of(config)` where they differ from config to config.
@@ -54,44 +53,6 @@ def split_reference(reference: str) -> tuple[str, str | None]:
             "data_builders/registry.py"
         )
     return name, config or None
-
-
-def split_references(text: str) -> list[str]:
-    """The references of a flag's list: by commas, but not inside of double quotes.
-
-    Example: 'viper, "reid_folder:a,b?camera=^(.{1,3})_"' -> ["viper",
-    "reid_folder:a,b?camera=^(.{1,3})_"]. A quote inside of quotes is doubled.
-
-    Raises:
-        UserError: a quote is left open, or a name is empty.
-    """
-    try:
-        rows = list(csv.reader([text], skipinitialspace=True, strict=True))
-    except csv.Error as error:
-        raise UserError(
-            f"{text}: no list of data sets ({error}); a name that holds a comma stands "
-            'in double quotes: viper,"reid_folder:a,b"'
-        ) from error
-    found = [name.strip() for row in rows for name in row]
-    if found == [""]:
-        return []
-    if "" in found:
-        raise UserError(f"{text}: an empty name in a list of data sets; remove a comma")
-    return found
-
-
-def resolved(reference: str) -> str:
-    """A reference that means the same from every folder: own data by absolute path.
-
-    Raises:
-        DataError: see `split_reference`, and of own data `reference.parse`.
-    """
-    name, config = split_reference(reference)
-    if name != OWN_DATA:
-        return reference
-    from data_builders.reid_folder import reference as own
-
-    return f"{OWN_DATA}:{own.resolved(config or '')}"
 
 
 def builder_class(name: str):

@@ -77,11 +77,12 @@ def main(argv):
         method, name = run.build_method(options, identities), f"untrained {name}"
     else:
         method, name = colour_histogram.ColourHistogram(), "colour histogram"
-    path = directory.root / _FILES[FLAGS.model]
-    if FLAGS.model == "trained" and step < options.optimiser.train_steps:
-        path = directory.results_at(step)  # The end of the training writes the other.
+    usual = directory.root / (FLAGS.output or _FILES[FLAGS.model])
+    if not FLAGS.output and FLAGS.model == "trained":
+        if step < options.optimiser.train_steps:  # Its end writes the other.
+            usual = directory.results_at(step)
     path = results_files.place(
-        directory.root / FLAGS.output if FLAGS.output else path,
+        usual,
         targets,
         name,
         step,
@@ -89,6 +90,12 @@ def main(argv):
         own=bool(FLAGS.output)
         or given["targets"] == places.get("targets", given["targets"]),
     )
+    if FLAGS.output and path != usual:
+        raise errors.UserError(
+            f"--output={FLAGS.output}: {usual} holds the result of other targets, "
+            "trials, another step or method. Name another file, or leave the flag out "
+            f"({path.name} is then written)"
+        )
     report.evaluate_and_report(
         method,
         name,

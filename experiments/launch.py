@@ -5,7 +5,6 @@ nothing happens where it is only imported. So tests run launchers in one process
 with flags of its own (`tests/experiments/launcher.py`).
 """
 
-import importlib
 import io
 import sys
 from collections.abc import Callable
@@ -40,7 +39,8 @@ def launch(
                 stream.reconfigure(line_buffering=True, errors="backslashreplace")
         try:
             if "keras" in sys.modules:  # Else the launcher makes no model.
-                keras_settings = importlib.import_module("dimn_tf.keras_settings")
+                from dimn_tf import keras_settings
+
                 keras_settings.apply()
             main(argv)
         except errors.UserError as error:

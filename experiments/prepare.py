@@ -1,6 +1,7 @@
 """What train and evaluate do before anything else: data sets and targets at hand."""
 
 import json
+import os
 from collections.abc import Sequence
 
 from data_builders import registry
@@ -120,10 +121,12 @@ def remember_places(
     encoder_weights: str,
 ) -> None:
     """Records where a run's files are, so that `evaluate --workdir=W` finds them."""
+    if encoder_weights not in ("none", "imagenet"):
+        encoder_weights = os.path.abspath(encoder_weights)
     places = {
         "targets": list(targets),
-        "data_dir": data_dir,
-        "manual_dir": manual_dir,
+        "data_dir": os.path.abspath(data_dir),
+        "manual_dir": os.path.abspath(manual_dir),
         "encoder_weights": encoder_weights,
     }
     with files.replacing(directory.places) as partial:

@@ -58,33 +58,33 @@ def _train(options, evaluation, directory):
         "targets": FLAGS.targets,
     }
 
-    def evaluate(method, step, path=None, settings=evaluation):
+    def evaluate(method, step, usual, settings):
+        path = results_files.place(
+            usual, targets, options.method, step, settings.unmatched_probes
+        )
         report.evaluate_and_report(
             run.in_float32(method, options),  # As evaluate and an export of it.
             options.method,
             targets,
-            results_files.place(
-                path or directory.results_at(step),
-                targets,
-                options.method,
-                step,
-                settings.unmatched_probes,
-            ),
+            path,
             options.data.image_height,
             options.data.image_width,
             settings,
             flags=recorded,
             step=step,
         )
+        return path
 
     on_the_way = dataclasses.replace(evaluation, ranked_probes=0)
     method = run.train(
         prepared,
-        evaluate=lambda method, step: evaluate(method, step, settings=on_the_way),
+        evaluate=lambda method, step: evaluate(
+            method, step, directory.results_at(step), on_the_way
+        ),
     )
-    evaluate(method, int(method.step.numpy()), directory.results)
+    path = evaluate(method, int(method.step.numpy()), directory.results, evaluation)
     loss_curves.draw(directory.training_log, directory.loss_curves)
-    print(f"Results, pictures and curves: {directory.root}")
+    print(f"Results: {path}; pictures and curves: {directory.root}")
 
 
 if __name__ == "__main__":

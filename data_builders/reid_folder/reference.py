@@ -101,13 +101,6 @@ def check_camera_pattern(pattern: str, person_folders: bool) -> None:
         )
 
 
-def resolved(text: str) -> str:
-    """What follows `reid_folder:`, with its place absolute: for what is remembered."""
-    named = parse(text)
-    option = _CAMERA_OPTION + named.camera_pattern if named.camera_pattern else ""
-    return f"{named.path}{option}"
-
-
 def _wrong(text: str, found: str, expected: str) -> DataError:
     return DataError(
         f"{NAME}:{text} names no data set\n"

@@ -10,7 +10,6 @@ import PIL.Image
 import pytest
 
 from data_builders import dummy_images, registry
-from data_builders.reid_folder import facts, listing, reference
 from dimn_tf.errors import DataError
 
 FOLDER = ("alice/01_1.png", "alice/02_1.jpg", "bob/01_7.bmp", "bob/sub/02_9.png")
@@ -130,40 +129,6 @@ def test_undecodable_images_are_all_named(crops, tmp_path):
     assert not list((tmp_path / "tfds").rglob("*"))
 
 
-def test_faults_of_a_folder_are_named(crops):
-    (crops / "stray.png").write_bytes(b"")
-    (crops / "alice/notes.txt").write_text("x")
-    (crops / "alice/nocamera.png").write_bytes(b"")
-    (crops / "alice/Thumbs.db").write_bytes(b"")
-    with pytest.raises(DataError) as caught:
-        listing.read(reference.parse(rf"{crops}?camera=^(\d+)_"))
-    message = str(caught.value)
-    assert "3 faults in 7 images" in message
-    for part in ("stray.png: an image outside", "notes.txt: no image", "nocamera.png"):
-        assert part in message
-
-
-def test_a_folder_that_links_to_itself_ends(crops):
-    (crops / "alice/again").symlink_to(crops)
-    names = [x.file_name for x in listing.read(reference.parse(str(crops))).images]
-    assert names == list(FOLDER)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "no path"),
-        ("x?camera=(", "missing"),
-        ("x?camera=a", "has no group"),
-        ("x.csv?camera=(a)", "column camera_id"),
-    ],
-)
-def test_references_that_name_nothing(text, said):
-    with pytest.raises(DataError, match="names no data set") as caught:
-        reference.parse(text)
-    assert said in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("header", "found"),
     [("path,person", "path,person"), ("path,person_id,note", "note"), ("", "empty")],
@@ -198,21 +163,6 @@ def test_changed_data_are_built_anew(crops, tmp_path):
     path = crops / "bob/01_8.png"
     os.utime(path, ns=(0, os.stat(path).st_mtime_ns + 1))
     assert not registry.is_built(name, tmp_path / "tfds")
-
-
-@pytest.mark.parametrize(
-    ("names", "numbers"),
-    [
-        (["0007", "12", "0007"], {"0007": 7, "12": 12}),
-        # 1 and 01 are two persons, who must not become one.
-        (["1", "01", "5"], {"01": 1, "1": 2, "5": 3}),
-        (["b", "a", "3"], {"3": 1, "a": 2, "b": 3}),
-        # 0 stands for "no camera" and for strangers elsewhere.
-        (["0", "1"], {"0": 1, "1": 2}),
-    ],
-)
-def test_numbers_of_names(names, numbers):
-    assert facts.numbers_of(names) == numbers
 
 
 def _lines(name, tmp_path):
@@ -328,8 +278,6 @@ def test_a_place_has_one_name_from_every_folder(crops, tmp_path, monkeypatch):
         assert registry.is_built(f"reid_folder:{place}", tmp_path / "tfds")
         same = _build(f"reid_folder:{place}", tmp_path)
         assert same.data_path == built.data_path
-        full = registry.resolved(rf"reid_folder:{place}?camera=^(\d+)_")
-        assert full == rf"reid_folder:{crops}?camera=^(\d+)_"
 
 
 @pytest.mark.parametrize("kind", ["folder", "csv", "csv whose images are gone"])

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors, methods
-from dimn_tf.export import decoding, layout, plain_paths, serving, warmup
+from dimn_tf import errors, methods, plain_paths
+from dimn_tf.export import decoding, layout, serving, warmup
 from dimn_tf.export import formats as formats_lib
 
 LARGEST_DIFFERENCE = 1e-4

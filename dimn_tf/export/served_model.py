@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors
+from dimn_tf import errors, plain_paths
 from dimn_tf.evaluation import measures
-from dimn_tf.export import layout, plain_paths
+from dimn_tf.export import layout
 
 _METADATA = {
     "checkpoint_sha256": str,

@@ -1,16 +1,13 @@
 """Checkpoints: atomic, kept N deep, and all that a run needs to go on."""
 
-import contextlib
 import pathlib
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
 
-from dimn_tf import errors
+from dimn_tf import errors, plain_paths
 
 _INDEX = re.compile(r"ckpt-(\d+)\.index")
 _DATA = re.compile(r"ckpt-(\d+)\.data-\d+-of-(\d+)")
@@ -86,10 +83,13 @@ class Checkpoints:
             self._refuse_parts()
             return 0
         try:
-            with _plain_prefix(latest) as prefix:
-                status = self._checkpoint.restore(prefix)
+            with plain_paths.plain(self.directory) as folder:
+                name = pathlib.Path(latest).name
+                status = self._checkpoint.restore(str(folder / name))
                 status.assert_existing_objects_matched()
                 status.assert_consumed()
+        except errors.UserError:
+            raise
         # IndexError is how TensorFlow reports a file cut short.
         except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
             raise errors.UserError(
@@ -153,24 +153,6 @@ def _remove(paths: list[pathlib.Path]) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-@contextlib.contextmanager
-def _plain_prefix(prefix: str) -> Iterator[str]:
-    """A prefix to read by that holds no character of a pattern.
-
-    TensorFlow takes the prefix for a pattern when it reads (`[`, `*`, `?`), though not
-    when it writes; links in a temporary folder stand for such files.
-    """
-    if not set(prefix) & set("[]*?\\"):
-        yield prefix
-        return
-    original = pathlib.Path(prefix).absolute()
-    with tempfile.TemporaryDirectory(prefix="checkpoint_") as folder:
-        step = int(original.name.removeprefix("ckpt-"))
-        for path in files_of(original.parent, step):
-            (pathlib.Path(folder) / path.name).symlink_to(path)
-        yield str(pathlib.Path(folder) / original.name)
 
 
 class SaveCheckpoints(keras.callbacks.Callback):

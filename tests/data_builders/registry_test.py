@@ -7,7 +7,7 @@ import pytest
 
 from data_builders import registry
 from data_builders.viper import dummy_data
-from dimn_tf.errors import DataError, UserError
+from dimn_tf.errors import DataError
 
 _REAL = [
     "cuhk02",
@@ -161,38 +161,7 @@ def test_made_up_config_comes_from_json_too(tmp_path):
     assert made.info.splits["cam_a"].num_examples == 3
 
 
-@pytest.mark.parametrize(
-    ("text", "references"),
-    [
-        ("", []),
-        ("viper", ["viper"]),
-        (" viper, cuhk02/partial ", ["viper", "cuhk02/partial"]),
-        (
-            r'viper,"reid_folder:a,b?camera=^(.{1,3})_",prid',
-            ["viper", "reid_folder:a,b?camera=^(.{1,3})_", "prid"],
-        ),
-        ('viper, "reid_folder:a b"', ["viper", "reid_folder:a b"]),
-        (r"reid_folder:C:\a?camera=^(\d+)_", [r"reid_folder:C:\a?camera=^(\d+)_"]),
-        ('"reid_folder:say ""a"""', ['reid_folder:say "a"']),
-    ],
-)
-def test_a_list_of_references_is_split(text, references):
-    assert registry.split_references(text) == references
-
-
-@pytest.mark.parametrize("text", ['viper,"reid_folder:a', "viper,,prid", "viper,", ","])
-def test_what_is_no_list_is_an_error(text):
-    with pytest.raises(UserError, match="list of data sets"):
-        registry.split_references(text)
-
-
-def test_an_unquoted_comma_is_explained():
+def test_a_comma_that_splits_a_name_is_explained():
+    """`--targets=reid_folder:a,b` is read as two names."""
     with pytest.raises(DataError, match="in double quotes"):
-        for name in registry.split_references("reid_folder:a,b"):
-            registry.split_reference(name)
-
-
-def test_only_own_data_is_resolved():
-    assert registry.resolved("cuhk02/partial") == "cuhk02/partial"
-    with pytest.raises(DataError, match="no path"):
-        registry.resolved("reid_folder:")
+        registry.split_reference("b")

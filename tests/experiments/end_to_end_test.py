@@ -96,6 +96,35 @@ def test_evaluate_needs_the_workdir_alone_and_repeats_the_figures(places):
             assert again[target][metric] == pytest.approx(first[target][metric])
 
 
+def test_other_targets_replace_no_result(places):
+    """README's `evaluate --targets=...` once took results.json's place."""
+    run = places[0] / "run"
+    results = sorted(run.glob("results*"))
+    before = {path: path.read_bytes() for path in results if path.is_file()}
+    arguments = f"--workdir={run}", "--targets=synthetic_reid/plaza"
+    printed = launch("evaluate", *arguments, "--ranked_probes=0")
+    assert "TRAINED ON 70 of its 80 persons" in printed
+    (named,) = (run / "evaluations").glob("*_synthetic_reid_plaza_*.json")
+    assert f"Results: {named}" in printed
+    told = launch("evaluate", *arguments, "--output=results.json", code=1)
+    assert "--output=results.json" in told and "the result of other targets" in told
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_in_mixed_precision_has_one_figure(places, tmp_path):
+    """The table at the training's end is evaluate's, and an export's: float32."""
+    _, flags, _ = places
+    kept = [f for f in flags if not f.startswith(("--workdir", "--targets"))]
+    kept += ["--precision=mixed_bfloat16", f"--targets={TARGET}", "--evaluate_every=0"]
+    run = tmp_path / "run"
+    launch("train", f"--workdir={run}", *kept)
+    launch("evaluate", f"--workdir={run}", "--output=again.json", "--ranked_probes=0")
+    trained, again = (
+        (run / name).read_text() for name in ("results_probes.csv", "again_probes.csv")
+    )
+    assert trained == again
+
+
 def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
     root, flags, _ = places
     kept = [f for f in flags if not f.startswith(("--workdir", "--targets"))]

@@ -21,6 +21,7 @@ from importlib import metadata
 from absl import flags
 
 from dimn_tf import errors, files
+from dimn_tf.training import checkpoints
 from experiments import launch
 from experiments.benchmarks.rehearsal import checks, stages
 
@@ -34,7 +35,7 @@ _MARKS = {
     "training starts": "Training ",
     "first step done": "first step",
     "targets ranked": "mAP",
-    "end": "Results",
+    "end": "Results:",
 }
 
 
@@ -88,7 +89,8 @@ class Rehearsal:
             kill_when,
         )
         figures = done.record(_MARKS)
-        figures["command"] = f"python -m {module} {' '.join(arguments)}"
+        command = f"python -m {module} {' '.join(arguments)}"
+        figures["command"] = command.replace(str(self.folder), "FOLDER")
         figures["disk_mb"] = {
             folder.name: round(stages.megabytes(folder))
             for folder in (self.archives, self.records, self.run)
@@ -139,17 +141,17 @@ class Rehearsal:
             "train_until_killed",
             "experiments.train",
             *arguments,
-            kill_when=lambda: checks.newest_checkpoint(kept) is not None,
+            kill_when=lambda: bool(checkpoints.whole_steps(kept)),
         )
         self.checks["C = 18,530 printed"] = checks.prints_identities(first.printed)
-        killed_at = checks.newest_checkpoint(kept)
+        killed_at = checkpoints.whole_steps(kept)[-1:]
         second = self.stage("train_resumed", "experiments.train", *arguments)
-        self.checks["resumed at the checkpoint of the killed run"] = (
-            killed_at is not None and checks.resumed_from(second.printed) == killed_at
-        )
-        self.checks["last checkpoint is of the last step"] = (
-            checks.newest_checkpoint(kept) == steps
-        )
+        self.checks["resumed at the checkpoint of the killed run"] = [
+            checks.resumed_from(second.printed)
+        ] == killed_at
+        self.checks["last checkpoint is of the last step"] = checkpoints.whole_steps(
+            kept
+        )[-1:] == [steps]
         rows = list(range(_CHECKPOINT_EVERY, steps + 1, _CHECKPOINT_EVERY))
         self.checks["the training log has each step once"] = (
             checks.logged_steps(self.run / "training_log.csv") == rows

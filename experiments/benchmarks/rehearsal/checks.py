@@ -61,12 +61,6 @@ def logged_steps(training_log: pathlib.Path) -> list[int]:
         return [int(row["step"]) for row in csv.DictReader(file)]
 
 
-def newest_checkpoint(checkpoints: pathlib.Path) -> int | None:
-    """The step of the newest checkpoint with an index (written last); None without."""
-    steps = [int(path.stem.split("-")[1]) for path in checkpoints.glob("ckpt-*.index")]
-    return max(steps, default=None)
-
-
 def same_figures(first: pathlib.Path, second: pathlib.Path) -> bool:
     """Whether two results files hold the same figures of the paper's four targets."""
     figures = [json.loads(path.read_text())["targets"] for path in (first, second)]

@@ -2,25 +2,10 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from dimn_tf.evaluation import options, report, results_files, targets
-
-
-class Colours:
-    """Bare features: the image's colour."""
-
-    def encode(self, images):
-        return np.asarray(images)[:, 4, 2, :]
-
-    def probe_representation(self, features):
-        return features
-
-    gallery_representation = probe_representation
-
-    def score(self, probes, gallery):
-        return -((probes[:, None] - gallery[None]) ** 2).sum(-1)
+from tests.dimn_tf.evaluation import colours
 
 
 @pytest.fixture
@@ -35,8 +20,8 @@ def test_everything_is_written(domains, tmp_path):
     printed = []
     path = tmp_path / "results_initial.json"
     figures = report.evaluate_and_report(
-        Colours(), "dimn", domains, path, 8, 4, flags={"seed": 0}, log=printed.append,
-        step=7,
+        colours.Colours(), "dimn", domains, path, 8, 4, flags={"seed": 0},
+        log=printed.append, step=7,
     )  # fmt: skip
     assert figures["step"] == 7
     assert "synthetic_reid/plaza" in printed[0] and "mean of 2 targets" in printed[0]
@@ -61,7 +46,7 @@ def test_everything_is_written(domains, tmp_path):
 def test_pictures_can_be_left_out(domains, tmp_path):
     chosen = options.EvaluationOptions(ranked_probes=0)
     report.evaluate_and_report(
-        Colours(),
+        colours.Colours(),
         "x",
         domains[:1],
         tmp_path / "r.json",

@@ -1,12 +1,12 @@
 """What of a target was trained on is counted and shown wherever its figures are."""
 
-import numpy as np
 import pytest
 
 from data_builders.reid_folder import splits as own_splits
 from dimn_tf.data import domain, records
 from dimn_tf.evaluation import options, report, results_files, seen_in_training, targets
 from dimn_tf.export import model_card
+from tests.dimn_tf.evaluation import colours
 
 
 def _records(reference, rows):
@@ -113,21 +113,6 @@ def test_unused_splits_beside_probe_and_gallery_are_said():
     )
 
 
-class _Colours:
-    """Bare features: the image's colour."""
-
-    def encode(self, images):
-        return np.asarray(images)[:, 4, 2, :]
-
-    def probe_representation(self, features):
-        return features
-
-    gallery_representation = probe_representation
-
-    def score(self, probes, gallery):
-        return -((probes[:, None] - gallery[None]) ** 2).sum(-1)
-
-
 def test_every_table_says_it(fake_records, tmp_path):
     rows = [("all", f"{p}_{c}.png", 3 * p, c) for p in range(6) for c in range(2)]
     names = ("synthetic_reid/plaza", "synthetic_reid/alley")
@@ -141,7 +126,7 @@ def test_every_table_says_it(fake_records, tmp_path):
     ]
     printed, path = [], tmp_path / "results.json"
     figures = report.evaluate_and_report(
-        _Colours(), "dimn", ranked, path, 8, 4, log=printed.append
+        colours.Colours(), "dimn", ranked, path, 8, 4, log=printed.append
     )
     lines = printed[0].splitlines()
     (at,) = [i for i, line in enumerate(lines) if "TRAINED ON 6 of its 6" in line]

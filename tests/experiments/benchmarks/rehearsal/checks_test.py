@@ -61,13 +61,6 @@ def test_logged_steps(tmp_path):
     assert checks.logged_steps(tmp_path / "log.csv") == [5, 10, 10]
 
 
-def test_newest_checkpoint(tmp_path):
-    assert checks.newest_checkpoint(tmp_path) is None
-    for name in ("ckpt-5.index", "ckpt-10.index", "ckpt-15.data-00000-of-00001"):
-        (tmp_path / name).touch()
-    assert checks.newest_checkpoint(tmp_path) == 10
-
-
 def test_same_figures(tmp_path):
     first, second, third = (tmp_path / f"{i}.json" for i in range(3))
     targets = {name: {"mAP": {"mean": 1.5}} for name in ("a", "b", "c", "d")}

@@ -28,9 +28,9 @@ def test_figures_of_a_stage(tmp_path):
     rehearsal = command.Rehearsal(tmp_path)
     rehearsal.archives.mkdir()
     (rehearsal.archives / "a.zip").write_bytes(bytes(3_000_000))
-    rehearsal.stage("zen", "this", "--flag=1")
+    rehearsal.stage("zen", "this", f"--flag={tmp_path / 'run'}")
     figures = rehearsal.stages["zen"]
-    assert figures["command"] == "python -m this --flag=1"
+    assert figures["command"] == "python -m this --flag=FOLDER/run"
     assert figures["disk_mb"] == {"archives": 3, "tfds": 0, "run": 0}
     rehearsal.remove()
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]

@@ -27,9 +27,9 @@ def is_plain(path: str | os.PathLike) -> bool:
 def plain(folder: str | os.PathLike) -> Iterator[pathlib.Path]:
     """The folder under a name that TensorFlow reads and writes by.
 
-    TensorFlow looks a saved model's variables up as a pattern (`[`, `*`, `?`), and
-    takes no name that is not UTF-8. A link in a temporary folder stands for such a
-    folder; every other one is given as it is.
+    TensorFlow looks variables up as a pattern (`[`, `*`, `?`) where it reads a
+    checkpoint or a saved model, and takes no name that is not UTF-8. A link in a
+    temporary folder stands for such a folder; every other one is given as it is.
 
     Args:
         folder: It is there.
