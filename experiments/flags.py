@@ -74,10 +74,32 @@ def run_options() -> run.RunOptions:
     """The options of a run, from the parsed flags.
 
     Raises:
-        errors.UserError: a value out of its range.
+        errors.UserError: a value out of its range, or of another method's option.
     """
     values = {name: FLAGS[name].value for name in FLAGS}
-    return options_from(values)
+    options = options_from(values)
+    _refuse_other_methods_options(options.method)
+    return options
+
+
+def _refuse_other_methods_options(chosen: str) -> None:
+    """Refuses an option that the method does not have, unless it is as it stands.
+
+    (A flag file may state another method's defaults: dg.flags serves the baseline too.)
+    """
+    names = {name: _names(method.Options) for name, method in methods.METHODS.items()}
+    for option in sorted(set().union(*names.values()) - names[chosen]):
+        if FLAGS[option].value != FLAGS[option].default:
+            owners = ", ".join(name for name, has in names.items() if option in has)
+            raise errors.UserError(
+                f"--{option}={FLAGS[option].value}: --method={chosen} has no such "
+                f"option, {owners} has. Leave it out, or, where a flag file gives it, "
+                f"add --{option}={FLAGS[option].default}."
+            )
+
+
+def _names(group: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(group)}
 
 
 def options_from(values: dict[str, typing.Any]) -> run.RunOptions:

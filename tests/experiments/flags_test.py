@@ -6,7 +6,7 @@ import pathlib
 import pytest
 from absl import flags as absl_flags
 
-from dimn_tf import methods
+from dimn_tf import errors, methods
 from dimn_tf.training import run
 from experiments import flags
 
@@ -59,6 +59,15 @@ def test_every_kind_of_value_is_read(parse):
     assert options.optimiser.weight_decay == 0.5
     assert options.optimiser.precision == "mixed_float16"
     assert options.augmentation.hue == 0.1
+
+
+def test_the_baseline_takes_options_of_dimn_at_their_defaults_only(parse):
+    parse("--flagfile=dg.flags", "--method=aggregation", "--nomapping_bias")
+    with pytest.raises(errors.UserError) as caught:
+        parse("--method=aggregation", "--triplet_margin=0.5")
+    text = str(caught.value)
+    assert text.startswith("--triplet_margin=0.5: --method=aggregation has no such")
+    assert "dimn has" in text and "--triplet_margin=0.8" in text
 
 
 def test_recorded_values_give_the_same_options(parse):
