@@ -6,6 +6,8 @@ the values (`dimn_tf/training/workdir.py`); the library itself reads no flags.
 """
 
 import dataclasses
+import typing
+from collections.abc import Mapping
 from typing import Any
 
 from dimn_tf import errors
@@ -46,6 +48,35 @@ def option(
         values = tuple(default)
         return dataclasses.field(default_factory=lambda: values, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def read(group: type, values: Mapping[str, Any], prefix: str = "") -> Any:
+    """An options dataclass from values by flag name.
+
+    Args:
+        group: The dataclass.
+        values: As flags or a JSON record hold them; a name that is missing keeps the
+            field's default.
+        prefix: Of the fields' flags.
+
+    Raises:
+        errors.UserError: an element of a list is not of its type.
+    """
+    hints = typing.get_type_hints(group)
+    given = {}
+    for field in dataclasses.fields(group):
+        name = prefix + field.name
+        if name not in values:
+            continue
+        value = values[name]
+        if typing.get_origin(hints[field.name]) is tuple:
+            kind = typing.get_args(hints[field.name])[0]
+            try:
+                value = tuple(kind(element) for element in value)
+            except ValueError as error:
+                raise errors.UserError(f"--{name}={value}: {error}.") from error
+        given[field.name] = value
+    return group(**given)
 
 
 def check(options: Any, prefix: str = "") -> None:

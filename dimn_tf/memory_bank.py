@@ -3,6 +3,9 @@
 import keras
 import tensorflow as tf
 
+# Keras publishes `StatelessScope` and nothing that tells whether one is open.
+from keras.src.backend.common import stateless_scope
+
 INITIALISERS = ("zeros", "random")
 
 
@@ -105,6 +108,14 @@ class MemoryBank(keras.layers.Layer):
         moved = (1.0 - self.running_average) * kept + self.running_average * predicted
         # The rule of l2_normalize leaves a zero vector zero.
         unit = tf.math.l2_normalize(moved, axis=-1)
+        if stateless_scope.in_stateless_scope():
+            # An inner step (`stateless_call`) must leave W as it is: Keras collects the
+            # new value, a copy, where an update in place would escape.
+            old = tf.convert_to_tensor(self.classifiers.value)
+            self.classifiers.assign(
+                tf.tensor_scatter_nd_update(old, labels[:, tf.newaxis], unit)
+            )
+            return
         self.classifiers.value.scatter_update(
             tf.IndexedSlices(unit, tf.cast(labels, tf.int64))
         )

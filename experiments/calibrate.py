@@ -18,10 +18,11 @@ from absl import flags as absl_flags
 from dimn_tf import errors, files
 from dimn_tf.data import holdout, records
 from dimn_tf.evaluation import calibration, calibration_plot, evaluator, measures
-from dimn_tf.training import run, workdir
-from experiments import flags, launch, prepare
+from dimn_tf.training import build, workdir
+from dimn_tf.training import recipe as recipes
+from experiments import devices, launch, prepare
 
-FLAGS = flags.FLAGS
+FLAGS = absl_flags.FLAGS
 
 
 def define() -> None:
@@ -31,6 +32,7 @@ def define() -> None:
 
 
 def main(_):
+    devices.prepare()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     recorded = workdir.read(directory)
     persons = {k: v for k, v in holdout.load(directory.holdout).items() if v}
@@ -41,9 +43,8 @@ def main(_):
             "thresholds at 1 in 1,000 and more)"
         )
     values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
-    options = flags.options_from(values)
-    method, step = run.restore_method(options, recorded["num_identities"], directory)
-    method = run.in_float32(method, options)  # As the export that carries this.
+    recipe = recipes.from_values(values)
+    method, step = build.restored(recipe, directory)
     places = prepare.recall_places(directory)
     if not places:
         raise errors.UserError(
@@ -57,7 +58,7 @@ def main(_):
         measure = measures.LIKENESS
     parts, first = [], 0
     for source, ids in persons.items():
-        part = _pairs(method, options, source, ids, places["data_dir"])
+        part = _pairs(method, recipe, source, ids, places["data_dir"])
         parts.append(
             calibration.Pairs(part.scores, part.probes + first, part.gallery + first)
         )
@@ -67,7 +68,7 @@ def main(_):
     figures = {
         "step": step,
         "seed": FLAGS.seed,
-        "method": options.method,
+        "method": recipe.method,
         "measure": measure,
         "identities": {source: len(ids) for source, ids in persons.items()},
         "genuine_pairs": int(pairs.genuine.sum()),
@@ -76,7 +77,7 @@ def main(_):
     }
     aside = _put_aside(directory, step, FLAGS.seed)
     picture = directory.calibration.with_suffix(".png")
-    title = f"{options.method}, held-out people"
+    title = f"{recipe.method}, held-out people"
     calibration_plot.draw(pairs, rows, picture, title, measure)
     with files.replacing(directory.calibration) as partial:
         partial.write_text(json.dumps(figures, indent=2) + "\n")
@@ -113,7 +114,7 @@ def _put_aside(directory: workdir.WorkDir, step: int, seed: int):
     return stem.with_name(stem.name + ".json")
 
 
-def _pairs(method, options, source, ids, data_dir) -> calibration.Pairs:
+def _pairs(method, recipe, source, ids, data_dir) -> calibration.Pairs:
     opened = records.load_records(source, data_dir)
     chosen = np.isin(opened.person_ids, ids)
     if opened.training_splits:
@@ -124,8 +125,8 @@ def _pairs(method, options, source, ids, data_dir) -> calibration.Pairs:
         opened,
         source,
         indices,
-        options.data.image_height,
-        options.data.image_width,
+        recipe.data.image_height,
+        recipe.data.image_width,
     )
     scoring = evaluator.scorings(method, features.values)[evaluator.METHOD]
     if method.inner_product_scale is not None:

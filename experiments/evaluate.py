@@ -10,8 +10,9 @@ from absl import flags as absl_flags
 
 from dimn_tf import errors
 from dimn_tf.evaluation import colour_histogram, report, results_files
-from dimn_tf.training import run, workdir
-from experiments import flags, launch, prepare
+from dimn_tf.training import build, workdir
+from dimn_tf.training import recipe as recipes
+from experiments import devices, flags, launch, prepare
 
 FLAGS = flags.FLAGS
 _FILES = {
@@ -42,19 +43,19 @@ def define() -> None:
 
 def main(argv):
     del argv
+    devices.prepare()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     places = prepare.recall_places(directory)
     if FLAGS.model == "trained" or directory.config.exists():
         recorded = workdir.read(directory)
-        identities = recorded["num_identities"]
         values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
         _refuse_other_flags(values)
         # The record holds the content of the weights, the places where they lie.
         weights = places.get("encoder_weights", values["encoder_weights"])
-        options = flags.options_from({**values, "encoder_weights": weights})
-    else:  # Nothing is trained yet; the untrained start needs no C.
-        options, identities = flags.run_options(), 1
-        values = options.recorded()
+        recipe = recipes.from_values({**values, "encoder_weights": weights})
+    else:  # Nothing is trained yet.
+        recipe = flags.run_recipe()
+        values = recipe.recorded()
     given = {
         name: places.get(name, FLAGS[name].value)
         if FLAGS[name].using_default_value
@@ -66,20 +67,20 @@ def main(argv):
     targets = prepare.targets(
         given["targets"], given["data_dir"], directory, evaluation
     )
-    step, name = 0, options.method
+    step, name = 0, recipe.method
     if FLAGS.model == "trained":
-        method, step = run.restore_method(options, identities, directory)
-        method = run.in_float32(method, options)  # As an export of it.
+        method, step = build.restored(recipe, directory)
         targets = prepare.with_seen(
-            targets, options.data.sources, directory, given["data_dir"]
+            targets, recipe.data.sources, directory, given["data_dir"]
         )
     elif FLAGS.model == "initial":
-        method, name = run.build_method(options, identities), f"untrained {name}"
+        method = build.for_inference(recipe, restored=False)
+        name = f"untrained {name}"
     else:
         method, name = colour_histogram.ColourHistogram(), "colour histogram"
     usual = directory.root / (FLAGS.output or _FILES[FLAGS.model])
     if not FLAGS.output and FLAGS.model == "trained":
-        if step < options.optimiser.train_steps:  # Its end writes the other.
+        if step < recipe.train_steps:  # Its end writes the other.
             usual = directory.results_at(step)
     path = results_files.place(
         usual,
@@ -101,11 +102,12 @@ def main(argv):
         name,
         targets,
         path,
-        options.data.image_height,
-        options.data.image_width,
+        recipe.data.image_height,
+        recipe.data.image_width,
         evaluation,
         flags={**values, **dataclasses.asdict(evaluation), "targets": given["targets"]},
         step=step,
+        images_seen=step * recipe.batch_request.images,
     )
     print(f"Results: {path}")
 
@@ -114,7 +116,7 @@ def _refuse_other_flags(values):
     """A run is evaluated as it was made; a flag that says otherwise is an error."""
     for name, value in values.items():
         flag = FLAGS[name]
-        if flag.using_default_value or name == "encoder_weights":
+        if flag.using_default_value or name in ("encoder_weights", "init_from"):
             continue
         given = list(flag.value) if isinstance(flag.value, list) else flag.value
         if given != value:

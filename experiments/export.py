@@ -16,10 +16,11 @@ from data_builders import registry
 from dimn_tf import errors
 from dimn_tf.evaluation import results
 from dimn_tf.export import exporter, formats, identity, model_card
-from dimn_tf.training import run, workdir
-from experiments import flags, launch
+from dimn_tf.training import build, workdir
+from dimn_tf.training import recipe as recipes
+from experiments import devices, launch
 
-FLAGS = flags.FLAGS
+FLAGS = absl_flags.FLAGS
 
 
 def define() -> None:
@@ -40,15 +41,15 @@ def define() -> None:
 
 
 def main(_):
+    devices.prepare()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     recorded = workdir.read(directory)
     values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
-    options = flags.options_from(values)
+    recipe = recipes.from_values(values)
     before = identity.seen(directory.checkpoints)
-    method, step = run.restore_method(options, recorded["num_identities"], directory)
-    method = run.in_float32(method, options)
+    method, step = build.restored(recipe, directory)
     metadata = {
-        "method": options.method,
+        "method": recipe.method,
         "step": step,
         "num_identities": recorded["num_identities"],
         "checkpoint": f"ckpt-{step}",
@@ -64,8 +65,8 @@ def main(_):
     folder = exporter.export(
         method,
         FLAGS.export_dir,
-        options.data.image_height,
-        options.data.image_width,
+        recipe.data.image_height,
+        recipe.data.image_width,
         metadata,
         model_card.model_card,
         FLAGS.formats,

@@ -5,18 +5,10 @@ import typing
 
 from absl import flags
 
-from dimn_tf import errors, methods
+from dimn_tf import config, errors, methods
 from dimn_tf.data import augmentation
 from dimn_tf.evaluation import options as evaluation_options
-from dimn_tf.training import options, run
-
-_SHARED = (
-    options.DataOptions,
-    options.EncoderOptions,
-    options.OptimiserOptions,
-    options.ScheduleOptions,
-)
-_AUGMENTATION_PREFIX = "augment_"
+from dimn_tf.training import recipe
 
 HELDOUT = "heldout"
 
@@ -51,35 +43,40 @@ def define_data_places() -> None:
 
 def _define_run_options() -> None:
     flags.DEFINE_enum("method", "dimn", sorted(methods.METHODS), "What is trained.")
-    groups = list(_SHARED) + [method.Options for method in methods.METHODS.values()]
-    defined = set()
-    for group in groups:
+    for group in recipe.SHARED.values():
         for field in dataclasses.fields(group):
+            _define(group, field)
+    defined: set[str] = set()
+    for method in methods.METHODS.values():
+        for field in dataclasses.fields(method.Options):
             if field.name not in defined:
-                _define(group, field, "")
+                _define(method.Options, field)
                 defined.add(field.name)
     for field in dataclasses.fields(augmentation.Augmentation):
-        _define(augmentation.Augmentation, field, _AUGMENTATION_PREFIX)
+        _define(augmentation.Augmentation, field, recipe.AUGMENTATION_PREFIX)
     for field in dataclasses.fields(evaluation_options.EvaluationOptions):
-        _define(evaluation_options.EvaluationOptions, field, "")
+        _define(evaluation_options.EvaluationOptions, field)
 
 
 def evaluation() -> evaluation_options.EvaluationOptions:
     """The options of an evaluation, from the parsed flags."""
     values = {name: FLAGS[name].value for name in FLAGS}
-    return _read(evaluation_options.EvaluationOptions, values, "")
+    return config.read(evaluation_options.EvaluationOptions, values)
 
 
-def run_options() -> run.RunOptions:
-    """The options of a run, from the parsed flags.
+def run_recipe() -> recipe.Recipe:
+    """The recipe of a run, from the parsed flags.
+
+    A flag that is not given has its method's default, which may be another than the
+    one that the flag was defined with.
 
     Raises:
         errors.UserError: a value out of its range, or of another method's option.
     """
-    values = {name: FLAGS[name].value for name in FLAGS}
-    options = options_from(values)
-    _refuse_other_methods_options(options.method)
-    return options
+    given = {n: FLAGS[n].value for n in FLAGS if not FLAGS[n].using_default_value}
+    found = recipe.from_values({**given, "method": FLAGS.method})
+    _refuse_other_methods_options(found.method)
+    return found
 
 
 def _refuse_other_methods_options(chosen: str) -> None:
@@ -102,36 +99,9 @@ def _names(group: type) -> set[str]:
     return {field.name for field in dataclasses.fields(group)}
 
 
-def options_from(values: dict[str, typing.Any]) -> run.RunOptions:
-    """The options of a run, from values by flag name (as `RunOptions.recorded`).
-
-    Options that `values` lacks keep their defaults.
-    """
-    method = values["method"]
-    if method not in methods.METHODS:
-        raise errors.UserError(
-            f"--method={method}: no such method. Known: "
-            f"{', '.join(sorted(methods.METHODS))}."
-        )
-    data, encoder, optimiser, plan = (_read(group, values, "") for group in _SHARED)
-    return run.RunOptions(
-        method=method,
-        method_options=_read(methods.METHODS[method].Options, values, ""),
-        data=data,
-        augmentation=_read(augmentation.Augmentation, values, _AUGMENTATION_PREFIX),
-        encoder=encoder,
-        optimiser=optimiser,
-        plan=plan,
-    )
-
-
-def _define(group: type, field: dataclasses.Field, prefix: str) -> None:
-    name, help = prefix + field.name, field.metadata["help"]
-    default = (
-        field.default
-        if field.default is not dataclasses.MISSING
-        else list(field.default_factory())
-    )
+def _define(group: type, field: dataclasses.Field, prefix: str = "") -> None:
+    name, default = prefix + field.name, _default(field)
+    help = field.metadata["help"] + _other_defaults(name, default)
     kind = typing.get_type_hints(group)[field.name]
     if field.metadata["choices"]:
         flags.DEFINE_enum(name, default, list(field.metadata["choices"]), help)
@@ -147,18 +117,18 @@ def _define(group: type, field: dataclasses.Field, prefix: str) -> None:
         flags.DEFINE_list(name, [str(value) for value in default], help)
 
 
-def _read(group: type, values: dict[str, typing.Any], prefix: str):
-    hints = typing.get_type_hints(group)
-    given = {}
-    for field in dataclasses.fields(group):
-        name = prefix + field.name
-        if name not in values:
-            continue
-        value = values[name]
-        if typing.get_origin(hints[field.name]) is tuple:
-            try:
-                value = tuple(typing.get_args(hints[field.name])[0](v) for v in value)
-            except ValueError as error:
-                raise errors.UserError(f"--{name}={value}: {error}.") from error
-        given[field.name] = value
-    return group(**given)
+def _default(field: dataclasses.Field):
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    return list(field.default_factory())
+
+
+def _other_defaults(name: str, default) -> str:
+    """What a flag's help says of methods that have another default for it."""
+    found = []
+    for method, kind in methods.METHODS.items():
+        own = {field.name: _default(field) for field in dataclasses.fields(kind.Options)}
+        value = kind.defaults.get(name, own.get(name, default))
+        if value != default:
+            found.append(f"{method}: {value}")
+    return f" (--method={'; '.join(found)})" if found else ""

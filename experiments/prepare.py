@@ -31,6 +31,21 @@ def refuse_missing(
         )
 
 
+def refuse_unbuilt(references: Sequence[str], data_dir: str) -> None:
+    """Refuses data sets that are not built, where another process builds.
+
+    Raises:
+        errors.UserError: names them.
+    """
+    unbuilt = [name for name in references if not registry.is_built(name, data_dir)]
+    if unbuilt:
+        raise errors.UserError(
+            f"{', '.join(unbuilt)}: not built in --data_dir={data_dir} of this machine. "
+            "Build the data sets on each before training on several "
+            "(python -m experiments.build_datasets)."
+        )
+
+
 def data_sets(references: Sequence[str], data_dir: str, manual_dir: str | None) -> None:
     """Builds the data sets that are not built yet; see `refuse_missing`."""
     refuse_missing(references, data_dir, manual_dir)

@@ -2,15 +2,16 @@
 
     python -m experiments.train --flagfile=dg.flags
 
-The same command goes on where an interrupted run stopped.
+The same command goes on where an interrupted run stopped. On several machines it is
+given on each, with TF_CONFIG in the environment (see README.md).
 """
 
 import dataclasses
 import pathlib
 
 from dimn_tf.evaluation import report, results_files, seen_in_training
-from dimn_tf.training import loss_curves, run, workdir
-from experiments import flags, launch, prepare
+from dimn_tf.training import build, loss_curves, run, strategies, workdir
+from experiments import devices, flags, launch, prepare
 
 FLAGS = flags.FLAGS
 
@@ -22,28 +23,33 @@ def define() -> None:
 
 def main(argv):
     del argv
-    options, evaluation = flags.run_options(), flags.evaluation()
+    recipe, evaluation = flags.run_recipe(), flags.evaluation()
+    devices.prepare(recipe.optimiser.deterministic)
+    # Before TensorFlow does anything else, which several machines need.
+    strategy = strategies.make(recipe.plan.replicas)
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
+    wanted = [*recipe.data.sources, *FLAGS.targets]
+    if not strategies.is_chief(strategy):
+        prepare.refuse_unbuilt(recipe.data.sources, FLAGS.data_dir)
+        run.train(run.prepare(recipe, directory, FLAGS.data_dir, strategy=strategy))
+        print("This worker is done; the first one evaluates.")
+        return
     # What can be refused is refused before anything is built.
-    prepare.refuse_missing(
-        [*options.data.sources, *FLAGS.targets], FLAGS.data_dir, FLAGS.manual_dir
-    )
-    workdir.refuse_other(directory, options.recorded())
+    prepare.refuse_missing(wanted, FLAGS.data_dir, FLAGS.manual_dir)
+    workdir.refuse_other(directory, recipe.recorded())
     with workdir.locked(directory):
-        prepare.data_sets(
-            [*options.data.sources, *FLAGS.targets], FLAGS.data_dir, FLAGS.manual_dir
-        )
-        _train(options, evaluation, directory)
+        prepare.data_sets(wanted, FLAGS.data_dir, FLAGS.manual_dir)
+        _train(recipe, evaluation, directory, strategy)
 
 
-def _train(options, evaluation, directory):
-    prepared = run.prepare(options, directory, FLAGS.data_dir)
+def _train(recipe, evaluation, directory, strategy):
+    prepared = run.prepare(recipe, directory, FLAGS.data_dir, strategy=strategy)
     prepare.remember_places(
         directory,
         FLAGS.targets,
         FLAGS.data_dir,
         FLAGS.manual_dir,
-        options.encoder.encoder_weights,
+        recipe.encoder.encoder_weights,
     )
     # Opened now: a target that cannot be ranked should not end hours of training.
     targets = [
@@ -53,25 +59,27 @@ def _train(options, evaluation, directory):
         )
     ]
     recorded = {
-        **options.recorded(),
+        **recipe.recorded(),
         **dataclasses.asdict(evaluation),
         "targets": FLAGS.targets,
     }
 
     def evaluate(method, step, usual, settings):
         path = results_files.place(
-            usual, targets, options.method, step, settings.unmatched_probes
+            usual, targets, recipe.method, step, settings.unmatched_probes
         )
         report.evaluate_and_report(
-            run.in_float32(method, options),  # As evaluate and an export of it.
-            options.method,
+            # As `evaluate` and an export of it.
+            build.for_inference_of(method, recipe),
+            recipe.method,
             targets,
             path,
-            options.data.image_height,
-            options.data.image_width,
+            recipe.data.image_height,
+            recipe.data.image_width,
             settings,
             flags=recorded,
             step=step,
+            images_seen=step * recipe.batch_request.images,
         )
         return path
 
@@ -82,7 +90,7 @@ def _train(options, evaluation, directory):
             method, step, directory.results_at(step), on_the_way
         ),
     )
-    path = evaluate(method, int(method.step.numpy()), directory.results, evaluation)
+    path = evaluate(method, recipe.train_steps, directory.results, evaluation)
     loss_curves.draw(directory.training_log, directory.loss_curves)
     print(f"Results: {path}; pictures and curves: {directory.root}")
 

@@ -3,18 +3,17 @@
 import keras
 
 from dimn_tf import errors, keras_settings
+from dimn_tf.encoders import backbone as backbone_lib
 from dimn_tf.encoders import mobilenet_v2, weight_files
 
-# A new backbone is one line: name -> a function of (height, width,
-# width_multiplier, weights, batch_norm_momentum, fused) that returns a model from
-# images in -1..1 to a feature map [n, h, w, D].
-BACKBONES = {
-    "mobilenet_v2": mobilenet_v2.mobilenet_v2,
+# A new backbone is one file and one line.
+BACKBONES: dict[str, backbone_lib.Backbone] = {
+    "mobilenet_v2": mobilenet_v2.MOBILENET_V2,
 }
 
 
 class Encoder(keras.layers.Layer):
-    """g_phi: RGB images to D-dimensional features, by global average pooling.
+    """g_phi: RGB images to D-dimensional features.
 
     Example:
 
@@ -25,24 +24,38 @@ class Encoder(keras.layers.Layer):
 
     Call: float32 [n, H, W, 3] in 0..255 -> float32 [n, D] (>= 0 for MobileNetV2,
     whose last layer is a ReLU6).
+
+    Args:
+        network: A functional model from preprocessed images to feature maps.
+        backbone: Its kind, which says how images are preprocessed and maps pooled.
     """
 
-    def __init__(self, backbone: keras.Model, name: str = "encoder"):
-        # Pixels are scaled in float32; the backbone casts by its own policy.
+    def __init__(
+        self,
+        network: keras.Model,
+        backbone: backbone_lib.Backbone = mobilenet_v2.MOBILENET_V2,
+        name: str = "encoder",
+    ):
+        # Pixels are scaled in float32; the network casts by its own policy.
         super().__init__(name=name, dtype="float32")
-        self.backbone = backbone
-        self.pooling = keras.layers.GlobalAveragePooling2D(dtype="float32")
-        self.pooling.build(backbone.output_shape)
-        self.feature_dimension = int(backbone.output_shape[-1])
+        self.backbone = network
+        self.kind = backbone
+        self.pooling = backbone.pooling()
+        self.pooling.build(network.output_shape)
+        self.feature_dimension = int(network.output_shape[-1])
         self.built = True
+
+    def with_network(self, network: keras.Model, name: str) -> "Encoder":
+        """Another encoder of this kind, round another network of the same outputs."""
+        return Encoder(network, self.kind, name)
 
     def call(self, images, training=False):
         """Features; see the class."""
         return self.pooling(self.feature_maps(images, training=training))
 
     def feature_maps(self, images, training=False):
-        """What is pooled: [n, H, W, 3] -> [n, H / 32, W / 32, D] for MobileNetV2."""
-        return self.backbone(images / 127.5 - 1.0, training=training)
+        """What is pooled: [n, H, W, 3] -> [n, H / stride, W / stride, D]."""
+        return self.backbone(self.kind.preprocess(images), training=training)
 
 
 def build_encoder(
@@ -53,6 +66,7 @@ def build_encoder(
     weights: str = "none",
     batch_norm_momentum: float = 0.99,
     fused_batch_norm: bool = True,
+    stride: int = 0,
 ) -> Encoder:
     """Builds an encoder by name.
 
@@ -66,26 +80,34 @@ def build_encoder(
             without its top.
         batch_norm_momentum: Share of the old moving average kept each step.
         fused_batch_norm: False leaves Keras' own batch norm, for comparison.
+        stride: Pixels a place of the feature map; 0: as the backbone is published.
 
     Raises:
         errors.UserError: other global settings of Keras than `keras_settings` needs,
-            an unknown name, or weights that cannot be had or do not fit.
+            an unknown name or stride, or weights that cannot be had or do not fit.
     """
     keras_settings.check()
     if name not in BACKBONES:
         raise errors.UserError(
             f"--encoder={name}: no such encoder. Known: {', '.join(sorted(BACKBONES))}."
         )
+    kind = BACKBONES[name]
+    if stride and stride not in kind.strides:
+        raise errors.UserError(
+            f"--encoder_stride={stride}: {name} has "
+            f"{' and '.join(map(str, kind.strides))} (0 takes {kind.strides[0]})."
+        )
     if weights not in ("none", "imagenet"):
         weight_files.existing(weights)
     try:
-        backbone = BACKBONES[name](
+        network = kind.build(
             height=height,
             width=width,
             width_multiplier=width_multiplier,
             weights=None if weights == "none" else weights,
             batch_norm_momentum=batch_norm_momentum,
             fused=fused_batch_norm,
+            stride=stride or kind.strides[0],
         )
     except Exception as error:  # Keras raises bare Exception for a failed download.
         if weights == "none":
@@ -93,8 +115,7 @@ def build_encoder(
         raise errors.UserError(
             f"--encoder_weights={weights}: cannot be loaded into {name} of width "
             f"{width_multiplier:g} ({str(error).splitlines()[0]}). `imagenet` needs "
-            "the internet once and a width that Keras has (MobileNetV2: "
-            f"{', '.join(f'{w:g}' for w in mobilenet_v2.IMAGENET_WIDTHS)}); a file "
-            "must hold the same backbone and width; `none` starts at random."
+            f"the internet once{kind.weights_hint}; a file must hold the same backbone "
+            "and width; `none` starts at random."
         ) from error
-    return Encoder(backbone)
+    return Encoder(network, kind)

@@ -2,7 +2,7 @@
 
 import keras
 
-from dimn_tf.encoders import fused_batch_norm, weight_files
+from dimn_tf.encoders import backbone, fused_batch_norm, weight_files
 
 IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Widths for which `keras.applications` publishes ImageNet weights."""
@@ -15,6 +15,7 @@ def mobilenet_v2(
     weights: str | None,
     batch_norm_momentum: float,
     fused: bool = True,
+    stride: int = 32,
 ) -> keras.Model:
     """MobileNetV2 without its classification layer, before pooling.
 
@@ -28,10 +29,12 @@ def mobilenet_v2(
         batch_norm_momentum: Share of the old moving average kept each step, 0..1.
         fused: Whether batch norm runs on the fused kernel (False: the stock graph,
             for comparison).
+        stride: 32, or 16: the last downsampling (block 13) is left out, so that the
+            feature map has four times the places; the weights are the same.
 
     Returns:
         A model from float32 [n, height, width, 3] in -1..1 to
-        [n, height / 32, width / 32, D].
+        [n, height / stride, width / stride, D].
 
     Reference: Sandler et al., "MobileNetV2: Inverted Residuals and Linear
         Bottlenecks", CVPR 2018.
@@ -44,6 +47,8 @@ def mobilenet_v2(
     )
     if weights not in (None, "imagenet"):
         weight_files.load(stock, weights)
+    if stride == 16:
+        stock = _without_last_downsampling(stock)
     if fused:
         model = fused_batch_norm.fuse_batch_norm(stock, batch_norm_momentum)
         model.set_weights(stock.get_weights())
@@ -53,3 +58,27 @@ def mobilenet_v2(
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = batch_norm_momentum
     return model
+
+
+def _without_last_downsampling(stock: keras.Model) -> keras.Model:
+    def clone(layer):
+        config = layer.get_config()
+        if layer.name == "block_13_pad":
+            config["padding"] = ((0, 0), (0, 0))
+        elif layer.name == "block_13_depthwise":
+            config["strides"], config["padding"] = (1, 1), "same"
+        return type(layer).from_config(config)
+
+    model = keras.models.clone_model(stock, clone_function=clone)
+    model.set_weights(stock.get_weights())
+    return model
+
+
+MOBILENET_V2 = backbone.Backbone(
+    build=mobilenet_v2,
+    preprocess=backbone.minus_one_to_one,
+    strides=(32, 16),
+    weights_hint=(
+        f" and a width that Keras has ({', '.join(f'{w:g}' for w in IMAGENET_WIDTHS)})"
+    ),
+)

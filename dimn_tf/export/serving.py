@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from dimn_tf import methods
-from dimn_tf.encoders import encoder as encoder_lib
 from dimn_tf.export import decoding, folding, layout
 
 
@@ -42,7 +41,7 @@ class ServingModule(tf.Module):
         # Not tracked, so that W and f_theta, C rows each, stay out of the SavedModel.
         self.__dict__["_method"] = method
         self.matching_layers = list(method.matching_layers)
-        self.encoder = encoder_lib.Encoder(
+        self.encoder = method.encoder.with_network(
             folding.for_inference(method.encoder.backbone), name="folded_encoder"
         )
         # TensorFlow's own variables, by themselves: the loaders of servers and of

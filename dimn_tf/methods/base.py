@@ -2,18 +2,20 @@
 
 import abc
 import dataclasses
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
 from dimn_tf import config, errors
+from dimn_tf.data import batch_request, label_specification
 from dimn_tf.encoders import encoder as encoder_lib
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierOptions:
-    """Options of the identity classifier f_theta that all methods train."""
+    """Options of an identity classifier f_theta."""
 
     classifier_bias: bool = config.option(
         False, "Whether f_theta has a bias; ours: none (the paper does not say)."
@@ -29,22 +31,34 @@ class ClassifierOptions:
 class Method(keras.Model, abc.ABC):
     """A way to learn from source domains and to match in a target domain.
 
-    Shared by all methods: the encoder g and the classifier f_theta over all C
-    training identities. A method adds its own parts, one training step on a batch
-    of pairs, and how a target's probes and galleries are represented and scored.
+    Shared by all methods: the encoder g. A method adds its own parts, one training step
+    on a batch, and how a target's probes and galleries are represented and scored.
     Training, checkpoints, evaluation and export know nothing else of it.
 
-    A batch is a dict of `gallery` and `probe` (float32 [C_b, H, W, 3] in 0..255)
-    and `labels` (int32 [C_b], distinct, 0..C-1).
+    The constructor makes what inference needs and no more, so that a model of a
+    million identities is restored in the encoder's memory. `build_training` makes the
+    rest: f_theta, W and their kind.
+
+    A batch is what `batch_request` asks for, a dict of
+
+    * `images`: float32 [P, K, H, W, 3] in 0..255, augmented: K of each of P identities,
+    * `labels`: int32 [P], distinct, 0..C-1,
+    * `domains`: int32 [P], position of the identity's domain in the label space,
+    * `cameras`: int32 [P, K], numbered over all sources,
+
+    each with a first axis of `batches` where more than one is asked for. Under a
+    strategy it is this replica's share of the identities.
 
     Args:
         encoder: g, images to features [n, D].
-        num_identities: C.
         options: An instance of the class's `Options`.
         seed: Of the random start of the method's own parts.
     """
 
-    Options: ClassVar[type] = ClassifierOptions
+    Options: ClassVar[type]
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """Shared options (by flag name) that this method sets otherwise unless told."""
+
     score_name: ClassVar[str] = "score"
     has_score_maps: ClassVar[bool] = False
     """Whether the score is a sum over places; see `score_maps`."""
@@ -52,39 +66,70 @@ class Method(keras.Model, abc.ABC):
     def __init__(
         self,
         encoder: encoder_lib.Encoder,
-        num_identities: int,
         options,
         seed: int = 0,
         name: str | None = None,
     ):
-        super().__init__(name=name)
+        # A name of its own, or Keras numbers the models of a process.
+        super().__init__(name=name or type(self).__name__.lower())
         self.encoder = encoder
-        self.num_identities = num_identities
         self.options = options
-        self.classifier = keras.layers.Dense(
-            num_identities,
-            use_bias=options.classifier_bias,
-            kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
-            dtype="float32",  # The softmax over C stays in float32.
-            name="classifier",
-        )
-        self.classifier.build((None, encoder.feature_dimension))
-        # Counts batches; the optimiser's own count leaves out the steps that loss
-        # scaling skips in half precision, and batches are a function of the step.
-        self.step = self.add_weight(
-            name="step",
-            shape=(),
-            dtype="int64",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.seed = seed
+        self.label_specification: label_specification.LabelSpecification | None = None
         # All variables are made in constructors; Keras need not call the model first.
         self.built = True
 
+    @classmethod
+    def batch_request(cls, data, options) -> batch_request.BatchRequest:
+        """What a training step sees: as the shared options say.
+
+        Args:
+            data: The run's `training.options.DataOptions`.
+            options: An instance of the class's `Options`.
+
+        Raises:
+            errors.UserError: values that this method cannot train with.
+        """
+        del options
+        return batch_request.BatchRequest(
+            identities=data.identities_per_batch,
+            images_per_identity=data.images_per_identity,
+            domain_sampling=data.domain_sampling,
+            cross_camera=data.cross_camera_pairs,
+        )
+
+    def build_training(self, labels: label_specification.LabelSpecification) -> None:
+        """Makes the parts that only training needs; here none.
+
+        Args:
+            labels: Identities, domains and cameras that are trained on.
+        """
+        self.label_specification = labels
+
+    def add_classifier(
+        self, name: str, units: int, seed: int, use_bias: bool = False
+    ) -> keras.layers.Dense:
+        """A linear classifier of features whose softmax stays in float32.
+
+        Args:
+            name: Of the layer, one of its own in the method.
+            units: Classes.
+            seed: Of its Glorot-uniform start.
+            use_bias: Whether it has a bias.
+        """
+        layer = keras.layers.Dense(
+            units,
+            use_bias=use_bias,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=seed),
+            dtype="float32",
+            name=name,
+        )
+        layer.build((None, self.feature_dimension))
+        return layer
+
     @property
     def feature_dimension(self) -> int:
-        """D."""
+        """D, of the encoder's features."""
         return self.encoder.feature_dimension
 
     def call(self, images, training=False):
@@ -120,7 +165,7 @@ class Method(keras.Model, abc.ABC):
     def train_step(self, batch) -> dict[str, tf.Tensor]:
         """One training iteration; returns scalars, of the whole batch.
 
-        `fit` runs it inside one `tf.function`, and inside `strategy.run` where
+        The loop runs it inside one `tf.function`, and inside `strategy.run` where
         there is a strategy. It holds no host-side operation.
         """
 
@@ -139,6 +184,12 @@ class Method(keras.Model, abc.ABC):
         They go into an export; what only training needs (f_theta, W) stays behind.
         """
         return ()
+
+    @property
+    def inference_variables(self) -> list[keras.Variable]:
+        """What `embed`, the representations and the score depend on."""
+        layers = (self.encoder, *self.matching_layers)
+        return [variable for layer in layers for variable in layer.variables]
 
     @abc.abstractmethod
     def probe_representation(self, features):
@@ -172,7 +223,7 @@ class Method(keras.Model, abc.ABC):
         )
 
     def minimise(self, tape: tf.GradientTape, loss) -> None:
-        """One optimiser step on all trainable variables; advances `step`.
+        """One optimiser step on all trainable variables.
 
         Losses are sums over the batch, so summing the replicas' gradients, as the
         optimiser does, gives the gradient of the whole batch.
@@ -186,7 +237,6 @@ class Method(keras.Model, abc.ABC):
         variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        self.step.assign_add(1)
 
 
 def batch_means(sums: dict[str, tf.Tensor], count) -> dict[str, tf.Tensor]:
@@ -224,3 +274,23 @@ def correct(logits, labels):
     """How many rows have their highest logit at their label: float32 scalar."""
     best = tf.argmax(logits, axis=-1, output_type=labels.dtype)
     return tf.reduce_sum(tf.cast(best == labels, tf.float32))
+
+
+def image_by_image(batch) -> tuple[tf.Tensor, tf.Tensor]:
+    """A batch as a list of images: all first images, then all second ones, ...
+
+    Args:
+        batch: See `Method`.
+
+    Returns:
+        Images [K * P, H, W, 3], and the label of each, [K * P].
+    """
+    images, labels = batch["images"], batch["labels"]
+    shape = tf.shape(images)
+    count, each = shape[0], shape[1]
+    # A view by view, as gallery and probe images go through the encoder.
+    listed = tf.reshape(
+        tf.transpose(images, (1, 0, 2, 3, 4)), tf.concat([[count * each], shape[2:]], 0)
+    )
+    listed = tf.ensure_shape(listed, (None, *images.shape[2:]))
+    return listed, tf.tile(labels, [each])

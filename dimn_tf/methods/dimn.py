@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from dimn_tf import config, losses, memory_bank
+from dimn_tf import config, errors, losses, memory_bank
 from dimn_tf.methods import base
 
 MAPPING_STARTS = ("identity", "random")
@@ -16,6 +16,11 @@ MAPPING_STARTS = ("identity", "random")
 class DIMNOptions(base.ClassifierOptions):
     """DIMN's constants; each that the paper does not give is marked as ours."""
 
+    memory_bank: bool = config.option(
+        True,
+        "Whether probes are matched against all training identities; without, against "
+        "the batch's alone, with neither Eq. 5 nor Eq. 6 (the paper's Table 7).",
+    )
     running_average: float = config.option(
         0.5,
         "alpha of Eq. 5, share of the new classifier in the memory; paper: 0.5.",
@@ -86,8 +91,8 @@ class DIMN(base.Method):
     score_name: ClassVar[str] = "mapping"
     has_score_maps: ClassVar[bool] = True
 
-    def __init__(self, encoder, num_identities, options, seed=0, name=None):
-        super().__init__(encoder, num_identities, options, seed, name)
+    def __init__(self, encoder, options, seed=0, name=None):
+        super().__init__(encoder, options, seed, name)
         dimension = encoder.feature_dimension
         self.mapping = keras.layers.Dense(
             dimension,
@@ -101,13 +106,32 @@ class DIMN(base.Method):
             name="mapping",
         )
         self.mapping.build((None, dimension))
-        self.memory_bank = memory_bank.MemoryBank(
-            num_identities,
-            dimension,
-            running_average=options.running_average,
-            initialiser=options.memory_start,
-            seed=seed + 2,
+
+    @classmethod
+    def batch_request(cls, data, options):
+        """A gallery and a probe image of each identity; see `Method.batch_request`."""
+        if data.images_per_identity != 2:
+            raise errors.UserError(
+                f"--images_per_identity={data.images_per_identity}: this method takes "
+                "2, a gallery and a probe image of each identity (Algorithm 1). Leave "
+                "the flag out."
+            )
+        return super().batch_request(data, options)
+
+    def build_training(self, labels):
+        """Makes f_theta and W; see `Method.build_training`."""
+        super().build_training(labels)
+        self.classifier = self.add_classifier(
+            "classifier", labels.num_identities, self.seed, self.options.classifier_bias
         )
+        if self.options.memory_bank:
+            self.memory_bank = memory_bank.MemoryBank(
+                labels.num_identities,
+                self.feature_dimension,
+                running_average=self.options.running_average,
+                initialiser=self.options.memory_start,
+                seed=self.seed + 2,
+            )
 
     def predicted_classifiers(self, gallery_features):
         """that = h(g(x~)) (Eq. 2): [n, D] -> [n, D] float32."""
@@ -127,7 +151,7 @@ class DIMN(base.Method):
             the memory takes: labels and predicted classifiers of all replicas.
         """
         options, labels = self.options, batch["labels"]
-        images = tf.concat([batch["gallery"], batch["probe"]], axis=0)
+        images, _ = base.image_by_image(batch)
         features = self.encoder(images, training=True)
         gallery, probes = tf.split(features, 2, axis=0)
         identified, identities, share = probes, labels, 1.0
@@ -138,21 +162,18 @@ class DIMN(base.Method):
         logits = self.classifier(identified)
         own = self.predicted_classifiers(gallery)
         all_labels, predicted = base.all_replicas(labels), base.all_replicas(own)
-        online = self.memory_bank.online_logits(
-            self.probe_representation(probes),
-            all_labels,
-            predicted,
-            options.logit_scale,
-        )
+        online, columns = self._online_logits(probes, labels, all_labels, predicted)
         smoothing = options.label_smoothing
         identification = share * losses.identification_loss(
             logits, identities, smoothing
         )
-        matching = losses.matching_loss(online, labels, smoothing)
-        regularisation = losses.regularisation_loss(
-            self.memory_bank.columns(labels), own
-        )
-        triplet = losses.logit_triplet_loss(online, labels, options.triplet_margin)
+        matching = losses.matching_loss(online, columns, smoothing)
+        regularisation = tf.zeros([])
+        if options.memory_bank:
+            regularisation = losses.regularisation_loss(
+                self.memory_bank.columns(labels), own
+            )
+        triplet = losses.logit_triplet_loss(online, columns, options.triplet_margin)
         loss = losses.full_loss(
             identification,
             matching,
@@ -169,16 +190,36 @@ class DIMN(base.Method):
             "regularisation": regularisation,
             "logit_triplet": triplet,
             "identification_accuracy": share * base.correct(logits, identities),
-            "matching_accuracy": base.correct(online, labels),
+            "matching_accuracy": base.correct(online, columns),
         }
         return sums, (all_labels, predicted)
+
+    def _online_logits(self, probes, labels, all_labels, predicted):
+        """Logits of Eq. 4, and the column of each probe's identity in them.
+
+        Returns:
+            float32 [b, C] and the labels; without a memory bank [b, B], over the B
+            identities of the whole batch, and their places in it.
+        """
+        probes, scale = self.probe_representation(probes), self.options.logit_scale
+        if self.options.memory_bank:
+            online = self.memory_bank.online_logits(
+                probes, all_labels, predicted, scale
+            )
+            return online, labels
+        online = tf.matmul(
+            tf.cast(probes, tf.float32) * scale, predicted, transpose_b=True
+        )
+        is_own = labels[:, tf.newaxis] == all_labels[tf.newaxis, :]
+        return online, tf.argmax(is_own, axis=-1, output_type=labels.dtype)
 
     def train_step(self, batch):
         """One iteration of Algorithm 1; see `Method.train_step`."""
         with tf.GradientTape() as tape:
             sums, update = self.training_losses(batch)
         self.minimise(tape, sums["loss"])
-        self.memory_bank.update(*update)
+        if self.options.memory_bank:
+            self.memory_bank.update(*update)
         return base.batch_means(sums, tf.shape(batch["labels"])[0])
 
     @property

@@ -1,13 +1,17 @@
 """Checkpoints: atomic, kept N deep, and all that a run needs to go on."""
 
+import contextlib
 import pathlib
 import re
 import shutil
+from collections.abc import Iterator, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from dimn_tf import errors, plain_paths
+from dimn_tf.training import loop
 
 _INDEX = re.compile(r"ckpt-(\d+)\.index")
 _DATA = re.compile(r"ckpt-(\d+)\.data-\d+-of-(\d+)")
@@ -16,9 +20,11 @@ _DATA = re.compile(r"ckpt-(\d+)\.data-\d+-of-(\d+)")
 class Checkpoints:
     """Saves and restores a method with its optimiser.
 
-    Held: encoder, mapping, classifier, memory bank, the optimiser's state and its
-    step count. A batch and its augmentation are functions of the seed and the step,
-    so nothing else is needed to go on bit for bit.
+    A checkpoint holds named variables in three parts: `inference` (what evaluation and
+    export need), `training` (f_theta, W and their kind) and `optimizer`, and its step.
+    A batch and its augmentation are functions of the seed and the step, so nothing else
+    is needed to go on bit for bit. Names are the variables' paths, not an object
+    graph, so that a method for inference restores its part alone.
 
     What the folder holds decides, not a file that lists it (TensorFlow's
     `CheckpointManager` keeps one, starts anew where it is lost, and takes brackets in
@@ -27,20 +33,28 @@ class Checkpoints:
 
     Args:
         directory: Folder of `ckpt-<step>.*`.
-        method: A compiled `Method` whose optimiser is built.
+        method: A compiled `Method`, built for training, whose optimiser is built.
         keep: Checkpoints kept, the newest ones.
     """
 
     def __init__(self, directory: pathlib.Path, method: keras.Model, keep: int = 3):
         self.directory = pathlib.Path(directory)
-        self._method = method
         self._keep = keep
-        self._checkpoint = tf.train.Checkpoint(
-            method=method, optimizer=method.optimizer
-        )
-        # Asking makes it, so that files of `CheckpointManager`, which hold one, and
-        # ours are read alike.
-        _ = self._checkpoint.save_counter
+        inference = by_name(method.inference_variables)
+        training = by_name(method.variables)
+        training = {k: v for k, v in training.items() if k not in inference}
+        self._variables = {
+            "inference": inference,
+            "training": training,
+            "optimizer": by_name(method.optimizer.variables),
+        }
+        self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self._checkpoint = _checkpoint(self._variables, self._step)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All that is saved but the step, in one fixed order."""
+        return [v for part in self._variables.values() for v in part.values()]
 
     @property
     def latest(self) -> str | None:
@@ -48,10 +62,11 @@ class Checkpoints:
         steps = whole_steps(self.directory)
         return self._prefix(steps[-1]) if steps else None
 
-    def save(self) -> str:
+    def save(self, step: int) -> str:
         """Writes `ckpt-<step>`, removes the oldest; returns its path prefix."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        prefix = self._prefix(self._step())
+        prefix = self._prefix(step)
+        self._step.assign(step)
         self._checkpoint.write(prefix)
         for step in whole_steps(self.directory)[: -self._keep]:
             _remove(files_of(self.directory, step))
@@ -68,9 +83,6 @@ class Checkpoints:
     def _prefix(self, step: int) -> str:
         return str(self.directory / f"ckpt-{step}")
 
-    def _step(self) -> int:
-        return int(self._method.step.numpy())
-
     def restore(self) -> int:
         """Restores the newest whole checkpoint; returns its step, 0 without any.
 
@@ -78,36 +90,10 @@ class Checkpoints:
             errors.UserError: it is damaged, of another model, or the folder holds
                 parts of checkpoints and not one that is whole.
         """
-        latest = self.latest
-        if latest is None:
-            self._refuse_parts()
-            return 0
-        try:
-            with plain_paths.plain(self.directory) as folder:
-                name = pathlib.Path(latest).name
-                status = self._checkpoint.restore(str(folder / name))
-                status.assert_existing_objects_matched()
-                status.assert_consumed()
-        except errors.UserError:
-            raise
-        # IndexError is how TensorFlow reports a file cut short.
-        except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
-            raise errors.UserError(
-                f"{latest}: the checkpoint cannot be restored "
-                f"({str(error).splitlines()[0]}). If it is damaged, delete "
-                f"{latest}.*: the next older one is then taken; else start in a new "
-                "--workdir."
-            ) from error
-        return self._step()
-
-    def _refuse_parts(self) -> None:
-        parts = sorted(p.name for p in _entries(self.directory) if _INDEX.match(p.name))
-        if parts:
-            raise errors.UserError(
-                f"{self.directory}: no whole checkpoint: found {', '.join(parts)} "
-                "without all of their data files. Put the missing ckpt-*.data-* files "
-                "back, or start in a new --workdir; nothing was overwritten."
-            )
+        step = _newest(self.directory)
+        if step:
+            _restore(self._checkpoint, self.directory, step, self._step)
+        return step
 
     def remove_leftovers(self) -> None:
         """Removes files of saves that were killed half-way (`.index` comes last).
@@ -119,6 +105,133 @@ class Checkpoints:
             is_part = prefix.startswith("ckpt-")
             if is_part and not (self.directory / f"{prefix}.index").exists():
                 _remove([path])
+
+
+def restore_inference(directory: pathlib.Path, method: keras.Model) -> int:
+    """Restores what inference needs of the newest whole checkpoint; see `restore`.
+
+    Args:
+        directory: Folder of `ckpt-<step>.*`.
+        method: A `Method`; its training parts, if it has any, stay as they are.
+
+    Returns:
+        The checkpoint's step, 0 without any.
+
+    Raises:
+        errors.UserError: see `Checkpoints.restore`.
+    """
+    latest = _newest(directory)
+    if latest:
+        step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        held = {"inference": by_name(method.inference_variables)}
+        _restore(_checkpoint(held, step), directory, latest, step, partly=True)
+    return latest
+
+
+def inference_values(directory: pathlib.Path, step: int) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint's `inference` part by name.
+
+    Raises:
+        errors.UserError: it is damaged, or of another form.
+    """
+    with _readable(directory, step) as prefix:
+        reader = tf.train.load_checkpoint(prefix)
+        names = reader.get_variable_to_shape_map()
+        start, end = "inference/", "/.ATTRIBUTES/VARIABLE_VALUE"
+        return {
+            name.removeprefix(start).removesuffix(end).replace(".S", "/"): (
+                reader.get_tensor(name)
+            )
+            for name in names
+            if name.startswith(start)
+        }
+
+
+def by_name(variables: Sequence[keras.Variable]) -> dict[str, keras.Variable]:
+    """Variables by their paths, which is what a checkpoint knows them by.
+
+    Raises:
+        ValueError: two have one path: a layer lacks a name of its own.
+    """
+    named: dict[str, keras.Variable] = {}
+    for variable in variables:
+        if named.setdefault(variable.path, variable) is not variable:
+            raise ValueError(
+                f"two variables have the path {variable.path}: give their layers names"
+            )
+    return named
+
+
+def _checkpoint(parts: dict[str, dict[str, keras.Variable]], step: tf.Variable):
+    values = {
+        part: {name: variable.value for name, variable in named.items()}
+        for part, named in parts.items()
+    }
+    return tf.train.Checkpoint(step=step, **values)
+
+
+def _newest(directory: pathlib.Path) -> int:
+    """Step of the newest whole checkpoint, 0 without any.
+
+    Raises:
+        errors.UserError: there are parts of checkpoints and not one that is whole.
+    """
+    steps = whole_steps(directory)
+    if steps:
+        return steps[-1]
+    parts = sorted(p.name for p in _entries(directory) if _INDEX.match(p.name))
+    if parts:
+        raise errors.UserError(
+            f"{directory}: no whole checkpoint: found {', '.join(parts)} "
+            "without all of their data files. Put the missing ckpt-*.data-* files "
+            "back, or start in a new --workdir; nothing was overwritten."
+        )
+    return 0
+
+
+def _restore(checkpoint, directory, step, held_step, partly: bool = False) -> None:
+    with _readable(directory, step) as prefix:
+        # Past `restore`, which adds a counter of its own to what it looks for.
+        status = checkpoint.read(prefix)
+        status.assert_existing_objects_matched()
+        if not partly:
+            status.assert_consumed()
+    if int(held_step) != step:
+        raise errors.UserError(
+            f"{directory}/ckpt-{step}: holds step {int(held_step)}: the files were "
+            "renamed. Give them their old names, or start in a new --workdir."
+        )
+
+
+@contextlib.contextmanager
+def _readable(directory: pathlib.Path, step: int) -> Iterator[str]:
+    """The prefix that TensorFlow reads a checkpoint by; its errors in our words."""
+    latest = directory / f"ckpt-{step}"
+    try:
+        with plain_paths.plain(directory) as folder:
+            prefix = str(folder / latest.name)
+            _refuse_old_form(prefix, latest)
+            yield prefix
+    except errors.UserError:
+        raise
+    # IndexError is how TensorFlow reports a file cut short.
+    except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
+        raise errors.UserError(
+            f"{latest}: the checkpoint cannot be restored "
+            f"({str(error).splitlines()[0]}). If it is damaged, delete "
+            f"{latest}.*: the next older one is then taken; else start in a new "
+            "--workdir."
+        ) from error
+
+
+def _refuse_old_form(prefix: str, place: pathlib.Path) -> None:
+    names = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+    if any(name.startswith("method/") for name in names):
+        raise errors.UserError(
+            f"{place}: written by dimn_tf before its checkpoints held named variables. "
+            "Evaluate and export it with that version (git checkout a35c2a1), or train "
+            "in a new --workdir."
+        )
 
 
 def whole_steps(directory: pathlib.Path) -> list[int]:
@@ -155,30 +268,19 @@ def _remove(paths: list[pathlib.Path]) -> None:
             path.unlink()
 
 
-class SaveCheckpoints(keras.callbacks.Callback):
+class SaveCheckpoints(loop.Hook):
     """Saves every N steps and at the end of training.
 
-    Keras' own `BackupAndRestore` keeps one backup only; `ModelCheckpoint` writes in
-    place, so that a kill leaves a broken file, and never removes old ones.
+    Args:
+        checkpoints: Where to.
+        every: N.
     """
 
     def __init__(self, checkpoints: Checkpoints, every: int):
-        super().__init__()
         self._checkpoints = checkpoints
-        self._every = every
-        self._saved = -1
+        self.every = every
 
-    def on_train_batch_end(self, batch, logs=None):
-        """Saves where a multiple of N is reached."""
-        step = int(self.model.step.numpy())
-        if step % self._every == 0:
-            self._save(step)
-
-    def on_train_end(self, logs=None):
-        """Saves the last step."""
-        self._save(int(self.model.step.numpy()))
-
-    def _save(self, step: int) -> None:
-        if step != self._saved:
-            self._checkpoints.save()
-            self._saved = step
+    def look(self, look: loop.Look) -> None:
+        """Saves where a multiple of N, or the end, is reached."""
+        if look.step % self.every == 0 or look.is_last:
+            self._checkpoints.save(look.step)

@@ -8,7 +8,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
 from dimn_tf import files  # noqa: E402
-from dimn_tf.training import callbacks  # noqa: E402
+from dimn_tf.training import training_log  # noqa: E402
 
 _NOT_LOSSES = ("step", "learning_rate", "images_per_second")
 
@@ -17,11 +17,11 @@ def draw(log: pathlib.Path, path: pathlib.Path) -> None:
     """Draws losses, accuracies and the learning rate over the steps.
 
     Args:
-        log: The CSV that `callbacks.TrainingLog` writes; nothing is drawn of an
+        log: The CSV that `training_log.TrainingLog` writes; nothing is drawn of an
             empty one.
         path: The PNG, written whole or not at all.
     """
-    rows = callbacks.read_training_log(log)
+    rows = training_log.read(log)
     if not rows:
         return
     steps = [row["step"] for row in rows]

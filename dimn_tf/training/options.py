@@ -3,6 +3,7 @@
 import dataclasses
 
 from dimn_tf import config
+from dimn_tf.data import batch_request
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,18 +18,22 @@ class DataOptions:
         0, "Identities of each source never trained on (for tuning); paper: 0.", least=0
     )
     identities_per_batch: int = config.option(
-        32, "C_b, identities a batch, two images each; paper: 32.", least=2
+        32, "C_b, identities a batch; paper: 32.", least=2
+    )
+    images_per_identity: int = config.option(
+        2, "K, images of each identity of a batch; paper: 2.", least=1
     )
     domain_sampling: str = config.option(
         "uniform",
-        "How a step's domain is drawn: each alike, in proportion to its identities, "
-        "or all domains at once. Paper: one domain (Algorithm 1); uniform is ours.",
-        choices=("uniform", "proportional", "all"),
+        "A step's domains: one, each as often (uniform) or as often as it has "
+        "identities (proportional), or all of them, as they come (all) or each with "
+        "its share (quota). Paper: one (Algorithm 1); uniform is ours.",
+        choices=batch_request.DOMAIN_SAMPLING,
     )
     cross_camera_pairs: bool = config.option(
         False,
-        "Whether gallery and probe image come from two cameras where the identity "
-        "has two; ours. Paper: any two different images.",
+        "Whether an identity's images come from different cameras where it has them; "
+        "ours. Paper: any two different images.",
     )
     image_height: int = config.option(
         256, "Pixels; ours: 256 (the paper does not say).", least=8
@@ -46,10 +51,21 @@ class EncoderOptions:
     encoder_width: float = config.option(
         1.4, "Width multiplier; paper: 1.4.", least=0.01
     )
+    encoder_stride: int = config.option(
+        0,
+        "Pixels a place of the last feature map (MobileNetV2: 32 or 16); 0, paper: as "
+        "the backbone is published.",
+        least=0,
+    )
     encoder_weights: str = config.option(
         "imagenet",
         "`imagenet`, `none` (random start) or a .weights.h5 file of the stock Keras "
         "graph; ours: imagenet (the paper does not say).",
+    )
+    init_from: str = config.option(
+        "",
+        "Work directory (or checkpoint, DIR/checkpoints/ckpt-N) of another run whose "
+        "encoder, and other parts of the same name and shape, this one starts from.",
     )
     batch_norm_momentum: float = config.option(
         0.99,
@@ -65,6 +81,12 @@ class OptimiserOptions:
     """The optimiser and its schedule."""
 
     train_steps: int = config.option(180_000, "Iterations; paper: 180,000.", least=1)
+    train_images: int = config.option(
+        0,
+        "Budget in images, each counted as often as it is seen, in place of "
+        "--train_steps: methods of different batches are compared so. 0: --train_steps.",
+        least=0,
+    )
     learning_rate_start: float = config.option(
         3.5e-4, "Of Adam; paper: 3.5e-4.", least=1e-12
     )
@@ -76,6 +98,11 @@ class OptimiserOptions:
         "Iterations over which the learning rate rises to its schedule; paper: none. "
         "Ours, for random starts.",
         least=0,
+    )
+    adam_epsilon: float = config.option(
+        1e-7,
+        "Of Adam; ours: Keras' 1e-7 (the paper does not say; TensorFlow 1 has 1e-8).",
+        least=1e-12,
     )
     weight_decay: float = config.option(
         0.0, "Decoupled (AdamW), a step, times the learning rate; paper: none.", least=0
@@ -122,9 +149,16 @@ class ScheduleOptions:
         False,
         "Whether XLA compiles the step (may help a GPU; 5 to 8 times slower on CPUs).",
     )
+    steps_per_execution: int = config.option(
+        0,
+        "Steps that the device does between two looks of the host; 0: 1 on a CPU, 10 "
+        "on a GPU.",
+        changes_result=False,
+        least=0,
+    )
     replicas: int = config.option(
         1,
-        "Devices to train on (tf.distribute.MirroredStrategy); batch norm then uses "
-        "each device's share of the batch.",
+        "Devices to train on, over all machines (TF_CONFIG names them); batch norm "
+        "then uses each device's share of the batch.",
         least=1,
     )

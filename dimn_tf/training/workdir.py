@@ -10,7 +10,7 @@ from typing import Any
 from dimn_tf import errors, files
 
 # What a run finds rather than is told, recorded beside the flags.
-FINDINGS = ("num_identities", "sources_sha256")
+FINDINGS = ("num_identities", "sources_sha256", "images_per_step")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,36 @@
+"""What a backbone is: all that an encoder of its kind needs to know."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Backbone:
+    """A kind of network, and what comes before and after it.
+
+    Attributes:
+        build: (height, width, width_multiplier, weights, batch_norm_momentum, fused,
+            stride) -> a functional model from preprocessed images to a feature map
+            [n, h, w, D]; see `mobilenet_v2.mobilenet_v2` for the arguments.
+        preprocess: float32 RGB in 0..255, [n, H, W, 3] -> what the network takes.
+        strides: Pixels of the input a place of the feature map, as may be asked for;
+            the first is the published network's.
+        pooling: Makes the layer from a feature map to a feature, [n, h, w, D] ->
+            [n, D].
+        weights_hint: What `imagenet` needs, for errors.
+    """
+
+    build: Callable[..., keras.Model]
+    preprocess: Callable
+    strides: tuple[int, ...] = (32,)
+    pooling: Callable[[], keras.layers.Layer] = (
+        lambda: keras.layers.GlobalAveragePooling2D(dtype="float32", name="pooling")
+    )
+    weights_hint: str = ""
+
+
+def minus_one_to_one(images):
+    """RGB in 0..255 -> -1..1, as Keras' MobileNets take it."""
+    return images / 127.5 - 1.0

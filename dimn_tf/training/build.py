@@ -1,0 +1,136 @@
+"""From a recipe to a method: for training, or for inference alone."""
+
+import contextlib
+import random
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+from dimn_tf import encoders, errors, methods
+from dimn_tf.data import label_specification
+from dimn_tf.training import checkpoints, fused_adam, schedule, workdir
+from dimn_tf.training import recipe as recipes
+
+# Ours: the first loss scale in mixed_float16. The losses are sums over the batch, so
+# Keras' 2^15 would overflow and skip the first steps.
+FLOAT16_LOSS_SCALE = 2.0**8
+
+
+def for_training(
+    recipe: recipes.Recipe,
+    labels: label_specification.LabelSpecification,
+    restored: bool = False,
+) -> methods.Method:
+    """A method with all its parts, compiled, with its optimiser's variables.
+
+    Call it under `strategy.scope()` to train on several devices.
+
+    Args:
+        recipe: The run's options.
+        labels: What is trained on.
+        restored: Whether a checkpoint gives the weights, so that the encoder's need
+            not be there any more.
+    """
+    with _settings(recipe.optimiser.seed, recipe.optimiser.precision):
+        method = _inference_parts(recipe, restored)
+        method.build_training(labels)
+        rate = recipe.optimiser
+        optimizer = fused_adam.FusedAdam(
+            schedule.exponential_decay(
+                rate.learning_rate_start,
+                rate.learning_rate_end,
+                recipe.train_steps,
+                rate.warmup_steps,
+            ),
+            epsilon=rate.adam_epsilon,
+            weight_decay=rate.weight_decay or None,
+            name="optimizer",
+        )
+        if rate.precision == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(
+                optimizer, FLOAT16_LOSS_SCALE, name="loss_scale"
+            )
+        method.compile(optimizer=optimizer, jit_compile=recipe.plan.jit_compile)
+        method.optimizer.build(method.trainable_variables)
+    return method
+
+
+def for_inference(recipe: recipes.Recipe, restored: bool = True) -> methods.Method:
+    """A method for evaluation and export: neither optimiser nor f_theta nor W.
+
+    It computes in float32 whatever it was trained in, so that a server and the formats
+    of an export get the same numbers on every machine; a method's variables are
+    float32 either way.
+
+    Args:
+        recipe: The run's options.
+        restored: Whether weights are put into it afterwards; else it is the run's
+            untrained start.
+    """
+    with _settings(recipe.optimiser.seed, "float32"):
+        return _inference_parts(recipe, restored)
+
+
+def for_inference_of(method: methods.Method, recipe: recipes.Recipe) -> methods.Method:
+    """A method for inference with the weights that another one has now."""
+    made = for_inference(recipe)
+    sources = checkpoints.by_name(method.inference_variables)
+    for name, variable in checkpoints.by_name(made.inference_variables).items():
+        variable.assign(tf.convert_to_tensor(sources[name].value))
+    return made
+
+
+def restored(
+    recipe: recipes.Recipe, directory: workdir.WorkDir
+) -> tuple[methods.Method, int]:
+    """A method for inference with the weights of a run's newest checkpoint.
+
+    Returns:
+        The method and its step.
+
+    Raises:
+        errors.UserError: there is no checkpoint, or it does not fit.
+    """
+    method = for_inference(recipe)
+    step = checkpoints.restore_inference(directory.checkpoints, method)
+    if step == 0:
+        raise errors.UserError(
+            f"{directory.checkpoints}: no checkpoint. Train first: "
+            f"python -m experiments.train --workdir={directory.root} ..."
+        )
+    return method, step
+
+
+def _inference_parts(recipe: recipes.Recipe, restored: bool) -> methods.Method:
+    data, encoder_options = recipe.data, recipe.encoder
+    encoder = encoders.build_encoder(
+        encoder_options.encoder,
+        height=data.image_height,
+        width=data.image_width,
+        width_multiplier=encoder_options.encoder_width,
+        weights="none" if restored else encoder_options.encoder_weights,
+        batch_norm_momentum=encoder_options.batch_norm_momentum,
+        stride=encoder_options.encoder_stride,
+    )
+    return methods.METHODS[recipe.method](
+        encoder, recipe.method_options, seed=recipe.optimiser.seed
+    )
+
+
+@contextlib.contextmanager
+def _settings(seed: int, precision: str) -> Iterator[None]:
+    """What Keras takes from the process, set within a block and put back after it.
+
+    Keras' initialisers draw their seeds from Python's `random` where they have none.
+    """
+    state, policy = random.getstate(), keras.config.dtype_policy()
+    random.seed(seed)
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+        random.setstate(state)
+
+

@@ -1,0 +1,85 @@
+"""Another run's checkpoint as a start: where it is, its hash, its weights."""
+
+import hashlib
+import pathlib
+import re
+
+from dimn_tf import errors
+from dimn_tf.training import checkpoints, workdir
+
+_CHUNK = 1 << 20
+
+
+def fingerprint(place: str) -> str:
+    """`ckpt-N sha256:HASH` of the checkpoint, which stays when the run is moved.
+
+    Raises:
+        errors.UserError: there is none.
+    """
+    folder, step = locate(place)
+    digest = hashlib.sha256()
+    for path in checkpoints.files_of(folder, step):
+        with open(path, "rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    return f"ckpt-{step} sha256:{digest.hexdigest()}"
+
+
+def locate(place: str) -> tuple[pathlib.Path, int]:
+    """Folder and step of a checkpoint.
+
+    Args:
+        place: A work directory, whose newest checkpoint is meant, or the path of a
+            checkpoint without its ending, `.../ckpt-N`.
+
+    Raises:
+        errors.UserError: there is none.
+    """
+    path = pathlib.Path(place)
+    if named := re.fullmatch(r"ckpt-(\d+)", path.name):
+        folder, step = path.parent, int(named[1])
+        found = checkpoints.whole_steps(folder)
+        if step in found:
+            return folder, step
+    else:
+        folder = workdir.WorkDir(path).checkpoints
+        found = checkpoints.whole_steps(folder)
+        if found:
+            return folder, found[-1]
+    there = ", ".join(f"ckpt-{step}" for step in found) or "no checkpoint"
+    raise errors.UserError(
+        f"--init_from={place}: expected a run's work directory or one of its "
+        f"checkpoints (.../checkpoints/ckpt-N); found {there} in {folder.absolute()}."
+    )
+
+
+def load(place: str, method) -> list[str]:
+    """Puts another run's weights into a method: its encoder, and what else fits.
+
+    Args:
+        place: See `locate`.
+        method: A `Method`, at its start.
+
+    Returns:
+        The names of the variables that were taken over.
+
+    Raises:
+        errors.UserError: the other run's encoder has other variables.
+    """
+    folder, step = locate(place)
+    held = checkpoints.inference_values(folder, step)
+    needed = checkpoints.by_name(method.encoder.variables)
+    for name, variable in needed.items():
+        if name not in held or held[name].shape != tuple(variable.shape):
+            found = f"shape {held[name].shape}" if name in held else "none"
+            raise errors.UserError(
+                f"--init_from={place}: the encoder of that run is another one: of "
+                f"{name}, {found} was found, shape {tuple(variable.shape)} expected. "
+                "Give --encoder, --encoder_width and --encoder_stride as they were there."
+            )
+    taken = []
+    for name, variable in checkpoints.by_name(method.inference_variables).items():
+        if name in held and held[name].shape == tuple(variable.shape):
+            variable.assign(held[name])
+            taken.append(name)
+    return taken

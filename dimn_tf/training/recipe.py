@@ -1,0 +1,114 @@
+"""A recipe: every option of a run, and their record."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from dimn_tf import config, errors, methods
+from dimn_tf.data import augmentation as augmentations
+from dimn_tf.data import batch_request
+from dimn_tf.encoders import weight_files
+from dimn_tf.training import init_from
+from dimn_tf.training import options as options_lib
+
+SHARED = {
+    "data": options_lib.DataOptions,
+    "encoder": options_lib.EncoderOptions,
+    "optimiser": options_lib.OptimiserOptions,
+    "plan": options_lib.ScheduleOptions,
+}
+"""Option groups that all methods have, by their place in a recipe."""
+
+AUGMENTATION_PREFIX = "augment_"
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Every option of a run; see the parts for their fields.
+
+    Attributes:
+        method: Key of `methods.METHODS`.
+        method_options: An instance of that method's `Options`.
+    """
+
+    method: str
+    method_options: Any
+    data: options_lib.DataOptions = options_lib.DataOptions()
+    augmentation: augmentations.Augmentation = augmentations.Augmentation()
+    encoder: options_lib.EncoderOptions = options_lib.EncoderOptions()
+    optimiser: options_lib.OptimiserOptions = options_lib.OptimiserOptions()
+    plan: options_lib.ScheduleOptions = options_lib.ScheduleOptions()
+
+    def __post_init__(self):
+        for prefix, groups in self.parts().items():
+            for group in groups:
+                config.check(group, prefix)
+
+    def parts(self) -> dict[str, Any]:
+        """The option groups by the prefix of their flags."""
+        shared = tuple(getattr(self, name) for name in SHARED)
+        return {
+            "": (*shared, self.method_options),
+            AUGMENTATION_PREFIX: (self.augmentation,),
+        }
+
+    @property
+    def batch_request(self) -> batch_request.BatchRequest:
+        """What a training step sees, as the method asks for it.
+
+        Raises:
+            errors.UserError: options that the method cannot train with.
+        """
+        kind = methods.METHODS[self.method]
+        return kind.batch_request(self.data, self.method_options)
+
+    @property
+    def train_steps(self) -> int:
+        """Steps of the run: --train_steps, or as many as --train_images last."""
+        if self.optimiser.train_images:
+            return -(-self.optimiser.train_images // self.batch_request.images)
+        return self.optimiser.train_steps
+
+    def recorded(self) -> dict[str, Any]:
+        """The values that change the result, by flag name."""
+        values = {"method": self.method}
+        for prefix, groups in self.parts().items():
+            for group in groups:
+                for field in dataclasses.fields(group):
+                    if field.metadata["changes_result"]:
+                        values[prefix + field.name] = getattr(group, field.name)
+        # What files hold counts, not where they lie.
+        weights = self.encoder.encoder_weights
+        if weights not in ("none", "imagenet"):
+            values["encoder_weights"] = weight_files.fingerprint(weights)
+        if self.encoder.init_from:
+            values["init_from"] = init_from.fingerprint(self.encoder.init_from)
+        return values
+
+
+def from_values(values: Mapping[str, Any]) -> Recipe:
+    """A recipe from values by flag name, as `Recipe.recorded` gives them.
+
+    Args:
+        values: Must hold `method`. An option that is missing has the method's default
+            for it (`Method.defaults`), or else its own.
+
+    Raises:
+        errors.UserError: an unknown method, or a value that is not allowed.
+    """
+    method = values["method"]
+    if method not in methods.METHODS:
+        raise errors.UserError(
+            f"--method={method}: no such method. Known: "
+            f"{', '.join(sorted(methods.METHODS))}."
+        )
+    kind = methods.METHODS[method]
+    values = {**kind.defaults, **values}
+    return Recipe(
+        method=method,
+        method_options=config.read(kind.Options, values),
+        augmentation=config.read(
+            augmentations.Augmentation, values, AUGMENTATION_PREFIX
+        ),
+        **{name: config.read(group, values) for name, group in SHARED.items()},
+    )
