@@ -10,7 +10,14 @@ import tensorflow as tf
 
 from dimn_tf import config, encoders, errors, methods
 from dimn_tf.data import augmentation as augmentations
-from dimn_tf.data import holdout, label_space, pipeline, records, sampler
+from dimn_tf.data import (
+    batch_request,
+    holdout,
+    label_space,
+    pipeline,
+    records,
+    sampler,
+)
 from dimn_tf.encoders import weight_files
 from dimn_tf.training import callbacks, checkpoints, fused_adam, schedule, workdir
 from dimn_tf.training import options as options_lib
@@ -220,7 +227,7 @@ class PreparedRun:
     options: RunOptions
     directory: workdir.WorkDir
     space: label_space.LabelSpace
-    sampling: sampler.PairSampler
+    sampling: sampler.IdentitySampler
 
 
 def prepare(
@@ -248,13 +255,12 @@ def prepare(
             f"--replicas={replicas}: choose a multiple."
         )
     space = build_label_space(run_options, data_dir, log)
-    sampling = sampler.PairSampler(
-        space,
-        identities_per_batch=batch,
+    request = batch_request.BatchRequest(
+        identities=batch,
         domain_sampling=run_options.data.domain_sampling,
-        cross_camera_pairs=run_options.data.cross_camera_pairs,
-        seed=run_options.optimiser.seed,
+        cross_camera=run_options.data.cross_camera_pairs,
     )
+    sampling = sampler.IdentitySampler(space, request, run_options.optimiser.seed)
     workdir.claim(
         directory,
         run_options.recorded(),
@@ -307,12 +313,23 @@ def train(
         pipeline.PipelineOptions(
             height=data.image_height,
             width=data.image_width,
-            augmentation=run_options.augmentation,
         ),
         start,
         end,
     )
-    images = 2 * data.identities_per_batch
+
+    def pairs(batch):
+        images = augmentations.augment(
+            batch["images"], batch["draws"], run_options.augmentation
+        )
+        return {
+            "gallery": images[:, 0],
+            "probe": images[:, 1],
+            "labels": batch["labels"],
+        }
+
+    dataset = dataset.map(pairs).prefetch(1)
+    images = prepared.sampling.request.images
     log(
         f"Training {run_options.method} on {prepared.space.num_identities:,} "
         f"identities, {images} images a step, {method.count_params():,} parameters."
