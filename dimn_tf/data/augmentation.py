@@ -1,4 +1,8 @@
-"""Random changes of a training image, each one option, all from one seed."""
+"""Random changes of training images, each one option, all from given numbers.
+
+They run where the training step runs, on a whole batch at a time and in its graph;
+the numbers come with the batch, so that the device draws nothing.
+"""
 
 import dataclasses
 import math
@@ -6,17 +10,11 @@ import math
 import tensorflow as tf
 
 from dimn_tf import config, errors
-
-# ImageNet's mean colour: what an erased patch shows, so that it says nothing.
-ERASED_COLOUR = (123.675, 116.28, 103.53)
-
-# RGB <-> YIQ (NTSC): Y is the luminance, hue an angle in the plane of I and Q.
-_LUMINANCE = (0.299, 0.587, 0.114)
-_RGB_TO_YIQ = (_LUMINANCE, (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+from dimn_tf.data import colour_change, flip_crop_erase, low_resolution
 
 # One uniform number an image for each use below, drawn in one go: an option that is
 # switched on or off leaves the draws of the others as they are.
-_DRAWS = (
+DRAWS = (
     "flip",
     "crop_top",
     "crop_left",
@@ -112,29 +110,49 @@ class Augmentation:
                 )
 
 
-def augment(image: tf.Tensor, seed: tf.Tensor, options: Augmentation) -> tf.Tensor:
-    """Changes an image at random, the same way for the same seed.
+def augment(images: tf.Tensor, draws: tf.Tensor, options: Augmentation) -> tf.Tensor:
+    """Changes images at random, the same way for the same draws.
+
+    Pure tensor operations without a branch or a host-side call, for a graph on any
+    device, compiled by XLA or not; an option that is off adds none. The same draws
+    give the same picture but for float rounding.
 
     Args:
-        image: float32 [H, W, 3], RGB in 0..255, of static shape.
-        seed: int32 [2].
-        options: what to do, and how strongly.
+        images: uint8 or float32 [..., H, W, 3], RGB in 0..255, H and W static.
+        draws: float32 [..., 18] in 0..1, one number of `DRAWS` after the other.
+        options: What to do, and how strongly.
 
     Returns:
-        float32 [H, W, 3], RGB in 0..255.
+        float32 [..., H, W, 3], RGB in 0..255.
     """
-    uniform = tf.unstack(tf.random.stateless_uniform([len(_DRAWS)], seed))
-    draws = dict(zip(_DRAWS, uniform, strict=True))
+    images, draws = tf.convert_to_tensor(images), tf.convert_to_tensor(draws)
+    shape, dynamic_shape = images.shape, tf.shape(images)
+    images = tf.reshape(images, (-1, *shape[-3:]))
+    draws = tf.reshape(draws, (-1, len(DRAWS)))
+    by_name = dict(zip(DRAWS, tf.unstack(draws, axis=-1), strict=True))
+    images = _augment(images, by_name, options)
+    return tf.ensure_shape(tf.reshape(images, dynamic_shape), shape)
+
+
+def _augment(images, draws, options):
+    """uint8 or float32 [n, H, W, 3] and draws [n] by name -> float32 [n, H, W, 3]."""
+    height, width = images.shape[1:3]
     if options.low_resolution:
-        image = _lower_resolution(image, draws, options)
-    if options.flip:
-        image = tf.cond(
-            draws["flip"] < options.flip,
-            lambda: tf.reverse(image, axis=[1]),
-            lambda: image,
+        scale = _between(
+            draws["low_resolution_scale"], options.low_resolution_scale, 1.0
         )
-    if options.crop_padding:
-        image = _crop(image, draws, options)
+        struck = draws["low_resolution"] < options.low_resolution
+        images = low_resolution.lower_resolution(images, struck, scale)
+    if options.flip:
+        # Before the cast, as long as a pixel takes three bytes and not twelve.
+        images = flip_crop_erase.flip(images, draws["flip"] < options.flip)
+    images = tf.cast(images, tf.float32)
+    margin = round(options.crop_padding * height)
+    if margin:
+        top, left = (
+            _place(draws[name], 2 * margin + 1) for name in ("crop_top", "crop_left")
+        )
+        images = flip_crop_erase.crop(images, top, left, margin)
     if (
         options.brightness
         or options.contrast
@@ -143,113 +161,61 @@ def augment(image: tf.Tensor, seed: tf.Tensor, options: Augmentation) -> tf.Tens
         or options.colour_cast
         or options.grey
     ):
-        image = _change_colour(image, draws, options)
+        images = _change_colour(images, draws, options)
     if options.erasing:
-        image = _erase(image, draws, options)
-    return image
+        images = _erase(images, draws, options, height, width)
+    return images
 
 
 def _between(draw: tf.Tensor, low: float, high: float) -> tf.Tensor:
     return low + (high - low) * draw
 
 
-def _lower_resolution(image, draws, options):
-    height, width, _ = image.shape
+def _around(draw: tf.Tensor, middle: float, most: float) -> tf.Tensor:
+    return _between(draw, middle - most, middle + most)
 
-    def shrink_and_grow():
-        scale = _between(
-            draws["low_resolution_scale"], options.low_resolution_scale, 1.0
-        )
-        size = tf.cast(tf.math.ceil(scale * (height, width)), tf.int32)
-        small = tf.image.resize(image, size, antialias=True)
-        return tf.ensure_shape(tf.image.resize(small, (height, width)), image.shape)
 
-    return tf.cond(
-        draws["low_resolution"] < options.low_resolution,
-        shrink_and_grow,
-        lambda: image,
+def _place(draw: tf.Tensor, places) -> tf.Tensor:
+    """int32, one of 0..places-1."""
+    return tf.cast(draw * tf.cast(places, tf.float32), tf.int32)
+
+
+def _change_colour(images, draws, options):
+    colourful = tf.cast(draws["grey"] >= options.grey, tf.float32)
+    return colour_change.change_colour(
+        images,
+        brightness=_around(draws["brightness"], 1, options.brightness),
+        contrast=_around(draws["contrast"], 1, options.contrast),
+        saturation=_around(draws["saturation"], 1, options.saturation) * colourful,
+        turn=_around(draws["hue"], 0, options.hue),
+        gains=tf.stack(
+            [
+                _around(draws[f"{channel}_gain"], 1, options.colour_cast)
+                for channel in ("red", "green", "blue")
+            ],
+            axis=-1,
+        ),
     )
 
 
-def _crop(image, draws, options):
-    height, width, channels = image.shape
-    margin = round(options.crop_padding * height)
-    places = 2 * margin + 1
-    top = tf.cast(draws["crop_top"] * places, tf.int32)
-    left = tf.cast(draws["crop_left"] * places, tf.int32)
-    padded = tf.pad(image, ((margin, margin), (margin, margin), (0, 0)))
-    return tf.slice(padded, (top, left, 0), (height, width, channels))
-
-
-def _change_colour(image, draws, options):
-    """rgb -> gains (M rgb + offset), clipped: brightness to grey, then the cast.
-
-    A rotation in YIQ stands for the turn of the hue: linear, and several times
-    cheaper than the way through HSV. M = brightness * contrast * T with
-    T = inverse(YIQ) diag(1, R(hue) * saturation) YIQ, which keeps the luminance,
-    so contrast can pivot on the mean luminance of the untouched image.
-    """
-    brightness, contrast, saturation = (
-        _between(draws[name], 1 - strength, 1 + strength)
-        for name, strength in (
-            ("brightness", options.brightness),
-            ("contrast", options.contrast),
-            ("saturation", options.saturation),
-        )
+def _erase(images, draws, options, height, width):
+    share = _between(
+        draws["erase_area"],
+        options.erasing_smallest_area,
+        options.erasing_largest_area,
     )
-    cast = options.colour_cast
-    angle = _between(draws["hue"], -options.hue, options.hue) * 2 * math.pi
-    saturation *= tf.cast(draws["grey"] >= options.grey, tf.float32)
-    cosine, sine = saturation * tf.cos(angle), saturation * tf.sin(angle)
-    one, zero = tf.ones([]), tf.zeros([])
-    rotation = tf.reshape(
-        tf.stack([one, zero, zero, zero, cosine, -sine, zero, sine, cosine]), (3, 3)
-    )
-    to_yiq = tf.constant(_RGB_TO_YIQ, tf.float32)
-    turn = tf.linalg.solve(to_yiq, rotation @ to_yiq)
-    matrix = brightness * contrast * turn
-    gains = tf.stack(
-        [
-            _between(draws[f"{name}_gain"], 1 - cast, 1 + cast)
-            for name in ("red", "green", "blue")
-        ]
-    )
-    mean = tf.tensordot(tf.reduce_mean(image, axis=(0, 1)), tf.constant(_LUMINANCE), 1)
-    offset = brightness * (1 - contrast) * mean
-    pixels = tf.reshape(image, (-1, 3))
-    changed = (tf.matmul(pixels, matrix, transpose_b=True) + offset) * gains
-    return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), image.shape)
-
-
-def _erase(image, draws, options):
-    height, width, _ = image.shape
-    area = (
-        _between(
-            draws["erase_area"],
-            options.erasing_smallest_area,
-            options.erasing_largest_area,
-        )
-        * height
-        * width
-    )
+    area = share * height * width
     spread = math.log(options.erasing_aspect)
     aspect = tf.exp(_between(draws["erase_aspect"], spread, -spread))
-    rows = tf.minimum(tf.cast(tf.round(tf.sqrt(area * aspect)), tf.int32), height)
-    columns = tf.minimum(tf.cast(tf.round(tf.sqrt(area / aspect)), tf.int32), width)
-    top, left = (
-        tf.cast(draw * tf.cast(places, tf.float32), tf.int32)
-        for draw, places in (
-            (draws["erase_top"], height - rows + 1),
-            (draws["erase_left"], width - columns + 1),
-        )
+    rows, columns = (
+        tf.minimum(tf.cast(tf.round(tf.sqrt(side)), tf.int32), most)
+        for side, most in ((area * aspect, height), (area / aspect, width))
     )
-
-    def cover():
-        # Copies round a patch: a mask over all pixels takes several times as long.
-        patch = tf.broadcast_to(ERASED_COLOUR, (rows, columns, 3))
-        band = image[top : top + rows]
-        band = tf.concat([band[:, :left], patch, band[:, left + columns :]], axis=1)
-        covered = tf.concat([image[:top], band, image[top + rows :]], axis=0)
-        return tf.ensure_shape(covered, image.shape)
-
-    return tf.cond(draws["erase"] < options.erasing, cover, lambda: image)
+    return flip_crop_erase.erase(
+        images,
+        struck=draws["erase"] < options.erasing,
+        top=_place(draws["erase_top"], height - rows + 1),
+        left=_place(draws["erase_left"], width - columns + 1),
+        rows=rows,
+        columns=columns,
+    )

@@ -1,6 +1,7 @@
 """The training images of one source data set."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ class Domain:
             offsets[i + 1] - 1 of the arrays below.
         image_indices: int64 [n], positions in `records`.
         cameras: int64 [n], raw camera ids.
+        first_camera: number of the domain's first camera; the others follow on.
         holdout: raw person ids set aside, sorted.
         holdout_images: how many images those have.
     """
@@ -32,6 +34,7 @@ class Domain:
     offsets: np.ndarray
     image_indices: np.ndarray
     cameras: np.ndarray
+    first_camera: int = 0
     holdout: tuple[int, ...] = ()
     holdout_images: int = 0
 
@@ -56,6 +59,20 @@ class Domain:
         identities = np.arange(self.num_identities, dtype=np.int32)
         return self.first_label + np.repeat(identities, np.diff(self.offsets))
 
+    @functools.cached_property
+    def camera_ids(self) -> np.ndarray:
+        """int64, raw ids of the cameras of the images to train on, ascending.
+
+        Images of unknown camera have one id, commonly 0: that counts as one camera.
+        """
+        return np.unique(self.cameras)
+
+    @functools.cached_property
+    def camera_labels(self) -> np.ndarray:
+        """int32 [n], number of each image's camera over all sources."""
+        positions = np.searchsorted(self.camera_ids, self.cameras)
+        return (self.first_camera + positions).astype(np.int32)
+
 
 def build_domain(
     source: records_module.ReidRecords,
@@ -63,6 +80,7 @@ def build_domain(
     holdout_identities: int,
     seed: int,
     holdout: Sequence[int] | None,
+    first_camera: int = 0,
 ) -> Domain:
     """Sorts a source's images by identity and sets the held-out ones aside."""
     keep = ~np.isin(source.person_ids, np.array(source.non_identities, np.int64))
@@ -101,6 +119,7 @@ def build_domain(
         offsets=np.concatenate([[0], np.cumsum(counts)]),
         image_indices=kept,
         cameras=source.camera_ids[kept],
+        first_camera=first_camera,
         holdout=tuple(sorted(int(person) for person in holdout)),
         holdout_images=int(held_out.sum()),
     )

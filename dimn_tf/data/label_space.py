@@ -7,6 +7,7 @@ import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.data import domain as domains_module
+from dimn_tf.data import label_specification
 from dimn_tf.data import records as records_module
 
 # Table 1 of the paper: identities and images of all sources, and (derived) without
@@ -22,10 +23,11 @@ _TABLE_1_SUMS = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LabelSpace:
-    """Labels 0..C-1 over the identities of all sources.
+    """Labels 0..C-1 over the identities of all sources, and numbers of their cameras.
 
     The same sources give the same labels: data sets in the order given, raw person
-    ids in ascending order within each. Persons are never joined across data sets.
+    ids in ascending order within each. Persons and cameras are
+    never joined across data sets.
 
     Attributes:
         domains: one per source, in the order given.
@@ -60,7 +62,7 @@ class LabelSpace:
                 f"--sources={','.join(references)}: expected at least one data set, "
                 "and each but once."
             )
-        domains, first_label = [], 0
+        domains, first_label, first_camera = [], 0, 0
         for source in records:
             domain = domains_module.build_domain(
                 source,
@@ -68,9 +70,11 @@ class LabelSpace:
                 holdout_identities,
                 seed,
                 None if holdout is None else holdout.get(source.reference, ()),
+                first_camera,
             )
             domains.append(domain)
             first_label += domain.num_identities
+            first_camera += len(domain.camera_ids)
         return cls(tuple(domains))
 
     @property
@@ -82,6 +86,22 @@ class LabelSpace:
     def num_images(self) -> int:
         """Images to train on."""
         return sum(domain.num_images for domain in self.domains)
+
+    @property
+    def num_cameras(self) -> int:
+        """Cameras of the images to train on; one source's are never another's."""
+        return sum(len(domain.camera_ids) for domain in self.domains)
+
+    @property
+    def specification(self) -> label_specification.LabelSpecification:
+        """What a method may know of it."""
+        sizes = [domain.num_identities for domain in self.domains]
+        return label_specification.LabelSpecification(
+            num_identities=self.num_identities,
+            num_domains=len(self.domains),
+            num_cameras=self.num_cameras,
+            domain_of_label=np.repeat(np.arange(len(sizes)), sizes),
+        )
 
     @property
     def holdout(self) -> dict[str, list[int]]:
@@ -117,8 +137,8 @@ class LabelSpace:
         lines.append(f"C = {self.num_identities:,} identities in one label space.")
         if singles:
             lines.append(
-                f"{singles:,} identities have a single image: it is drawn as gallery "
-                "and as probe, with an augmentation of its own each time."
+                f"{singles:,} identities have a single image: it is every image that a "
+                "batch takes of them, with an augmentation of its own each time."
             )
         return "\n".join(lines)
 

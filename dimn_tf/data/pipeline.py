@@ -1,13 +1,15 @@
 """tf.data pipelines: images by index, decoded in parallel, in a fixed order."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf.data import augmentation as augmentations
+from dimn_tf import errors
+from dimn_tf.data import augmentation, python_map, resizing
 from dimn_tf.data import label_space as label_spaces
-from dimn_tf.data import python_map, resizing
 from dimn_tf.data import records as records_module
 from dimn_tf.data import sampler as samplers
 
@@ -20,7 +22,6 @@ class PipelineOptions:
         height: rows of the encoder's input, in pixels (256 is ours: the paper does
             not state its input size).
         width: columns of it, in pixels (128 is ours).
-        augmentation: random changes of the images.
         prefetch: batches kept ready ahead of the step.
         parallel_calls: images decoded at a time; by default tf.data finds it. It
             changes the speed only, never a value.
@@ -28,86 +29,128 @@ class PipelineOptions:
 
     height: int = 256
     width: int = 128
-    augmentation: augmentations.Augmentation = augmentations.Augmentation()
     prefetch: int = 2
     parallel_calls: int = tf.data.AUTOTUNE
 
 
 def training_dataset(
     label_space: label_spaces.LabelSpace,
-    sampler: samplers.PairSampler,
+    sampler: samplers.IdentitySampler,
     options: PipelineOptions,
     start_step: int,
     train_steps: int,
+    replicas: Sequence[int] = (0,),
+    num_replicas: int = 1,
 ) -> tf.data.Dataset:
-    """The batches of the steps start_step, ..., train_steps - 1.
+    """What the steps start_step, ..., train_steps - 1 take.
 
-    The batch of step t is a pure function of the sampler's seed and t: a data set
+    The elements of step t are a pure function of the sampler's seed and t: a data set
     that starts at step k gives what one that starts at 0 gives from there on, bit
     for bit, and costs nothing to wind forward. Nothing is held but the batches on
     their way, however large the sources are.
 
-    Under `tf.distribute` the global batch is split by identity: every element's
-    first axis is C_b, so gallery, probe and labels of an identity stay together. With
-    several workers each would build the same data set and take its share of every
-    batch (auto-shard policy DATA; tested on several devices of one worker only).
+    A batch is shared out by identity: replica r of R takes the rows r * P / R to
+    (r + 1) * P / R - 1. A data set that is made for some of the replicas gives their
+    shares one after the other, step by step, and reads no other image: this is how
+    the workers of several machines (`distribute_datasets_from_function`) read each
+    their own. The shares of all replicas joined are the whole batch, draws included.
 
     Args:
         label_space: the sources' images.
         sampler: which images a step takes.
-        options: size and augmentation.
+        options: the size of the images, and how they are read.
         start_step: first step, 0 or the step of a checkpoint.
         train_steps: one more than the last step.
+        replicas: whose shares to give, in this order.
+        num_replicas: R, all replicas.
 
     Returns:
-        Data set of dicts: gallery and probe, float32 [C_b, H, W, 3], RGB in 0..255,
-        and labels, int32 [C_b].
+        Data set of (train_steps - start_step) * len(replicas) dicts, with P / R for P
+        and, where the request has several batches a step, a first axis [batches]:
+            images: uint8 [P, K, H, W, 3], RGB, as the sampler drew them.
+            labels: int32 [P].
+            domains: int32 [P], positions in the label space.
+            cameras: int32 [P, K].
+            draws: float32 [P, K, 18] in 0..1, what `augmentation.augment` takes.
+
+    Raises:
+        errors.UserError: P cannot be shared out evenly.
     """
-    pairs = sampler.identities_per_batch
+    request = sampler.request
+    identities, images = request.identities, request.images_per_identity
+    if identities % num_replicas:
+        raise errors.UserError(
+            f"--identities_per_batch={identities} cannot be shared by {num_replicas} "
+            "replicas: choose a multiple."
+        )
+    if not all(0 <= replica < num_replicas for replica in replicas):
+        raise ValueError(f"replicas {replicas} of {num_replicas}")
+    share = identities // num_replicas
+    shape = (request.batches, share, images)
+    size = math.prod(shape)
     sources = [domain.records for domain in label_space.domains]
-    places = np.arange(2 * pairs, dtype=np.int32)
+    # An image's place in the step: first images first, then the second ones, ...
+    places = np.arange(request.images, dtype=np.int32).reshape(
+        (request.batches, images, identities)
+    )
+    places = places.transpose(0, 2, 1)
 
-    def read_step(step):
+    def read_share(element):
+        step, position = divmod(int(element), len(replicas))
+        first = replicas[position] * share
         drawn = sampler.sample(step)
-        encoded = np.empty(2 * pairs, object)
-        for position in np.unique(drawn.domains):
-            # A view of both halves: the gallery images first, then the probes.
-            rows = np.flatnonzero(np.tile(drawn.domains == position, 2))
-            indices = np.concatenate([drawn.gallery, drawn.probe])[rows]
-            encoded[rows] = sources[position].encoded_images(indices)
-        labels = np.tile(drawn.labels, 2)
-        return encoded, labels, np.full(2 * pairs, step, np.int32), places
 
-    def prepare(encoded, label, step, place):
+        def of_images(values):
+            """[batches, share, K] of what a step has by identity or by image."""
+            values = np.reshape(values, (request.batches, identities, -1))
+            return np.broadcast_to(values[:, first : first + share], shape).ravel()
+
+        domains, labels, indices, cameras = map(of_images, drawn)
+        encoded = np.empty(size, object)
+        for domain in np.unique(domains):
+            rows = np.flatnonzero(domains == domain)
+            encoded[rows] = sources[domain].encoded_images(indices[rows])
+        steps = np.full(size, step, np.int32)
+        return encoded, labels, domains, cameras, steps, of_images(places)
+
+    def prepare(encoded, label, domain, camera, step, place):
         image = resizing.decode_and_resize(encoded, options.height, options.width)
         # An image's seed names the run, the step and its place in the batch.
         seed = tf.random.experimental.stateless_fold_in(
             tf.stack([tf.constant(sampler.seed, tf.int32), step]), place
         )
-        return augmentations.augment(image, seed, options.augmentation), label
-
-    def split(batch, labels):
         return {
-            "gallery": batch[:pairs],
-            "probe": batch[pairs:],
-            "labels": labels[:pairs],
+            "images": tf.cast(tf.round(image), tf.uint8),
+            "labels": label,
+            "domains": domain,
+            "cameras": camera,
+            "draws": tf.random.stateless_uniform([len(augmentation.DRAWS)], seed),
         }
 
-    dataset = tf.data.Dataset.range(start_step, train_steps)
+    def to_batch(flat):
+        batch = {
+            name: tf.reshape(values, (*request.leading, *shape[1:], *values.shape[1:]))
+            for name, values in flat.items()
+        }
+        for name in ("labels", "domains"):
+            batch[name] = batch[name][..., 0]
+        return batch
+
+    steps = max(train_steps - start_step, 0)
+    first = start_step * len(replicas)
+    dataset = tf.data.Dataset.range(first, first + steps * len(replicas))
     dataset = python_map.python_map(
         dataset,
-        read_step,
-        [
-            tf.TensorSpec([2 * pairs], dtype)
-            for dtype in (tf.string, tf.int32, tf.int32, tf.int32)
-        ],
+        read_share,
+        [tf.TensorSpec([size], tf.string)] + 5 * [tf.TensorSpec([size], tf.int32)],
     )
     dataset = dataset.prefetch(1).unbatch()
     dataset = dataset.map(prepare, options.parallel_calls)
-    dataset = dataset.batch(2 * pairs, drop_remainder=True).map(split)
+    dataset = dataset.batch(size, drop_remainder=True).map(to_batch)
     # Taking batches apart into images makes tf.data forget how many there are.
-    steps = max(train_steps - start_step, 0)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+    dataset = dataset.apply(
+        tf.data.experimental.assert_cardinality(steps * len(replicas))
+    )
     return dataset.prefetch(options.prefetch).with_options(_tf_data_options())
 
 

@@ -1,81 +1,59 @@
-"""Algorithm 1's sampling: a domain, its identities, two images of each."""
+"""Algorithm 1's sampling: domains, their identities, K images of each."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.data import domain as domains_module
+from dimn_tf.data import batch_request, identity_images
 from dimn_tf.data import label_space as label_spaces
 
-DOMAIN_SAMPLING = ("uniform", "proportional", "all")
 
-
-class PairIndices(NamedTuple):
-    """The images of one mini-batch; all arrays are of length C_b.
+class Drawn(NamedTuple):
+    """The images of one step, with a first axis [batches] where there are several.
 
     Attributes:
-        domains: int64, position of each identity's domain in the label space.
-        labels: int32, distinct identities, 0..C-1.
-        gallery: int64, index of the gallery image in its domain's records.
-        probe: int64, index of the probe image in its domain's records.
+        domains: int32 [P], position of each identity's domain in the label space.
+        labels: int32 [P], distinct identities, 0..C-1.
+        images: int64 [P, K], positions in the records of the domain.
+        cameras: int32 [P, K], 0..num_cameras-1.
     """
 
     domains: np.ndarray
     labels: np.ndarray
-    gallery: np.ndarray
-    probe: np.ndarray
+    images: np.ndarray
+    cameras: np.ndarray
 
 
-class PairSampler:
-    """Draws C_b identities and a gallery and a probe image of each, step by step.
+class IdentitySampler:
+    """Draws P identities and K images of each, step by step.
 
     A step's draw is a pure function of the seed and the step, so a resumed run sees
-    what an uninterrupted one would, and a step costs O(C_b log C) whatever the
-    number of identities or images. The two images of an identity differ unless it
-    has but one; then that one is both, and only augmentation tells them apart.
+    what an uninterrupted one would, and a step costs O(P K log C), whatever the
+    number of identities or images (see `identity_images` for `cross_camera`). The
+    images of an identity differ as long as it has others; where it has not, only
+    augmentation tells them apart.
 
     Args:
-        label_space: identities and their images.
-        identities_per_batch: C_b (the paper: 32).
-        domain_sampling: `uniform` draws one domain a step, each as often (the
-            paper's Algorithm 1; the weights are not stated, equal ones are ours),
-            `proportional` one domain a step, as often as it has identities, and
-            `all` the identities of a step from all domains together (the words of
-            the paper's section 3).
-        cross_camera_pairs: ours: takes the probe image from another camera than the
-            gallery image's where the identity has one; the paper takes any two
-            different images.
+        label_space: Identities and their images.
+        request: What a step takes.
         seed: 0 to 2^31 - 1.
 
     Raises:
-        errors.UserError: a domain has fewer than C_b identities, or an option is
-            out of range.
+        errors.UserError: the sources have too few identities for the request, or the
+            seed is out of range.
     """
 
     def __init__(
         self,
         label_space: label_spaces.LabelSpace,
-        identities_per_batch: int = 32,
-        domain_sampling: str = "uniform",
-        cross_camera_pairs: bool = False,
+        request: batch_request.BatchRequest,
         seed: int = 0,
     ):
-        if domain_sampling not in DOMAIN_SAMPLING:
-            raise errors.UserError(
-                f"--domain_sampling={domain_sampling}: expected one of "
-                f"{', '.join(DOMAIN_SAMPLING)}."
-            )
-        if identities_per_batch < 1:
-            raise errors.UserError(
-                f"--identities_per_batch={identities_per_batch}: expected at least 1."
-            )
         if not 0 <= seed < 2**31:
             raise errors.UserError(f"--seed={seed}: expected 0 to {2**31 - 1}.")
         self.label_space = label_space
-        self.identities_per_batch = identities_per_batch
-        self.domain_sampling = domain_sampling
-        self.cross_camera_pairs = cross_camera_pairs
+        self.request = request
         self.seed = seed
         # Label at which each domain starts, and C at the end: [M + 1].
         self._starts = np.array(
@@ -84,77 +62,102 @@ class PairSampler:
         )
         self._check_enough_identities()
 
-    def sample(self, step: int) -> PairIndices:
-        """The mini-batch of a step (0, 1, 2, ...)."""
-        rng = np.random.default_rng([self.seed, int(step)])
+    def sample(self, step: int) -> Drawn:
+        """What a step (0, 1, 2, ...) takes."""
+        first = self._sample_batch(np.random.default_rng([self.seed, int(step)]))
+        if self.request.batches == 1:
+            return first
+        others = (
+            self._sample_batch(np.random.default_rng([self.seed, int(step), batch]))
+            for batch in range(1, self.request.batches)
+        )
+        return Drawn(*map(np.stack, zip(first, *others, strict=True)))
+
+    def _sample_batch(self, rng: np.random.Generator) -> Drawn:
         labels = self._sample_labels(rng)
         domains = np.searchsorted(self._starts, labels, side="right") - 1
-        gallery = np.empty(len(labels), np.int64)
-        probe = np.empty(len(labels), np.int64)
+        shape = (len(labels), self.request.images_per_identity)
+        images, cameras = np.empty(shape, np.int64), np.empty(shape, np.int32)
         for position in np.unique(domains):
             chosen = domains == position
             domain = self.label_space.domains[position]
-            first, second = self._sample_pairs(
-                rng, domain, labels[chosen] - domain.first_label
+            drawn = identity_images.draw_images(
+                rng,
+                domain,
+                labels[chosen] - domain.first_label,
+                self.request.images_per_identity,
+                self.request.cross_camera,
             )
-            gallery[chosen] = domain.image_indices[first]
-            probe[chosen] = domain.image_indices[second]
-        return PairIndices(domains, labels.astype(np.int32), gallery, probe)
+            images[chosen] = domain.image_indices[drawn]
+            cameras[chosen] = domain.camera_labels[drawn]
+        return Drawn(domains.astype(np.int32), labels.astype(np.int32), images, cameras)
 
     def _sample_labels(self, rng: np.random.Generator) -> np.ndarray:
-        """Distinct labels, int64 [C_b]."""
-        if self.domain_sampling == "all":
-            low, high = 0, self._starts[-1]
+        """Distinct labels, int64 [P]."""
+        identities, sampling = self.request.identities, self.request.domain_sampling
+        if sampling == "quota":
+            return self._sample_quota(rng)
+        if sampling == "all":
+            return _choose(rng, 0, self._starts[-1], identities)
+        if sampling == "uniform":
+            position = rng.integers(len(self._starts) - 1)
         else:
-            if self.domain_sampling == "uniform":
-                position = rng.integers(len(self._starts) - 1)
-            else:
-                label = rng.integers(self._starts[-1])
-                position = np.searchsorted(self._starts, label, side="right") - 1
-            low, high = self._starts[position : position + 2]
-        # Floyd's method inside: no permutation of all C. The order within a batch
-        # carries no meaning, so it need not be shuffled.
-        return low + rng.choice(
-            high - low, self.identities_per_batch, replace=False, shuffle=False
-        )
+            label = rng.integers(self._starts[-1])
+            position = np.searchsorted(self._starts, label, side="right") - 1
+        return _choose(rng, *self._starts[position : position + 2], identities)
 
-    def _sample_pairs(
-        self,
-        rng: np.random.Generator,
-        domain: domains_module.Domain,
-        identities: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Two images of each identity, as positions in the domain's arrays."""
-        starts = domain.offsets[identities]
-        counts = domain.offsets[identities + 1] - starts
-        first = rng.integers(counts)
-        # One of the others: skip over the first where the draw reaches it.
-        second = rng.integers(np.maximum(counts - 1, 1))
-        second = np.where(counts > 1, second + (second >= first), first)
-        first, second = starts + first, starts + second
-        if self.cross_camera_pairs:
-            draws = rng.random(len(identities))
-            for row, (start, count) in enumerate(zip(starts, counts, strict=True)):
-                cameras = domain.cameras[start : start + count]
-                others = np.flatnonzero(cameras != domain.cameras[first[row]])
-                if len(others):
-                    second[row] = start + others[int(draws[row] * len(others))]
-        return first, second
+    def _sample_quota(self, rng: np.random.Generator) -> np.ndarray:
+        num_domains = len(self._starts) - 1
+        share, left_over = divmod(self.request.identities, num_domains)
+        shares = np.full(num_domains, share)
+        shares[rng.choice(num_domains, left_over, replace=False)] += 1
+        labels = np.concatenate(
+            [
+                _choose(rng, low, high, size)
+                for low, high, size in zip(
+                    self._starts[:-1], self._starts[1:], shares, strict=True
+                )
+            ]
+        )
+        # Replicas share a batch out by its order: each sees all domains so.
+        return rng.permutation(labels)
 
     def _check_enough_identities(self):
-        """Raises where a draw could not find C_b distinct identities."""
-        if self.domain_sampling == "all":
+        """Raises where a draw could not find as many distinct identities."""
+        identities, sampling = self.request.identities, self.request.domain_sampling
+        flag, domains = f"--identities_per_batch={identities}", self.label_space.domains
+        if sampling == "quota" and identities < len(domains):
+            raise errors.UserError(
+                f"{flag}: with --domain_sampling=quota each of the {len(domains)} "
+                f"sources gives an identity to every batch: expected at least "
+                f"{len(domains)}."
+            )
+        if sampling == "all":
+            needed = identities
             found = {"all sources together": int(self._starts[-1])}
         else:
-            found = {
-                domain.records.reference: domain.num_identities
-                for domain in self.label_space.domains
-            }
+            needed = (
+                -(-identities // len(domains)) if sampling == "quota" else identities
+            )
+            found = {d.records.reference: d.num_identities for d in domains}
+        if sampling == "quota":
+            expected = f"{needed}, a source's share of {flag}"
+        else:
+            expected = flag
         for name, count in found.items():
-            if count < self.identities_per_batch:
+            if count < needed:
                 raise errors.UserError(
-                    f"{name}: found {count} identities, expected at least "
-                    f"--identities_per_batch={self.identities_per_batch}. Lower that "
-                    "flag or --holdout_identities, take the data set out of "
-                    "--sources, or draw from all sources with --domain_sampling=all."
+                    f"{name}: found {count} identities, expected at least {expected}. "
+                    "Lower that flag or --holdout_identities, take the data set out "
+                    "of --sources, or draw from all sources with "
+                    "--domain_sampling=all."
                 )
+
+
+def _choose(rng, low: int, high: int, size: int) -> np.ndarray:
+    """`size` distinct integers of low..high-1, int64.
+
+    Floyd's method inside: no permutation of all. The order within a batch carries no
+    meaning, so it need not be shuffled.
+    """
+    return low + rng.choice(high - low, size, replace=False, shuffle=False)
