@@ -16,11 +16,6 @@ MAPPING_STARTS = ("identity", "random")
 class DIMNOptions(base.ClassifierOptions):
     """DIMN's constants; each that the paper does not give is marked as ours."""
 
-    memory_bank: bool = config.option(
-        True,
-        "Whether probes are matched against all training identities; without, against "
-        "the batch's alone, with neither Eq. 5 nor Eq. 6 (the paper's Table 7).",
-    )
     running_average: float = config.option(
         0.5,
         "alpha of Eq. 5, share of the new classifier in the memory; paper: 0.5.",
@@ -71,6 +66,12 @@ class DIMNOptions(base.ClassifierOptions):
     logit_scale: float = config.option(
         1.0, "Multiplies the logits of Eq. 4; paper: none, 1.", least=1e-12
     )
+    memory_bank: bool = config.option(
+        True,
+        "Whether probes are matched against all training identities; without, against "
+        "the batch's alone, with neither Eq. 5 nor Eq. 6 (the paper's Table 7).",
+    )
+
 
 
 class DIMN(base.Method):

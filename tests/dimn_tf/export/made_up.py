@@ -8,11 +8,12 @@ import tensorflow as tf
 
 from dimn_tf import encoders, methods
 from dimn_tf.encoders import encoder as encoder_lib
+from dimn_tf.encoders import backbone as backbone_lib
 from dimn_tf.encoders import fused_batch_norm
 from dimn_tf.export import exporter
 from dimn_tf.methods import aggregation
 
-HEIGHT, WIDTH, C = 64, 32, 50
+HEIGHT, WIDTH = 64, 32
 SHA256 = "ab" * 32
 TINY = 6
 """D of the tiny encoder."""
@@ -37,15 +38,19 @@ def shake(model: keras.Model, seed: int = 0) -> None:
 def tiny_backbone(
     height, width, width_multiplier=1.0, weights=None, batch_norm_momentum=0.9, **_
 ) -> keras.Model:
-    """What `encoders.BACKBONES` holds, in two convolutions, with all that is folded."""
+    """What a backbone's `build` gives, in two convolutions, with all that is folded."""
     images = keras.Input((height, width, 3))
-    hidden = keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(images)
-    hidden = keras.layers.Conv2D(8, 3, strides=2, use_bias=False)(hidden)
+    hidden = keras.layers.ZeroPadding2D(((0, 1), (0, 1)), name="pad")(images)
+    hidden = keras.layers.Conv2D(8, 3, strides=2, use_bias=False, name="first")(hidden)
     norm = fused_batch_norm.FusedBatchNormalization
-    hidden = norm(momentum=batch_norm_momentum)(hidden)
-    hidden = keras.layers.ReLU()(hidden)
-    hidden = keras.layers.Conv2D(TINY, 5, strides=4, padding="same")(hidden)
-    return keras.Model(images, norm(momentum=batch_norm_momentum)(hidden))
+    hidden = norm(momentum=batch_norm_momentum, name="first_norm")(hidden)
+    hidden = keras.layers.ReLU(name="relu")(hidden)
+    hidden = keras.layers.Conv2D(TINY, 5, strides=4, padding="same", name="last")(hidden)
+    norm = norm(momentum=batch_norm_momentum, name="last_norm")
+    return keras.Model(images, norm(hidden))
+
+
+BACKBONE = backbone_lib.Backbone(tiny_backbone, backbone_lib.minus_one_to_one, (8,))
 
 
 def encoder(tiny: bool = False) -> encoder_lib.Encoder:
@@ -72,8 +77,8 @@ class Halves(aggregation.Aggregation):
     encoder's pooled feature of `TINY` numbers.
     """
 
-    def __init__(self, encoder, num_identities, options, seed=0, name=None):
-        super().__init__(encoder, num_identities, options, seed, name)
+    def __init__(self, encoder, options, seed=0, name=None):
+        super().__init__(encoder, options, seed, name)
         self.mapping = keras.layers.Dense(5, name="mapping")
         self.mapping.build((None, 2 * encoder.feature_dimension))
 
@@ -111,7 +116,7 @@ def method(name: str, tiny: bool = False) -> methods.Method:
     """A method by name (or `halves`), as if it were trained."""
     kind = Halves if name == "halves" else methods.METHODS[name]
     options = {"logit_scale": 2.0} if name == "dimn" else {}
-    made = kind(encoder(tiny), C, kind.Options(**options), seed=0)
+    made = kind(encoder(tiny), kind.Options(**options), seed=0)
     for layer in made.matching_layers:
         rng = np.random.default_rng(1)
         layer.kernel.assign_add(rng.normal(0, 0.01, layer.kernel.shape))

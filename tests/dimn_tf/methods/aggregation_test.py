@@ -13,7 +13,7 @@ LABELS = [4, 0, 7]
 def test_loss_is_cross_entropy_of_all_images_of_the_batch():
     method = tiny.method("aggregation", 9)
     batch = tiny.batch(LABELS)
-    images = np.concatenate([batch["gallery"], batch["probe"]])
+    images = np.concatenate([tiny.view(batch, 0), tiny.view(batch, 1)])
     logits = method.classifier(method.encode(images)).numpy()
     log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
     expected = -np.mean(log_p[np.arange(6), LABELS * 2])

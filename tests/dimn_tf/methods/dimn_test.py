@@ -23,7 +23,7 @@ def _literal_step(method, batch, alpha=0.5, delta=0.8, l1=1.0, l2=0.01, l3=1.0):
     with tf.GradientTape() as tape:
         that = []
         for j in range(n):
-            x = method.encoder(batch["gallery"][j : j + 1], training=True)
+            x = method.encoder(batch["images"][j : j + 1, 0], training=True)
             column = tf.linalg.matvec(omega, x[0], transpose_a=True)
             if method.options.normalise_classifiers:
                 column = column / tf.norm(column)
@@ -32,7 +32,7 @@ def _literal_step(method, batch, alpha=0.5, delta=0.8, l1=1.0, l2=0.01, l3=1.0):
         online = tf.stack([tf.convert_to_tensor(c) for c in columns], axis=1)
         id_loss = mat_loss = reg_loss = tri_loss = 0.0
         for i, label in enumerate(LABELS):
-            g = method.encoder(batch["probe"][i : i + 1], training=True)[0]
+            g = method.encoder(batch["images"][i : i + 1, 1], training=True)[0]
             id_loss -= tf.nn.log_softmax(tf.linalg.matvec(theta, g, transpose_a=True))[
                 label
             ]
@@ -129,7 +129,7 @@ def test_defaults_are_the_papers_constants():
 def test_accuracies_count_the_batch():
     method = _method()
     batch = tiny.batch(LABELS)
-    features = method.encode(batch["probe"])
+    features = method.encode(tiny.view(batch, 1))
     logits = method.classifier(features).numpy()
     expected = np.mean(logits.argmax(1) == LABELS)
     logs = method.train_step(batch)
@@ -173,8 +173,8 @@ def test_normalised_probes_and_scale_change_the_matching_logits_only():
     a, b = plain.train_step(batch), scaled.train_step(batch)
     assert float(a["identification"]) == pytest.approx(float(b["identification"]))
     method = _method()
-    probes = tf.math.l2_normalize(method.encode(batch["probe"]), axis=-1).numpy()
-    predicted = method.gallery_representation(method.encode(batch["gallery"])).numpy()
+    probes = tf.math.l2_normalize(method.encode(tiny.view(batch, 1)), axis=-1).numpy()
+    predicted = method.gallery_representation(method.encode(tiny.view(batch, 0))).numpy()
     w = method.memory_bank.classifiers.numpy()
     w[LABELS] = predicted
     logits = 4.0 * probes @ w.T
@@ -187,8 +187,8 @@ def test_both_branches_share_the_identification_loss():
     batch = tiny.batch(LABELS)
     both = _method(identified_branches="both")
     expected = correct = 0.0
-    for branch in ("gallery", "probe"):
-        logits = both.classifier(both.encode(batch[branch])).numpy()
+    for branch in (0, 1):
+        logits = both.classifier(both.encode(tiny.view(batch, branch))).numpy()
         log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
         expected -= log_p[np.arange(3), LABELS].mean() / 2
         correct += np.mean(logits.argmax(1) == LABELS) / 2

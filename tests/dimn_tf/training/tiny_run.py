@@ -1,31 +1,29 @@
-"""A run on made-up sources with a tiny encoder, in-process or as a killable script."""
+"""A run on made-up sources with a tiny encoder, whole or killed on the way."""
 
 import io
-import os
 import pathlib
-import signal
-import sys
 
 import keras
 import numpy as np
 from PIL import Image
 
 from dimn_tf.data import records
-from dimn_tf.encoders import encoder, fused_batch_norm, weight_files
-from dimn_tf.training import run, workdir
-from experiments import flags
+from dimn_tf.encoders import backbone, encoder, fused_batch_norm, weight_files
+from dimn_tf.training import loop, recipe, run, workdir
 
 HEIGHT, WIDTH = 16, 8
 
 
-def backbone(height, width, width_multiplier, weights, batch_norm_momentum, fused):
-    del width_multiplier, fused
+def network(
+    height, width, width_multiplier, weights, batch_norm_momentum, fused, stride
+):
+    del width_multiplier, fused, stride
     images = keras.Input((height, width, 3))
-    hidden = keras.layers.Conv2D(6, 3, strides=2)(images)
-    hidden = fused_batch_norm.FusedBatchNormalization(momentum=batch_norm_momentum)(
-        hidden
-    )
-    model = keras.Model(images, keras.layers.ReLU()(hidden))
+    hidden = keras.layers.Conv2D(6, 3, strides=2, name="convolution")(images)
+    hidden = fused_batch_norm.FusedBatchNormalization(
+        momentum=batch_norm_momentum, name="norm"
+    )(hidden)
+    model = keras.Model(images, keras.layers.ReLU(name="relu")(hidden))
     if weights is not None:
         weight_files.load(model, weights)
     return model
@@ -51,7 +49,9 @@ def source(name: str, identities: int, seed: int) -> records.ReidRecords:
 
 def install() -> None:
     """Makes `tiny` an encoder and the made-up sources loadable by name."""
-    encoder.BACKBONES["tiny"] = backbone
+    encoder.BACKBONES["tiny"] = backbone.Backbone(
+        network, backbone.minus_one_to_one, (2,)
+    )
     made = {
         "cuhk02/partial": source("cuhk02/partial", 9, seed=1),
         "cuhk03/partial": source("cuhk03/partial", 7, seed=2),
@@ -59,8 +59,8 @@ def install() -> None:
     records.load_records = lambda name, data_dir, splits=None: made[name]
 
 
-def options(**changes) -> run.RunOptions:
-    """Options of a run of 10 steps, with every kind of augmentation on."""
+def recipe_of(**changes) -> recipe.Recipe:
+    """The recipe of a run of 10 steps, with every kind of augmentation on."""
     values = {
         "method": "dimn",
         "sources": ["cuhk02/partial", "cuhk03/partial"],
@@ -76,49 +76,50 @@ def options(**changes) -> run.RunOptions:
         "augment_saturation": 0.3,
         "augment_erasing": 0.5,
         "weight_decay": 0.01,
-        "deterministic": True,
         **changes,
     }
-    return flags.options_from(values)
+    return recipe.from_values(values)
 
 
 def train(directory: pathlib.Path, log=print, **changes):
     """Trains, or goes on; returns the method."""
     install()
     prepared = run.prepare(
-        options(**changes), workdir.WorkDir(directory), data_dir="", log=log
+        recipe_of(**changes), workdir.WorkDir(directory), data_dir="", log=log
     )
     return run.train(prepared, log=log)
 
 
-class KillAfter(keras.callbacks.Callback):
-    """kill -9 of this process after a step."""
-
-    def __init__(self, step: int):
-        super().__init__()
-        self._step = step
-
-    def on_train_batch_end(self, batch, logs=None):
-        if int(self.model.step.numpy()) == self._step:
-            os.kill(os.getpid(), signal.SIGKILL)
+class Killed(BaseException):
+    """Ends a run as a kill does: nobody tidies up after it."""
 
 
-def main(directory: str, kill_after: str, method: str) -> None:
-    """Trains as a process of its own; writes all variables where it ends."""
-    fit = keras.Model.fit
+def train_until(directory: pathlib.Path, step: int, **changes) -> None:
+    """Trains, and is killed after a step, which may be between two checkpoints."""
 
-    def fit_and_die(self, *args, callbacks, **kwargs):
-        return fit(
-            self, *args, callbacks=[*callbacks, KillAfter(int(kill_after))], **kwargs
-        )
+    class Kill(loop.Hook):
+        every = 1
 
-    keras.Model.fit = fit_and_die
-    trained = train(pathlib.Path(directory), method=method)
-    optimiser = [v.numpy() for v in trained.optimizer.variables]
-    np.savez(
-        pathlib.Path(directory) / "variables.npz", *trained.get_weights(), *optimiser
-    )
+        def look(self, look):
+            if look.step == step:
+                raise Killed
+
+    whole = run._writing_hooks
+
+    def hooks(*args):
+        return [*whole(*args), Kill()]
+
+    run._writing_hooks = hooks
+    try:
+        train(directory, log=lambda line: None, **changes)
+    except Killed:
+        return
+    finally:
+        run._writing_hooks = whole
+    raise AssertionError(f"the run ended before step {step}")
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def variables(method) -> dict[str, np.ndarray]:
+    """All that training moves, by name."""
+    held = [*method.variables, *method.optimizer.variables]
+    return {variable.path: np.array(variable) for variable in held}
