@@ -1,4 +1,4 @@
-"""The CMC plot draws the curves it is given."""
+"""The CMC plot shows the curves it is given."""
 
 import matplotlib.axes
 import numpy as np
@@ -23,7 +23,7 @@ def test_lines_are_the_mean_curves(made_up_results, tmp_path, monkeypatch):
     monkeypatch.setattr(matplotlib.axes.Axes, "fill_between", filled)
     evaluated = made_up_results(["viper", "prid"])
     path = tmp_path / "out" / "cmc.png"
-    cmc_plot.draw(evaluated, path, "made up")
+    cmc_plot.plot(evaluated, path, "made up")
     assert len(lines) == 2
     for (label, (ranks, curve)), (low, high), result in zip(
         lines.items(), bands, evaluated, strict=True

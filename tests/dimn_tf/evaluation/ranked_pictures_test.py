@@ -66,7 +66,7 @@ def test_picture(fake_records, tmp_path):
         0, np.array([3, 2, 4]), np.array([0.9, 0.5, -1.0]), np.array([0, 1, 1]) > 0, 2
     )
     path = tmp_path / "ranked" / "set.png"
-    ranked_pictures.draw([row, row], records, path, "a title")
+    ranked_pictures.paint([row, row], records, path, "a title")
     with PIL.Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     # Left to right along a line through the tiles of the first row: the images are
