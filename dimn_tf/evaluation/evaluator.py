@@ -6,7 +6,9 @@ distance and by cosine: a diagnosis that tells what the mapping adds or costs.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -123,7 +125,7 @@ def evaluate_target(
     ways = scorings(method, features.values)
     rankings = {}
     for name, scoring in ways.items():
-        shown = progress_lib.bar(
+        shown = _bar(
             target.trials,
             label=f"{target.name}: {name}",
             unit="trials",
@@ -194,9 +196,7 @@ def encode_images(
         records, indices, image_height, image_width, batch_size
     )
     values = []
-    with progress_lib.bar(
-        total=len(indices), label=f"{name}: encoding", show=progress
-    ) as shown:
+    with _bar(total=len(indices), label=f"{name}: encoding", show=progress) as shown:
         for batch in images:
             values.append(np.asarray(method.encode(batch), np.float32))
             shown.update(len(batch))
@@ -265,3 +265,15 @@ def _in_blocks(represent: Callable, features: np.ndarray) -> np.ndarray:
         for i in range(0, len(features), _ROWS)
     ]
     return np.concatenate(blocks)
+
+
+def _bar(*iterable, **given):
+    """See `progress.bar`; whoever closed stdout loses no ranking by its lines."""
+    return progress_lib.bar(
+        *iterable, log=None if sys.stderr.isatty() else _tell, **given
+    )
+
+
+def _tell(line: str) -> None:
+    with contextlib.suppress(OSError):
+        progress_lib.print_at_once(line)

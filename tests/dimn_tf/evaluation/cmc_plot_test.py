@@ -42,3 +42,13 @@ def test_lines_are_the_mean_curves(made_up_results, tmp_path, monkeypatch):
         assert image.size[0] > 800
         assert len(image.convert("RGB").getcolors(1 << 20)) > 50
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_name_that_is_a_formula_or_no_text_is_shown_as_it_is(
+    made_up_results, tmp_path
+):
+    names = [r"reid_folder:$\x$", "reid_folder:b\udcf6"]
+    path = tmp_path / "cmc.png"
+    cmc_plot.plot(made_up_results(names), path, r"$\y")
+    assert path.is_file()
+    assert cmc_plot._plain("a$b\udcf6") == r"a\$b\udcf6"

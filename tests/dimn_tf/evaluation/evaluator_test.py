@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dimn_tf import errors
+from dimn_tf import errors, progress
 from dimn_tf.evaluation import evaluator, ranking, targets
 from dimn_tf.evaluation.protocols import resolved_trial, trial_text
 from dimn_tf.evaluation.protocols import trial as trial_lib
@@ -157,3 +157,27 @@ def test_features_that_are_not_finite_are_named(target):
 
     with pytest.raises(errors.UserError, match=r"2 of 12 images.*p/4_0\.png"):
         evaluate(Broken(), target)
+
+
+def test_how_far_it_is_is_told_in_lines_without_a_terminal(target, capsys):
+    evaluator.evaluate_target(FakeMethod(), target, 8, 4, 5)
+    out, err = capsys.readouterr()
+    assert err == "" and "\r" not in out  # No bar is painted into a log.
+
+
+def test_each_bar_says_what_it_counts(target, monkeypatch):
+    shown, bar = [], progress.bar
+
+    def watched(*iterable, **given):
+        shown.append(given)
+        return bar(*iterable, **given)
+
+    monkeypatch.setattr(progress, "bar", watched)
+    evaluate(FakeMethod(), target)
+    assert [(row["label"], row.get("unit"), row.get("total")) for row in shown] == [
+        ("set: encoding", None, 12),
+        ("set: method", "trials", None),
+        ("set: euclidean", "trials", None),
+        ("set: cosine", "trials", None),
+    ]
+    assert not any(row["show"] for row in shown)

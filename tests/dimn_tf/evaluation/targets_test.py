@@ -4,6 +4,7 @@ import pytest
 
 from dimn_tf import errors
 from dimn_tf.evaluation import options, targets
+from tests.dimn_tf.evaluation.protocols import asking
 
 
 def make(records, **changes):
@@ -44,3 +45,50 @@ def test_any_data_set_can_be_a_target_by_drawn_pairs(fake_records):
 def test_unknown_targets_are_named():
     with pytest.raises(errors.UserError, match="no data set 'vipre'.*viper, prid"):
         targets.load_target("vipre", "nowhere")
+
+
+def test_heldout_identities_of_all_sources_that_have_some(fake_records, monkeypatch):
+    rows = asking.rows(persons=9)
+    opened = []
+
+    def load_records(source, data_dir):
+        opened.append((source, data_dir))
+        return fake_records(source, rows)
+
+    monkeypatch.setattr("dimn_tf.data.records.load_records", load_records)
+    settings = options.EvaluationOptions(trial_seed=4)
+    persons = {"cuhk02": [4, 8], "cuhk03": [], "market1501": [7, 9]}
+    found = targets.heldout_targets(persons, "folder", settings)
+    assert opened == [("cuhk02", "folder"), ("market1501", "folder")]
+    assert [target.name for target in found] == [
+        "cuhk02 (held out)",
+        "market1501 (held out)",
+    ]
+    for target, ids in zip(found, ([4, 8], [7, 9]), strict=True):
+        assert target.trials[0].probe_ids.tolist() == ids
+        one = targets.heldout_target(target.records, ids, settings)
+        assert target.trials_sha256 == one.trials_sha256
+    other = targets.heldout_targets(persons, "folder")
+    assert other[0].trials_sha256 != found[0].trials_sha256
+
+
+def test_heldout_hash_stays_and_lost_identities_are_named(fake_records):
+    rows = asking.rows()
+    target = targets.heldout_target(fake_records("cuhk02", rows), [2, 4])
+    assert target.trials_sha256.startswith("a558cb097d270fff89f168af3eb284e4")
+    with pytest.raises(errors.UserError, match="lacks 1 of the 2 .*e.g. 77"):
+        targets.heldout_target(fake_records("cuhk02", rows), [2, 77])
+
+
+def test_a_target_is_loaded_from_its_folder(fake_records, monkeypatch):
+    opened = []
+
+    def load_records(reference, data_dir):
+        opened.append((reference, data_dir))
+        return fake_records(reference, asking.rows())
+
+    monkeypatch.setattr("dimn_tf.data.records.load_records", load_records)
+    settings = options.EvaluationOptions(trial_seed=1)
+    target = targets.load_target("synthetic_reid/plaza", "folder", settings)
+    assert opened == [("synthetic_reid/plaza", "folder")]
+    assert target.trials_source == "drawn by seed 1"
