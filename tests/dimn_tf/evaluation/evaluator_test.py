@@ -181,3 +181,14 @@ def test_each_bar_says_what_it_counts(target, monkeypatch):
         ("set: cosine", "trials", None),
     ]
     assert not any(row["show"] for row in shown)
+
+
+def test_lines_are_told_where_there_is_no_terminal(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(progress, "bar", lambda **given: asked.append(given["log"]))
+    for terminal in (True, False):
+        monkeypatch.setattr("sys.stderr.isatty", lambda x=terminal: x, raising=False)
+        evaluator._bar(label="x")
+    assert asked[0] is None
+    asked[1]("a line")
+    assert capsys.readouterr().out == "a line\n"

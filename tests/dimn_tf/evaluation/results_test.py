@@ -130,3 +130,12 @@ def test_a_folder_whose_name_is_no_text_is_a_target_like_others(
     results_files.write(path, results.figures_of(evaluated, "dimn"), evaluated)
     assert list(results_files.read(path)["targets"]) == [name]
     assert {row["target"] for row in results_files.read_probes(path)} == {name}
+
+
+def test_figures_have_four_places_and_no_empty_remarks(evaluated):
+    figures = results.figures_of(evaluated, "dimn")
+    row = figures["targets"]["viper"]
+    assert "unmatched_probes" not in row and "seen_in_training" not in row
+    told = [figures["mean"]["mAP"], *row["mAP"].values(), *row["per_trial"]["mAP"]]
+    assert all(value == round(value, 4) for value in told)
+    assert any(value != round(value, 3) for value in told)

@@ -57,6 +57,8 @@ def test_a_source_as_a_target(source, target):
     [
         ("synthetic_reid/plaza", "synthetic_reid/alley"),
         ("market1501", "dukemtmc_reid"),
+        ("market1501", "market1501/other"),
+        ("market1501/other", "market1501"),
         ("reid_folder:a/crops", "reid_folder:b/crops"),
     ],
 )

@@ -30,6 +30,10 @@ def test_folds(grid_records, folds):
     trials = grid.trials_of_folds(asking.asked(grid_records), folds)
     assert [t.name for t in trials] == [f"fold{k}" for k in range(1, 11)]
     _check(grid_records, asking.resolve(grid_records, trials), folds)
+    again = grid.trials_of_folds(
+        asking.asked(grid_records), [np.sort(fold) for fold in folds]
+    )
+    assert again == trials  # Whatever the order of a fold's persons.
     grid_records.splits[-1] = "elsewhere"  # No distractor of another split.
     trials = grid.trials_of_folds(asking.asked(grid_records), folds)
     assert [len(trial.distractors) for trial in trials] == [774] * 10

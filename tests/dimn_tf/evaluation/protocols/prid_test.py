@@ -56,3 +56,9 @@ def test_a_partial_archive_is_told_what_it_lacks(fake_records):
     rows = [("cam_a", "single_shot/cam_a/person_0001.png", 1, 1)]
     with pytest.raises(errors.UserError, match=r"prid/partial names \d+ of 749 images"):
         targets.target_of_records(fake_records("prid/partial", rows))
+
+
+def test_the_order_of_the_records_does_not_matter(prid_records):
+    for name in ("person_ids", "camera_ids", "file_names", "splits"):
+        setattr(prid_records, name, getattr(prid_records, name)[::-1])
+    assert prid.draw(asking.asked(prid_records)) == shipped.shipped_list("prid")

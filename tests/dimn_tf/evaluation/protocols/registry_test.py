@@ -318,3 +318,19 @@ def test_the_flag_offers_and_explains_every_protocol():
 def test_unknown_data_sets_are_named(fake_records):
     with pytest.raises(errors.UserError, match="no data set 'vipre'.*viper, prid"):
         _target(fake_records("vipre", asking.rows()))
+
+
+def _shuffled(records):
+    order = np.random.default_rng(5).permutation(len(records))
+    for name in ("person_ids", "camera_ids", "file_names", "splits"):
+        setattr(records, name, getattr(records, name)[order])
+    return records
+
+
+@pytest.mark.parametrize("chosen", ["pairs", "cameras", "all", "splits"])
+@pytest.mark.parametrize("gallery_images", [1, 2])
+def test_trials_do_not_depend_on_the_order_of_the_records(own, chosen, gallery_images):
+    changes = {"own_trials": chosen, "gallery_images": gallery_images}
+    straight, other = own(_in_splits()), _shuffled(own(_in_splits()))
+    found = [_target(records, **changes).trials_sha256 for records in (straight, other)]
+    assert found[0] == found[1]
