@@ -41,6 +41,9 @@ def test_point_estimate_is_the_difference_of_the_printed_figures(runs):
         20 <= n <= 40 for n in compared["identities"].values()
     )
     assert compared["a"]["method"] == "good"
+    for row in (compared, *compared["targets"].values()):
+        for value in (row["difference"], *row["interval"]):
+            assert value == round(value, 3)
 
 
 def test_order_of_runs_turns_the_sign(runs):

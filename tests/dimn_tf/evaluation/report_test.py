@@ -121,6 +121,15 @@ def test_the_picture_is_of_the_first_trial_and_says_so(domains, tmp_path, monkey
         assert title == (f"dimn on {target.name}, trial1: best 10 of 12 gallery images")
 
 
+def test_one_probe_makes_a_picture(domains, tmp_path):
+    one = options.EvaluationOptions(ranked_probes=1)
+    report.evaluate_and_report(
+        colours.Colours(), "x", domains[:1], tmp_path / "r.json", 8, 4, one,
+        log=lambda _: None,
+    )  # fmt: skip
+    assert (tmp_path / "r_ranked" / "synthetic_reid_plaza.png").is_file()
+
+
 def test_options_reach_the_evaluator(domains, tmp_path, monkeypatch):
     asked, evaluate = [], report.evaluator.evaluate_target
 

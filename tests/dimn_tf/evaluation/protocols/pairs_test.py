@@ -123,3 +123,20 @@ def test_a_single_image_takes_no_part(fake_records):
     for draw in (pairs.one_pair_per_identity, pairs.several_per_identity):
         for trial in resolve(records, draw(asked(records))):
             assert trial.probe_ids.tolist() == [1, 2, 3]
+
+
+def test_the_seed_draws_probes_and_gallery_images(fake_records):
+    def drawn(rows, seed):
+        records = fake_records("reid_folder:crops", rows)
+        return _several(records, gallery_images=1, trial_seed=seed)[0]
+
+    # One image in the other camera leaves the lot to the probes alone, and so round.
+    persons = range(1, 9)
+    first = [("x", f"{p}/1_{k}.png", p, 1) for p in persons for k in range(3)]
+    other = [("x", f"{p}/2_{k}.png", p, 2) for p in persons for k in range(3)]
+    one, two = (drawn(first + other[::3], seed) for seed in (0, 1))
+    assert one.gallery_indices.tolist() == two.gallery_indices.tolist()
+    assert one.probe_indices.tolist() != two.probe_indices.tolist()
+    one, two = (drawn(first[::3] + other, seed) for seed in (0, 1))
+    assert one.probe_indices.tolist() == two.probe_indices.tolist()
+    assert one.gallery_indices.tolist() != two.gallery_indices.tolist()

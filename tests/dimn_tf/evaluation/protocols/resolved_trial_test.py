@@ -56,7 +56,7 @@ def test_missing_images_are_counted_and_named(records, paired):
 
 def test_of_many_missing_images_five_are_named(records):
     lost = [f"b/1{k}" for k in range(6)]
-    with pytest.raises(errors.UserError, match="b/13, b/14, ..."):
+    with pytest.raises(errors.UserError, match=r"b/13, b/14, \.\.\.\. The"):
         _resolved(_pairs("t", (("a/1", "b/1"),), lost), records)
     with pytest.raises(errors.UserError, match=r"b/13, b/14\. "):
         _resolved(_pairs("t", (("a/1", "b/1"),), lost[:5]), records)

@@ -47,6 +47,9 @@ def test_draws_depend_on_seed_and_names_alone(viper_records):
 def test_an_odd_person_is_in_the_second_half(viper_records):
     first, second = viper.draw(asking.asked(viper_records(5)), splits=1)
     assert (len(first.probes), len(second.probes)) == (2, 3)
+    assert second.probes == tuple(sorted(second.probes))
+    halves = viper.draw(asking.asked(viper_records(40)))
+    assert all(half.probes == tuple(sorted(half.probes)) for half in halves)
 
 
 def test_person_in_one_view_only(viper_records):
@@ -55,6 +58,10 @@ def test_person_in_one_view_only(viper_records):
         records.splits[position] = "elsewhere"
         with pytest.raises(errors.UserError, match="1 persons are in one view only"):
             viper.draw(asking.asked(records))
+    records = viper_records(40)
+    records.splits[[62, 10, 2]] = "elsewhere"  # Persons 41, 6 and 1.
+    with pytest.raises(errors.UserError, match="3 persons.*the first is 1.: "):
+        viper.draw(asking.asked(records))
 
 
 @pytest.fixture
