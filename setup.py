@@ -18,7 +18,7 @@ setuptools.setup(
         include=["dimn_tf*", "data_builders*", "experiments*"]
     ),
     package_data={
-        "dimn_tf.evaluation": ["trial_lists/*.txt"],
+        "dimn_tf.evaluation.protocols": ["trial_lists/*.txt"],
         "data_builders": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt"],
     },
     python_requires=">=3.11",

@@ -48,14 +48,14 @@ def opened(encoded: bytes, size: tuple[int, int] = SIZE) -> PIL.Image.Image:
     return PIL.Image.open(io.BytesIO(encoded)).convert("RGB").resize(size)
 
 
-def draw(
+def paint(
     rows: Sequence[Sequence[Tile]],
     heads: Sequence[str],
     path: str | os.PathLike,
     title: Sequence[str],
     scale: int = 1,
 ) -> None:
-    """Draws rows of tiles; the first column stands apart.
+    """Paints rows of tiles; the first column stands apart.
 
     Args:
         rows: Each as long as `heads` or shorter, and not empty.

@@ -78,7 +78,7 @@ def main(_):
     aside = _put_aside(directory, step, FLAGS.seed)
     picture = directory.calibration.with_suffix(".png")
     title = f"{recipe.method}, held-out people"
-    calibration_plot.draw(pairs, rows, picture, title, measure)
+    calibration_plot.plot(pairs, rows, picture, title, measure)
     with files.replacing(directory.calibration) as partial:
         partial.write_text(json.dumps(figures, indent=2) + "\n")
     _print(pairs, rows, measure)

@@ -24,17 +24,17 @@ def define() -> None:
     flags.DEFINE_string("a", None, "Results file of run A.", required=True)
     flags.DEFINE_string("b", None, "Results file of run B.", required=True)
     flags.DEFINE_string("output", None, "Where the JSON goes; none: printed only.")
-    flags.DEFINE_integer("resamples", bootstrap.RESAMPLES, "Draws.", 100)
-    flags.DEFINE_integer("seed", 0, "Seed of the draws.", 0)
+    flags.DEFINE_integer("resamples", bootstrap.RESAMPLES, "Resamples.", 100)
+    flags.DEFINE_integer("seed", 0, "Seed of the resamples.", 0)
 
 
 def main(_):
     compared = bootstrap.compare(FLAGS.a, FLAGS.b, FLAGS.resamples, FLAGS.seed)
     text = json.dumps(compared, indent=2) + "\n"
-    print(text, end="")
     if FLAGS.output:
         with files.replacing(FLAGS.output) as partial:
             partial.write_text(text)
+    print(text, end="")  # Last: a stdout that cannot print loses no result.
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Draws the trial lists that ship with the package.
 
     python -m experiments.draw_trials --targets=viper,prid,ilids --seed=0 \
-        --data_dir=DATA --output_dir=dimn_tf/evaluation/trial_lists
+        --data_dir=DATA --output_dir=dimn_tf/evaluation/protocols/trial_lists
 
 The draw depends on the seed and on the images' names without extension, on nothing
 else; the shipped lists were made by this command. GRID's trials are the folds of
@@ -14,26 +14,21 @@ from absl import flags
 
 from dimn_tf import errors, files
 from dimn_tf.data import records as records_lib
-from dimn_tf.evaluation import drawing
-from dimn_tf.evaluation import trials as trials_lib
+from dimn_tf.evaluation import options
+from dimn_tf.evaluation.protocols import protocol, registry, trial_text
 from experiments import launch
 
 FLAGS = flags.FLAGS
 
-ILIDS_IDENTITIES = 60  # half of the 119 persons
 
-_DRAWERS = {
-    "viper": drawing.viper,
-    "prid": drawing.prid,
-    "ilids": lambda records, seed: drawing.one_pair_per_identity(
-        records, seed, identities_per_trial=ILIDS_IDENTITIES
-    ),
-}
+def _drawn() -> list[str]:
+    """Targets whose lists are drawn."""
+    return [name for name, known in registry.PUBLISHED.items() if known.draw]
 
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_list("targets", list(_DRAWERS), "Targets to draw trials of.")
+    flags.DEFINE_list("targets", _drawn(), "Targets to draw trials of.")
     flags.DEFINE_integer("seed", 0, "Seed of the draw.", 0)
     flags.DEFINE_string("data_dir", None, "TFDS output folder.", required=True)
     flags.DEFINE_string(
@@ -42,22 +37,30 @@ def define() -> None:
 
 
 def main(_):
+    unknown = [target for target in FLAGS.targets if target not in _drawn()]
+    if unknown:
+        raise errors.UserError(
+            f"--targets: {unknown[0]!r} has no drawn list; {', '.join(_drawn())} have"
+        )
+    settings = options.EvaluationOptions(trial_seed=FLAGS.seed)
+    lists = {}
     for target in FLAGS.targets:
-        if target not in _DRAWERS:
-            raise errors.UserError(
-                f"--targets: {target!r} has no drawn list; {', '.join(_DRAWERS)} have"
-            )
         records = records_lib.load_records(target, FLAGS.data_dir)
-        drawn = _DRAWERS[target](records, FLAGS.seed)
+        asked = protocol.Asked.of(records, settings)
+        lists[target] = registry.PUBLISHED[target].draw(asked)
+    written = []
+    for target, trials in lists.items():
         command = (
             f"python -m experiments.draw_trials --targets={target} "
             f"--seed={FLAGS.seed} --data_dir=DATA --output_dir=FOLDER"
         )
         path = pathlib.Path(FLAGS.output_dir) / f"{target}.txt"
+        text = trial_text.to_text(trials, target, command)
         with files.replacing(path) as partial:
-            text = trials_lib.to_text(drawn, target, command)
-            partial.write_text(text, encoding="ascii")
-        print(f"{path}: {len(drawn)} trials, sha256 {trials_lib.sha256(drawn)}")
+            partial.write_text(text, encoding="utf-8")
+        digest = trial_text.sha256(trials)
+        written.append(f"{path}: {len(trials)} trials, sha256 {digest}")
+    print("\n".join(written))  # Last: a stdout that cannot print loses no list.
 
 
 if __name__ == "__main__":

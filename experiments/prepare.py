@@ -1,16 +1,14 @@
 """What train and evaluate do before anything else: data sets and targets at hand."""
 
-import json
-import os
 from collections.abc import Sequence
 
 from data_builders import registry
-from dimn_tf import errors, files
-from dimn_tf.data import domain, holdout, records
+from dimn_tf import errors
+from dimn_tf.data import holdout
 from dimn_tf.evaluation import evaluator, seen_in_training
 from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.evaluation import targets as targets_lib
-from dimn_tf.training import workdir
+from dimn_tf.training import recorded_places, workdir
 from experiments import flags
 
 
@@ -78,9 +76,7 @@ def targets(
                 f"--targets={flags.HELDOUT}: {directory.holdout} sets no identity "
                 "aside. Train with --holdout_identities=N."
             )
-        for source, ids in persons.items():
-            opened = records.load_records(source, data_dir)
-            found.append(targets_lib.heldout_target(opened, ids, options))
+        found += targets_lib.heldout_targets(persons, data_dir, options)
     for target in found:
         evaluator.refuse_unrankable(target, options.unmatched_probes)
     return found
@@ -92,40 +88,10 @@ def with_seen(
     directory: workdir.WorkDir,
     data_dir: str,
 ) -> list[targets_lib.Target]:
-    """Targets, each with what of it a trained run has seen.
-
-    Only sources that a target can share images with are opened.
-
-    Args:
-        found: The targets.
-        sources: Of the run.
-        directory: The run's, with its record of who was set aside.
-        data_dir: Where the built data sets are.
-    """
-    names = [target.records.reference for target in found]
-    shared = [
-        source
-        for source in sources
-        if any(seen_in_training.may_share_images(source, name) for name in names)
-    ]
-    if not shared:
-        return list(found)
-    aside = holdout.load(directory.holdout)
-    unbuilt = [s for s in shared if not registry.is_built(s, data_dir)]
-    if unbuilt:
-        raise errors.UserError(
-            f"{', '.join(unbuilt)}: trained on, and not built in "
-            f"--data_dir={data_dir}, so that nobody can tell what of the targets was "
-            "trained on. Name the folder that training used, or build it there "
-            "(python -m experiments.build_datasets)."
-        )
-    domains = [
-        domain.build_domain(
-            records.load_records(source, data_dir), 0, 0, 0, aside.get(source, [])
-        )
-        for source in shared
-    ]
-    return [seen_in_training.with_seen(target, domains) for target in found]
+    """Targets, each with what of it a trained run has seen."""
+    return seen_in_training.with_seen_of_run(
+        found, sources, directory.holdout, data_dir
+    )
 
 
 def remember_places(
@@ -136,20 +102,11 @@ def remember_places(
     encoder_weights: str,
 ) -> None:
     """Records where a run's files are, so that `evaluate --workdir=W` finds them."""
-    if encoder_weights not in ("none", "imagenet"):
-        encoder_weights = os.path.abspath(encoder_weights)
-    places = {
-        "targets": list(targets),
-        "data_dir": os.path.abspath(data_dir),
-        "manual_dir": os.path.abspath(manual_dir),
-        "encoder_weights": encoder_weights,
-    }
-    with files.replacing(directory.places) as partial:
-        partial.write_text(json.dumps(places, indent=2) + "\n")
+    recorded_places.remember(
+        directory.places, targets, data_dir, manual_dir, encoder_weights
+    )
 
 
 def recall_places(directory: workdir.WorkDir) -> dict[str, object]:
     """What `remember_places` recorded; empty where nothing was."""
-    if not directory.places.is_file():
-        return {}
-    return json.loads(directory.places.read_text())
+    return recorded_places.recall(directory.places)

@@ -81,7 +81,7 @@ def main(_):
     if FLAGS.explain:
         found = explanation.explained(model, encoded, found)
     if FLAGS.picture:
-        search_picture.draw(
+        search_picture.paint(
             encoded,
             found,
             FLAGS.picture,

@@ -199,6 +199,7 @@ def records_of_builder(
             "`tfds build --file_format=array_record`."
         ) from error
     person_ids, camera_ids, file_names = _read_metadata(source)
+    file_names = _decoded(file_names, reference, builder.data_path)
     return ReidRecords(
         reference=reference,
         person_ids=person_ids,
@@ -212,16 +213,46 @@ def records_of_builder(
 
 
 def _read_metadata(source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Person ids, camera ids and file names of all records, chunk by chunk."""
+    """Person ids, camera ids and file names (bytes) of all records, by chunks."""
     person_ids, camera_ids, file_names = [], [], []
     for start in range(0, len(source), _METADATA_CHUNK):
         stop = min(start + _METADATA_CHUNK, len(source))
         parsed = tf.io.parse_example(source.__getitems__(range(start, stop)), _METADATA)
         person_ids.append(parsed["person_id"].numpy())
         camera_ids.append(parsed["camera_id"].numpy())
-        file_names.append(np.char.decode(parsed["file_name"].numpy().astype("S")))
+        file_names.append(parsed["file_name"].numpy().astype("S"))
     return (
         np.concatenate(person_ids),
         np.concatenate(camera_ids),
         np.concatenate(file_names),
     )
+
+
+def _decoded(file_names: np.ndarray, reference: str, path) -> np.ndarray:
+    """Names as text: bytes [N] -> str [N].
+
+    Raises:
+        errors.DataError: names are no UTF-8. TFDS encodes text so; bytes it stores as
+            they are, and an archive's member may have any.
+    """
+    try:
+        return np.char.decode(file_names, "utf-8")
+    except UnicodeDecodeError:
+        lost = [name for name in file_names.tolist() if not _is_text(name)]
+    raise errors.DataError(
+        f"{reference}: names of {len(lost):,} of its {len(file_names):,} images are no "
+        "text",
+        path=path,
+        found=f"{lost[0]!r}"[1:],
+        expected="names in UTF-8",
+        action="rename these files where the data set was built from, remove this "
+        "folder, and build it again",
+    )
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -4,6 +4,8 @@ Paired bootstrap over identities: within each target the identities are drawn an
 with replacement, each with all its probes of all trials (images of a person are not
 independent, nor are the trials, which share persons), and both runs are judged on
 the same draw. The point estimate is the difference of the two printed means.
+`scipy.stats.bootstrap` resamples, over the positions of the identities, so that both
+runs, and the mean and its targets, are judged on common resamples.
 """
 
 from __future__ import annotations
@@ -12,12 +14,14 @@ import os
 from typing import Any
 
 import numpy as np
+import scipy.stats
 
 from dimn_tf import errors
 from dimn_tf.evaluation import results_files
 
 RESAMPLES = 10_000
-_BLOCK = 1000  # resamples drawn at a time
+_CONFIDENCE = 0.95
+_BLOCK = 10_000_000  # identities drawn at a time, over all resamples (80 MB)
 
 
 def compare(
@@ -31,15 +35,16 @@ def compare(
     Args:
       path_a: a results file with its per-probe file beside it.
       path_b: likewise, evaluated on the same targets and trials.
-      resamples: how many bootstrap draws.
-      seed: of the draws.
+      resamples: how many resamples.
+      seed: of the resamples.
 
     Returns:
       `difference` of the means over targets, `interval` [low, high],
       `excludes_zero`, the same of each target under `targets`, and what made them.
 
     Raises:
-      UserError: the two runs were not judged on the same trials.
+      UserError: the two runs were not judged on the same trials, or a target has
+        fewer than two identities with a true match, which tell no interval.
     """
     figures_a, figures_b = results_files.read(path_a), results_files.read(path_b)
     _check_same_trials(path_a, figures_a, path_b, figures_b)
@@ -48,36 +53,62 @@ def compare(
         results_files.read_probes(path_b),
         (path_a, path_b),
     )
-    rng = np.random.default_rng(seed)
-    estimates, draws = {}, {}
-    for target in sums:
-        estimates[target] = sums[target].sum() / counts[target].sum()
-        draws[target] = _resample(sums[target], counts[target], resamples, rng)
-    mean = np.mean(list(draws.values()), axis=0)
+    for target, of_target in counts.items():
+        if len(of_target) < 2:
+            raise errors.UserError(
+                f"{path_a} and {path_b}: {target} has {len(of_target)} identity with a "
+                "true match, an interval over identities needs two or more. Evaluate "
+                "both with more people in the target"
+            )
+    estimates = _differences(sums, counts)
+    low, high = _interval(sums, counts, resamples, seed)
+    rows = [_summary(*row) for row in zip(estimates, low, high, strict=True)]
     return {
-        **_summary(np.mean(list(estimates.values())), mean),
-        "targets": {name: _summary(estimates[name], draws[name]) for name in sums},
+        **rows[0],
+        "targets": dict(zip(sums, rows[1:], strict=True)),
         "identities": {name: len(counts[name]) for name in sums},
         "a": {"results": str(path_a), "method": figures_a.get("method")},
         "b": {"results": str(path_b), "method": figures_b.get("method")},
-        "confidence": 0.95,
+        "confidence": _CONFIDENCE,
         "resamples": resamples,
         "seed": seed,
     }
 
 
-def _resample(sums, counts, resamples, rng) -> np.ndarray:
-    """Bootstrap draws of sum(sums) / sum(counts) over identities: [resamples]."""
-    number, drawn = len(sums), []
-    for start in range(0, resamples, _BLOCK):
-        size = min(_BLOCK, resamples - start)
-        times = rng.multinomial(number, np.full(number, 1 / number), size)
-        drawn.append((times @ sums) / (times @ counts))
-    return np.concatenate(drawn)
+def _differences(sums, counts, chosen=None) -> np.ndarray:
+    """The mean over targets, then each target: [1 + T], or [1 + T, resamples].
+
+    Args:
+      sums: target -> [identities], AP differences in points added up.
+      counts: target -> [identities], the probes that they are of.
+      chosen: of each target, positions of identities [resamples, identities]; None:
+        each identity once.
+    """
+    chosen = [slice(None)] * len(sums) if chosen is None else chosen
+    each = [
+        sums[target][of_target].sum(-1) / counts[target][of_target].sum(-1)
+        for target, of_target in zip(sums, chosen, strict=True)
+    ]
+    return np.stack([np.mean(each, axis=0), *each])
 
 
-def _summary(estimate: float, draws: np.ndarray) -> dict[str, Any]:
-    low, high = np.percentile(draws, [2.5, 97.5])
+def _interval(sums, counts, resamples, seed) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper ends for each of `_differences`: [1 + T] twice."""
+    positions = [np.arange(len(of_target)) for of_target in counts.values()]
+    found = scipy.stats.bootstrap(
+        positions,
+        lambda *chosen, axis: _differences(sums, counts, chosen),
+        n_resamples=resamples,
+        batch=max(1, min(resamples, _BLOCK // sum(map(len, positions)))),
+        vectorized=True,
+        confidence_level=_CONFIDENCE,
+        method="percentile",
+        random_state=np.random.default_rng(seed),
+    )
+    return found.confidence_interval.low, found.confidence_interval.high
+
+
+def _summary(estimate: float, low: float, high: float) -> dict[str, Any]:
     return {
         "difference": round(float(estimate), 3),
         "interval": [round(float(low), 3), round(float(high), 3)],
@@ -118,15 +149,15 @@ def _sums_by_identity(rows_a, rows_b, paths) -> tuple[dict, dict]:
 
 def _check_same_trials(path_a, figures_a, path_b, figures_b) -> None:
     hashes = [
-        {name: row["trials_sha256"] for name, row in figures["targets"].items()}
+        {name: row.get("trials_sha256") for name, row in figures["targets"].items()}
         for figures in (figures_a, figures_b)
     ]
-    if hashes[0] == hashes[1]:
+    if hashes[0] == hashes[1] and None not in hashes[0].values():
         return
     differing = sorted(
         name
         for name in set(hashes[0]) | set(hashes[1])
-        if hashes[0].get(name) != hashes[1].get(name)
+        if hashes[0].get(name) != hashes[1].get(name) or not hashes[0].get(name)
     )
     raise errors.UserError(
         f"{path_a} and {path_b} were not judged on the same trials: they differ in "

@@ -231,7 +231,11 @@ def by_probe_length(scoring: evaluator.Scoring) -> evaluator.Scoring:
 
 
 def _identity_weights(pairs: Pairs, seed: int) -> Iterator[np.ndarray]:
-    """Weights of the pairs in each resampling of the identities."""
+    """Weights of the pairs in each resampling of the identities.
+
+    `scipy.stats.bootstrap` hands over drawn identities; a pair counts by the draws of
+    both of its own, so that weights are what one sorted order of all scores serves.
+    """
     names, positions = np.unique(
         np.stack([pairs.probes, pairs.gallery]), return_inverse=True
     )

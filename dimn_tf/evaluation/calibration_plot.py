@@ -17,14 +17,14 @@ _GENUINE, _IMPOSTOR, _FAINT = "#0072B2", "#D55E00", "#D9D9D9"
 _BINS, _POINTS = 80, 400
 
 
-def draw(
+def plot(
     pairs: calibration.Pairs,
     rows: Sequence[Mapping[str, Any]],
     path: str | os.PathLike,
     title: str,
     label: str = "score",
 ) -> None:
-    """Draws the picture.
+    """Plots both beside each other.
 
     Args:
         pairs: Genuine and impostor ones.

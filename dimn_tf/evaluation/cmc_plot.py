@@ -19,12 +19,12 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _INK, _FAINT = "#333333", "#D9D9D9"
 
 
-def draw(
+def plot(
     evaluated: Sequence[evaluator.TargetResult],
     path: str | os.PathLike,
     title: str,
 ) -> None:
-    """Draws the mean CMC of each target, with the spread over its trials.
+    """Plots the mean CMC of each target, with the spread over its trials.
 
     A line is the mean over trials, the band one standard deviation to either side.
 
@@ -45,7 +45,7 @@ def draw(
         ap = 100 * np.mean([ranked.mean_average_precision for ranked in rankings])
         trial = result.target.trials[0]
         label = (
-            f"{result.target.name}  (rank-1 {mean[0]:.1f}, mAP {ap:.1f}; "
+            f"{_plain(result.target.name)}  (rank-1 {mean[0]:.1f}, mAP {ap:.1f}; "
             f"{len(trial.probe_ids)} vs {len(trial.gallery_ids)})"
         )
         style = "-" if i < len(_COLOURS) else "--"
@@ -64,7 +64,7 @@ def draw(
     axes.set_ylabel("probes with a true match\namong the first k (%)")
     axes.set_xticks([1, 5, 10, 15, 20])
     axes.yaxis.set_major_locator(matplotlib.ticker.MultipleLocator(20))
-    axes.set_title(title, loc="left", color=_INK, fontsize=12)
+    axes.set_title(_plain(title), loc="left", color=_INK, fontsize=12)
     axes.grid(color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -76,3 +76,8 @@ def draw(
     )
     with files.replacing(path) as partial:
         figure.savefig(partial, format="png")
+
+
+def _plain(name: str) -> str:
+    """A name as it is shown: neither a formula nor bytes that are no text."""
+    return name.encode(errors="backslashreplace").decode().replace("$", r"\$")

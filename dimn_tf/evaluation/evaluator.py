@@ -6,18 +6,20 @@ distance and by cosine: a diagnosis that tells what the mapping adds or costs.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
-import tqdm
 
 from dimn_tf import errors
+from dimn_tf import progress as progress_lib
 from dimn_tf.data import pipeline
 from dimn_tf.evaluation import ranking
 from dimn_tf.evaluation import targets as targets_lib
-from dimn_tf.evaluation import trials as trials_lib
+from dimn_tf.evaluation.protocols import resolved_trial
 
 METHOD = "method"
 DIAGNOSIS = ("euclidean", "cosine")
@@ -109,7 +111,7 @@ def evaluate_target(
       image_height: rows of the images that the method takes.
       image_width: columns of them.
       batch_size: images encoded at once.
-      progress: whether a bar with rate and time left goes to stderr.
+      progress: whether it is shown how far it is (see `dimn_tf.progress`).
       unmatched_probes: see `ranking.evaluate_ranking`.
 
     Raises:
@@ -123,9 +125,14 @@ def evaluate_target(
     ways = scorings(method, features.values)
     rankings = {}
     for name, scoring in ways.items():
-        bar = _bar(target.trials, f"{target.name}: {name}", " trials", progress)
+        shown = _bar(
+            target.trials,
+            label=f"{target.name}: {name}",
+            unit="trials",
+            show=progress,
+        )
         rankings[name] = tuple(
-            rank_trial(scoring, features, trial, unmatched_probes) for trial in bar
+            rank_trial(scoring, features, trial, unmatched_probes) for trial in shown
         )
     return TargetResult(target, rankings, features, ways[METHOD])
 
@@ -176,7 +183,7 @@ def encode_target(
 
 def encode_images(
     method: Matcher,
-    records: trials_lib.Records,
+    records: resolved_trial.Records,
     name: str,
     indices: np.ndarray,
     image_height: int,
@@ -189,10 +196,10 @@ def encode_images(
         records, indices, image_height, image_width, batch_size
     )
     values = []
-    with _bar(None, f"{name}: encoding", " images", progress, len(indices)) as bar:
+    with _bar(total=len(indices), label=f"{name}: encoding", show=progress) as shown:
         for batch in images:
             values.append(np.asarray(method.encode(batch), np.float32))
-            bar.update(len(batch))
+            shown.update(len(batch))
     features = np.concatenate(values)
     broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(broken):
@@ -223,7 +230,7 @@ def scorings(method: Matcher, features: np.ndarray) -> dict[str, Scoring]:
 def rank_trial(
     scoring: Scoring,
     features: Features,
-    trial: trials_lib.Trial,
+    trial: resolved_trial.ResolvedTrial,
     unmatched_probes: str = "refuse",
 ) -> ranking.RankingResult:
     """CMC and mAP of one trial; scores are made for a block of probes at a time."""
@@ -260,15 +267,13 @@ def _in_blocks(represent: Callable, features: np.ndarray) -> np.ndarray:
     return np.concatenate(blocks)
 
 
-def _bar(iterable, name: str, unit: str, shown: bool, total: int | None = None):
-    """A progress bar with rate and time left, for what takes more than a second."""
-    return tqdm.tqdm(
-        iterable,
-        name,
-        total=total,
-        unit=unit,
-        disable=not shown,
-        delay=1,
-        mininterval=1,
-        leave=False,
+def _bar(*iterable, **given):
+    """See `progress.bar`; whoever closed stdout loses no ranking by its lines."""
+    return progress_lib.bar(
+        *iterable, log=None if sys.stderr.isatty() else _tell, **given
     )
+
+
+def _tell(line: str) -> None:
+    with contextlib.suppress(OSError):
+        progress_lib.print_at_once(line)

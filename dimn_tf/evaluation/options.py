@@ -4,6 +4,11 @@ import dataclasses
 
 from dimn_tf import config
 from dimn_tf.evaluation import ranking
+from dimn_tf.evaluation.protocols import registry, trial
+
+_OWN_TRIALS = ", ".join(
+    f"`{name}` ({protocol.help})" for name, protocol in registry.OWN.items()
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,14 +32,10 @@ class EvaluationOptions:
         changes_result=False,
     )
     own_trials: str = config.option(
-        "auto",
-        "Trials of data sets without a published protocol: `pairs` (ten trials, a "
-        "probe and --gallery_images of each identity drawn by seed), `cameras` (one "
-        "trial: all images of the first camera are probes, those of the others the "
-        "gallery), `all` (one trial: every image is a probe against all others, its "
-        "own person in its own camera passed over), or `auto`: the splits `probe` and "
-        "`gallery` where there are both, else pairs.",
-        choices=("auto", "pairs", "cameras", "all"),
+        registry.AUTO,
+        f"Trials of data sets without a published protocol: {_OWN_TRIALS}; or "
+        f"`{registry.AUTO}`: splits where there are both, else pairs.",
+        choices=(registry.AUTO, *registry.OWN),
         changes_result=False,
     )
     gallery_images: int = config.option(
@@ -44,11 +45,11 @@ class EvaluationOptions:
         least=0,
     )
     camera_rule: str = config.option(
-        "none",
+        trial.NO_RULE,
         "Whether, in trials without a published protocol, gallery images of the "
         "probe's own identity and camera are passed over (`cross_camera`, the "
         "Market-1501 rule).",
-        choices=("none", "cross_camera"),
+        choices=trial.CAMERA_RULES,
         changes_result=False,
     )
     unmatched_probes: str = config.option(
@@ -63,6 +64,6 @@ class EvaluationOptions:
     )
     ranked_probes: int = config.option(
         8,
-        "Probes in the picture of ranked galleries; 0 draws none.",
+        "Probes in the picture of ranked galleries; 0: no picture.",
         changes_result=False,
     )

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dimn_tf import tiles
-from dimn_tf.evaluation import evaluator, trials
+from dimn_tf.evaluation import evaluator
+from dimn_tf.evaluation.protocols import resolved_trial
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +39,7 @@ class RankedProbe:
 def ranked_probes(
     scoring: evaluator.Scoring,
     features: evaluator.Features,
-    trial: trials.Trial,
+    trial: resolved_trial.ResolvedTrial,
     count: int = 8,
     top: int = 10,
 ) -> list[RankedProbe]:
@@ -73,13 +74,13 @@ def ranked_probes(
     return rows
 
 
-def draw(
+def paint(
     rows: Sequence[RankedProbe],
-    records: trials.Records,
+    records: resolved_trial.Records,
     path: str | os.PathLike,
     title: str,
 ) -> None:
-    """Draws a row for each probe: green frames are true matches, red ones are not.
+    """Paints a row for each probe: green frames are true matches, red ones are not.
 
     Beneath each gallery image stands its score, beneath the probe the rank of its
     best true match.
@@ -103,4 +104,4 @@ def draw(
             )
         pictured.append(line)
     heads = ["probe", *(str(k + 1) for k in range(columns))]
-    tiles.draw(pictured, heads, path, [title])
+    tiles.paint(pictured, heads, path, [title])

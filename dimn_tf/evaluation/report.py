@@ -7,9 +7,9 @@ belong into the work directory and are never committed.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -39,7 +39,7 @@ def evaluate_and_report(
     log: Callable[[str], None] = print,
     **more: Any,
 ) -> dict[str, Any]:
-    """Evaluates a method on targets, prints the table and writes the files.
+    """Evaluates a method on targets, writes the files, then tells the table.
 
     Args:
       method: see `evaluator.Matcher`.
@@ -68,26 +68,37 @@ def evaluate_and_report(
         for target in targets
     ]
     figures = results.figures_of(evaluated, name, flags, **more)
-    log(table.table(figures))
-    results_files.write(path, figures, evaluated)
     path = pathlib.Path(path)
-    cmc_plot.draw(
+    results_files.write(path, figures, evaluated)
+    cmc_plot.plot(
         evaluated,
         path.with_name(f"{path.stem}_cmc.png"),
         f"{name}: cumulative matching",
     )
     if options.ranked_probes:
-        for result in evaluated:
-            file = re.sub(r"[^\w.-]+", "_", result.target.name) + ".png"
-            picture = path.parent / f"{path.stem}_ranked" / file
-            draw_ranked(result, name, picture, options.ranked_probes)
+        folder = path.parent / f"{path.stem}_ranked"
+        names = _picture_names([result.target.name for result in evaluated])
+        for result, file in zip(evaluated, names, strict=True):
+            paint_ranked(result, name, folder / file, options.ranked_probes)
+    log(table.table(figures))  # Last: where nothing can be printed, nothing is lost.
     return figures
 
 
-def draw_ranked(
+def _picture_names(targets: Sequence[str]) -> list[str]:
+    """A file for each target; those that would be called alike have a hash."""
+    names = [results_files.file_name_of(target) for target in targets]
+    return [
+        f"{name}.png"
+        if names.count(name) == 1
+        else f"{name}_{hashlib.sha256(repr(target).encode()).hexdigest()[:8]}.png"
+        for name, target in zip(names, targets, strict=True)
+    ]
+
+
+def paint_ranked(
     result: evaluator.TargetResult, name: str, path: str | os.PathLike, probes: int
 ) -> None:
-    """Draws the ranked galleries of some probes of a target's first trial."""
+    """Paints the ranked galleries of some probes of a target's first trial."""
     trial = result.target.trials[0]
     rows = ranked_pictures.ranked_probes(
         result.scoring, result.features, trial, count=probes
@@ -96,4 +107,4 @@ def draw_ranked(
         f"{name} on {result.target.name}, {trial.name}: best {len(rows[0].gallery)} "
         f"of {len(trial.gallery_ids)} gallery images"
     )
-    ranked_pictures.draw(rows, result.target.records, path, title)
+    ranked_pictures.paint(rows, result.target.records, path, title)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # comparing two runs takes no TensorFlow
     from dimn_tf.evaluation import evaluator
     from dimn_tf.evaluation import targets as targets_lib
 
+# A target may be a folder whose name is no text; it is written as the bytes it is.
+_ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
+_LONGEST_NAME = 80  # bytes
 PROBE_COLUMNS = (
     "target",
     "trial",
@@ -69,7 +72,7 @@ def place(
     elif own:
         return path
     digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-    names = re.sub(r"[^\w.-]+", "_", "_".join(trials))[:80]
+    names = file_name_of("_".join(trials))
     folder = path.parent if path.parent.name == "evaluations" else None
     folder = folder or path.parent / "evaluations"
     return folder / f"{path.stem}_{step:07d}_{names}_{digest[:8]}.json"
@@ -80,7 +83,7 @@ def write(
     figures: Mapping[str, Any],
     evaluated: Sequence[evaluator.TargetResult],
 ) -> None:
-    """Writes `figures` as JSON and, beside it, each probe's AP as CSV.
+    """Writes `figures` as JSON and, beside it, each probe's AP as CSV, or neither.
 
     Args:
       path: where the JSON goes; `X.json` is accompanied by `X_probes.csv`.
@@ -88,14 +91,13 @@ def write(
       evaluated: what they were made from.
     """
     beside = probes_path(path)
-    with files.replacing(beside) as partial:
-        with open(partial, "w", newline="", encoding="utf-8") as file:
+    text = json.dumps({**figures, "probes_file": beside.name}, indent=2)
+    with files.replacing(path) as partial, files.replacing(beside) as partial_beside:
+        with open(partial_beside, "w", newline="", **_ENCODING) as file:
             writer = csv.writer(file)
             writer.writerow(PROBE_COLUMNS)
             for result in evaluated:
                 writer.writerows(_probe_rows(result))
-    with files.replacing(path) as partial:
-        text = json.dumps({**figures, "probes_file": beside.name}, indent=2)
         partial.write_text(text + "\n", encoding="utf-8")
 
 
@@ -108,7 +110,10 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
             f"{path} is no results file ({error}): name a results.json that "
             "experiments.evaluate wrote"
         ) from error
-    if not isinstance(figures, dict) or "targets" not in figures:
+    targets = figures.get("targets") if isinstance(figures, dict) else None
+    if not isinstance(targets, dict) or not all(
+        isinstance(row, dict) for row in targets.values()
+    ):
         raise errors.UserError(
             f"{path} is no results file (it has no `targets`): name a results.json "
             "that experiments.evaluate wrote"
@@ -117,10 +122,14 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def read_probes(path: str | os.PathLike) -> list[dict[str, str]]:
-    """The rows of the per-probe file that belongs to a results file."""
+    """The rows of the per-probe file that belongs to a results file.
+
+    Raises:
+      UserError: there is none, or it is not as `write` wrote it.
+    """
     beside = probes_path(path)
     try:
-        with open(beside, newline="", encoding="utf-8") as file:
+        with open(beside, newline="", **_ENCODING) as file:
             reader = csv.DictReader(file)
             rows = list(reader)
     except OSError as error:
@@ -132,13 +141,33 @@ def read_probes(path: str | os.PathLike) -> list[dict[str, str]]:
         raise errors.UserError(
             f"{beside} has columns {reader.fieldnames}, expected {PROBE_COLUMNS}"
         )
+    for number, row in enumerate(rows, start=1):
+        if None in row or None in row.values() or not _is_number_or_empty(row):
+            raise errors.UserError(
+                f"{beside} is damaged: its row {number} is {list(row.values())}, "
+                f"expected {len(PROBE_COLUMNS)} cells of which the fifth is a number "
+                "or empty. Evaluate again to write it anew"
+            )
     return rows
+
+
+def _is_number_or_empty(row: Mapping[str, str]) -> bool:
+    try:
+        return not row["average_precision"] or 0 <= float(row["average_precision"]) <= 1
+    except ValueError:
+        return False
 
 
 def probes_path(path: str | os.PathLike) -> pathlib.Path:
     """The per-probe file of a results file: results.json -> results_probes.csv."""
     path = pathlib.Path(path)
     return path.with_name(f"{path.stem}_probes.csv")
+
+
+def file_name_of(text: str) -> str:
+    """What is left of a text as a part of a file's name, 80 bytes at most."""
+    name = re.sub(r"[^\w.-]+", "_", text)
+    return name.encode()[:_LONGEST_NAME].decode(errors="ignore")
 
 
 def _probe_rows(result: evaluator.TargetResult) -> Iterator[tuple]:

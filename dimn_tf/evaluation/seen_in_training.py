@@ -9,14 +9,15 @@ from typing import Protocol
 
 import numpy as np
 
+from dimn_tf import errors
 from dimn_tf.evaluation import targets as targets_lib
-from dimn_tf.evaluation import trials as trials_lib
+from dimn_tf.evaluation.protocols import resolved_trial
 
 
 class TrainedOn(Protocol):
     """What is asked of a source; every `dimn_tf.data.domain.Domain` is one."""
 
-    records: trials_lib.Records
+    records: resolved_trial.Records
     image_indices: np.ndarray  # int64 [n], positions in the records
 
 
@@ -81,6 +82,49 @@ def with_seen(
     return dataclasses.replace(target, seen_in_training=found)
 
 
+def with_seen_of_run(
+    targets: Sequence[targets_lib.Target],
+    sources: Sequence[str],
+    holdout_file: str | os.PathLike,
+    data_dir: str,
+) -> list[targets_lib.Target]:
+    """Targets, each with what of it a trained run has seen.
+
+    Only sources that a target can share images with are opened.
+
+    Args:
+        targets: See `targets.load_target`.
+        sources: References of what the run was trained on.
+        holdout_file: The run's record of who was set aside; read only where needed.
+        data_dir: Where the built data sets are.
+
+    Raises:
+        errors.UserError: such a source is not built there.
+    """
+    from data_builders import registry
+    from dimn_tf.data import domain, holdout
+    from dimn_tf.data import records as records_lib
+
+    names = [target.records.reference for target in targets]
+    shared = [x for x in sources if any(may_share_images(x, name) for name in names)]
+    unbuilt = [x for x in shared if not registry.is_built(x, data_dir)]
+    if unbuilt:
+        raise errors.UserError(
+            f"{', '.join(unbuilt)}: trained on, and not built in "
+            f"--data_dir={data_dir}, so that nobody can tell what of the targets was "
+            "trained on. Name the folder that training used, or build it there "
+            "(python -m experiments.build_datasets)."
+        )
+    aside = holdout.load(holdout_file) if shared else {}
+    domains = [
+        domain.build_domain(
+            records_lib.load_records(x, data_dir), 0, 0, 0, aside.get(x, [])
+        )
+        for x in shared
+    ]
+    return [with_seen(target, domains) for target in targets]
+
+
 def may_share_images(one: str, other: str) -> bool:
     """Whether two references can name the same images; looks at names only."""
     from data_builders import facts, registry
@@ -95,7 +139,7 @@ def may_share_images(one: str, other: str) -> bool:
     return name == registry.OWN_DATA or both_forms or config == other_config
 
 
-def _files(records: trials_lib.Records) -> np.ndarray:
+def _files(records: resolved_trial.Records) -> np.ndarray:
     """What tells an image from all others of the same data set: object [N]."""
     from data_builders import registry
     from data_builders.reid_folder import reference

@@ -1,20 +1,19 @@
-"""The targets and the trials of each; a new protocol is one line of `TARGETS`.
-
-Any other data set can be a target too: one probe and one gallery image of each
-identity are drawn by seed, from two cameras where it has them.
-"""
+"""The targets: data sets to match in, each with its trials."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.resources
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dimn_tf import errors
-from dimn_tf.evaluation import drawing, own_trials
 from dimn_tf.evaluation import options as options_lib
-from dimn_tf.evaluation import trials as trials_lib
+from dimn_tf.evaluation.protocols import (
+    pairs,
+    protocol,
+    registry,
+    resolved_trial,
+    trial_text,
+)
 
 if TYPE_CHECKING:
     from dimn_tf.evaluation import seen_in_training
@@ -37,8 +36,8 @@ class Target:
     """
 
     name: str
-    records: trials_lib.Records
-    trials: tuple[trials_lib.Trial, ...]
+    records: resolved_trial.Records
+    trials: tuple[resolved_trial.ResolvedTrial, ...]
     trials_sha256: str
     trials_source: str
     seen_in_training: seen_in_training.Seen | None = None
@@ -62,23 +61,23 @@ def load_target(
     """
     from dimn_tf.data import records as records_lib
 
-    make = _trial_maker(reference)
+    registry.refuse_unknown(reference)
     records = records_lib.load_records(reference, data_dir)
-    return _target(reference, records, *make(records, data_dir, options))
+    return target_of_records(records, options, data_dir)
 
 
 def target_of_records(
-    records: trials_lib.Records,
+    records: resolved_trial.Records,
     options: options_lib.EvaluationOptions = _NO_OPTIONS,
     data_dir: str = "",
 ) -> Target:
     """Like `load_target`, of records that are open already."""
-    make = _trial_maker(records.reference)
-    return _target(records.reference, records, *make(records, data_dir, options))
+    found = registry.trials_of(records, options, data_dir)
+    return _target(records.reference, records, *found)
 
 
 def heldout_target(
-    records: trials_lib.Records,
+    records: resolved_trial.Records,
     person_ids: Sequence[int],
     options: options_lib.EvaluationOptions = _NO_OPTIONS,
 ) -> Target:
@@ -89,97 +88,38 @@ def heldout_target(
       person_ids: raw ids, as `LabelSpace.holdout` lists them.
       options: of these, `trial_seed`.
     """
-    named = drawing.one_pair_per_identity(
-        records, options.trial_seed, person_ids=person_ids
-    )
-    taking_part = len(named[0].pairs)
+    asked = protocol.Asked.of(records, options, person_ids=person_ids)
+    trials = pairs.one_pair_per_identity(asked)
+    taking_part = len(trials[0].probes)
     source = f"{taking_part} of {len(person_ids)} held-out identities, drawn by seed"
-    return _target(f"{records.reference} (held out)", records, named, source)
+    name = f"{records.reference} (held out)"
+    return _target(name, records, trials, asked.names, source)
 
 
-def shipped_list(name: str) -> list[trials_lib.NamedTrial]:
-    """The trial list that ships with the package as `trial_lists/<name>.txt`."""
-    folder = importlib.resources.files("dimn_tf.evaluation") / "trial_lists"
-    file = folder / f"{name}.txt"
-    return trials_lib.from_text(file.read_text(encoding="ascii"), str(file))
+def heldout_targets(
+    persons: Mapping[str, Sequence[int]],
+    data_dir: str,
+    options: options_lib.EvaluationOptions = _NO_OPTIONS,
+) -> list[Target]:
+    """A target for each source that has identities set aside; see `heldout_target`.
+
+    Args:
+      persons: source -> raw ids, as `holdout.load` reads them.
+      data_dir: TFDS' output folder.
+      options: of these, `trial_seed`.
+    """
+    from dimn_tf.data import records as records_lib
+
+    return [
+        heldout_target(records_lib.load_records(source, data_dir), ids, options)
+        for source, ids in persons.items()
+        if ids
+    ]
 
 
-def _shipped(name: str) -> _TrialMaker:
-    def make(records, data_dir, options):
-        del records, data_dir, options
-        return shipped_list(name), f"list {name}.txt of the package"
-
-    return make
-
-
-def _viper(records, data_dir, options):
-    del data_dir
-    variant = options.viper_trials
-    if variant in ("halves", "cameras"):
-        named, source = shipped_list("viper"), "list viper.txt of the package"
-        if variant == "cameras":
-            named = [trial for trial in named if trial.name.endswith("half1")]
-    else:
-        named = drawing.viper(records, options.trial_seed, 10, both_halves=False)
-        source = f"10 random halves drawn by seed {options.trial_seed}"
-    if variant in ("cameras", "both_ways"):
-        named = named + [trial.swapped() for trial in named]
-        source += ", and with cameras swapped"
-    return named, source
-
-
-def _grid(records, data_dir, options):
-    del options
-    from data_builders import registry
-    from data_builders.grid import load_folds
-
-    folds = load_folds(registry.make_builder(records.reference, data_dir))
-    return drawing.grid(records, folds), "the archive's official folds"
-
-
-def _drawn(records, data_dir, options):
-    del data_dir
-    from data_builders import registry
-
-    name, _ = registry.split_reference(records.reference)
-    not_persons = registry.facts(name).non_identities
-    persons = sorted(set(records.person_ids.tolist()) - set(not_persons))
-    return own_trials.make(records, persons, options)
-
-
-_TrialMaker = Callable[
-    [trials_lib.Records, str, options_lib.EvaluationOptions],
-    tuple[list[trials_lib.NamedTrial] | list[own_trials.OpenTrial], str],
-]
-
-# Data set -> what makes the trials of its published protocol.
-TARGETS: dict[str, _TrialMaker] = {
-    "viper": _viper,
-    "prid": _shipped("prid"),
-    "grid": _grid,
-    "ilids": _shipped("ilids"),
-}
-
-
-def _trial_maker(reference: str) -> _TrialMaker:
-    from data_builders import registry
-
-    name = reference.split(":")[0].split("/")[0]
-    if name in TARGETS:
-        return TARGETS[name]
-    if name in registry.DATASETS:
-        # No published protocol: a source that is left out of training, say.
-        return _drawn
-    raise errors.UserError(
-        f"--targets: there is no data set {reference!r}; known are "
-        f"{', '.join(registry.DATASETS)} (synthetic_reid with a domain, as "
-        "synthetic_reid/DOMAIN; own data as reid_folder:FOLDER or reid_folder:FILE.csv)"
+def _target(name, records, trials, names, source) -> Target:
+    positions = {image: i for i, image in enumerate(names)}
+    resolved = tuple(
+        resolved_trial.ResolvedTrial.of(trial, records, positions) for trial in trials
     )
-
-
-def _target(name, records, named, source) -> Target:
-    positions = trials_lib.positions_by_name(records)
-    resolved = tuple(trial.resolve(records, positions) for trial in named)
-    is_open = isinstance(named[0], own_trials.OpenTrial)
-    digest = own_trials.sha256(named) if is_open else trials_lib.sha256(named)
-    return Target(name, records, resolved, digest, source)
+    return Target(name, records, resolved, trial_text.sha256(trials), source)

@@ -18,7 +18,7 @@ _ADDS, _TAKES = np.array([178, 24, 43]), np.array([33, 102, 172])
 _STRONGEST = 0.6  # Opacity of the largest share.
 
 
-def draw(
+def paint(
     probe: bytes,
     found: Sequence[explanation.Found],
     path: str | os.PathLike,
@@ -27,7 +27,7 @@ def draw(
     threshold_name: str = "",
     explain: bool = False,
 ) -> None:
-    """Draws the probe and its matches, best first; with `explain`, two rows of maps.
+    """Paints the probe and its matches, best first; with `explain`, two rows of maps.
 
     Args:
         probe: Image file.
@@ -36,7 +36,7 @@ def draw(
         title: Above it.
         threshold: Matches of at least this likeness are framed in green.
         threshold_name: What it stands for.
-        explain: Whether the maps of `found` are drawn.
+        explain: Whether the maps of `found` are shown.
     """
     lines = [title]
     if threshold is not None:
@@ -57,7 +57,7 @@ def draw(
             rows[1].append(_map(row, probe, row.probe_map, limit))
             rows[2].append(_map(row, row.image, row.gallery_map, limit))
     heads = ["probe", *(str(rank) for rank in range(1, len(found) + 1))]
-    tiles.draw(rows, heads, path, lines, _SCALE)
+    tiles.paint(rows, heads, path, lines, _SCALE)
 
 
 def overlay(

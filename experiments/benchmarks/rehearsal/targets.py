@@ -10,7 +10,7 @@ import scipy.io
 from data_builders.grid import facts as grid_facts
 from data_builders.ilids import facts as ilids_facts
 from data_builders.prid import facts as prid_facts
-from dimn_tf.evaluation import targets
+from dimn_tf.evaluation.protocols import shipped
 from experiments.benchmarks.rehearsal import packing
 
 VIPER_SIZE = packing.Size(128, 48)  # of every image of the archive
@@ -90,7 +90,7 @@ def _listed(target: str) -> set[str]:
     """Image names without extension that the target's trial list holds."""
     return {
         name
-        for trial in targets.shipped_list(target)
+        for trial in shipped.shipped_list(target)
         for name in itertools.chain(*trial.pairs, trial.distractors)
     }
 

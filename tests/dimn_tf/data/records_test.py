@@ -136,3 +136,20 @@ def test_in_memory_records_serve_like_built_ones():
     assert found.camera_ids.tolist() == [0, 0, 0]
     assert found.file_names.tolist() == ["x", "y", "z"]
     assert found.splits.tolist() == ["all"] * 3
+
+
+def test_names_that_are_no_text_are_one_clear_error(made_up_builder, monkeypatch):
+    read = records._read_metadata
+
+    def with_bytes(source):
+        persons, cameras, names = read(source)
+        names = names.astype("S40")
+        names[3], names[5] = b"train/\xfc.png", b"train/\xff.png"
+        return persons, cameras, names
+
+    monkeypatch.setattr(records, "_read_metadata", with_bytes)
+    with pytest.raises(errors.DataError, match="2 of its 13 images") as caught:
+        records.records_of_builder(made_up_builder, "made_up")
+    assert caught.value.path == str(made_up_builder.data_path)
+    assert caught.value.found == r"'train/\xfc.png'"
+    assert "UTF-8" in caught.value.expected and "build it again" in caught.value.action

@@ -1,17 +1,13 @@
 """Differences between runs, against hand arithmetic and theory."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from dimn_tf import errors
 from dimn_tf.evaluation import bootstrap, results, results_files
-
-_ROOT = pathlib.Path(__file__).resolve().parents[3]
+from tests.experiments import launcher
 
 
 @pytest.fixture
@@ -45,6 +41,9 @@ def test_point_estimate_is_the_difference_of_the_printed_figures(runs):
         20 <= n <= 40 for n in compared["identities"].values()
     )
     assert compared["a"]["method"] == "good"
+    for row in (compared, *compared["targets"].values()):
+        for value in (row["difference"], *row["interval"]):
+            assert value == round(value, 3)
 
 
 def test_order_of_runs_turns_the_sign(runs):
@@ -127,27 +126,23 @@ def test_other_trials_or_probes_are_refused(tmp_path):
     write_run(tmp_path / "b.json", [("viper", "t", "q", 1, 0.5)])
     with pytest.raises(errors.UserError, match="do not list the same probes"):
         bootstrap.compare(tmp_path / "a.json", tmp_path / "b.json")
+    for name in "ab":  # Two that say nothing of their trials.
+        (tmp_path / f"{name}.json").write_text('{"targets": {"viper": {}}}')
+    with pytest.raises(errors.UserError, match="not judged on the same .*viper"):
+        bootstrap.compare(tmp_path / "a.json", tmp_path / "b.json")
 
 
 def test_launcher(runs, tmp_path):
     good, bad = runs(good=0.7, bad=1.5)
     output = tmp_path / "out" / "comparison.json"
-
-    def launch(*flags):
-        return subprocess.run(
-            [sys.executable, "-m", "experiments.compare_runs", f"--a={good}", *flags],
-            cwd=_ROOT, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-
-    done = launch(f"--b={bad}", f"--output={output}", "--resamples=200")
-    assert done.returncode == 0, done.stderr
+    flags = f"--a={good}", f"--output={output}"
+    printed = launcher.launch("compare_runs", *flags, f"--b={bad}", "--resamples=200")
     expected = bootstrap.compare(good, bad, resamples=200)
-    assert json.loads(done.stdout) == json.loads(output.read_text()) == expected
-    done = launch(f"--b={tmp_path / 'none.json'}")
-    assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("error: ")
-    assert "none.json is no results file" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert json.loads(printed) == json.loads(output.read_text()) == expected
+    told = launcher.launch(
+        "compare_runs", *flags, f"--b={tmp_path / 'none.json'}", code=1
+    )
+    assert told.startswith("error: ") and "none.json is no results file" in told
 
 
 def test_the_seed_draws_the_interval_and_leaves_the_estimate(runs):
@@ -158,3 +153,77 @@ def test_the_seed_draws_the_interval_and_leaves_the_estimate(runs):
     assert one == again
     assert one["interval"] != other["interval"]
     assert one["difference"] == other["difference"]
+
+
+def test_one_identity_tells_no_interval(tmp_path):
+    rows = [("viper", "t", f"p{i}", 7, 0.5) for i in range(5)]
+    rows += [("viper", "t", "alone", 8, "")]  # Without a true match.
+    write_run(tmp_path / "a.json", rows)
+    with pytest.raises(errors.UserError, match="viper has 1 identity"):
+        bootstrap.compare(tmp_path / "a.json", tmp_path / "a.json")
+
+
+def test_identities_count_by_their_probes(tmp_path):
+    # Person 0 has one probe and gains 30 points, person 1 has two and gains none: the
+    # difference is 10 points, and resamples of the two have 0, 10 or 30 points.
+    b = [("viper", "t", f"p{i}", min(i, 1), 0.5) for i in range(3)]
+    a = [(*row[:-1], 0.8 if row[3] == 0 else 0.5) for row in b]
+    write_run(tmp_path / "a.json", a)
+    write_run(tmp_path / "b.json", b)
+    compared = bootstrap.compare(tmp_path / "a.json", tmp_path / "b.json", 300)
+    assert compared["difference"] == pytest.approx(10)
+    assert compared["interval"] == [0, 30] and not compared["excludes_zero"]
+
+
+def test_targets_are_resampled_apart_and_the_mean_with_them(tmp_path):
+    # Two targets of 100 persons with gains of 0 or 20 points: the mean of each has a
+    # standard error of 1 point, the mean of both, who vary apart, of 1 / sqrt(2).
+    b = [
+        (t, "t", f"{t}{i}", f"{t}{i}", 0.5)
+        for t in ("viper", "grid")
+        for i in range(100)
+    ]
+    a = [(*row[:-1], 0.5 + 0.2 * (k % 2)) for k, row in enumerate(b)]
+    write_run(tmp_path / "a.json", a)
+    write_run(tmp_path / "b.json", b)
+    compared = bootstrap.compare(tmp_path / "a.json", tmp_path / "b.json", 4000)
+    low, high = compared["interval"]
+    assert high - low == pytest.approx(2 * 1.96 / 2**0.5, abs=0.3)
+    for row in compared["targets"].values():
+        low, high = row["interval"]
+        assert high - low == pytest.approx(2 * 1.96, abs=0.4)
+
+
+def test_blocks_hold_all_resamples(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = [
+        ("prid", "t", f"p{i}", i, round(x, 3)) for i, x in enumerate(rng.random(40))
+    ]
+    write_run(tmp_path / "b.json", [(*row[:-1], 0.5) for row in rows])
+    write_run(tmp_path / "a.json", rows)
+    sizes, differences = [], bootstrap._differences
+
+    def watched(sums, counts, chosen=None):
+        if chosen:
+            sizes.append(len(chosen[0]))
+        return differences(sums, counts, chosen)
+
+    monkeypatch.setattr(bootstrap, "_differences", watched)
+    monkeypatch.setattr(bootstrap, "_BLOCK", 1_000)
+    compared = bootstrap.compare(tmp_path / "a.json", tmp_path / "b.json", 110)
+    assert max(sizes) == 25 and compared["resamples"] == 110
+
+
+def test_a_result_is_written_before_it_is_printed(runs, tmp_path, monkeypatch):
+    def gone(*_, **__):
+        raise BrokenPipeError
+
+    (good,) = runs(good=0.7)
+    output = tmp_path / "c.json"
+    monkeypatch.setattr("builtins.print", gone)
+    with pytest.raises(BrokenPipeError):
+        launcher.run(
+            "compare_runs", f"--a={good}", f"--b={good}", f"--output={output}",
+            "--resamples=100",
+        )  # fmt: skip
+    assert json.loads(output.read_text())["difference"] == 0

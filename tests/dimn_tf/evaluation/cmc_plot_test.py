@@ -1,6 +1,7 @@
-"""The CMC plot draws the curves it is given."""
+"""The CMC plot shows the curves it is given."""
 
 import matplotlib.axes
+import matplotlib.figure
 import numpy as np
 import PIL.Image
 
@@ -23,7 +24,7 @@ def test_lines_are_the_mean_curves(made_up_results, tmp_path, monkeypatch):
     monkeypatch.setattr(matplotlib.axes.Axes, "fill_between", filled)
     evaluated = made_up_results(["viper", "prid"])
     path = tmp_path / "out" / "cmc.png"
-    cmc_plot.draw(evaluated, path, "made up")
+    cmc_plot.plot(evaluated, path, "made up")
     assert len(lines) == 2
     for (label, (ranks, curve)), (low, high), result in zip(
         lines.items(), bands, evaluated, strict=True
@@ -42,3 +43,45 @@ def test_lines_are_the_mean_curves(made_up_results, tmp_path, monkeypatch):
         assert image.size[0] > 800
         assert len(image.convert("RGB").getcolors(1 << 20)) > 50
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_name_that_is_a_formula_or_no_text_is_shown_as_it_is(
+    made_up_results, tmp_path
+):
+    names = [r"reid_folder:$\x$", "reid_folder:b\udcf6"]
+    path = tmp_path / "cmc.png"
+    cmc_plot.plot(made_up_results(names), path, r"$\y")
+    assert path.is_file()
+    assert cmc_plot._plain("a$b\udcf6") == r"a\$b\udcf6"
+
+
+def test_axes_and_legend_say_what_is_shown(made_up_results, tmp_path, monkeypatch):
+    kept, save = [], matplotlib.figure.Figure.savefig
+
+    def saved(self, *given, **named):
+        kept.append(self)
+        return save(self, *given, **named)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", saved)
+    evaluated = made_up_results(["viper", "prid"])
+    cmc_plot.plot(evaluated[:1], tmp_path / "one.png", "a title")
+    cmc_plot.plot(evaluated, tmp_path / "two.png", "a title")
+    for figure, columns, results in zip(
+        kept, (1, 2), (evaluated[:1], evaluated), strict=True
+    ):
+        (axes,), (legend,) = figure.axes, figure.legends
+        assert (axes.get_xlabel(), axes.get_title("left")) == ("rank k", "a title")
+        assert axes.get_ylabel().startswith("probes with a true match")
+        assert axes.get_xlim() == (0.5, 20.5) and axes.get_ylim() == (0, 100)
+        assert axes.get_xticks().tolist() == [1, 5, 10, 15, 20]
+        assert axes.get_yticks()[:2].tolist() in ([0, 20], [-20, 0])
+        assert not axes.spines["top"].get_visible() and axes.get_axisbelow() is True
+        assert axes.xaxis.get_gridlines()[0].get_color() == cmc_plot._FAINT
+        assert legend._ncols == columns and not legend.get_frame_on()
+        assert legend._outside_loc == "lower"
+        aps = [
+            100 * np.mean([r.mean_average_precision for r in x.rankings["method"]])
+            for x in results
+        ]
+        for text, ap in zip(legend.get_texts(), aps, strict=True):
+            assert f", mAP {ap:.1f}; 20 vs 20)" in text.get_text()

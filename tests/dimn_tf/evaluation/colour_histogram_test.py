@@ -64,7 +64,7 @@ def test_each_image_is_described_by_itself():
     histogram = colour_histogram.ColourHistogram()
     images = np.random.default_rng(0).uniform(0, 255, [5, 13, 7, 3]).astype(np.float32)
     together = histogram.encode(images)
-    assert together.shape == (5, histogram.feature_dimension)
+    assert together.shape == (5, histogram.feature_dimension) == (5, 6 * 3 * 16)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, rtol=1e-5)
     for image, feature in zip(images, together, strict=True):
         np.testing.assert_allclose(histogram.encode(image[None])[0], feature, rtol=1e-6)

@@ -98,7 +98,9 @@ def grid_records():
 @pytest.fixture
 def made_up_results():
     """Makes `TargetResult`s of random features that tell identities apart a bit."""
-    from dimn_tf.evaluation import evaluator, targets, trials
+    from dimn_tf.evaluation import evaluator, targets
+    from dimn_tf.evaluation.protocols import trial, trial_text
+    from tests.dimn_tf.evaluation.protocols import asking
 
     class Plain:
         def probe_representation(self, features):
@@ -119,7 +121,7 @@ def made_up_results():
             ]
             records = FakeRecords.make(name, rows)
             drawn = [
-                trials.NamedTrial(
+                trial.Trial.of_pairs(
                     f"trial{k + 1}",
                     tuple((f"0/{p:03d}", f"1/{p:03d}") for p in sorted(chosen)),
                 )
@@ -128,12 +130,11 @@ def made_up_results():
                     np.random.default_rng(k).permutation(persons)[: persons // 2]
                 ]
             ]
-            positions = trials.positions_by_name(records)
             target = targets.Target(
                 name,
                 records,
-                tuple(trial.resolve(records, positions) for trial in drawn),
-                trials.sha256(drawn),
+                tuple(asking.resolve(records, drawn)),
+                trial_text.sha256(drawn),
                 "made up",
             )
             centres = np.tile(rng.standard_normal((persons, 16)), (2, 1))

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from dimn_tf import errors
-from dimn_tf.evaluation import evaluator, ranking, targets, trials
+from dimn_tf import errors, progress
+from dimn_tf.evaluation import evaluator, ranking, targets
+from dimn_tf.evaluation.protocols import resolved_trial, trial_text
+from dimn_tf.evaluation.protocols import trial as trial_lib
+from tests.dimn_tf.evaluation.protocols import asking
 
 
 class FakeMethod:
@@ -35,12 +38,12 @@ def target(fake_records):
     rows.append(("all", "p/unused.png", 77, 3))
     records = fake_records("set", rows)
     named = [
-        trials.NamedTrial(f"t{k}", tuple((f"p/{i}_0", f"p/{i}_1") for i in persons))
+        trial_lib.Trial.of_pairs(f"t{k}", [(f"p/{i}_0", f"p/{i}_1") for i in persons])
         for k, persons in enumerate([(0, 1, 2), (1, 3, 5), (5, 4, 0)])
     ]
-    positions = trials.positions_by_name(records)
-    resolved = tuple(trial.resolve(records, positions) for trial in named)
-    return targets.Target("set", records, resolved, trials.sha256(named), "made up")
+    resolved = tuple(asking.resolve(records, named))
+    digest = trial_text.sha256(named)
+    return targets.Target("set", records, resolved, digest, "made up")
 
 
 def evaluate(method, target):
@@ -133,8 +136,10 @@ def test_camera_rule_of_a_trial_is_applied(fake_records):
     records = fake_records("own", rows)
     labels = (np.array([1]), np.array([1, 3, 1]))
     cameras = (np.array([0]), np.array([0, 0, 5]))
-    trial = trials.Trial("t", np.array([0]), np.array([1, 2, 3]), *labels, *cameras)
-    target = targets.Target("own", records, (trial,), "", "")
+    ruled = resolved_trial.ResolvedTrial(
+        "t", np.array([0]), np.array([1, 2, 3]), *labels, *cameras
+    )
+    target = targets.Target("own", records, (ruled,), "", "")
     ranked = evaluate(FakeMethod(), target).rankings["euclidean"][0]
     # Distances from (1, 0, 0): image 1 at (1, 0, 1) 1, image 2 at (3, 0, 2) sqrt 8,
     # image 3 at (1, 5, 3) sqrt 34. Without image 1 the match is second: AP 1/2;
@@ -152,3 +157,38 @@ def test_features_that_are_not_finite_are_named(target):
 
     with pytest.raises(errors.UserError, match=r"2 of 12 images.*p/4_0\.png"):
         evaluate(Broken(), target)
+
+
+def test_how_far_it_is_is_told_in_lines_without_a_terminal(target, capsys):
+    evaluator.evaluate_target(FakeMethod(), target, 8, 4, 5)
+    out, err = capsys.readouterr()
+    assert err == "" and "\r" not in out  # No bar is painted into a log.
+
+
+def test_each_bar_says_what_it_counts(target, monkeypatch):
+    shown, bar = [], progress.bar
+
+    def watched(*iterable, **given):
+        shown.append(given)
+        return bar(*iterable, **given)
+
+    monkeypatch.setattr(progress, "bar", watched)
+    evaluate(FakeMethod(), target)
+    assert [(row["label"], row.get("unit"), row.get("total")) for row in shown] == [
+        ("set: encoding", None, 12),
+        ("set: method", "trials", None),
+        ("set: euclidean", "trials", None),
+        ("set: cosine", "trials", None),
+    ]
+    assert not any(row["show"] for row in shown)
+
+
+def test_lines_are_told_where_there_is_no_terminal(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(progress, "bar", lambda **given: asked.append(given["log"]))
+    for terminal in (True, False):
+        monkeypatch.setattr("sys.stderr.isatty", lambda x=terminal: x, raising=False)
+        evaluator._bar(label="x")
+    assert asked[0] is None
+    asked[1]("a line")
+    assert capsys.readouterr().out == "a line\n"

@@ -59,6 +59,32 @@ def test_images_that_the_camera_rule_ignores_are_left_out(result):
     assert trial.gallery_indices[3] not in row.gallery
 
 
+def test_tiles(fake_records, monkeypatch):
+    painted = []
+    monkeypatch.setattr(ranked_pictures.tiles, "paint", lambda *x: painted.append(x))
+    records = fake_records("set", [("all", f"{i}.png", i, 2) for i in range(3)])
+    found = ranked_pictures.RankedProbe(
+        0, np.array([2, 1]), np.array([0.5, 0.25]), np.array([True, False]), 1
+    )
+    lost = dataclasses.replace(found, matches=np.zeros(2, bool), first_match_rank=0)
+    ranked_pictures.paint([found, lost], records, "p.png", "a title")
+    ((rows, heads, path, title),) = painted
+    assert (heads, path, title) == (["probe", "1", "2"], "p.png", ["a title"])
+    assert [row[0].beneath for row in rows] == [["match: rank 1"], ["match: none"]]
+    right, wrong = rows[0][1:]
+    assert (right.beneath, wrong.beneath) == (["0.5"], ["0.25"])
+    assert right.colour == right.frame != wrong.frame != wrong.colour
+    assert right.wide and not wrong.wide
+
+
+def test_a_probe_without_a_match_has_no_rank(result):
+    trial = result.target.trials[0]
+    alone = dataclasses.replace(trial, gallery_ids=trial.gallery_ids + 1_000)
+    rows = ranked_pictures.ranked_probes(result.scoring, result.features, alone)
+    assert len(rows) == 8 and {row.first_match_rank for row in rows} == {0}
+    assert {len(row.gallery) for row in rows} == {10}
+
+
 def test_picture(fake_records, tmp_path):
     rows = [("all", f"{i}.png", i % 2, 200) for i in range(5)]
     records = fake_records("set", rows)
@@ -66,7 +92,7 @@ def test_picture(fake_records, tmp_path):
         0, np.array([3, 2, 4]), np.array([0.9, 0.5, -1.0]), np.array([0, 1, 1]) > 0, 2
     )
     path = tmp_path / "ranked" / "set.png"
-    ranked_pictures.draw([row, row], records, path, "a title")
+    ranked_pictures.paint([row, row], records, path, "a title")
     with PIL.Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     # Left to right along a line through the tiles of the first row: the images are

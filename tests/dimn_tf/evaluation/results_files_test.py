@@ -84,3 +84,52 @@ def test_what_is_no_result_is_not_replaced(tmp_path):
     with pytest.raises(errors.UserError, match="is no results file"):
         _place(path, _targets(viper="a"))
     assert path.read_text() == "notes"
+
+
+def test_names_of_files_are_short_and_plain():
+    assert results_files.file_name_of("a/b?c=(d)") == "a_b_c_d_"
+    assert results_files.file_name_of("viper") == "viper"
+    assert len(results_files.file_name_of("x" * 81)) == 80
+    assert results_files.file_name_of("日" * 99) == "日" * 26  # 3 bytes each.
+    assert results_files.file_name_of("b\udcf6c") == "b_c"
+
+
+def test_a_place_has_a_name_that_file_systems_take(tmp_path):
+    path = tmp_path / "results.json"
+    found = _place(path, _targets(**{f"reid_folder:{'日' * 300}": "a"}), own=False)
+    assert len(found.name.encode()) < 150
+
+
+def test_a_result_in_evaluations_has_its_neighbours_there(tmp_path):
+    path = _written(tmp_path / "evaluations" / "results_0000010.json", viper="a")
+    found = _place(path, _targets(viper="b"))
+    assert found.parent == path.parent and found != path
+    assert "_0000010_viper_" in found.name
+
+
+def _probes(path, *rows):
+    lines = [",".join(results_files.PROBE_COLUMNS), *rows]
+    results_files.probes_path(path).write_text("\n".join(lines) + "\n")
+    return results_files.read_probes(path)
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["viper,t,p,1,0.5", "viper,t,p,1,much,1", "viper,t,p,1,0.5,1,2", "v,t,p,1,7,1"],
+)
+def test_damaged_rows_of_probes_are_named(tmp_path, row):
+    path = tmp_path / "results.json"
+    whole = "viper,t,p,1,0.5,1", "viper,t,q,1,,"
+    assert len(_probes(path, *whole)) == 2
+    with pytest.raises(
+        errors.UserError, match="results_probes.csv is damaged: its row 3"
+    ):
+        _probes(path, *whole, row)
+
+
+@pytest.mark.parametrize("targets", [[], {"viper": 3}, None])
+def test_targets_of_another_form_are_no_results(tmp_path, targets):
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"targets": targets}))
+    with pytest.raises(errors.UserError, match="no `targets`"):
+        results_files.read(path)

@@ -94,10 +94,11 @@ def test_a_failed_write_leaves_the_old_file(evaluated, tmp_path):
     path = tmp_path / "results.json"
     figures = results.figures_of(evaluated, "dimn")
     results_files.write(path, figures, evaluated)
-    before = path.read_bytes()
+    beside = results_files.probes_path(path)
+    before = path.read_bytes(), beside.read_bytes()
     with pytest.raises(TypeError):
-        results_files.write(path, figures | {"flags": {"x": object()}}, evaluated)
-    assert path.read_bytes() == before
+        results_files.write(path, figures | {"flags": {"x": object()}}, evaluated[:1])
+    assert (path.read_bytes(), beside.read_bytes()) == before  # They belong together.
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -119,3 +120,22 @@ def test_wrong_files_are_named(evaluated, tmp_path):
 def test_no_target():
     with pytest.raises(errors.UserError, match="no target"):
         results.figures_of([], "dimn")
+
+
+def test_a_folder_whose_name_is_no_text_is_a_target_like_others(
+    made_up_results, tmp_path
+):
+    name = "reid_folder:b\udcf6"  # As os.fsdecode.
+    evaluated, path = made_up_results([name]), tmp_path / "results.json"
+    results_files.write(path, results.figures_of(evaluated, "dimn"), evaluated)
+    assert list(results_files.read(path)["targets"]) == [name]
+    assert {row["target"] for row in results_files.read_probes(path)} == {name}
+
+
+def test_figures_have_four_places_and_no_empty_remarks(evaluated):
+    figures = results.figures_of(evaluated, "dimn")
+    row = figures["targets"]["viper"]
+    assert "unmatched_probes" not in row and "seen_in_training" not in row
+    told = [figures["mean"]["mAP"], *row["mAP"].values(), *row["per_trial"]["mAP"]]
+    assert all(value == round(value, 4) for value in told)
+    assert any(value != round(value, 3) for value in told)

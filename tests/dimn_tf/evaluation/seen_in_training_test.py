@@ -3,6 +3,7 @@
 import pytest
 
 from data_builders.reid_folder import splits as own_splits
+from dimn_tf import errors
 from dimn_tf.data import domain, records
 from dimn_tf.evaluation import options, report, results_files, seen_in_training, targets
 from dimn_tf.export import model_card
@@ -56,6 +57,8 @@ def test_a_source_as_a_target(source, target):
     [
         ("synthetic_reid/plaza", "synthetic_reid/alley"),
         ("market1501", "dukemtmc_reid"),
+        ("market1501", "market1501/other"),
+        ("market1501/other", "market1501"),
         ("reid_folder:a/crops", "reid_folder:b/crops"),
     ],
 )
@@ -141,3 +144,51 @@ def test_every_table_says_it(fake_records, tmp_path):
     assert "seen_in_training" not in written[names[1]]
     card = "\n".join(model_card._results(figures))
     assert card.count("TRAINED ON 6 of its 6 persons") == 1
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """Makes up which sources are built; notes which are opened."""
+    opened = []
+
+    def make(*references):
+        def load_records(reference, data_dir):
+            assert data_dir == "folder"
+            opened.append(reference)
+            return _records(reference, _rows((1, 2, 3)))
+
+        monkeypatch.setattr("dimn_tf.data.records.load_records", load_records)
+        monkeypatch.setattr(
+            "data_builders.registry.is_built",
+            lambda reference, data_dir: reference in references,
+        )
+        return opened
+
+    return make
+
+
+def test_only_sources_that_share_images_are_opened(built, tmp_path):
+    opened = built("market1501")
+    path = tmp_path / "holdout.json"
+    target = targets.target_of_records(
+        _records("market1501/partial", _rows((1, 2, 3))), options.EvaluationOptions()
+    )
+    sources = ["cuhk02", "market1501"]
+    path.write_text('{"market1501": [2]}')  # Set aside, so not trained on.
+    (found,) = seen_in_training.with_seen_of_run([target], sources, path, "folder")
+    assert found.seen_in_training == seen_in_training.Seen(2, 3, 4, 6)
+    assert opened == ["market1501"]
+    path.unlink()  # Nobody asks for it where no source shares images.
+    (same,) = seen_in_training.with_seen_of_run([target], ["cuhk02"], path, "folder")
+    assert same is target and opened == ["market1501"]
+
+
+def test_a_shared_source_that_is_not_built_is_named(built, tmp_path):
+    built()
+    target = targets.target_of_records(
+        _records("market1501", _rows((1, 2, 3))), options.EvaluationOptions()
+    )
+    with pytest.raises(errors.UserError, match="^market1501: .*--data_dir=folder"):
+        seen_in_training.with_seen_of_run(
+            [target], ["market1501", "viper"], tmp_path / "none", "folder"
+        )

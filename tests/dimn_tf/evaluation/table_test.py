@@ -65,3 +65,17 @@ def test_one_target_has_no_mean():
 def test_takes_what_results_make(made_up_results):
     text = table.table(results.figures_of(made_up_results(["viper", "prid"]), "dimn"))
     assert "viper" in text and "3 x 20 / 20" in text
+
+
+def test_the_mean_has_its_diagnosis_and_long_names_their_room():
+    name = "synthetic_reid/" + "x" * 30
+    made = figures("dimn", ["viper", name])
+    made["diagnosis_mean"] = {
+        "euclidean": {m: 44.4444 for m in made["mean"]},
+        "cosine": {m: 55.5555 for m in made["mean"]},
+    }
+    lines = table.table(made).splitlines()
+    assert lines[-2].split() == ["features,", "euclidean", *["44.44"] * 4]
+    assert lines[-1].split() == ["features,", "cosine", *["55.56"] * 4]
+    (long,) = [line for line in lines if line.startswith(name)]
+    assert long.startswith(f"{name}   20.00")  # Two spaces, and one of the number's.

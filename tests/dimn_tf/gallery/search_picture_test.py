@@ -126,7 +126,7 @@ def _runs(line):
 def test_frames_tell_the_threshold(found, tmp_path):
     probe = found[0].image
     path = tmp_path / "pictures" / "search.png"
-    search_picture.draw(probe, found, path, "a title", 0.5, "1 false accept in 100")
+    search_picture.paint(probe, found, path, "a title", 0.5, "1 false accept in 100")
     # Beneath the title's two lines and the heads, near the tiles' upper edge.
     line = _pixels(path)[14 + 22 + 15 + 30 + 8]
     assert _runs(line) == [
@@ -135,14 +135,14 @@ def test_frames_tell_the_threshold(found, tmp_path):
     ]  # fmt: skip
     assert (line == GREEN).all(axis=1).sum() == 4 * tiles.WIDE
     without = tmp_path / "without.png"
-    search_picture.draw(probe, found, without, "a title")
+    search_picture.paint(probe, found, without, "a title")
     assert GREEN not in _runs(_pixels(without)[14 + 22 + 30 + 8])
 
 
 def test_maps_stand_beneath_their_images(found, tmp_path):
     path = tmp_path / "search.png"
     found[1] = dataclasses.replace(found[1], probe_map=None, missing="changed")
-    search_picture.draw(found[0].image, found, path, "a title", explain=True)
+    search_picture.paint(found[0].image, found, path, "a title", explain=True)
     pixels = _pixels(path)
     step = 2 * tiles.SIZE[1] + 2 * tiles.WIDE + 10  # And three lines beneath the first.
     top, left = 14 + 22 + 15 + 30, 14 + 5

@@ -9,7 +9,7 @@ from data_builders import comparison, registry, survey
 from data_builders.archives import open_archive
 from data_builders.grid import folds as grid_folds
 from dimn_tf import errors
-from dimn_tf.evaluation import targets as targets_lib
+from dimn_tf.evaluation.protocols import shipped
 from experiments.benchmarks.rehearsal import (
     archives,
     cuhk03,
@@ -131,7 +131,7 @@ def test_targets_at_their_full_counts(tmp_path, name):
             folds = reader.metadata[grid_folds.METADATA_KEY]
             grid_folds.check_folds(folds, persons, path, fold_persons=125)
             return
-    for trial in targets_lib.shipped_list(name):
+    for trial in shipped.shipped_list(name):
         assert {image for pair in trial.pairs for image in pair} <= names
         assert set(trial.distractors) <= names
 

@@ -1,9 +1,6 @@
 """The trials on the real archives: who stands against whom, and how many."""
 
 import importlib.resources
-import pathlib
-import subprocess
-import sys
 import tarfile
 import zipfile
 
@@ -12,7 +9,10 @@ import pytest
 import scipy.io
 
 from data_builders import registry
-from dimn_tf.evaluation import drawing, targets
+from dimn_tf.evaluation import targets
+from dimn_tf.evaluation.protocols import ilids, shipped, viper
+from tests.dimn_tf.evaluation.protocols import asking
+from tests.experiments import launcher
 
 # probes, gallery, splits of the probes and of the gallery
 NUMBERS = {
@@ -36,16 +36,16 @@ def archived(path):
 def test_viper_is_drawn_by_the_command_in_its_header(shared_dir, fake_records):
     names = archived(shared_dir / "reid_data" / "VIPeR.v1.0.zip")
     rows = [(n.split("/")[0], n, int(n.split("/")[1][:3]), 0) for n in names]
-    drawn = drawing.viper(fake_records("viper", rows))
-    assert drawn == targets.shipped_list("viper")
+    drawn = viper.draw(asking.asked(fake_records("viper", rows)))
+    assert drawn == shipped.shipped_list("viper")
 
 
 def test_ilids_is_drawn_by_the_command_in_its_header(shared_dir, fake_records):
     names = archived(shared_dir / "reid_data" / "i-LIDS_Pedestrian.tgz")
     rows = [("persons", n, int(n.split("/")[1][:4]), 0) for n in names]
     records = fake_records("ilids", rows)
-    drawn = drawing.one_pair_per_identity(records, identities_per_trial=60)
-    assert drawn == targets.shipped_list("ilids")
+    drawn = ilids.draw(asking.asked(records))
+    assert drawn == shipped.shipped_list("ilids")
 
 
 @pytest.fixture(scope="module")
@@ -97,36 +97,26 @@ def test_viper_persons_are_probes_once_a_split(data_dir):
 
 
 def launch(data_dir, output_dir, *flags):
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "experiments.draw_trials",
-            f"--data_dir={data_dir}",
-            f"--output_dir={output_dir}",
-            *flags,
-        ],
-        cwd=pathlib.Path(__file__).resolve().parents[3],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    places = f"--data_dir={data_dir}", f"--output_dir={output_dir}"
+    return launcher.run("draw_trials", *places, *flags)
 
 
 def test_the_drawing_command_gives_the_shipped_files(data_dir, tmp_path):
     done = launch(data_dir, tmp_path)
     assert done.returncode == 0, done.stderr
-    shipped = importlib.resources.files("dimn_tf.evaluation") / "trial_lists"
+    lists = importlib.resources.files("dimn_tf.evaluation.protocols") / "trial_lists"
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "ilids.txt",
         "prid.txt",
         "viper.txt",
     ]
     for path in tmp_path.iterdir():
-        assert path.read_text() == (shipped / path.name).read_text()
+        assert path.read_text() == (lists / path.name).read_text()
 
 
-def test_a_target_without_a_drawn_list_is_refused(data_dir, tmp_path):
-    done = launch(data_dir, tmp_path, "--targets=grid")
+def test_a_target_without_a_drawn_list_is_refused_before_any_is_drawn(
+    data_dir, tmp_path
+):
+    done = launch(data_dir, tmp_path, "--targets=prid,grid")
     assert done.returncode == 1 and "'grid' has no drawn list" in done.stderr
-    assert "Traceback" not in done.stderr and not list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())

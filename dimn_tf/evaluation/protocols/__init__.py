@@ -1,0 +1,1 @@
+"""Who stands against whom: trials by name, one module a protocol."""

@@ -1,0 +1,65 @@
+"""Where a run's files lie: what it was called with, so that it is found again."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+
+from dimn_tf import errors, files
+
+
+def remember(
+    path: pathlib.Path,
+    targets: Sequence[str],
+    data_dir: str,
+    manual_dir: str,
+    encoder_weights: str,
+) -> None:
+    """Records where a run's files are.
+
+    Args:
+        path: `WorkDir.places`.
+        targets: References.
+        data_dir: TFDS' output folder; recorded as an absolute path, like the others.
+        manual_dir: Folder of the archives.
+        encoder_weights: `none`, `imagenet` or a file.
+    """
+    if encoder_weights not in ("none", "imagenet"):
+        encoder_weights = os.path.abspath(encoder_weights)
+    places = {
+        "targets": list(targets),
+        "data_dir": os.path.abspath(data_dir),
+        "manual_dir": os.path.abspath(manual_dir),
+        "encoder_weights": encoder_weights,
+    }
+    with files.replacing(path) as partial:
+        partial.write_text(json.dumps(places, indent=2) + "\n")
+
+
+def recall(path: pathlib.Path) -> dict[str, object]:
+    """What `remember` recorded; empty where nothing was.
+
+    Raises:
+        errors.UserError: the file is not as it was written.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        places = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(places, dict):
+        raise _damaged(path, f"a {type(places).__name__}")
+    return places
+
+
+def _damaged(path: pathlib.Path, found: str) -> errors.DataError:
+    return errors.DataError(
+        f"{path.name} does not say where the run's files are",
+        path=path,
+        found=found,
+        expected="the places as training wrote them, in JSON",
+        action="remove the file and name --targets, --data_dir and --manual_dir",
+    )
