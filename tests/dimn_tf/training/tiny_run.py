@@ -122,4 +122,4 @@ def train_until(directory: pathlib.Path, step: int, **changes) -> None:
 def variables(method) -> dict[str, np.ndarray]:
     """All that training moves, by name."""
     held = [*method.variables, *method.optimizer.variables]
-    return {variable.path: np.array(variable) for variable in held}
+    return {variable.path: variable.numpy() for variable in held}

@@ -1,0 +1,195 @@
+"""What every method must do; a method joins by its line in `methods.METHODS`."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework import config as tensorflow_config
+
+from dimn_tf import methods
+from dimn_tf.encoders import encoder as encoders
+from dimn_tf.export import exporter, served_model
+from dimn_tf.training import build, checkpoints, training_log, workdir
+from tests.dimn_tf.export import made_up
+from tests.dimn_tf.methods import tiny
+from tests.dimn_tf.training import tiny_run
+
+pytestmark = pytest.mark.parametrize("name", list(methods.METHODS))
+
+
+@pytest.fixture
+def tiny_world(monkeypatch):
+    """Made-up sources and a tiny encoder, known by their names."""
+    from dimn_tf.data import records
+
+    monkeypatch.setattr(records, "load_records", records.load_records)
+    monkeypatch.setattr(encoders, "BACKBONES", dict(encoders.BACKBONES))
+
+
+@pytest.fixture
+def deterministic():
+    """What `--deterministic` does, undone afterwards (by what TensorFlow hides)."""
+    tensorflow_config.enable_op_determinism()
+    yield
+    tensorflow_config.disable_op_determinism()
+
+
+def _quiet(line):
+    del line
+
+
+def test_five_and_five_steps_with_a_kill_equal_ten(
+    name, tmp_path, tiny_world, deterministic
+):
+    whole = tiny_run.train(tmp_path / "whole", log=_quiet, method=name)
+    # Killed two steps after the checkpoint of step 5: those two are done again.
+    tiny_run.train_until(tmp_path / "killed", 7, method=name)
+    log = tmp_path / "killed" / "training_log.csv"
+    assert [row["step"] for row in training_log.read(log)] == [2, 4, 6]
+    lines = []
+    resumed = tiny_run.train(tmp_path / "killed", log=lines.append, method=name)
+    assert any("Going on from" in line and "step 5 of 10" in line for line in lines)
+    expected, found = tiny_run.variables(whole), tiny_run.variables(resumed)
+    assert expected.keys() == found.keys()
+    for path, value in expected.items():
+        np.testing.assert_array_equal(value, found[path], err_msg=path)
+    rows = [
+        training_log.read(tmp_path / run / "training_log.csv")
+        for run in ("whole", "killed")
+    ]
+    assert [row["step"] for row in rows[1]] == [2, 4, 6, 8, 10]
+    for a, b in zip(*rows, strict=True):
+        # Step 6 of the resumed run averages one step, not two.
+        if a["step"] != 6:
+            a.pop("images_per_second"), b.pop("images_per_second")
+            assert a == b
+
+
+def test_inference_restores_what_it_needs_and_makes_no_more(
+    name, tmp_path, tiny_world
+):
+    trained = tiny_run.train(tmp_path, log=_quiet, method=name)
+    recipe = tiny_run.recipe_of(method=name)
+    restored, step = build.restored(recipe, workdir.WorkDir(tmp_path))
+    assert step == 10
+    assert restored.variables == restored.inference_variables
+    assert getattr(restored, "optimizer", None) is None
+    images = np.random.default_rng(0).uniform(0, 255, (6, 16, 8, 3)).astype("float32")
+    for side in ("probe_representation", "gallery_representation"):
+        live, again = (
+            np.array(getattr(method, side)(method.embed(images)))
+            for method in (trained, restored)
+        )
+        np.testing.assert_array_equal(live, again)
+        assert live.shape == (6, trained.representation_dimension)
+        assert np.ptp(live, axis=0).max() > 0
+    # A copy of what the run has now, as evaluations on the way take it.
+    copy = build.for_inference_of(trained, recipe)
+    for a, b in zip(
+        copy.inference_variables, restored.inference_variables, strict=True
+    ):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_training_moves_every_variable_that_it_makes(name, tmp_path, tiny_world):
+    recipe = tiny_run.recipe_of(method=name)
+    tiny_run.install()
+    from dimn_tf.training import run
+
+    space = run.build_label_space(recipe, "", _quiet)
+    start = build.for_training(recipe, space.specification)
+    before = {v.path: v.numpy() for v in start.variables}
+    trained = tiny_run.train(tmp_path, log=_quiet, method=name)
+    for variable in trained.variables:
+        assert np.abs(variable.numpy() - before[variable.path]).max() > 0, (
+            variable.path
+        )
+
+
+def test_variables_are_named_alike_in_every_process(name):
+    """Keras numbers layers without a name: a second model's would be others."""
+    first, second = (tiny.method(name, 9) for _ in range(2))
+    for part in ("variables", "inference_variables"):
+        names = [list(checkpoints.by_name(getattr(m, part))) for m in (first, second)]
+        assert names[0] == names[1] != []
+    states = [list(checkpoints.by_name(m.optimizer.variables)) for m in (first, second)]
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_trains_and_infers_in_float32(
+    name, precision, tmp_path, tiny_world
+):
+    trained = tiny_run.train(
+        tmp_path, log=_quiet, method=name, precision=precision, checkpoint_every=4
+    )
+    half = precision.removeprefix("mixed_")
+    assert trained.encoder.backbone.layers[1].compute_dtype == half
+    assert keras.config.dtype_policy().name == "float32"
+    rows = training_log.read(tmp_path / "training_log.csv")
+    assert [row["step"] for row in rows] == [2, 4, 6, 8, 10]
+    assert all(np.isfinite(row["loss"]) for row in rows)
+    recipe = tiny_run.recipe_of(method=name, precision=precision)
+    restored, _ = build.restored(recipe, workdir.WorkDir(tmp_path))
+    assert restored.encoder.backbone.layers[1].compute_dtype == "float32"
+    for a, b in zip(
+        trained.inference_variables, restored.inference_variables, strict=True
+    ):
+        assert a.dtype == b.dtype == "float32"
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_an_export_is_the_live_method(name, tmp_path):
+    method = made_up.method(name, tiny=True)
+    folder = made_up.export(method, tmp_path)
+    images, files = exporter.made_up_images(
+        4, made_up.HEIGHT, made_up.WIDTH, seed=3
+    )
+    model, features = served_model.ServedModel(folder), method.embed(images)
+    for found, expected in (
+        (model.probe_features(files), method.probe_representation(features)),
+        (model.gallery_classifiers(files), method.gallery_representation(features)),
+    ):
+        limit = 1e-4 * np.abs(expected).max()
+        np.testing.assert_allclose(found.vectors, expected, rtol=0, atol=limit)
+
+
+def test_a_step_is_a_graph_of_scalars(name):
+    """No host-side operation: the loop runs many steps without Python."""
+    method = tiny.method(name, 9)
+    batch = tiny.batch([4, 0, 7])
+    spec = {k: tf.TensorSpec(v.shape, v.dtype) for k, v in batch.items()}
+    traced = tf.function(method.train_step).get_concrete_function(spec)
+    kinds = {op.type for op in traced.graph.get_operations()}
+    assert not kinds & {"PyFunc", "EagerPyFunc", "PyFuncStateless", "PrintV2"}
+    values = tf.function(method.train_step)(batch)
+    assert "loss" in values
+    assert all(value.shape == () for value in values.values())
+
+
+@pytest.fixture(scope="module")
+def on_two_devices():
+    """Each method on one device and on two, in a process of its own.
+
+    Devices are split before TensorFlow starts.
+    """
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.dimn_tf.methods.two_devices"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def test_two_replicas_equal_one(name, on_two_devices):
+    found = on_two_devices[name]
+    assert found["replicas"] == 2
+    assert found["moved"] > 1e-3  # Every variable was trained or updated.
+    assert found["difference"] < 2e-5
+    assert found["two"] == pytest.approx(found["one"], rel=1e-4)
