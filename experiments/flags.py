@@ -127,7 +127,9 @@ def _other_defaults(name: str, default) -> str:
     """What a flag's help says of methods that have another default for it."""
     found = []
     for method, kind in methods.METHODS.items():
-        own = {field.name: _default(field) for field in dataclasses.fields(kind.Options)}
+        own = {
+            field.name: _default(field) for field in dataclasses.fields(kind.Options)
+        }
         value = kind.defaults.get(name, own.get(name, default))
         if value != default:
             found.append(f"{method}: {value}")

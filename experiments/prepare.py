@@ -38,8 +38,8 @@ def refuse_unbuilt(references: Sequence[str], data_dir: str) -> None:
     unbuilt = [name for name in references if not registry.is_built(name, data_dir)]
     if unbuilt:
         raise errors.UserError(
-            f"{', '.join(unbuilt)}: not built in --data_dir={data_dir} of this machine. "
-            "Build the data sets on each before training on several "
+            f"{', '.join(unbuilt)}: not built in --data_dir={data_dir} of this "
+            "machine. Build the data sets on each before training on several "
             "(python -m experiments.build_datasets)."
         )
 

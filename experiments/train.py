@@ -90,8 +90,8 @@ def _train(recipe, evaluation, directory, strategy):
             method, step, directory.results_at(step), on_the_way
         ),
     )
+    loss_curves.plot(directory.training_log, directory.loss_curves)
     path = evaluate(method, recipe.train_steps, directory.results, evaluation)
-    loss_curves.draw(directory.training_log, directory.loss_curves)
     print(f"Results: {path}; pictures and curves: {directory.root}")
 
 

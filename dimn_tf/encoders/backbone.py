@@ -25,8 +25,8 @@ class Backbone:
     build: Callable[..., keras.Model]
     preprocess: Callable
     strides: tuple[int, ...] = (32,)
-    pooling: Callable[[], keras.layers.Layer] = (
-        lambda: keras.layers.GlobalAveragePooling2D(dtype="float32", name="pooling")
+    pooling: Callable[[], keras.layers.Layer] = lambda: (
+        keras.layers.GlobalAveragePooling2D(dtype="float32", name="pooling")
     )
     weights_hint: str = ""
 

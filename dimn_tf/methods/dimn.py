@@ -73,7 +73,6 @@ class DIMNOptions(base.ClassifierOptions):
     )
 
 
-
 class DIMN(base.Method):
     """Maps one gallery image to the classifier of its identity (Algorithm 1).
 

@@ -132,5 +132,3 @@ def _settings(seed: int, precision: str) -> Iterator[None]:
     finally:
         keras.config.set_dtype_policy(policy)
         random.setstate(state)
-
-

@@ -111,7 +111,9 @@ def run(
     clock = looked_at = time.monotonic()
     while step < end:
         stop = min((step // every + 1) * every for every in intervals)
-        count = 1 if step == start else min(steps_per_execution, stop - step, end - step)
+        count = (
+            1 if step == start else min(steps_per_execution, stop - step, end - step)
+        )
         device.steps(count, step)
         step += count
         if not (

@@ -13,7 +13,7 @@ from dimn_tf.training import training_log  # noqa: E402
 _NOT_LOSSES = ("step", "learning_rate", "images_per_second")
 
 
-def draw(log: pathlib.Path, path: pathlib.Path) -> None:
+def plot(log: pathlib.Path, path: pathlib.Path) -> None:
     """Draws losses, accuracies and the learning rate over the steps.
 
     Args:

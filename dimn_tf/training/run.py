@@ -146,9 +146,7 @@ def train(
     recipe, directory, strategy = prepared.recipe, prepared.directory, prepared.strategy
     request, plan = recipe.batch_request, recipe.plan
     end, images = recipe.train_steps, request.images
-    resumed = prepared.is_chief and bool(
-        checkpoints.whole_steps(directory.checkpoints)
-    )
+    resumed = prepared.is_chief and bool(checkpoints.whole_steps(directory.checkpoints))
     with strategy.scope():
         method = build.for_training(recipe, prepared.space.specification, resumed)
     kept = checkpoints.Checkpoints(directory.checkpoints, method, plan.keep_checkpoints)
@@ -168,8 +166,10 @@ def train(
         log(f"{directory.root}: trained already, {start:,} of {end:,} steps.")
         return method
     if start:
-        log(f"Going on from {directory.checkpoints}/ckpt-{start} "
-            f"(step {start:,} of {end:,}).")
+        log(
+            f"Going on from {directory.checkpoints}/ckpt-{start} "
+            f"(step {start:,} of {end:,})."
+        )
     log(
         f"Training {recipe.method} on {prepared.space.num_identities:,} "
         f"identities, {images} images a step, {method.count_params():,} parameters."
@@ -221,9 +221,7 @@ def _writing_hooks(prepared, method, kept, evaluate) -> list[loop.Hook]:
 def _share(prepared: PreparedRun, start: int):
     """What `strategies.dataset` makes a worker's batches by."""
     data = prepared.recipe.data
-    options = pipeline.PipelineOptions(
-        height=data.image_height, width=data.image_width
-    )
+    options = pipeline.PipelineOptions(height=data.image_height, width=data.image_width)
 
     def make_share(replicas, num_replicas):
         return pipeline.training_dataset(
@@ -240,7 +238,7 @@ def _share(prepared: PreparedRun, start: int):
 
 
 def _augmented(method: methods.Method, options: augmentation.Augmentation):
-    """The method's step on batches as the pipeline gives them, augmented on the device."""
+    """The method's step on the pipeline's batches, augmented on the device."""
 
     def step(batch):
         batch = dict(batch)

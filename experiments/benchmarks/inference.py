@@ -39,7 +39,6 @@ FLAGS = flags.FLAGS
 CALLS = {1: 10, 32: 1}
 """Batch size -> timed calls a turn; one more before them brings weights into caches."""
 PAUSE = 0.05  # Seconds, in which the threads of one runtime go to sleep.
-_MADE_UP_IDENTITIES = 2
 
 
 def define() -> None:
@@ -61,7 +60,7 @@ def made_up_method(height: int, width: int, encoder_width: float) -> methods.Met
         "mobilenet_v2", height, width, encoder_width, batch_norm_momentum=0.0
     )
     encoder(exporter.made_up_images(64, height, width)[0], training=True)
-    return methods.DIMN(encoder, _MADE_UP_IDENTITIES, methods.DIMN.Options())
+    return methods.DIMN(encoder, methods.DIMN.Options())
 
 
 def exported(method, folder: pathlib.Path, height: int, width: int) -> None:

@@ -24,6 +24,7 @@ import tensorflow as tf
 from absl import flags
 
 from dimn_tf import encoders, methods
+from dimn_tf.data import label_specification
 from dimn_tf.training import fused_adam
 from experiments import launch
 
@@ -60,15 +61,17 @@ def make_step(
     encoder = encoders.build_encoder(
         "mobilenet_v2", height, width, encoder_width, fused_batch_norm=not stock
     )
-    method = methods.DIMN(encoder, identities, methods.DIMN.Options())
+    method = methods.DIMN(encoder, methods.DIMN.Options())
+    method.build_training(
+        label_specification.LabelSpecification(identities, 1, 1, [0] * identities)
+    )
     adam = keras.optimizers.Adam if stock else fused_adam.FusedAdam
     method.compile(optimizer=adam(3.5e-4), jit_compile=False)
     method.optimizer.build(method.trainable_variables)
     rng = np.random.default_rng(0)
-    shape = (pairs, height, width, 3)
+    shape = (pairs, 2, height, width, 3)
     batch = {
-        "gallery": tf.constant(rng.uniform(0, 255, shape), tf.float32),
-        "probe": tf.constant(rng.uniform(0, 255, shape), tf.float32),
+        "images": tf.constant(rng.uniform(0, 255, shape), tf.float32),
         "labels": tf.constant(rng.choice(identities, pairs, False), tf.int32),
     }
     function = tf.function(method.train_step)

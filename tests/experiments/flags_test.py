@@ -6,8 +6,8 @@ import pathlib
 import pytest
 from absl import flags as absl_flags
 
-from dimn_tf import errors, methods
-from dimn_tf.training import run
+from dimn_tf import config, errors, methods
+from dimn_tf.training import recipe
 from experiments import flags
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -16,7 +16,7 @@ FLAG_FILES = sorted(path.name for path in ROOT.glob("*.flags"))
 
 @pytest.fixture
 def parse(monkeypatch):
-    """Parses a command line into a fresh set of flags; returns the run's options."""
+    """Parses a command line into a fresh set of flags; returns the recipe."""
     values = absl_flags.FlagValues()
     monkeypatch.setattr(flags, "FLAGS", values)
     for name in ("string", "list", "bool", "integer", "float", "enum"):
@@ -31,7 +31,7 @@ def parse(monkeypatch):
 
     def parsed(*arguments):
         values(["train", *arguments])
-        return flags.run_options()
+        return flags.run_recipe()
 
     monkeypatch.chdir(ROOT)
     return parsed
@@ -39,7 +39,7 @@ def parse(monkeypatch):
 
 def test_flags_default_to_the_dataclasses(parse):
     options = parse()
-    assert options == run.RunOptions("dimn", methods.DIMN.Options())
+    assert options == recipe.Recipe("dimn", methods.DIMN.Options())
 
 
 def test_every_kind_of_value_is_read(parse):
@@ -70,11 +70,41 @@ def test_the_baseline_takes_options_of_dimn_at_their_defaults_only(parse):
     assert "dimn has" in text and "--triplet_margin=0.8" in text
 
 
+def test_a_method_has_defaults_of_its_own_which_a_given_flag_overrides(parse):
+    assert parse().data.domain_sampling == "uniform"
+    mixed = parse("--method=aggregation")
+    assert mixed.data.domain_sampling == "all"
+    assert mixed.recorded()["domain_sampling"] == "all"
+    text = flags.FLAGS["domain_sampling"].help
+    assert "(--method=aggregation: all)" in text
+    # Also where it is what the flag was defined with.
+    given = parse("--method=aggregation", "--domain_sampling=uniform")
+    assert given.data.domain_sampling == "uniform"
+
+
+def test_the_benchmark_mixes_domains_for_the_baseline(parse):
+    for name in FLAG_FILES:
+        if name != "demo.flags":
+            found = parse(f"--flagfile={name}", "--method=aggregation")
+            assert found.data.domain_sampling == "all", name
+
+
+def test_of_two_methods_with_one_flag_each_has_its_own_default(parse, monkeypatch):
+    @dataclasses.dataclass(frozen=True)
+    class Options:
+        label_smoothing: float = config.option(0.1, "Other by default.")
+
+    other = type("Other", (methods.Aggregation,), {"Options": Options})
+    monkeypatch.setitem(methods.METHODS, "aggregation", other)
+    assert parse("--method=aggregation").method_options.label_smoothing == 0.1
+    assert parse("--method=dimn").method_options.label_smoothing == 0
+
+
 def test_recorded_values_give_the_same_options(parse):
     options = parse("--flagfile=dg_small.flags", "--seed=5", "--triplet_margin=0.3")
     recorded = options.recorded()
     assert recorded["seed"] == 5 and recorded["triplet_margin"] == 0.3
-    again = flags.options_from(recorded)
+    again = recipe.from_values(recorded)
     assert again.recorded() == recorded
     assert again.method_options == options.method_options
 

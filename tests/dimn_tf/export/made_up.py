@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf import encoders, methods
-from dimn_tf.encoders import encoder as encoder_lib
 from dimn_tf.encoders import backbone as backbone_lib
+from dimn_tf.encoders import encoder as encoder_lib
 from dimn_tf.encoders import fused_batch_norm
 from dimn_tf.export import exporter
 from dimn_tf.methods import aggregation
@@ -45,7 +45,9 @@ def tiny_backbone(
     norm = fused_batch_norm.FusedBatchNormalization
     hidden = norm(momentum=batch_norm_momentum, name="first_norm")(hidden)
     hidden = keras.layers.ReLU(name="relu")(hidden)
-    hidden = keras.layers.Conv2D(TINY, 5, strides=4, padding="same", name="last")(hidden)
+    hidden = keras.layers.Conv2D(TINY, 5, strides=4, padding="same", name="last")(
+        hidden
+    )
     norm = norm(momentum=batch_norm_momentum, name="last_norm")
     return keras.Model(images, norm(hidden))
 

@@ -69,9 +69,7 @@ def test_five_and_five_steps_with_a_kill_equal_ten(
             assert a == b
 
 
-def test_inference_restores_what_it_needs_and_makes_no_more(
-    name, tmp_path, tiny_world
-):
+def test_inference_restores_what_it_needs_and_makes_no_more(name, tmp_path, tiny_world):
     trained = tiny_run.train(tmp_path, log=_quiet, method=name)
     recipe = tiny_run.recipe_of(method=name)
     restored, step = build.restored(recipe, workdir.WorkDir(tmp_path))
@@ -105,9 +103,7 @@ def test_training_moves_every_variable_that_it_makes(name, tmp_path, tiny_world)
     before = {v.path: v.numpy() for v in start.variables}
     trained = tiny_run.train(tmp_path, log=_quiet, method=name)
     for variable in trained.variables:
-        assert np.abs(variable.numpy() - before[variable.path]).max() > 0, (
-            variable.path
-        )
+        assert np.abs(variable.numpy() - before[variable.path]).max() > 0, variable.path
 
 
 def test_variables_are_named_alike_in_every_process(name):
@@ -146,9 +142,7 @@ def test_mixed_precision_trains_and_infers_in_float32(
 def test_an_export_is_the_live_method(name, tmp_path):
     method = made_up.method(name, tiny=True)
     folder = made_up.export(method, tmp_path)
-    images, files = exporter.made_up_images(
-        4, made_up.HEIGHT, made_up.WIDTH, seed=3
-    )
+    images, files = exporter.made_up_images(4, made_up.HEIGHT, made_up.WIDTH, seed=3)
     model, features = served_model.ServedModel(folder), method.embed(images)
     for found, expected in (
         (model.probe_features(files), method.probe_representation(features)),

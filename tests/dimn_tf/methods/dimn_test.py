@@ -174,7 +174,9 @@ def test_normalised_probes_and_scale_change_the_matching_logits_only():
     assert float(a["identification"]) == pytest.approx(float(b["identification"]))
     method = _method()
     probes = tf.math.l2_normalize(method.encode(tiny.view(batch, 1)), axis=-1).numpy()
-    predicted = method.gallery_representation(method.encode(tiny.view(batch, 0))).numpy()
+    predicted = method.gallery_representation(
+        method.encode(tiny.view(batch, 0))
+    ).numpy()
     w = method.memory_bank.classifiers.numpy()
     w[LABELS] = predicted
     logits = 4.0 * probes @ w.T

@@ -52,9 +52,7 @@ def batch(labels, seed: int = 0, each: int = 2) -> dict[str, tf.Tensor]:
         "images": tf.constant(images, tf.float32),
         "labels": tf.constant(labels, tf.int32),
         "domains": tf.constant([label % DOMAINS for label in labels], tf.int32),
-        "cameras": tf.constant(
-            rng.integers(0, CAMERAS, (len(labels), each)), tf.int32
-        ),
+        "cameras": tf.constant(rng.integers(0, CAMERAS, (len(labels), each)), tf.int32),
     }
 
 

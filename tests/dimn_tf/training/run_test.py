@@ -34,9 +34,7 @@ def _restore_globals(monkeypatch):
 
 def _assert_same(trained, restored):
     """What inference needs is the same; what only training needs was not made."""
-    pairs = zip(
-        trained.inference_variables, restored.inference_variables, strict=True
-    )
+    pairs = zip(trained.inference_variables, restored.inference_variables, strict=True)
     for a, b in pairs:
         np.testing.assert_array_equal(a.numpy(), b.numpy())
     assert restored.variables == restored.inference_variables
@@ -235,7 +233,9 @@ def test_mixed_precision_trains_resumes_and_keeps_float32_logits(tmp_path, preci
     rows = training_log.read(tmp_path / "training_log.csv")
     assert [row["step"] for row in rows] == [2, 4, 6, 8, 10]
     assert all(np.isfinite(row["loss"]) for row in rows)
-    restored, step = build.restored(tiny_run.recipe_of(precision=precision), workdir.WorkDir(tmp_path))
+    restored, step = build.restored(
+        tiny_run.recipe_of(precision=precision), workdir.WorkDir(tmp_path)
+    )
     assert step == 10
     np.testing.assert_array_equal(
         restored.mapping.kernel.numpy(), stopped.mapping.kernel.numpy()

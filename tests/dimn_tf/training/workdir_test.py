@@ -5,7 +5,7 @@ import pytest
 from dimn_tf import errors
 from dimn_tf.training import workdir
 
-FOUND = {"num_identities": 3, "sources_sha256": "ab"}
+FOUND = {"num_identities": 3, "sources_sha256": "ab", "images_per_step": 8}
 
 
 def test_values_round_trip_and_tuples_equal_lists(tmp_path):

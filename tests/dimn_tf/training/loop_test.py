@@ -1,0 +1,111 @@
+"""The loop: what is done, when the host looks, and what it sees then."""
+
+import math
+
+import pytest
+import tensorflow as tf
+
+from dimn_tf.training import loop
+
+
+class Watch(loop.Hook):
+    def __init__(self, every=0):
+        self.every = every
+        self.looks = []
+        self.begun = None
+
+    def begin(self, step):
+        self.begun = step
+
+    def look(self, look):
+        self.looks.append(look)
+
+
+def _run(watches, start=0, end=10, values=None, **changes):
+    """Adds up the numbers of a data set; a step's scalar is its number."""
+    total = tf.Variable(0.0)
+
+    def step(number):
+        total.assign_add(number)
+        return {"number": number, "double": 2 * number}
+
+    values = range(start + 1, end + 1) if values is None else values
+    data = tf.data.Dataset.from_tensor_slices([float(v) for v in values])
+    given = {"seconds_between_looks": 1e9, **changes}
+    loop.run(step, data, start, end, watches, **given)
+    return float(total)
+
+
+@pytest.mark.parametrize("at_a_time", [1, 3, 100])
+def test_every_step_is_done_once_and_looks_fall_on_multiples(at_a_time):
+    fours, threes = Watch(4), Watch(3)
+    assert _run([fours, threes], steps_per_execution=at_a_time) == 55
+    assert fours.begun == 0
+    steps = [look.step for look in fours.looks]
+    assert steps == [1, 3, 4, 6, 8, 9, 10]
+    assert [look.steps for look in fours.looks] == [1, 2, 1, 2, 2, 1, 1]
+    # Steps 5 and 6 gave 5 and 6.
+    assert fours.looks[3].means == {"number": 5.5, "double": 11.0}
+    assert [look.is_first for look in fours.looks] == [True] + [False] * 6
+    assert [look.is_last for look in fours.looks] == [False] * 6 + [True]
+    assert fours.looks == threes.looks
+
+
+def test_a_resumed_run_goes_on_counting():
+    watch = Watch(5)
+    assert _run([watch], start=7, end=12) == 8 + 9 + 10 + 11 + 12
+    assert [look.step for look in watch.looks] == [8, 10, 12]
+
+
+def test_nothing_is_done_where_all_is_done():
+    watch = Watch(5)
+    assert _run([watch], start=10, end=10) == 0
+    assert watch.begun == 10 and watch.looks == []
+
+
+def test_without_a_reason_nobody_looks_and_after_some_time_everybody():
+    watch = Watch()
+    _run([watch])
+    assert [look.step for look in watch.looks] == [1, 10]
+    watch = Watch()
+    _run([watch], seconds_between_looks=0.0)
+    assert [look.step for look in watch.looks] == list(range(1, 11))
+
+
+@pytest.mark.parametrize("at_a_time", [1, 4])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_the_first_step_that_is_not_finite_is_named(bad, at_a_time):
+    watch = Watch(5)
+    values = [1, 2, 3, bad, 5, 6, 7, 8, 9, 10]
+    with pytest.raises(loop.NonFiniteError) as caught:
+        _run([watch], values=values, steps_per_execution=at_a_time)
+    assert caught.value.step == 4
+    assert not math.isfinite(caught.value.values["number"])
+    # Seen at the next look, before any hook could save it.
+    assert [look.step for look in watch.looks] == [1]
+
+
+def test_order_of_scalars_is_the_steps():
+    watch = Watch()
+    _run([watch])
+    assert list(watch.looks[0].means) == ["number", "double"]
+
+
+def test_pace_and_means_weigh_looks_by_their_steps():
+    looks = [
+        loop.Look(1, 1, {"loss": 1.0}, 60.0, is_first=True),
+        loop.Look(3, 2, {"loss": 4.0}, 3.0),
+        loop.Look(4, 1, {"loss": 7.0}, 3.0),
+    ]
+    assert loop.pace(looks) == 2.0
+    assert loop.means(looks) == {"loss": 4.0}
+    assert math.isnan(loop.pace(looks[:1]))
+
+
+def test_xla_does_the_same_steps():
+    watch = Watch(2)
+    number = {"jit_compile": True}
+    with tf.device("CPU"):
+        data = tf.data.Dataset.from_tensor_slices([1.0, 2.0])
+        loop.run(lambda x: {"square": x * x}, data, 0, 2, [watch], **number)
+    assert watch.looks[-1].means == {"square": 4.0}
