@@ -75,7 +75,7 @@ def load(place: str, method) -> list[str]:
             raise errors.UserError(
                 f"--init_from={place}: the encoder of that run is another one: of "
                 f"{name}, {found} was found, shape {tuple(variable.shape)} expected. "
-                "Give --encoder, --encoder_width and --encoder_stride as they were there."
+                "Give the flags --encoder... as they were there."
             )
     taken = []
     for name, variable in checkpoints.by_name(method.inference_variables).items():

@@ -84,7 +84,7 @@ class OptimiserOptions:
     train_images: int = config.option(
         0,
         "Budget in images, each counted as often as it is seen, in place of "
-        "--train_steps: methods of different batches are compared so. 0: --train_steps.",
+        "--train_steps: so are methods of different batches compared. 0: off.",
         least=0,
     )
     learning_rate_start: float = config.option(

@@ -7,13 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf import encoders, methods
+from dimn_tf.data import label_specification
 from dimn_tf.encoders import backbone as backbone_lib
 from dimn_tf.encoders import encoder as encoder_lib
 from dimn_tf.encoders import fused_batch_norm
 from dimn_tf.export import exporter
 from dimn_tf.methods import aggregation
 
-HEIGHT, WIDTH = 64, 32
+HEIGHT, WIDTH, C = 64, 32, 50
 SHA256 = "ab" * 32
 TINY = 6
 """D of the tiny encoder."""
@@ -119,6 +120,10 @@ def method(name: str, tiny: bool = False) -> methods.Method:
     kind = Halves if name == "halves" else methods.METHODS[name]
     options = {"logit_scale": 2.0} if name == "dimn" else {}
     made = kind(encoder(tiny), kind.Options(**options), seed=0)
+    # What only training needs is there, so that tests see it left out.
+    made.build_training(
+        label_specification.LabelSpecification(C, 1, 1, np.zeros(C, np.int32))
+    )
     for layer in made.matching_layers:
         rng = np.random.default_rng(1)
         layer.kernel.assign_add(rng.normal(0, 0.01, layer.kernel.shape))
