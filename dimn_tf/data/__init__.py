@@ -1,1 +1,1 @@
-"""From TFDS records to batches of gallery and probe images."""
+"""From TFDS records to batches of identities, K images of each."""

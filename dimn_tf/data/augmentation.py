@@ -143,16 +143,16 @@ def _augment(images, draws, options):
         )
         struck = draws["low_resolution"] < options.low_resolution
         images = low_resolution.lower_resolution(images, struck, scale)
-    if options.flip:
-        # Before the cast, as long as a pixel takes three bytes and not twelve.
-        images = flip_crop_erase.flip(images, draws["flip"] < options.flip)
     images = tf.cast(images, tf.float32)
     margin = round(options.crop_padding * height)
-    if margin:
-        top, left = (
-            _place(draws[name], 2 * margin + 1) for name in ("crop_top", "crop_left")
+    if options.flip or margin:
+        images = flip_crop_erase.flip_and_crop(
+            images,
+            flipped=draws["flip"] < options.flip if options.flip else None,
+            top=_place(draws["crop_top"], 2 * margin + 1),
+            left=_place(draws["crop_left"], 2 * margin + 1),
+            margin=margin,
         )
-        images = flip_crop_erase.crop(images, top, left, margin)
     if (
         options.brightness
         or options.contrast

@@ -59,8 +59,12 @@ def change_colour(
     offset = (brightness * (1 - contrast))[:, tf.newaxis] * mean * gains
     height, width = images.shape[1:3]
     pixels = tf.reshape(images, (-1, height * width, 3))
-    changed = tf.matmul(pixels, matrix, transpose_b=True) + offset[:, tf.newaxis]
-    return tf.reshape(tf.clip_by_value(changed, 0.0, 255.0), tf.shape(images))
+    changed = tf.matmul(pixels, matrix, transpose_b=True)
+    # Rows of 3 W numbers: an offset that is spread over a last axis of 3 takes four
+    # times as long on a CPU.
+    lines = tf.reshape(changed, (-1, height, 3 * width))
+    lines += tf.tile(offset, (1, width))[:, tf.newaxis]
+    return tf.reshape(tf.clip_by_value(lines, 0.0, 255.0), tf.shape(images))
 
 
 def _matrices(values):

@@ -6,30 +6,42 @@ import tensorflow as tf
 ERASED_COLOUR = (123.675, 116.28, 103.53)
 
 
-def flip(images: tf.Tensor, struck: tf.Tensor) -> tf.Tensor:
-    """Mirrors the images that are struck: [n, H, W, 3], bool [n] -> [n, H, W, 3]."""
-    struck = struck[:, tf.newaxis, tf.newaxis, tf.newaxis]
-    return tf.where(struck, tf.reverse(images, axis=[2]), images)
+def flip_and_crop(
+    images: tf.Tensor,
+    flipped: tf.Tensor | None = None,
+    top: tf.Tensor | None = None,
+    left: tf.Tensor | None = None,
+    margin: int = 0,
+) -> tf.Tensor:
+    """Mirrors images, then crops the old size out of them with a black margin round.
 
-
-def crop(images: tf.Tensor, top: tf.Tensor, left: tf.Tensor, margin: int) -> tf.Tensor:
-    """Crops of the old size out of the images with a black margin round them.
+    One look-up of rows and one of columns do both: half the time of a reversed copy
+    of all images to choose from, and of a padded one.
 
     Args:
         images: float32 [n, H, W, 3], H and W static.
+        flipped: bool [n], which are mirrored left and right; by default none.
         top: int32 [n], first row of the crop, 0..2 * margin.
         left: int32 [n], first column of the crop, 0..2 * margin.
-        margin: Pixels on every side.
+        margin: Pixels on every side; 0: no crop.
 
     Returns:
         float32 [n, H, W, 3].
     """
     height, width = images.shape[1:3]
-    padded = tf.pad(images, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
-    rows = top[:, tf.newaxis] + tf.range(height)
-    columns = left[:, tf.newaxis] + tf.range(width)
-    padded = tf.gather(padded, rows, axis=1, batch_dims=1)
-    return tf.gather(padded, columns, axis=2, batch_dims=1)
+    columns = tf.range(width)[tf.newaxis]
+    if margin:
+        rows = top[:, tf.newaxis] - margin + tf.range(height)
+        columns = left[:, tf.newaxis] - margin + columns
+    if flipped is not None:
+        columns = tf.where(flipped[:, tf.newaxis], width - 1 - columns, columns)
+    if margin:
+        # One black row and column more stand for all that lies outside.
+        images = tf.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)))
+        rows = tf.where((rows >= 0) & (rows < height), rows, height)
+        columns = tf.where((columns >= 0) & (columns < width), columns, width)
+        images = tf.gather(images, rows, axis=1, batch_dims=1)
+    return tf.gather(images, columns, axis=2, batch_dims=1)
 
 
 def erase(
@@ -55,9 +67,13 @@ def erase(
     """
     height, width = images.shape[1:3]
     within_rows = _within(top, rows, height) & struck[:, tf.newaxis]
-    within_columns = _within(left, columns, width)
+    # Rows of 3 W numbers: a mask that is spread over a last axis of 3 takes four
+    # times as long on a CPU.
+    within_columns = tf.repeat(_within(left, columns, width), 3, axis=1)
     covered = within_rows[:, :, tf.newaxis] & within_columns[:, tf.newaxis]
-    return tf.where(covered[..., tf.newaxis], tf.constant(ERASED_COLOUR), images)
+    lines = tf.reshape(images, (-1, height, 3 * width))
+    changed = tf.where(covered, tf.constant(ERASED_COLOUR * width), lines)
+    return tf.reshape(changed, tf.shape(images))
 
 
 def _within(first, count, size):

@@ -4,6 +4,8 @@ import numpy as np
 
 from dimn_tf.data import domain as domains_module
 
+_NEVER = np.iinfo(np.int64).max
+
 
 def draw_images(
     rng: np.random.Generator,
@@ -38,9 +40,10 @@ def draw_images(
         in_round = place % counts
         choice = rng.integers(counts - in_round)
         # One of the round's others: skip over the earlier draws, in ascending order.
-        of_round = np.arange(place) >= (place - in_round)[:, np.newaxis]
-        earlier = np.where(of_round, drawn[:, :place], np.iinfo(np.int64).max)
-        for taken in np.sort(earlier, axis=1).T:
+        first_of_round = (place - in_round)[:, np.newaxis]
+        earlier = np.where(np.arange(place) < first_of_round, _NEVER, drawn[:, :place])
+        earlier.sort(axis=1)
+        for taken in earlier.T:
             choice += choice >= taken
         if fresh is not None and place:
             fresh.leave_out(drawn[:, place - 1])

@@ -27,7 +27,11 @@ def lower_resolution(
     changed = tf.matmul(rows, tf.reshape(images, (-1, height, width * 3)))
     changed = tf.reshape(changed, (-1, height, width, 3))
     changed = tf.einsum("nvw,nhwc->nhvc", columns, changed)
-    return tf.where(struck[:, tf.newaxis, tf.newaxis, tf.newaxis], changed, images)
+    flat = (-1, height * width * 3)
+    chosen = tf.where(
+        struck[:, tf.newaxis], tf.reshape(changed, flat), tf.reshape(images, flat)
+    )
+    return tf.reshape(chosen, tf.shape(images))
 
 
 def _there_and_back(size: int, scale: tf.Tensor) -> tf.Tensor:

@@ -4,11 +4,12 @@
 
 Prints one JSON line. `pipeline_over_step` is the images per second that
 `training_dataset` delivers with nobody in its way (made-up JPEG files of
-Market-1501's size, in a TFDS data set on disk; 256x128, batches of 64, every
-augmentation switched on) over those that the training step takes (see
+Market-1501's size, in a TFDS data set on disk; 256x128, batches of 64, with the
+numbers of their augmentation, which is the step's: see
+`experiments.benchmarks.augmentation`) over those that the training step takes (see
 `experiments.benchmarks.train_step`), one after the other in one run on the same
-cores; at least 5 is the target. `flips_only_images_per_second` is the pipeline with
-its default augmentation.
+cores; at least 5 is the target. `sampling_milliseconds` is the time in which the
+sampler draws a batch, of the paper's 18,530 identities and of the made-up ones.
 """
 
 import contextlib
@@ -24,24 +25,21 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from dimn_tf.data import augmentation, label_space, pipeline, records, sampler
+from dimn_tf.data import batch_request, label_space, pipeline, records, sampler
+from dimn_tf.data import domain as domains
 from experiments import launch
 
 IDENTITIES, IMAGES_EACH = 500, 4
+# Identities and images of the paper's Table 1.
+PAPER_COUNTS = {
+    "cuhk02": (1_816, 7_264),
+    "cuhk03": (1_467, 14_097),
+    "dukemtmc_reid": (1_812, 36_411),
+    "market1501": (1_501, 29_419),
+    "cuhk_sysu": (11_934, 34_574),
+}
 SECONDS = 8.0  # measured, after as many batches as make a warm start
 WARM_UP_BATCHES = 20
-
-EVERY_AUGMENTATION = augmentation.Augmentation(
-    flip=0.5,
-    crop_padding=10 / 256,
-    brightness=0.2,
-    contrast=0.2,
-    saturation=0.2,
-    hue=0.05,
-    grey=0.1,
-    low_resolution=0.3,
-    erasing=0.5,
-)
 
 
 class MadeUpPedestrians(tfds.core.GeneratorBasedBuilder):
@@ -100,21 +98,50 @@ def made_up_label_space(folder: str) -> label_space.LabelSpace:
     return label_space.LabelSpace.build([source])
 
 
+def paper_label_space() -> label_space.LabelSpace:
+    """The paper's five sources by their counts; there is no image behind them."""
+    spaces, first = [], 0
+    for name, (identities, images) in PAPER_COUNTS.items():
+        offsets = np.linspace(0, images, identities + 1).astype(np.int64)
+        spaces.append(
+            domains.Domain(
+                records=records.in_memory(name, [], []),
+                first_label=first,
+                person_ids=np.arange(identities),
+                offsets=offsets,
+                image_indices=np.arange(images),
+                cameras=np.arange(images) % 6,
+            )
+        )
+        first += identities
+    return label_space.LabelSpace(tuple(spaces))
+
+
+def sampling_milliseconds(space: label_space.LabelSpace, steps: int = 500) -> float:
+    """Milliseconds in which a batch of 32 identities, two images each, is drawn."""
+    drawer = sampler.IdentitySampler(space, batch_request.BatchRequest(32))
+    drawer.sample(0)
+    start = time.perf_counter()
+    for step in range(steps):
+        drawer.sample(step)
+    return 1e3 * (time.perf_counter() - start) / steps
+
+
 def pipeline_images_per_second(
     space: label_space.LabelSpace,
     options: pipeline.PipelineOptions,
-    identities_per_batch: int = 32,
+    request: batch_request.BatchRequest,
     seconds: float = SECONDS,
 ) -> float:
     """Images a second that the training data set yields when nothing waits.
 
     Args:
         space: what to draw from.
-        options: size and augmentation.
-        identities_per_batch: C_b; a batch has twice as many images.
+        options: size of the images.
+        request: what a batch holds.
         seconds: time to measure.
     """
-    drawer = sampler.PairSampler(space, identities_per_batch)
+    drawer = sampler.IdentitySampler(space, request)
     dataset = pipeline.training_dataset(space, drawer, options, 0, 10**9)
     batches = iter(dataset)
     for _ in range(WARM_UP_BATCHES):
@@ -123,7 +150,7 @@ def pipeline_images_per_second(
     while time.perf_counter() - start < seconds:
         next(batches)
         count += 1
-    return 2 * identities_per_batch * count / (time.perf_counter() - start)
+    return request.images * count / (time.perf_counter() - start)
 
 
 def main(_):
@@ -132,24 +159,23 @@ def main(_):
 
     with tempfile.TemporaryDirectory() as folder:
         space = made_up_label_space(folder)
-        rates = {
-            name: pipeline_images_per_second(
-                space, pipeline.PipelineOptions(256, 128, options)
-            )
-            for name, options in (
-                ("all", EVERY_AUGMENTATION),
-                ("flips", augmentation.Augmentation()),
-            )
-        }
+        rate = pipeline_images_per_second(
+            space, pipeline.PipelineOptions(256, 128), batch_request.BatchRequest(32)
+        )
+        sampling = sampling_milliseconds(space)
+    paper_sampling = sampling_milliseconds(paper_label_space())
     step = train_step.step_images_per_second()
     line = {
         "benchmark": "input_pipeline",
         "image_height": 256,
         "image_width": 128,
-        "pipeline_images_per_second": round(rates["all"], 1),
-        "flips_only_images_per_second": round(rates["flips"], 1),
+        "pipeline_images_per_second": round(rate, 1),
         "step_images_per_second": round(step, 1),
-        "pipeline_over_step": round(rates["all"] / step, 2),
+        "pipeline_over_step": round(rate / step, 2),
+        "sampling_milliseconds": {
+            "identities_500": round(sampling, 3),
+            "identities_18530": round(paper_sampling, 3),
+        },
         "cores": len(os.sched_getaffinity(0)),
         "tensorflow": tf.__version__,
     }

@@ -1,12 +1,16 @@
 import collections
 import colorsys
+import functools
+import re
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from dimn_tf import errors
 from dimn_tf.data import augmentation
+from tests.dimn_tf.data import old_augmentation
 
 HEIGHT, WIDTH = 40, 20
 
@@ -35,20 +39,144 @@ def _picture():
     return rng.uniform(0, 255, (HEIGHT, WIDTH, 3)).astype(np.float32)
 
 
-def _augmented(count=60, image=None, **kwargs):
-    """The picture under `count` seeds, [count, H, W, 3]."""
-    options = _options(**kwargs)
-    image = tf.constant(_picture() if image is None else image)
+def _seeds(count):
+    return tf.stack([tf.fill([count], 3), tf.range(count)], axis=1)
 
-    @tf.function
-    def run(seeds):
+
+@functools.cache
+def _all_draws():
+    def every(seeds):
         return tf.map_fn(
-            lambda seed: augmentation.augment(image, seed, options),
-            seeds,
-            fn_output_signature=tf.float32,
+            old_augmentation.draws_of, seeds, fn_output_signature=tf.float32
         )
 
-    return run(tf.stack([tf.fill([count], 3), tf.range(count)], axis=1)).numpy()
+    return tf.function(every)(_seeds(400)).numpy()
+
+
+def _draws(count):
+    return _all_draws()[:count]
+
+
+def _augmented(count=60, image=None, **kwargs):
+    """The picture with `count` sets of draws, [count, H, W, 3]."""
+    images = np.stack([_picture() if image is None else image] * count)
+    return augmentation.augment(images, _draws(count), _options(**kwargs)).numpy()
+
+
+@pytest.mark.parametrize("name", [*ALONE, "all"])
+def test_equals_the_changes_of_one_image_after_the_other(name):
+    kwargs = ALL if name == "all" else ALONE[name]
+    options, image = _options(**kwargs), tf.constant(_picture())
+    expected = [old_augmentation.augment(image, seed, options) for seed in _seeds(24)]
+    found = _augmented(24, **kwargs)
+    # Rounding alone: of 255, and steeper where a strong contrast stretches it.
+    np.testing.assert_allclose(found, expected, atol=5e-3)
+    if name in ("flip", "crop", "erasing"):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_a_graph_and_xla_give_the_same(jit_compile):
+    options = _options(**ALL)
+
+    @tf.function(jit_compile=jit_compile)
+    def run(images, draws):
+        return augmentation.augment(images, draws, options)
+
+    found = run(np.stack([_picture()] * 24), _draws(24))
+    np.testing.assert_allclose(found, _augmented(24, **ALL), atol=5e-3)
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.3, 0.97])
+def test_low_resolution_equals_two_resizings_at_any_scale(scale):
+    options = _options(low_resolution=1.0, low_resolution_scale=scale)
+    image = tf.constant(_picture())
+    expected = [old_augmentation.augment(image, seed, options) for seed in _seeds(12)]
+    found = augmentation.augment(tf.stack([image] * 12), _draws(12), options)
+    np.testing.assert_allclose(found, expected, atol=5e-3)
+
+
+@pytest.mark.parametrize("shape", [(), (6,), (3, 2), (1, 3, 2)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_leading_axes_and_integers(shape, dtype):
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (6, HEIGHT, WIDTH, 3)).astype(dtype)
+    draws, options = _draws(6), _options(**ALL)
+    expected = augmentation.augment(images.astype(np.float32), draws, options)
+    if shape == ():
+        images, draws, expected = images[0], draws[0], expected[0]
+    images = images.reshape(shape + (HEIGHT, WIDTH, 3))
+    found = augmentation.augment(images, tf.reshape(draws, shape + (18,)), options)
+    assert found.dtype == tf.float32
+    assert found.shape == shape + (HEIGHT, WIDTH, 3)
+    np.testing.assert_allclose(
+        found, tf.reshape(expected, found.shape), rtol=1e-5, atol=1e-3
+    )
+
+
+def test_static_shapes_are_kept_and_unknown_ones_taken():
+    options, seen = _options(**ALL), []
+
+    def run(images, draws):
+        found = augmentation.augment(images, draws, options)
+        seen.append(found.shape.as_list())
+        return found
+
+    for lead in ([None, 2], [3, 2]):
+        signature = [
+            tf.TensorSpec([*lead, HEIGHT, WIDTH, 3], tf.uint8),
+            tf.TensorSpec([*lead, 18], tf.float32),
+        ]
+        concrete = tf.function(run).get_concrete_function(*signature)
+        assert seen[-1] == [*lead, HEIGHT, WIDTH, 3]
+        found = concrete(
+            tf.zeros([3, 2, HEIGHT, WIDTH, 3], tf.uint8),
+            tf.reshape(_draws(6), (3, 2, 18)),
+        )
+        assert found.shape == (3, 2, HEIGHT, WIDTH, 3)
+
+
+def test_no_branch_no_loop_and_no_python_in_the_graph():
+    options = _options(**ALL)
+    graph = (
+        tf.function(lambda i, d: augmentation.augment(i, d, options))
+        .get_concrete_function(
+            tf.TensorSpec([None, HEIGHT, WIDTH, 3], tf.uint8),
+            tf.TensorSpec([None, 18], tf.float32),
+        )
+        .graph
+    )
+    kinds = {operation.type for operation in graph.get_operations()}
+    host = re.compile("If|While|Switch|Merge|PyFunc|Map|Random|Scale|Resize|String")
+    assert not [kind for kind in kinds if host.search(kind)]
+
+
+def test_an_option_that_is_off_adds_nothing_to_the_graph():
+    def operations(**kwargs):
+        options = _options(**kwargs)
+        return len(
+            tf.function(lambda i, d: augmentation.augment(i, d, options))
+            .get_concrete_function(
+                tf.TensorSpec([4, HEIGHT, WIDTH, 3], tf.float32),
+                tf.TensorSpec([4, 18], tf.float32),
+            )
+            .graph.get_operations()
+        )
+
+    bare = operations()
+    # A margin of less than half a pixel is none.
+    assert operations(crop_padding=0.01) == bare
+    assert all(operations(**ALONE[name]) > bare for name in ALONE)
+
+
+def test_mixed_precision_leaves_it_alone():
+    before = keras.mixed_precision.dtype_policy()
+    expected = _augmented(6, **ALL)
+    try:
+        keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+        np.testing.assert_array_equal(_augmented(6, **ALL), expected)
+    finally:
+        keras.mixed_precision.set_dtype_policy(before)
 
 
 @pytest.mark.parametrize("name", [*ALONE, "all"])
@@ -60,7 +188,7 @@ def test_shape_and_range_are_kept(name):
 
 
 @pytest.mark.parametrize("name", [*ALONE, "all"])
-def test_seeds_alone_decide(name):
+def test_draws_alone_decide(name):
     options = ALL if name == "all" else ALONE[name]
     first = _augmented(**options)
     np.testing.assert_array_equal(first, _augmented(**options))
@@ -276,6 +404,5 @@ def test_values_out_of_range_name_the_flag(kwargs):
 def test_flips_alone_are_on_by_default():
     default = augmentation.Augmentation()
     assert default.flip == 0.5
-    image, seed = tf.constant(_picture()), tf.constant([3, 4])
-    found = augmentation.augment(image, seed, _options())
+    found = augmentation.augment(_picture(), _draws(1)[0], _options())
     np.testing.assert_array_equal(found, _picture())

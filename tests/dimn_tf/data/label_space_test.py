@@ -33,6 +33,41 @@ def test_labels_by_hand(two_sources):
     assert space.num_images == 9
 
 
+def test_cameras_of_one_source_are_never_anothers(two_sources):
+    space = label_space.LabelSpace.build(two_sources)
+    # Raw ids ascending: a's 1 to 6 are 0 to 5; b knows none, which is one camera.
+    assert space.domains[0].camera_labels.tolist() == [3, 5, 1, 4, 0, 2]
+    assert space.domains[0].camera_labels.dtype == np.int32
+    assert space.domains[1].camera_labels.tolist() == [6, 6, 6]
+    assert space.num_cameras == 7
+    other = label_space.LabelSpace.build(two_sources[::-1])
+    assert other.domains[0].camera_labels.tolist() == [0, 0, 0]
+    assert other.domains[1].camera_labels.tolist() == [4, 6, 2, 5, 1, 3]
+
+
+def test_cameras_that_only_held_out_identities_were_seen_by_do_not_count(two_sources):
+    space = label_space.LabelSpace.build(two_sources, holdout={"a": [9]})
+    assert space.domains[0].camera_ids.tolist() == [2, 4, 5, 6]
+    assert space.num_cameras == 5
+
+
+def test_specification(two_sources):
+    found = label_space.LabelSpace.build(two_sources).specification
+    assert (found.num_identities, found.num_domains, found.num_cameras) == (6, 2, 7)
+    assert found.domain_of_label.tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def test_the_seed_decides_who_is_held_out(made_up_records):
+    source = made_up_records("a", np.repeat(np.arange(30), 2))
+
+    def held_out(seed):
+        space = label_space.LabelSpace.build([source], holdout_identities=5, seed=seed)
+        return tuple(space.holdout["a"])
+
+    assert held_out(3) == held_out(3)
+    assert len({held_out(seed) for seed in range(4)}) == 4
+
+
 def test_order_of_the_sources_is_the_order_of_the_labels(two_sources):
     space = label_space.LabelSpace.build(two_sources[::-1])
     assert [domain.reference for domain in space.domains] == ["b", "a"]
@@ -100,7 +135,10 @@ def test_table(two_sources):
     assert rows[2] == ["b", "2", "3", "1", "0"]
     assert rows[3] == ["sum", "5", "7", "3", "1"]
     assert "C = 5 identities" in table
-    assert "3 identities have a single image: it is drawn as gallery" in table
+    assert (
+        "3 identities have a single image: it is every image that a batch takes"
+        in table
+    )
 
 
 def test_table_says_nothing_of_single_images_where_there_is_none(made_up_records):

@@ -5,7 +5,7 @@ import types
 import pytest
 
 import experiments.benchmarks
-from dimn_tf.data import augmentation, pipeline
+from dimn_tf.data import batch_request, pipeline
 from experiments.benchmarks import input_pipeline
 
 
@@ -24,7 +24,7 @@ def test_prints_one_json_line_with_the_ratio(few_images, monkeypatch, capsys):
     monkeypatch.setattr(
         input_pipeline,
         "pipeline_images_per_second",
-        lambda space, options: 100.0 if options.augmentation.erasing else 200.0,
+        lambda space, options, request: 100.0,
     )
 
     input_pipeline.main(None)
@@ -33,10 +33,18 @@ def test_prints_one_json_line_with_the_ratio(few_images, monkeypatch, capsys):
     assert len(lines) == 1
     found = json.loads(lines[0])
     assert found["pipeline_images_per_second"] == 100.0
-    assert found["flips_only_images_per_second"] == 200.0
+    assert set(found["sampling_milliseconds"]) == {
+        "identities_500",
+        "identities_18530",
+    }
     assert found["step_images_per_second"] == 2.5
     assert found["pipeline_over_step"] == 40.0
     assert (found["image_height"], found["image_width"]) == (256, 128)
+
+
+def test_the_papers_label_space():
+    space = input_pipeline.paper_label_space()
+    assert (space.num_identities, space.num_images) == (18_530, 121_765)
 
 
 def test_measures_what_it_says(few_images, tmp_path, monkeypatch):
@@ -50,8 +58,8 @@ def test_measures_what_it_says(few_images, tmp_path, monkeypatch):
     monkeypatch.setattr(input_pipeline, "time", clock)
     found = input_pipeline.pipeline_images_per_second(
         space,
-        pipeline.PipelineOptions(32, 16, augmentation.Augmentation()),
-        identities_per_batch=4,
+        pipeline.PipelineOptions(32, 16),
+        batch_request.BatchRequest(4),
         seconds=3.5,
     )
     assert found == 8 * 3 / 5

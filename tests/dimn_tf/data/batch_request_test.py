@@ -1,0 +1,30 @@
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.data import batch_request
+
+
+def test_images_a_step():
+    assert batch_request.BatchRequest(32).images == 64
+    request = batch_request.BatchRequest(5, images_per_identity=4, batches=3)
+    assert request.images == 60
+
+
+def test_one_batch_has_no_axis_of_its_own():
+    assert batch_request.BatchRequest(4).leading == ()
+    assert batch_request.BatchRequest(4, batches=3).leading == (3,)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"domain_sampling": "some"}, "--domain_sampling=some"),
+        ({"identities": 0}, "--identities_per_batch=0"),
+        ({"images_per_identity": 0}, "--images_per_identity=0"),
+        ({"batches": 0}, "batches a step=0"),
+    ],
+)
+def test_values_out_of_range_name_the_flag(kwargs, message):
+    with pytest.raises(errors.UserError) as caught:
+        batch_request.BatchRequest(**({"identities": 4} | kwargs))
+    assert str(caught.value).startswith(message)
