@@ -19,14 +19,14 @@ from dimn_tf import errors, files
 from dimn_tf.data import holdout, records
 from dimn_tf.evaluation import calibration, calibration_plot, evaluator, measures
 from dimn_tf.training import run, workdir
-from experiments import flags, launch, prepare
+from experiments import flags, launch, path_flags, prepare
 
 FLAGS = flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    absl_flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+    path_flags.define_path("workdir", None, "Folder of the run.", required=True)
     absl_flags.DEFINE_integer("seed", 0, "Of the pairs and the intervals.", 0)
 
 

@@ -11,7 +11,7 @@ from absl import flags as absl_flags
 from dimn_tf import errors
 from dimn_tf.evaluation import colour_histogram, report, results_files
 from dimn_tf.training import run, workdir
-from experiments import flags, launch, prepare
+from experiments import flags, launch, path_flags, prepare
 
 FLAGS = flags.FLAGS
 _FILES = {
@@ -31,7 +31,7 @@ def define() -> None:
         "What ranks: the newest checkpoint, the run's untrained start, or colour "
         "histograms.",
     )
-    absl_flags.DEFINE_string(
+    path_flags.define_path(
         "output",
         None,
         "Results file in the work directory; default by --model, or, where that would "

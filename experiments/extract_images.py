@@ -18,7 +18,7 @@ from absl import flags
 
 from dimn_tf import errors
 from dimn_tf.data import records
-from experiments import launch
+from experiments import launch, path_flags
 
 FLAGS = flags.FLAGS
 _AT_A_TIME = 256
@@ -26,9 +26,11 @@ _AT_A_TIME = 256
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string("dataset", None, "Of the registry, built.", required=True)
-    flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
-    flags.DEFINE_string("folder", None, "To make.", required=True)
+    path_flags.define_reference(
+        "dataset", None, "Of the registry, built.", required=True
+    )
+    path_flags.define_path("data_dir", "data/tfds", "Folder of the built data sets.")
+    path_flags.define_path("folder", None, "To make.", required=True)
     flags.DEFINE_integer("persons", 0, "Only the first so many; 0: all.", 0)
 
 

@@ -1,8 +1,8 @@
-"""TensorFlow's start-up lines that say nothing to a user, and a filter that drops them.
+"""TensorFlow's start-up lines that say nothing to a user, and a filter of them.
 
-TensorFlow writes them to the file descriptor of stderr before any setting of a log level
-counts. As a script, this copies stdin to stdout without them; it is a process of its
-own, so that what a crash while importing writes last is shown too.
+TensorFlow writes them to the file descriptor of stderr before any setting of a log
+level counts. As a script, this copies stdin to stdout without them; it is a process of
+its own, so that what a crash while importing writes last is shown too.
 """
 
 import os
@@ -16,7 +16,8 @@ _ALWAYS = (
     _HEAD + rb"oneDNN custom operations are on\..*",
     _HEAD + rb"This TensorFlow binary is optimized .*",
     rb"To enable the following instructions: .* rebuild TensorFlow with .*",
-    _HEAD + rb"Unable to register cu\w+ (?:factory|plugin): .*already been registered.*",
+    _HEAD
+    + rb"Unable to register cu\w+ (?:factory|plugin): .*already been registered.*",
     _HEAD + rb"computation placer already registered\..*",
     _HEAD + rb"TF-TRT Warning: Could not find TensorRT",
 )

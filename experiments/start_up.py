@@ -21,8 +21,8 @@ def prepare() -> None:
     # What follows the start-up: errors alone.
     os.environ.setdefault(_LEVEL, "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # Before Keras is imported: a launcher owns its process, whatever ~/.keras/keras.json
-    # or the environment say (see `dimn_tf.keras_settings`).
+    # Before Keras is imported: a launcher owns its process, whatever
+    # ~/.keras/keras.json or the environment say (see `dimn_tf.keras_settings`).
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if not asked_for and "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _Finder())
@@ -34,7 +34,11 @@ def open_streams() -> None:
 
     The next file that is opened would be taken for one of them, and get its lines.
     """
-    for number, mode, name in ((0, "r", "stdin"), (1, "w", "stdout"), (2, "w", "stderr")):
+    for number, mode, name in (
+        (0, "r", "stdin"),
+        (1, "w", "stdout"),
+        (2, "w", "stderr"),
+    ):
         try:
             os.fstat(number)
         except OSError:
