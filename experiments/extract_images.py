@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 from absl import flags
 
-from dimn_tf import errors
+from dimn_tf import errors, files
 from dimn_tf.data import records
 from experiments import launch, path_flags
 
@@ -50,6 +50,7 @@ def main(_):
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
+        partial.mkdir(parents=True)
         for start in range(0, len(indices), _AT_A_TIME):
             part = indices[start : start + _AT_A_TIME]
             for i, encoded in zip(part, opened.encoded_images(part), strict=True):
@@ -66,7 +67,9 @@ def _write(folder: pathlib.Path, opened, i: int, encoded: bytes) -> None:
     kind = PIL.Image.open(io.BytesIO(encoded)).format.lower().replace("jpeg", "jpg")
     stem = pathlib.PurePosixPath(str(opened.file_names[i])).with_suffix("")
     name = str(stem).replace("/", "_")
-    (person / f"{opened.camera_ids[i]}_{name}.{kind}").write_bytes(encoded)
+    path = person / f"{opened.camera_ids[i]}_{name}.{kind}"
+    with files.told(path):  # A full disk's error names no file.
+        path.write_bytes(encoded)
 
 
 if __name__ == "__main__":
