@@ -140,7 +140,7 @@ class ReidBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         config = dataclasses.replace(config, try_download_gcs=False)
         default_dir = os.path.join(download_dir or self.data_dir_root, "downloads")
         self._manual_dir = config.manual_dir or os.path.join(default_dir, "manual")
-        with clean_build(self.data_dir_root, self.name):
+        with clean_build(self.data_dir_root, self.name, self.say):
             with contextlib.ExitStack() as self._resources:
                 super().download_and_prepare(
                     download_dir=download_dir, download_config=config, **kwargs

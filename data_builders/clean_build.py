@@ -1,18 +1,23 @@
 """Builds that leave either a whole data set or nothing."""
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from dimn_tf import files, progress
 
 # TFDS builds in `<data_dir>/<name>/<config>/incomplete.<random>_<version>/`.
 _INCOMPLETE = "incomplete.*"
 
 
 @contextlib.contextmanager
-def clean_build(data_dir: str | os.PathLike, name: str) -> Iterator[None]:
+def clean_build(
+    data_dir: str | os.PathLike,
+    name: str,
+    say: Callable[[str], None] = progress.print_at_once,
+) -> Iterator[None]:
     """Wraps one build of a data set.
 
     TFDS removes its temporary folder when a build raises, but not when it is
@@ -24,20 +29,30 @@ def clean_build(data_dir: str | os.PathLike, name: str) -> Iterator[None]:
     Args:
         data_dir: TFDS' output directory.
         name: the data set.
+        say: told once where another build is waited for.
     """
     data_dir = pathlib.Path(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
     handle = os.open(data_dir, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        _remove_incomplete(data_dir / name)
+        files.take(
+            handle,
+            data_dir,
+            lambda: say(
+                f"{name}: another process is building in {data_dir}; waiting for it"
+            ),
+        )
         try:
-            yield
+            _remove_incomplete(data_dir / name)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # Else it would hide the cause.
+                    _remove_empty(data_dir, name)
         finally:
-            _remove_empty(data_dir, name)
+            # Closing alone would leave the lock to processes forked meanwhile.
+            files.release(handle)
     finally:
-        # Closing alone would leave the lock to processes forked in the meantime.
-        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 

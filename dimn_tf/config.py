@@ -13,6 +13,10 @@ from typing import Any
 from dimn_tf import errors
 
 
+PATH = "path"
+REFERENCES = "references"
+
+
 def option(
     default: Any,
     help: str,
@@ -21,6 +25,7 @@ def option(
     least: float | None = None,
     most: float | None = None,
     changes_result: bool = True,
+    holds: str | None = None,
 ) -> Any:
     """Declares one option of an options dataclass.
 
@@ -33,6 +38,8 @@ def option(
         changes_result: Whether another value makes other weights, so that a work
             directory made with one value cannot be continued with another. Places,
             intervals and targets do not.
+        holds: `PATH` or `REFERENCES` where the value is a path, or names of data sets
+            that may hold one.
 
     Returns:
         A dataclass field.
@@ -43,6 +50,7 @@ def option(
         "least": least,
         "most": most,
         "changes_result": changes_result,
+        "holds": holds,
     }
     if isinstance(default, list | tuple):
         values = tuple(default)

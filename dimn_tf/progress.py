@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import tqdm
 
 _LINES_SECONDS = 5.0
-_SHORT_SECONDS = 1.0  # What is done sooner needs no bar.
+_SHORT_SECONDS = 2.0  # What is done sooner shows nothing.
 
 
 def bar(
@@ -19,13 +19,14 @@ def bar(
     log: Callable[[str], None] | None = None,
     interval: float = _LINES_SECONDS,
     show: bool = True,
+    on_stderr: bool = False,
 ) -> tqdm.tqdm:
     """Counts what an iterable gives, or what `update` is told, and shows how far it is.
 
     On a terminal it is tqdm's bar on stderr. Where stderr is none (a file, a pipe, a
     job's log), or where `log` is given, it is a line every few seconds and one at the
     end, such as `viper cam_a: 300/632 images, 1,510/s, 0:00 left`, each of them
-    flushed.
+    flushed. What takes less than two seconds shows nothing.
 
     Example:
         for image in progress.bar(images, label="enrolling"):
@@ -42,6 +43,7 @@ def bar(
         log: Takes each line; None: `print`.
         interval: Seconds between two lines.
         show: False shows nothing, and counts all the same.
+        on_stderr: Whether lines go to stderr, where stdout may be a program's input.
 
     Returns:
         A `tqdm.tqdm`.
@@ -51,12 +53,18 @@ def bar(
         return tqdm.tqdm(disable=True, **given)
     if log is None and sys.stderr.isatty():
         return tqdm.tqdm(delay=_SHORT_SECONDS, dynamic_ncols=True, **given)
-    return _Lines(log or print_at_once, interval, **given)
+    return _Lines(
+        log or (_print_error if on_stderr else print_at_once), interval, **given
+    )
 
 
 def print_at_once(line: str) -> None:
     """Prints a line that a file or pipe shows at once, not when a buffer is full."""
     print(line, flush=True)
+
+
+def _print_error(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 class _Lines(tqdm.tqdm):
@@ -70,8 +78,9 @@ class _Lines(tqdm.tqdm):
         super().__init__(mininterval=interval, miniters=1, file=io.StringIO(), **given)
 
     def display(self, msg=None, pos=None):
-        """Tells how far it is, unless it was told so already."""
-        if self.n != self._told:
+        """Tells how far it is, unless it was told so already or it is soon done."""
+        long = self.format_dict["elapsed"] >= _SHORT_SECONDS
+        if long and self.n != self._told:
             self._told = self.n
             self._log(self._line())
 

@@ -13,20 +13,20 @@ from absl import flags
 
 from data_builders import registry
 from dimn_tf import errors
-from experiments import launch
+from experiments import launch, path_flags
 
 FLAGS = flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "data_dir", "data/tfds", "Folder of the built data sets (TFDS)."
     )
-    flags.DEFINE_string(
+    path_flags.define_path(
         "manual_dir", "data/archives", "Folder of the raw archives, as published."
     )
-    flags.DEFINE_list(
+    path_flags.define_references(
         "datasets",
         None,
         "TFDS names: viper, cuhk02/partial (accepts an incomplete archive), "

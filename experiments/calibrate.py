@@ -20,14 +20,14 @@ from dimn_tf.data import holdout, records
 from dimn_tf.evaluation import calibration, calibration_plot, evaluator, measures
 from dimn_tf.training import build, workdir
 from dimn_tf.training import recipe as recipes
-from experiments import devices, launch, prepare
+from experiments import devices, launch, path_flags, prepare
 
 FLAGS = absl_flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    absl_flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+    path_flags.define_path("workdir", None, "Folder of the run.", required=True)
     absl_flags.DEFINE_integer("seed", 0, "Of the pairs and the intervals.", 0)
 
 

@@ -14,16 +14,16 @@ from absl import flags
 
 from dimn_tf import files
 from dimn_tf.evaluation import bootstrap
-from experiments import launch
+from experiments import launch, path_flags
 
 FLAGS = flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string("a", None, "Results file of run A.", required=True)
-    flags.DEFINE_string("b", None, "Results file of run B.", required=True)
-    flags.DEFINE_string("output", None, "Where the JSON goes; none: printed only.")
+    path_flags.define_path("a", None, "Results file of run A.", required=True)
+    path_flags.define_path("b", None, "Results file of run B.", required=True)
+    path_flags.define_path("output", None, "Where the JSON goes; none: printed only.")
     flags.DEFINE_integer("resamples", bootstrap.RESAMPLES, "Resamples.", 100)
     flags.DEFINE_integer("seed", 0, "Seed of the resamples.", 0)
 

@@ -12,14 +12,14 @@ from absl import flags
 
 from data_builders import registry, survey
 from dimn_tf import errors
-from experiments import launch
+from experiments import launch, path_flags
 
 FLAGS = flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "manual_dir", "data/archives", "Folder of the raw archives, as published."
     )
 

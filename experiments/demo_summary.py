@@ -8,7 +8,7 @@ import pathlib
 from absl import flags
 
 from dimn_tf.evaluation import results_files
-from experiments import launch
+from experiments import launch, path_flags
 
 FLAGS = flags.FLAGS
 _ROWS = (
@@ -20,7 +20,7 @@ _ROWS = (
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string("workdir", "runs/demo", "Folder of the demo's run.")
+    path_flags.define_path("workdir", "runs/demo", "Folder of the demo's run.")
 
 
 def main(argv):
@@ -42,7 +42,8 @@ def main(argv):
     )
     print("Look at:")
     for path in sorted(root.glob("*.png")) + sorted(root.glob("results_ranked/*.png")):
-        print(f"  {path}")
+        if not path.name.startswith("."):  # One that is being written.
+            print(f"  {path}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from dimn_tf import errors, files
 from dimn_tf.data import records as records_lib
 from dimn_tf.evaluation import options
 from dimn_tf.evaluation.protocols import protocol, registry, trial_text
-from experiments import launch
+from experiments import launch, path_flags
 
 FLAGS = flags.FLAGS
 
@@ -30,8 +30,8 @@ def define() -> None:
     """Defines the command's flags."""
     flags.DEFINE_list("targets", _drawn(), "Targets to draw trials of.")
     flags.DEFINE_integer("seed", 0, "Seed of the draw.", 0)
-    flags.DEFINE_string("data_dir", None, "TFDS output folder.", required=True)
-    flags.DEFINE_string(
+    path_flags.define_path("data_dir", None, "TFDS output folder.", required=True)
+    path_flags.define_path(
         "output_dir", None, "Folder that TARGET.txt goes to.", required=True
     )
 

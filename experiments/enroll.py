@@ -22,15 +22,15 @@ from absl import flags
 from dimn_tf import errors
 from dimn_tf.export import served_model
 from dimn_tf.gallery import enrolment, image_sources, places
-from experiments import image_flags, launch
+from experiments import image_flags, launch, path_flags
 
 FLAGS = flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string("model", None, "Export, or one version.")
-    flags.DEFINE_string(
+    path_flags.define_path("model", None, "Export, or one version.")
+    path_flags.define_path(
         "gallery", None, f"Made if it is missing: {places.HELP}.", required=True
     )
     image_flags.define()
@@ -50,7 +50,7 @@ def main(argv):
     if FLAGS.remove or FLAGS.remove_person:
         if FLAGS.replace:
             raise errors.UserError("--replace and --remove: give one of them")
-        _remove(argv[1:], FLAGS.remove_person)
+        _remove(path_flags.expanded_arguments(argv[1:]), FLAGS.remove_person)
         return
     if FLAGS.model is None:
         raise errors.UserError("--model: name the export that the images go through")

@@ -12,7 +12,7 @@ from dimn_tf import errors
 from dimn_tf.evaluation import colour_histogram, report, results_files
 from dimn_tf.training import build, workdir
 from dimn_tf.training import recipe as recipes
-from experiments import devices, flags, launch, prepare
+from experiments import devices, flags, launch, path_flags, prepare
 
 FLAGS = flags.FLAGS
 _FILES = {
@@ -32,7 +32,7 @@ def define() -> None:
         "What ranks: the newest checkpoint, the run's untrained start, or colour "
         "histograms.",
     )
-    absl_flags.DEFINE_string(
+    path_flags.define_path(
         "output",
         None,
         "Results file in the work directory; default by --model, or, where that would "

@@ -18,15 +18,17 @@ from dimn_tf import errors
 from dimn_tf.evaluation import ranking
 from dimn_tf.export import served_model
 from dimn_tf.gallery import embedding, image_sources, judging, places
-from experiments import image_flags, launch
+from experiments import command_line, image_flags, launch, path_flags
 
 FLAGS = flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string("model", None, "Export, or one version.", required=True)
-    flags.DEFINE_string("gallery", None, places.HELP.capitalize() + ".", required=True)
+    path_flags.define_path("model", None, "Export, or one version.", required=True)
+    path_flags.define_path(
+        "gallery", None, places.HELP.capitalize() + ".", required=True
+    )
     image_flags.define()
     flags.DEFINE_enum(
         "unmatched_probes",
@@ -47,7 +49,7 @@ def define() -> None:
 def main(argv):
     model = served_model.ServedModel(FLAGS.model)
     scale = model.inner_product_scale
-    rates = [int(one_in) for one_in in FLAGS.false_accepts]
+    rates = command_line.whole_numbers("false_accepts")
     thresholds = [model.threshold(one_in) for one_in in rates]
     skipped = []
     given = image_flags.given(argv, skipped)

@@ -18,15 +18,15 @@ from dimn_tf.evaluation import results
 from dimn_tf.export import exporter, formats, identity, model_card
 from dimn_tf.training import build, workdir
 from dimn_tf.training import recipe as recipes
-from experiments import devices, launch
+from experiments import devices, launch, path_flags
 
 FLAGS = absl_flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    absl_flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
-    absl_flags.DEFINE_string(
+    path_flags.define_path("workdir", None, "Folder of the run.", required=True)
+    path_flags.define_path(
         "export_dir",
         None,
         "Folder of versions; the next number is taken.",

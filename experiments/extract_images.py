@@ -16,9 +16,9 @@ import numpy as np
 import PIL.Image
 from absl import flags
 
-from dimn_tf import errors
+from dimn_tf import errors, files
 from dimn_tf.data import records
-from experiments import launch
+from experiments import launch, path_flags
 
 FLAGS = flags.FLAGS
 _AT_A_TIME = 256
@@ -26,9 +26,11 @@ _AT_A_TIME = 256
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string("dataset", None, "Of the registry, built.", required=True)
-    flags.DEFINE_string("data_dir", "data/tfds", "Folder of the built data sets.")
-    flags.DEFINE_string("folder", None, "To make.", required=True)
+    path_flags.define_reference(
+        "dataset", None, "Of the registry, built.", required=True
+    )
+    path_flags.define_path("data_dir", "data/tfds", "Folder of the built data sets.")
+    path_flags.define_path("folder", None, "To make.", required=True)
     flags.DEFINE_integer("persons", 0, "Only the first so many; 0: all.", 0)
 
 
@@ -48,6 +50,7 @@ def main(_):
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
+        partial.mkdir(parents=True)
         for start in range(0, len(indices), _AT_A_TIME):
             part = indices[start : start + _AT_A_TIME]
             for i, encoded in zip(part, opened.encoded_images(part), strict=True):
@@ -64,7 +67,9 @@ def _write(folder: pathlib.Path, opened, i: int, encoded: bytes) -> None:
     kind = PIL.Image.open(io.BytesIO(encoded)).format.lower().replace("jpeg", "jpg")
     stem = pathlib.PurePosixPath(str(opened.file_names[i])).with_suffix("")
     name = str(stem).replace("/", "_")
-    (person / f"{opened.camera_ids[i]}_{name}.{kind}").write_bytes(encoded)
+    path = person / f"{opened.camera_ids[i]}_{name}.{kind}"
+    with files.told(path):  # A full disk's error names no file.
+        path.write_bytes(encoded)
 
 
 if __name__ == "__main__":

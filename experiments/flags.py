@@ -9,6 +9,7 @@ from dimn_tf import config, errors, methods
 from dimn_tf.data import augmentation
 from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.training import recipe
+from experiments import path_flags
 
 HELDOUT = "heldout"
 
@@ -17,12 +18,12 @@ FLAGS = flags.FLAGS
 
 def define_run() -> None:
     """Defines all flags of a run: places, targets, and one for each option."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "workdir", None, "Folder of the run: checkpoints, log, results."
     )
     flags.mark_flag_as_required("workdir")
     define_data_places()
-    flags.DEFINE_list(
+    path_flags.define_references(
         "targets",
         ["viper", "prid", "grid", "ilids"],
         f"Target data sets, TFDS names, or `{HELDOUT}`: the identities that "
@@ -33,10 +34,10 @@ def define_run() -> None:
 
 def define_data_places() -> None:
     """Defines --data_dir and --manual_dir."""
-    flags.DEFINE_string(
+    path_flags.define_path(
         "data_dir", "data/tfds", "Folder of the built data sets (TFDS)."
     )
-    flags.DEFINE_string(
+    path_flags.define_path(
         "manual_dir", "data/archives", "Folder of the raw archives, as published."
     )
 
@@ -111,8 +112,12 @@ def _define(group: type, field: dataclasses.Field, prefix: str = "") -> None:
         flags.DEFINE_integer(name, default, help)
     elif kind is float:
         flags.DEFINE_float(name, default, help)
+    elif field.metadata["holds"] == config.PATH:
+        path_flags.define_path(name, default, help)
     elif kind is str:
         flags.DEFINE_string(name, default, help)
+    elif field.metadata["holds"] == config.REFERENCES:
+        path_flags.define_references(name, list(default), help)
     else:  # A tuple.
         flags.DEFINE_list(name, [str(value) for value in default], help)
 

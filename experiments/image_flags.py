@@ -4,6 +4,7 @@ from absl import flags
 
 from dimn_tf import errors
 from dimn_tf.gallery import image_sources
+from experiments import path_flags
 
 FLAGS = flags.FLAGS
 
@@ -37,7 +38,10 @@ def given(
         raise errors.UserError("no images: name files, folders or CSV lists")
     expanded = list(
         image_sources.expand(
-            argv[1:], FLAGS.person_folders, FLAGS.camera_pattern, skipped
+            path_flags.expanded_arguments(argv[1:]),
+            FLAGS.person_folders,
+            FLAGS.camera_pattern,
+            skipped,
         )
     )
     found = [x for x in expanded if FLAGS.only_camera in (None, x.camera_id)]

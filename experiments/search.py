@@ -17,7 +17,7 @@ from absl import flags
 from dimn_tf import errors, images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import explanation, places, search_picture
-from experiments import launch
+from experiments import launch, path_flags
 
 FLAGS = flags.FLAGS
 
@@ -26,9 +26,11 @@ _PICTURED = 50
 
 def define() -> None:
     """Defines the command's flags."""
-    flags.DEFINE_string("model", None, "Export, or one version.", required=True)
-    flags.DEFINE_string("gallery", None, places.HELP.capitalize() + ".", required=True)
-    flags.DEFINE_string("probe", None, "Image of a person.", required=True)
+    path_flags.define_path("model", None, "Export, or one version.", required=True)
+    path_flags.define_path(
+        "gallery", None, places.HELP.capitalize() + ".", required=True
+    )
+    path_flags.define_path("probe", None, "Image of a person.", required=True)
     flags.DEFINE_integer("topk", 10, "Entries shown.", 1)
     flags.DEFINE_bool(
         "one_per_person", False, "Of several entries of a person, only the best."
@@ -40,7 +42,7 @@ def define() -> None:
         "in so many pairs of two people: 100, 1000 or 10000.",
     )
     flags.DEFINE_bool("json", False, "Prints JSON instead of a table.")
-    flags.DEFINE_string(
+    path_flags.define_path(
         "picture", None, "PNG file for a picture of the probe and its matches."
     )
     flags.DEFINE_bool(

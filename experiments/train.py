@@ -96,4 +96,9 @@ def _train(recipe, evaluation, directory, strategy):
 
 
 if __name__ == "__main__":
-    launch.launch(define, main)
+    launch.launch(
+        define,
+        main,
+        kept="the work directory keeps the checkpoints so far, and the same command "
+        "goes on from the newest",
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -71,12 +70,7 @@ def sha256(content: bytes) -> str:
 
 def shown(sources: Sequence, label: str):
     """The sources, their progress on stderr (stdout may be a program's input)."""
-    log = None if sys.stderr.isatty() else _print_error
-    return progress.bar(sources, label=label, log=log, show=bool(label))
-
-
-def _print_error(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    return progress.bar(sources, label=label, show=bool(label), on_stderr=True)
 
 
 def _embedded(call, batch, skipped) -> list[Embedded]:

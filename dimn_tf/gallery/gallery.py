@@ -10,10 +10,9 @@ import uuid
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import tqdm
 from absl import logging
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, progress
 from dimn_tf.gallery import base, indexes, store
 from dimn_tf.gallery import entries as entries_lib
 
@@ -232,13 +231,11 @@ class Gallery(base.BaseGallery):
 
     def _refresh(self) -> None:
         (added, removed), (last, change) = self._position, self._store.position()
-        bar = tqdm.tqdm(
-            desc=f"{self.name}: indexing",
+        bar = progress.bar(
+            label=f"{self.name}: indexing",
             total=last - added,
-            unit=" entries",
-            delay=2,
-            mininterval=1,
-            leave=False,
+            unit="entries",
+            on_stderr=True,
         )
         with bar:
             for numbers, vectors in self._store.vectors_between(added, last):

@@ -190,10 +190,11 @@ def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
     except BaseException as error:
         busy = _code(error.__cause__).startswith("SQLITE_BUSY")
         if ours and not busy:
-            for ending in ("", "-wal", "-shm"):
-                path.with_name(path.name + ending).unlink(missing_ok=True)
-            for folder in missing:
-                folder.rmdir()
+            with contextlib.suppress(OSError):  # Else it would hide the cause.
+                for ending in ("", "-wal", "-shm"):
+                    path.with_name(path.name + ending).unlink(missing_ok=True)
+                for folder in missing:
+                    folder.rmdir()
         raise
 
 

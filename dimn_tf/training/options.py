@@ -13,6 +13,7 @@ class DataOptions:
     sources: tuple[str, ...] = config.option(
         ("cuhk02", "cuhk03", "dukemtmc_reid", "market1501", "cuhk_sysu"),
         "Source data sets, TFDS names; paper: all five.",
+        holds=config.REFERENCES,
     )
     holdout_identities: int = config.option(
         0, "Identities of each source never trained on (for tuning); paper: 0.", least=0
@@ -61,11 +62,13 @@ class EncoderOptions:
         "imagenet",
         "`imagenet`, `none` (random start) or a .weights.h5 file of the stock Keras "
         "graph; ours: imagenet (the paper does not say).",
+        holds=config.PATH,
     )
     init_from: str = config.option(
         "",
         "Work directory (or checkpoint, DIR/checkpoints/ckpt-N) of another run whose "
         "encoder, and other parts of the same name and shape, this one starts from.",
+        holds=config.PATH,
     )
     batch_norm_momentum: float = config.option(
         0.99,

@@ -31,12 +31,11 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-import tqdm
 from absl import flags
 
-from dimn_tf import errors
+from dimn_tf import errors, progress
 from dimn_tf.gallery import Entry, Gallery, MilvusGallery, indexes, milvus_collections
-from experiments import launch
+from experiments import command_line, launch, path_flags
 
 FLAGS = flags.FLAGS
 EACH = 10  # Images of an identity.
@@ -53,9 +52,9 @@ def define() -> None:
     flags.DEFINE_list("entries", ["10000"], "Numbers of entries, one line each.")
     flags.DEFINE_list("backends", list(BACKENDS), f"Of {', '.join(BACKENDS)}.")
     flags.DEFINE_integer("dimension", 1792, "D.", 2)
-    flags.DEFINE_string("scratch", None, "Folder for temporary files; the system's.")
+    path_flags.define_path("scratch", None, "Folder for temporary files; the system's.")
     flags.DEFINE_enum("phase", None, ["fill", "search"], "One process' part; internal.")
-    flags.DEFINE_string("folder", None, "Of the gallery; internal.")
+    path_flags.define_path("folder", None, "Of the gallery; internal.")
 
 
 def centres(first: int, count: int, dimension: int) -> np.ndarray:
@@ -233,7 +232,7 @@ def main(_):
             f"--backends={','.join(sorted(unknown))}: expected some of "
             f"{', '.join(BACKENDS)}"
         )
-    sizes = [int(size) for size in FLAGS.entries]
+    sizes = command_line.whole_numbers("entries")
     if FLAGS.phase:
         phase = {"fill": fill, "search": search}[FLAGS.phase]
         folder = pathlib.Path(FLAGS.folder)
@@ -276,7 +275,7 @@ def _resident_bytes() -> int:
 
 
 def _bar(chunks, entries: int, name: str):
-    with tqdm.tqdm(desc=name, total=entries, unit=" entries", mininterval=1) as bar:
+    with progress.bar(label=name, total=entries, unit="entries", on_stderr=True) as bar:
         for vectors in chunks:
             yield vectors
             bar.update(len(vectors))

@@ -76,7 +76,9 @@ def test_builds_in_one_directory_wait_for_each_other(tmp_path):
         assert process.stdout.readline() == "started\n"
         time.sleep(0.3)
         end = time.monotonic()
-    done = float(process.communicate(timeout=60)[0].split()[1])
+    *told, last = process.communicate(timeout=60)[0].splitlines()
+    assert told == [f"viper: another process is building in {tmp_path}; waiting for it"]
+    done = float(last.split()[1])
     assert done > end
 
 

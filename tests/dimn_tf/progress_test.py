@@ -32,8 +32,9 @@ def test_a_line_at_intervals_and_one_at_the_end(clock):
     ]
 
 
-def test_short_work_is_told_once_at_its_end():
-    (line,) = _lines(3, unit="trials")
+def test_work_of_less_than_two_seconds_shows_nothing(clock):
+    assert _lines(3, clock, 0.6) == []
+    (line,) = _lines(3, clock, 0.7, unit="trials")
     assert line.startswith("set: 3/3 trials, ")
 
 
@@ -54,11 +55,12 @@ def test_counts_by_hand_without_a_total(clock):
     assert lines == ["read: 1,500 bytes, 20/s, 1:15"]
 
 
-def test_work_that_fails_tells_how_far_it_came():
+def test_work_that_fails_tells_how_far_it_came(clock):
     lines = []
     with pytest.raises(KeyError):
         with progress.bar(total=9, label="set", log=lines.append) as shown:
             shown.update(4)
+            clock[0] += 2
             raise KeyError
     assert [line.split(",")[0] for line in lines] == ["set: 4/9 images"]
 
@@ -76,6 +78,7 @@ class _Stream(io.StringIO):
 
 
 def test_without_a_terminal_lines_are_printed_and_flushed(monkeypatch):
+    monkeypatch.setattr(progress, "_SHORT_SECONDS", 0)
     out, err = _Stream(False), _Stream(False)
     monkeypatch.setattr("sys.stdout", out)
     monkeypatch.setattr("sys.stderr", err)
@@ -83,6 +86,8 @@ def test_without_a_terminal_lines_are_printed_and_flushed(monkeypatch):
     assert out.getvalue().startswith("set: 3/3 images, ")
     assert out.getvalue().count("\n") == 1 and out.flushes
     assert err.getvalue() == ""
+    list(progress.bar("abc", label="set", on_stderr=True))
+    assert err.getvalue().count("\n") == 1 and out.getvalue().count("\n") == 1
 
 
 def test_a_terminal_gets_a_bar_on_stderr(monkeypatch, capsys):

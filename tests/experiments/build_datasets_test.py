@@ -36,7 +36,7 @@ def test_one_failure_does_not_stop_the_others(tmp_path):
     assert "Traceback" not in run.stderr
     assert "1 of 2 data sets were not built" in run.stderr
     assert "person_0001.png is no readable image" in run.stderr
-    assert "[2/2] viper cam_a: 3/3 images" in run.stdout
+    assert "[2/2] viper/partial/1.0.0: building" in run.stdout
     assert "[2/2] viper/partial: 6 images" in run.stdout
     assert not (tmp_path / "tfds/prid").exists()
     again = _run(tmp_path, "--datasets=viper/partial")

@@ -26,6 +26,10 @@ def parse(monkeypatch):
             f"DEFINE_{name}",
             lambda *args, define=define, **kw: define(*args, flag_values=values, **kw),
         )
+    define = absl_flags.DEFINE
+    monkeypatch.setattr(
+        absl_flags, "DEFINE", lambda *a, **kw: define(*a, flag_values=values, **kw)
+    )
     monkeypatch.setattr(absl_flags, "mark_flag_as_required", lambda name: None)
     flags.define_run()
 

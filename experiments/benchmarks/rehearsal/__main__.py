@@ -22,7 +22,7 @@ from absl import flags
 
 from dimn_tf import errors, files
 from dimn_tf.training import checkpoints
-from experiments import launch
+from experiments import launch, path_flags
 from experiments.benchmarks.rehearsal import checks, stages
 
 FLAGS = flags.FLAGS
@@ -40,7 +40,7 @@ _MARKS = {
 
 
 def define() -> None:
-    flags.DEFINE_string(
+    path_flags.define_path(
         "folder", None, "New folder for archives, records, run and logs.", required=True
     )
     flags.DEFINE_string("flagfile_of_run", "dg.flags", "Flag file of the training.")
@@ -53,7 +53,7 @@ def define() -> None:
     )
     flags.DEFINE_integer("image_height", 12, "Pixels of the made-up images.", 2)
     flags.DEFINE_integer("image_width", 6, "Pixels of the made-up images.", 2)
-    flags.DEFINE_string(
+    path_flags.define_path(
         "output", None, "JSON file of the figures; by default in --folder."
     )
     flags.DEFINE_string("note", "", "Recorded, e.g. what else ran on the machine.")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from absl import flags
 
 from dimn_tf import errors
-from experiments import launch
+from experiments import launch, path_flags
 from experiments.benchmarks.rehearsal import (
     cuhk03,
     cuhk_sysu,
@@ -69,7 +69,9 @@ FLAGS = flags.FLAGS
 
 
 def define() -> None:
-    flags.DEFINE_string("folder", None, "New folder for the archives.", required=True)
+    path_flags.define_path(
+        "folder", None, "New folder for the archives.", required=True
+    )
     flags.DEFINE_integer("image_height", packing.TINY.height, "Pixels.", 2)
     flags.DEFINE_integer("image_width", packing.TINY.width, "Pixels.", 2)
 

@@ -288,7 +288,10 @@ def test_large_files_go_in_smaller_batches(model, gallery, tmp_path, monkeypatch
     assert sizes == [2, 2, 1]
 
 
-def test_progress_leaves_stdout_to_programs(model, gallery, tmp_path, capsys):
+def test_progress_leaves_stdout_to_programs(
+    model, gallery, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("dimn_tf.progress._SHORT_SECONDS", 0)
     dummy_images.write(tmp_path / "crops", ["a.png"])
     sources = list(image_sources.expand([str(tmp_path / "crops")]))
     enrolment.enrol(model, gallery, sources)

@@ -325,7 +325,7 @@ def test_an_interrupted_indexing_adds_nothing_twice(tmp_path, monkeypatch):
 def test_what_a_killed_keeper_left_is_cleared_away(tmp_path):
     with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
         gallery.add(_entries(_vectors(3)))
-        left = tmp_path / ".index-abc-3-0.123.partial.faiss"
+        left = tmp_path / ".index-abc-3-0.host.123.partial.faiss"
         left.write_bytes(b"half")
         gallery.keep_index()
         assert not left.exists()
