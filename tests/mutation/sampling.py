@@ -2,17 +2,21 @@
 
 cosmic-ray mutates whatever parses: it also changes `int | None` of an annotation, or
 the bare `*` of a signature, which no test can notice or all do. A mutant is counted
-only where the code still compiles and differs without annotations and docstrings.
+only where the code still compiles and differs without what cannot change what a
+program does that is right elsewhere: annotations, docstrings, and the guards
+`zip(strict=...)` and `dataclass(frozen=..., eq=...)`, which only stop other faults.
 """
 
 import ast
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import cosmic_ray.plugins
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.work_item import MutationSpec, WorkItem
+
+_GUARDS = {"zip": ("strict",), "dataclasses.dataclass": ("frozen", "eq")}
 
 
 def meaning(source: str) -> str | None:
@@ -22,8 +26,8 @@ def meaning(source: str) -> str | None:
         source: Python.
 
     Returns:
-        Its syntax tree as text, without annotations and docstrings; None: it does
-        not compile.
+        Its syntax tree as text, without annotations, docstrings and guards; None: it
+        does not compile.
     """
     try:
         tree = ast.parse(source)
@@ -37,6 +41,9 @@ def meaning(source: str) -> str | None:
             node.annotation = ast.Constant(None)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
+        elif isinstance(node, ast.Call):
+            guards = _GUARDS.get(ast.unparse(node.func), ())
+            node.keywords = [word for word in node.keywords if word.arg not in guards]
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             node.value = ast.Constant("")  # A docstring, or an attribute's.
     return ast.dump(tree)
@@ -49,7 +56,7 @@ def mutated(source: str, mutation: MutationSpec) -> str | None:
 
 
 def sample(
-    source: str, items: Sequence[WorkItem], mutants: int, seed: int
+    source: str, items: Iterable[WorkItem], mutants: int, seed: int
 ) -> list[WorkItem]:
     """Draws mutants: first one of each place in the code, then more of each place.
 
