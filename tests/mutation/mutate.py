@@ -18,6 +18,7 @@ import importlib.metadata
 import pathlib
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -158,6 +159,8 @@ def main(_) -> None:
     table = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     table = table["tool"]["mutation"]["tests"]
     operators.register()
+    # So that the copy goes away also where the command is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with contextlib.ExitStack() as stack:
         scratch = pathlib.Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="mutation-"))

@@ -404,6 +404,14 @@ def test_what_a_killed_keeper_left_is_cleared_away(tmp_path):
         assert not left.exists()
 
 
+def test_an_empty_graph_is_kept_and_filled_later(tmp_path):
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        assert gallery.keep_index()
+    with Gallery(tmp_path) as gallery:
+        gallery.add(_entries(_vectors(3)))
+        assert len(gallery.search(_vectors(1), 5)[0]) == 3
+
+
 def test_an_exact_index_is_not_kept(tmp_path):
     with Gallery.create(tmp_path, MODEL, D) as gallery:
         gallery.add(_entries(_vectors(3)))
