@@ -1,6 +1,6 @@
 """A process that has imported the libraries and forks one child a test run.
 
-    python -m tests.mutation.zygote SOCKET
+    python zygote.py SOCKET [LIBRARY...]
 
 TensorFlow's import takes seconds, a mutant's tests often less. This process imports
 the libraries once, nothing of this project, and runs no operation, so that nothing
@@ -96,7 +96,7 @@ def _serve(connection: socket.socket) -> None:
 
 def main() -> None:
     """Imports, says that it is ready, and serves one request after the other."""
-    for name in LIBRARIES:
+    for name in sys.argv[2:] or LIBRARIES:
         importlib.import_module(name)
     gc.freeze()
     with socket.socket(socket.AF_UNIX) as listener:
