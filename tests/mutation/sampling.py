@@ -50,9 +50,14 @@ def meaning(source: str) -> str | None:
 
 
 def mutated(source: str, mutation: MutationSpec) -> str | None:
-    """The module's text with one fault; None: the operator finds no such place."""
+    """The module's text with one fault; None: the operator makes none there."""
     operator = cosmic_ray.plugins.get_operator(mutation.operator_name)
-    return mutate_code(source, operator(**mutation.operator_args), mutation.occurrence)
+    try:
+        return mutate_code(
+            source, operator(**mutation.operator_args), mutation.occurrence
+        )
+    except AttributeError:  # cosmic-ray 8.7 at `except module.Error`.
+        return None
 
 
 def sample(

@@ -17,7 +17,10 @@ def area(width: int | None, *, scale: float = 1.0) -> int | None:
 
 
 def pairs(first, second):
-    return zip(first, second, strict=True)
+    try:
+        return zip(first, second, strict=True)
+    except Optional.Error:
+        raise
 '''
 
 

@@ -163,6 +163,10 @@ def test_another_models_vectors_are_refused(tmp_path):
         Gallery.create(tmp_path, MODEL, D, "hnsw")
     with pytest.raises(errors.UserError, match="expected one of exact"):
         Gallery.create(tmp_path / "new", MODEL, D, "tree")
+    for model, dimension in ((MODEL, 0), ("", D)):
+        with pytest.raises(errors.UserError, match="needs its model's hash and dim"):
+            Gallery.create(tmp_path / "new", model, dimension)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_gallery_that_is_refused_leaves_no_file_open(tmp_path):
