@@ -39,6 +39,8 @@ def test_data_sets_of_cameras_are_refused(tmp_path, made_up):
         (["Camera_A/1.png", "camera_b/2.png"], "cameras", "column"),
         (["c1/1.png", "c2/1.png", "c10/1.png"], "cameras", "?camera="),
         (["train/7/1.png", "test/8/1.png"], "splits", "reid_folder:/x/y/test"),
+        (["query/1.png", "x/7/1.png"], "splits", "list the images in a CSV"),
+        ([f"train/{i}.png" for i in range(9)], "splits", "list the images in a CSV"),
         (["Query/1.png", "Gallery/2.png", "other/3.png"], "splits", "CSV"),
         (["1.png", "2.png"], "no folder", "one folder a person"),
     ],
@@ -75,3 +77,11 @@ def test_folders_of_persons_are_let_through(tmp_path, names):
 )  # fmt: skip
 def test_ids_that_stand_for_no_person(person, stands_for_none):
     assert conventions.is_distractor(person) == stands_for_none
+
+
+def test_the_first_six_folders_at_fault_are_named(tmp_path):
+    for count, more in ((6, ""), (7, ", ...")):
+        names = [f"cam{i}/1.png" for i in range(1, count + 1)]
+        with pytest.raises(DataError) as caught:
+            conventions.refuse_other_trees(tmp_path, names)
+        assert caught.value.found == "cam1, cam2, cam3, cam4, cam5, cam6" + more

@@ -1,3 +1,4 @@
+import attrs
 import cosmic_ray.commands
 import pytest
 from cosmic_ray.mutating import mutate_code
@@ -17,10 +18,7 @@ def area(width: int | None, *, scale: float = 1.0) -> int | None:
 
 
 def pairs(first, second):
-    try:
-        return zip(first, second, strict=True)
-    except Optional.Error:
-        raise
+    return zip(first, second, strict=True)
 '''
 
 
@@ -45,6 +43,14 @@ def test_what_no_test_can_notice_or_all_do_is_no_mutant(items):
         assert changed[0] == lines[8] or "scale: float = 1.0" in changed[0]
     assert len({sampling.meaning(code) for code in codes}) == len(codes) > 15
     assert any("ndigits" not in code for code in codes)
+
+
+def test_an_operator_that_breaks_at_a_place_makes_no_mutant_there(items):
+    item = next(x for x in items if "Number" in x.mutations[0].operator_name)
+    kind = "core/ExceptionReplacer"
+    mutation = attrs.evolve(item.mutations[0], operator_name=kind, occurrence=0)
+    source = "try:\n    f()\nexcept (re.error, KeyError):\n    pass\n"
+    assert sampling.mutated(source, mutation) is None
 
 
 def test_a_sample_is_of_its_seed_and_of_as_many_places_as_there_are(items):
