@@ -30,7 +30,7 @@ def test_an_archive_under_another_name_is_named(tmp_path, data_set, seen, wanted
     with pytest.raises(DataError, match="is missing") as caught:
         manual_dir.find_archive(registry.facts(data_set), tmp_path)
     asked = f"is {tmp_path / seen} it? Then rename it to {wanted}"
-    assert asked in caught.value.action
+    assert f"{asked}; else " in caught.value.action
     (line,) = registry.missing_archives([data_set], tmp_path / "tfds", tmp_path)
     assert asked in line
 
