@@ -39,8 +39,6 @@ def test_data_sets_of_cameras_are_refused(tmp_path, made_up):
         (["Camera_A/1.png", "camera_b/2.png"], "cameras", "column"),
         (["c1/1.png", "c2/1.png", "c10/1.png"], "cameras", "?camera="),
         (["train/7/1.png", "test/8/1.png"], "splits", "reid_folder:/x/y/test"),
-        (["query/1.png", "x/7/1.png"], "splits", "list the images in a CSV"),
-        ([f"train/{i}.png" for i in range(9)], "splits", "list the images in a CSV"),
         (["Query/1.png", "Gallery/2.png", "other/3.png"], "splits", "CSV"),
         (["1.png", "2.png"], "no folder", "one folder a person"),
     ],
@@ -85,3 +83,10 @@ def test_the_first_six_folders_at_fault_are_named(tmp_path):
         with pytest.raises(DataError) as caught:
             conventions.refuse_other_trees(tmp_path, names)
         assert caught.value.found == "cam1, cam2, cam3, cam4, cam5, cam6" + more
+
+
+@pytest.mark.parametrize("names", [["query/1.png", "x/7/1.png"], ["train/1.png"]])
+def test_a_split_without_folders_of_persons_is_not_offered(tmp_path, names):
+    with pytest.raises(DataError, match="splits, not persons") as caught:
+        conventions.refuse_other_trees(tmp_path, names)
+    assert caught.value.action.startswith("list the images in a CSV")
