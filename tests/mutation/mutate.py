@@ -77,6 +77,11 @@ def _modules(given: Sequence[str]) -> list[str]:
         skipped = ("_test.py", "__init__.py", "dummy_data.py")
         files = [f for f in files if path.is_file() or not f.name.endswith(skipped)]
         found += [str(f.relative_to(_ROOT)) for f in files]
+    if not found:
+        raise errors.UserError(
+            "--modules names no module: name one, such as dimn_tf/losses.py, or a "
+            "folder of them (make mutate MODULE=dimn_tf/losses.py)."
+        )
     return list(dict.fromkeys(found))
 
 

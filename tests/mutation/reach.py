@@ -3,6 +3,8 @@
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from dimn_tf import errors
+
 
 def tests_of(
     module: str, root: pathlib.Path, table: Mapping[str, Sequence[str]]
@@ -20,7 +22,7 @@ def tests_of(
         Paths in the repository, each once.
 
     Raises:
-        FileNotFoundError: No test is found.
+        errors.UserError: No test is found.
     """
     path = pathlib.PurePosixPath(module)
     beside = path.with_name(f"{path.stem}_test.py")
@@ -33,5 +35,8 @@ def tests_of(
     room = [p.relative_to(root) for glob in globs for p in sorted(root.glob(glob))]
     found = list(dict.fromkeys(str(p) for p in [*own, *room]))
     if not found:
-        raise FileNotFoundError(f"{module}: no tests beside it, in tests/, nor {globs}")
+        raise errors.UserError(
+            f"{module}: there is no test of it, neither beside it nor in tests/. Write "
+            "one, or name those that reach it in pyproject.toml (tool.mutation.tests)"
+        )
     return found

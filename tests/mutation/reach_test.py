@@ -1,5 +1,6 @@
 import pytest
 
+from dimn_tf import errors
 from tests.mutation import reach
 
 
@@ -23,5 +24,5 @@ def test_a_modules_own_test_comes_first_then_its_rooms_or_what_the_table_says(tm
     table = {"pkg/room": ["tests/pkg/c_test.py"], "pkg/room/b.py": []}
     assert reach.tests_of("pkg/room/b.py", tmp_path, table) == [own]
     assert reach.tests_of("pkg/room/z.py", tmp_path, table) == ["tests/pkg/c_test.py"]
-    with pytest.raises(FileNotFoundError, match="nowhere/a.py: no tests"):
+    with pytest.raises(errors.UserError, match="nowhere/a.py: there is no test"):
         reach.tests_of("nowhere/a.py", tmp_path, {})
