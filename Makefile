@@ -8,7 +8,7 @@ DEMO_GALLERY := --model=$(DEMO)/export --gallery=$(DEMO)/people
 DEMO_CAMERAS := --person_folders --camera_pattern='^(\d+)_'
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: install demo test test-all lint clean
+.PHONY: install demo test test-all lint mutate clean
 
 install: $(VENV)/installed
 
@@ -44,6 +44,10 @@ test-all: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Small faults in a module or a folder, one at a time, of which its tests should tell.
+mutate: install
+	nice $(BIN)/python -m tests.mutation.mutate --modules=$(MODULE)
 
 clean:
 	rm -rf $(VENV) runs data

@@ -4,6 +4,8 @@ import pathlib
 
 import pytest
 
+from dimn_tf import errors
+
 _SHARED = pathlib.Path(__file__).resolve().parent.parent / "shared"
 
 
@@ -13,3 +15,22 @@ def shared_dir() -> pathlib.Path:
     if not (_SHARED / "reid_data").is_dir():
         pytest.skip(f"needs real data: {_SHARED} is absent on this machine")
     return _SHARED
+
+
+@pytest.fixture(autouse=True)
+def faults_of_data(monkeypatch):
+    """Whichever fault of data a test provokes: it says where, what, and what to do."""
+    told = []
+    make = errors.DataError.__init__
+
+    def noted(self, *given, **fields):
+        make(self, *given, **fields)
+        told.append(self)
+
+    monkeypatch.setattr(errors.DataError, "__init__", noted)
+    yield
+    for fault in told:
+        fields = [fault.found, fault.expected, fault.action]
+        if not hasattr(fault, "kind"):  # An image may come without a file.
+            fields.append(fault.path)
+        assert all(fields) or not any(fields), f"a field is missing: {fault}"

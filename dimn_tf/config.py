@@ -12,7 +12,6 @@ from typing import Any
 
 from dimn_tf import errors
 
-
 PATH = "path"
 REFERENCES = "references"
 

@@ -75,3 +75,18 @@ def test_folders_of_persons_are_let_through(tmp_path, names):
 )  # fmt: skip
 def test_ids_that_stand_for_no_person(person, stands_for_none):
     assert conventions.is_distractor(person) == stands_for_none
+
+
+def test_the_first_six_folders_at_fault_are_named(tmp_path):
+    for count, more in ((6, ""), (7, ", ...")):
+        names = [f"cam{i}/1.png" for i in range(1, count + 1)]
+        with pytest.raises(DataError) as caught:
+            conventions.refuse_other_trees(tmp_path, names)
+        assert caught.value.found == "cam1, cam2, cam3, cam4, cam5, cam6" + more
+
+
+@pytest.mark.parametrize("names", [["query/1.png", "x/7/1.png"], ["train/1.png"]])
+def test_a_split_without_folders_of_persons_is_not_offered(tmp_path, names):
+    with pytest.raises(DataError, match="splits, not persons") as caught:
+        conventions.refuse_other_trees(tmp_path, names)
+    assert caught.value.action.startswith("list the images in a CSV")

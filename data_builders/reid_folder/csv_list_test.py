@@ -101,3 +101,20 @@ def test_a_file_that_is_not_there_is_told_apart(write):
         ("line 3", "a/9.png: no such file"),
         ("line 4", "a: no such file"),
     ]
+
+
+def test_a_list_that_may_not_be_read_is_told(write, monkeypatch):
+    path = write(_TEXT)
+
+    def refuse(self, *given):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(DataError, match="is no CSV file") as caught:
+        csv_list.read(path)
+    assert (caught.value.path, caught.value.found) == (str(path), "Permission denied")
+
+
+def test_the_header_alone_tells_what_parts_the_cells(write):
+    (image,) = csv_list.read(write("path;person_id\na/1.png;a, b, c, d\n")).images
+    assert (image.file_name, image.person) == ("a/1.png", "a, b, c, d")

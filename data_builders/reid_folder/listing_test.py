@@ -1,5 +1,6 @@
 """Tests of what a user's folder lists, on noise images."""
 
+import os
 import pathlib
 
 import pytest
@@ -34,3 +35,23 @@ def test_a_folder_that_links_to_itself_ends(crops):
     (crops / "alice/again").symlink_to(crops)
     names = [x.file_name for x in listing.read(reference.parse(str(crops))).images]
     assert names == list(_FOLDER)
+
+
+def test_folders_that_cannot_be_listed_are_faults_and_those_seen_before_are_told(
+    crops, monkeypatch
+):
+    (crops / "carol").symlink_to("bob")
+    again = f"carol: the folder {crops}/bob again"
+    assert again in listing.read(reference.parse(str(crops))).passed_over
+    listed = os.scandir
+    for unreadable, name in ((crops / "alice", "alice"), (crops, ".")):
+
+        def refuse(path, unreadable=unreadable):
+            if pathlib.Path(path) == unreadable:
+                raise PermissionError(13, "Permission denied")
+            return listed(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        with pytest.raises(DataError, match="lists what cannot be used") as caught:
+            listing.read(reference.parse(str(crops)))
+        assert f"{name}: Permission denied" in caught.value.found

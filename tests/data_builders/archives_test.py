@@ -80,6 +80,24 @@ def test_root_is_what_leads_to_the_folders(archive):
         archive.root({"c"})
 
 
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("", "no file"),
+        ("abcde", "a/1, b/1, c/1, d/1, e/1"),
+        ("abcdef", "a/1, b/1, c/1, d/1, e/1, ..."),
+    ],
+)
+def test_what_an_archive_holds_instead_is_named(tmp_path, names, found):
+    _write_zip(tmp_path / "s.zip", {f"{name}/1/2": b"" for name in names})
+    if not names:
+        zipfile.ZipFile(tmp_path / "s.zip", "w").close()
+    with archives.open_archive(tmp_path / "s.zip") as archive:
+        with pytest.raises(DataError, match="none of the data set's") as caught:
+            archive.root({"P2", "P1"})
+    assert (caught.value.found, caught.value.expected) == (found, "P1 or P2")
+
+
 def test_root_twice_is_an_error(tmp_path):
     _write_zip(tmp_path / "s.zip", {"x/a/1": b"", "y/z/a/1": b""})
     with archives.open_archive(tmp_path / "s.zip") as archive:

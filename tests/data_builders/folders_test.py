@@ -62,6 +62,24 @@ def test_what_was_walked_before_is_not_walked_again(tmp_path):
     assert (found.names, found.again) == (["b/2.png"], [("a", f"{tmp_path}/a")])
 
 
+def test_what_is_passed_over_ends_nothing(tmp_path, monkeypatch):
+    _write(tmp_path, "a/1.png", "b/2.png", "c/3.png", "d/4.png", "e/5.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")  # No folder, as who opens it sees.
+    walked = {}
+    folders.files_below(tmp_path / "d", walked)
+    listed = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("/b"):
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = folders.files_below(tmp_path, walked)
+    assert found.names == ["a/1.png", "c/3.png", "e/5.png", "loop.png"]
+    assert [name for name, _ in found.again + found.unreadable] == ["d", "b"]
+
+
 def test_what_cannot_be_listed_is_told(tmp_path, monkeypatch):
     _write(tmp_path, "a/1.png", "b/2.png")
     listed = os.scandir

@@ -9,7 +9,7 @@ from dimn_tf import errors, files
 
 
 def test_takes_the_place_at_the_end(tmp_path):
-    path = tmp_path / "new" / "x.json"
+    path = tmp_path / "new" / "deep" / "x.json"
     with files.replacing(path) as partial:
         partial.write_text("whole")
         assert partial.suffix == ".json" and partial.parent == path.parent
@@ -126,3 +126,15 @@ def test_the_body_of_a_lock_keeps_its_own_errors(tmp_path):
     with pytest.raises(OSError, match="No space"):
         with files.exclusive(tmp_path / "lock", "held"):
             raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_one_holds_a_lock_and_gives_it_back_however_it_ends(tmp_path):
+    lock = tmp_path / "lock"
+    with pytest.raises(ZeroDivisionError):
+        with files.exclusive(lock, "it is held"):
+            with pytest.raises(errors.UserError, match="^it is held$"):
+                with files.exclusive(lock, "it is held"):
+                    pytest.fail("two hold it")
+            raise ZeroDivisionError
+    with files.exclusive(lock, "it is held"):
+        pass

@@ -356,6 +356,22 @@ def test_what_is_no_file_is_told_and_not_waited_for(tmp_path):
         assert caught.value.kind == "unreadable"
 
 
+def test_a_broken_file_is_told_with_its_place(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(BROKEN["PNG without its end"])
+    with pytest.raises(images.ImageFault, match="^a.png is no readable") as caught:
+        images.read_file(path)
+    assert caught.value.path == str(path)
+
+
+def test_a_side_may_be_as_long_as_jpegs_own():
+    for header in (_header(65_535, 1), _header(1, 65_535)):
+        assert max(images.size_of(io.BytesIO(_png(header, _BODY, _TAIL)))) == 65_535
+    for header in (_header(65_536, 1), _header(1, 65_536)):
+        with pytest.raises(images.ImageFault, match="a side of more than 65,535"):
+            images.size_of(io.BytesIO(_png(header, _BODY, _TAIL)))
+
+
 def test_a_file_is_read_as_it_is_where_tensorflow_reads_it(tmp_path):
     (tmp_path / "a.png").write_bytes(_WHOLE_PNG)
     assert images.read_file(tmp_path / "a.png") == _WHOLE_PNG

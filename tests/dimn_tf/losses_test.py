@@ -30,13 +30,33 @@ def test_matching_loss_is_taken_in_float32_for_half_logits():
     assert float(loss) == pytest.approx(18.0 + math.log1p(math.exp(-18.0)), rel=1e-7)
 
 
-def test_label_smoothing_spreads_the_target_over_all_identities():
-    logits = [0.0, math.log(2), math.log(5)]
-    log_p = [math.log(1 / 8), math.log(2 / 8), math.log(5 / 8)]
-    # Targets at 0.3: 0.1 each, and 0.7 more at the label.
-    expected = -(0.8 * log_p[1] + 0.1 * log_p[0] + 0.1 * log_p[2])
-    loss = losses.identification_loss(tf.constant([logits]), tf.constant([1]), 0.3)
-    assert float(loss) == pytest.approx(expected, rel=1e-6)
+def test_cross_entropy_is_one_value_a_probe_and_unsmoothed_unless_asked():
+    logits = tf.math.log(tf.constant([[1.0, 2.0, 5.0], [3.0, 3.0, 2.0]]))
+    values = losses.cross_entropy(logits, tf.constant([2, 0]))
+    np.testing.assert_allclose(values, [math.log(8 / 5), math.log(8 / 3)], rtol=1e-6)
+
+
+# Row 1 has S = [1/8, 2/8, 5/8], row 2 [1/2, 1/4, 1/4].
+_LOGITS = [[0.0, math.log(2), math.log(5)], [math.log(2), 0.0, 0.0]]
+_LOG_P = [[math.log(x / 8) for x in (1, 2, 5)], [math.log(x / 4) for x in (2, 1, 1)]]
+# Of the labels 1 and 0; targets at 0.3: 0.1 each, and 0.7 more at the label.
+_SMOOTHED = [
+    -(0.8 * _LOG_P[0][1] + 0.1 * _LOG_P[0][0] + 0.1 * _LOG_P[0][2]),
+    -(0.8 * _LOG_P[1][0] + 0.1 * _LOG_P[1][1] + 0.1 * _LOG_P[1][2]),
+]
+
+
+def test_label_smoothing_spreads_a_probes_target_over_all_identities():
+    values = losses.cross_entropy(tf.constant(_LOGITS), tf.constant([1, 0]), 0.3)
+    np.testing.assert_allclose(values, _SMOOTHED, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [losses.identification_loss, losses.matching_loss])
+def test_label_smoothing_reaches_the_loss_where_it_is_asked_for(loss):
+    logits, labels = tf.constant(_LOGITS), tf.constant([1, 0])
+    assert float(loss(logits, labels, 0.3)) == pytest.approx(sum(_SMOOTHED), rel=1e-6)
+    unsmoothed = -_LOG_P[0][1] - _LOG_P[1][0]
+    assert float(loss(logits, labels)) == pytest.approx(unsmoothed, rel=1e-6)
 
 
 def test_regularisation_loss_is_squared_and_summed():

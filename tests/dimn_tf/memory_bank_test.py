@@ -109,11 +109,22 @@ def test_random_start_is_on_the_sphere_and_zeros_are_zero():
     np.testing.assert_allclose(norms, 1.0, rtol=1e-5)
     other = memory_bank.MemoryBank(C, D, initialiser="random", seed=4)
     assert not np.allclose(random.classifiers.numpy(), other.classifiers.numpy())
+    again = memory_bank.MemoryBank(C, D, initialiser="random", seed=3)
+    np.testing.assert_array_equal(random.classifiers, again.classifiers)
     assert not memory_bank.MemoryBank(C, D).classifiers.numpy().any()
+
+
+def test_its_variable_has_one_name_whatever_was_made_before():
+    # Weights files and checkpoints find it by that name.
+    for _ in range(2):
+        made = memory_bank.MemoryBank(C, D)
+        assert made.classifiers.path == "memory_bank/classifiers"
+    assert memory_bank.MemoryBank(C, D, name="other").name == "other"
 
 
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="initialiser.*'ones'"):
         memory_bank.MemoryBank(C, D, initialiser="ones")
-    with pytest.raises(ValueError, match="0..1; got 1.5"):
-        memory_bank.MemoryBank(C, D, running_average=1.5)
+    for beyond in (1.5, -0.5):
+        with pytest.raises(ValueError, match=f"0..1; got {beyond}"):
+            memory_bank.MemoryBank(C, D, running_average=beyond)

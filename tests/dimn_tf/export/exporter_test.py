@@ -236,10 +236,49 @@ def test_unknown_formats_are_named(tiny, tmp_path):
     assert not (tmp_path / "E").exists()
 
 
-def test_nan_is_a_difference():
-    live = {"probe_features": np.ones((1, 2))}
-    with pytest.raises(errors.UserError, match="differs from the live model by inf"):
-        exporter.check("onnx", live, {"probe_features": np.array([[1, np.nan]])})
+def test_the_difference_is_the_largest_of_all_outputs_relative_to_each():
+    live = {"a": np.array([[2.0, -8.0]]), "b": np.array([[0.5, 0.25]])}
+    found = {"a": live["a"] + [[0, 4e-4]], "b": live["b"] - [[1e-5, 0]]}
+    # 4e-4 of 8, and 1e-5 of 0.5.
+    assert exporter.check("onnx", live, found) == pytest.approx(5e-5, rel=1e-6)
+    found["b"] = live["b"] + [[0, 4.9e-5]]
+    assert exporter.check("onnx", live, found) == pytest.approx(9.8e-5, rel=1e-6)
+    assert exporter.check("onnx", live, live) == 0.0
+    found["b"] = live["b"] + [[0, 5.1e-5]]
+    with pytest.raises(errors.UserError, match="^onnx: .* by 1.0e-04 .* than 0.0001:"):
+        exporter.check("onnx", live, found)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [np.array([[1, np.nan]]), np.array([[np.inf, 1]]), np.ones((2, 1)), np.ones(2)],
+)
+def test_nan_and_other_shapes_are_differences(found):
+    live = {"gallery_classifiers": np.ones((1, 2)), "probe_features": np.ones((1, 2))}
+    for key in live:
+        with pytest.raises(
+            errors.UserError, match="differs from the live model by inf"
+        ):
+            exporter.check("onnx", live, {**live, key: found})
+
+
+def test_versions_rise_by_their_numbers(tmp_path):
+    assert exporter.next_version(tmp_path) == 1
+    for name in ("9", "10", "11.partial", "x"):
+        (tmp_path / name).mkdir()
+    assert exporter.next_version(tmp_path) == 11
+
+
+def test_made_up_images_are_pixels_and_files_of_the_same():
+    images, files = exporter.made_up_images(3, 40, 20)
+    assert images.shape == (3, 40, 20, 3) and images.dtype == np.float32
+    decoded = np.stack([tf.io.decode_png(file).numpy() for file in files])
+    np.testing.assert_array_equal(images, decoded)
+    assert images.min() < 30 and images.max() > 225 and images.std() > 30
+    again, _ = exporter.made_up_images(3, 40, 20)
+    other, _ = exporter.made_up_images(3, 40, 20, seed=1)
+    np.testing.assert_array_equal(images, again)
+    assert np.abs(images - other).mean() > 10
 
 
 @pytest.mark.parametrize(("value", "said"), [(np.nan, "not finite"), (0.0, "zero")])

@@ -69,6 +69,17 @@ def test_there_is_no_hash_of_nothing(folder, step):
     assert identity.seen(folder / "none") == {}
 
 
+def test_a_file_that_goes_while_it_is_looked_at_hides_no_other(folder, monkeypatch):
+    files_of = identity.checkpoints.files_of
+
+    def with_one_gone(directory, step):
+        return [directory / f"ckpt-{step}.gone", *files_of(directory, step)]
+
+    monkeypatch.setattr(identity.checkpoints, "files_of", with_one_gone)
+    expected = {n.replace("ckpt-4", f"ckpt-{s}") for s in (4, 40) for n in NAMES}
+    assert set(identity.seen(folder)) == expected
+
+
 def test_a_file_that_goes_between_listing_and_reading_is_told(folder, monkeypatch):
     seen = identity.seen(folder)
     files_of = identity.checkpoints.files_of

@@ -58,6 +58,27 @@ def test_figures_of_the_models_step():
     assert "| 1 in 1,000 | too few pairs | | |" in card
 
 
+def test_tables_are_whole_and_what_was_trained_on_is_said():
+    results = _results(4000)
+    seen = {"persons": 3, "of_persons": 9, "images": 4, "of_images": 20}
+    results["targets"]["own"] = {
+        **results["targets"]["viper"],
+        "seen_in_training": seen,
+    }
+    card = model_card.model_card(
+        _metadata(results=results, thresholds=_thresholds(4000))
+    )
+    (own,) = [line for line in card.splitlines() if line.startswith("| own")]
+    assert "TRAINED ON 3 of its 9 persons and 4 of its 20 images" in own
+    assert card.count("TRAINED ON") == 1
+    columns = [
+        {line.count("|") for line in table.splitlines()}
+        for table in card.split("\n\n")
+        if table.startswith("|")
+    ]
+    assert columns == [{3}, {7}, {5}]
+
+
 @pytest.mark.parametrize("step", [3999, None])
 def test_figures_of_another_step_are_not_printed(step):
     card = model_card.model_card(

@@ -297,3 +297,7 @@ def test_progress_leaves_stdout_to_programs(
     enrolment.enrol(model, gallery, sources)
     printed = capsys.readouterr()
     assert printed.out == "" and "enrolling: 1/1 images" in printed.err
+    enrolment.enrol(model, gallery, sources)
+    assert "looking for what is there: 1/1 images" in capsys.readouterr().err
+    enrolment.enrol(model, gallery, sources, progress=False)
+    assert capsys.readouterr() == ("", "")

@@ -1,7 +1,13 @@
 """The gallery against brute force, hostile input, and a second process."""
 
+import contextlib
+import io
+import os
+import sqlite3
+
 import numpy as np
 import pytest
+import tqdm
 from absl import logging
 
 from dimn_tf import errors
@@ -157,6 +163,35 @@ def test_another_models_vectors_are_refused(tmp_path):
         Gallery.create(tmp_path, MODEL, D, "hnsw")
     with pytest.raises(errors.UserError, match="expected one of exact"):
         Gallery.create(tmp_path / "new", MODEL, D, "tree")
+    for model, dimension in ((MODEL, 0), ("", D)):
+        with pytest.raises(errors.UserError, match="needs its model's hash and dim"):
+            Gallery.create(tmp_path / "new", model, dimension)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_gallery_that_is_refused_leaves_no_file_open(tmp_path):
+    Gallery.create(tmp_path / "fine", MODEL, D).close()
+    for name, statement in (
+        ("later", "UPDATE facts SET value = '2' WHERE name = 'format'"),
+        ("foreign", "DROP TABLE facts"),
+    ):
+        Gallery.create(tmp_path / name, MODEL, D).close()
+        path = tmp_path / name / "gallery.sqlite"
+        with contextlib.closing(sqlite3.connect(path)) as file, file:
+            file.execute(statement)
+    caught = []  # Errors hold what was open when they were raised.
+    for refused, said in (
+        (lambda: Gallery(tmp_path / "fine", "cd" * 32), "come from the model"),
+        (lambda: Gallery.create(tmp_path / "fine", MODEL, D + 1), "dimension 16, not"),
+        (lambda: Gallery(tmp_path / "later"), "has format 2, this version reads 1"),
+        (lambda: Gallery(tmp_path / "foreign"), "is no gallery"),
+    ):
+        with pytest.raises(errors.UserError, match=said) as error:
+            refused()
+        caught.append(error)
+        links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+        places = [os.readlink(link) for link in links if os.path.islink(link)]
+        assert not [place for place in places if place.startswith(str(tmp_path))]
 
 
 def test_no_gallery_and_broken_ones_are_named(tmp_path):
@@ -231,11 +266,53 @@ def test_a_broken_kept_index_is_built_anew_and_said(tmp_path, monkeypatch, caplo
     with Gallery(tmp_path) as again:
         assert "built anew" in caplog.text
         assert _ids(again.search(probes, 4)) == _brute(vectors, probes, 4)
+        assert set(_ids(again.search(probes, 30))[0]) == {f"e{i}" for i in range(30)}
         again.keep_index()
     read = _counted_reads(monkeypatch)
     with Gallery(tmp_path) as again:
         assert _ids(again.search(probes, 4)) == _brute(vectors, probes, 4)
     assert not read
+
+
+def test_an_index_that_is_replaced_while_it_is_opened_is_taken_from_its_new_place(
+    tmp_path, monkeypatch, caplog
+):
+    vectors, probes = _vectors(30), _vectors(3, seed=1)
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as writer:
+        writer.add(_entries(vectors[:20]))
+        writer.keep_index()
+        read = indexes.Index.read
+
+        def overtaken(self, path):
+            monkeypatch.setattr(indexes.Index, "read", read)
+            writer.add(_entries(vectors[20:], start=20))
+            writer.keep_index()  # Which takes away what is about to be read.
+            read(self, path)
+
+        monkeypatch.setattr(indexes.Index, "read", overtaken)
+        indexed = _counted_reads(monkeypatch)
+        with Gallery(tmp_path) as reader:
+            del indexed[:]
+            assert _ids(reader.search(probes, 4)) == _brute(vectors, probes, 4)
+        assert not indexed and not caplog.text
+
+
+def test_what_is_indexed_is_shown(tmp_path, monkeypatch):
+    shown = io.StringIO()
+
+    class AtOnce(tqdm.tqdm):
+        def __init__(self, **given):
+            super().__init__(**{**given, "delay": 0, "mininterval": 0}, file=shown)
+
+    monkeypatch.setattr(tqdm, "tqdm", AtOnce)
+    with Gallery.create(tmp_path / "people", MODEL, D) as gallery:
+        gallery.add(_entries(_vectors(7)))
+        gallery.search(_vectors(1), 1)
+        gallery.add(_entries(_vectors(5), start=7))
+        gallery.search(_vectors(1), 1)
+    assert "people: indexing: 100%" in shown.getvalue()
+    assert "7/7" in shown.getvalue() and "5/5" in shown.getvalue()
+    assert " entries/s" in shown.getvalue()
 
 
 def test_another_gallerys_kept_index_is_passed_over(tmp_path):
@@ -329,6 +406,14 @@ def test_what_a_killed_keeper_left_is_cleared_away(tmp_path):
         left.write_bytes(b"half")
         gallery.keep_index()
         assert not left.exists()
+
+
+def test_an_empty_graph_is_kept_and_filled_later(tmp_path):
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        assert gallery.keep_index()
+    with Gallery(tmp_path) as gallery:
+        gallery.add(_entries(_vectors(3)))
+        assert len(gallery.search(_vectors(1), 5)[0]) == 3
 
 
 def test_an_exact_index_is_not_kept(tmp_path):

@@ -49,6 +49,36 @@ def test_likeness_does_not_grow_with_the_probe(gallery):
             gallery, np.array([[length, 0.0]]), ["anna"], thresholds=(0.59, 0.61)
         )
         assert judged.true_accepts == (1.0, 0.0)
+        assert judged.false_accepts == (0.0, 0.0)  # There is no pair of two persons.
+
+
+def test_persons_that_no_probe_is_of_are_wrongly_accepted_too(gallery):
+    gallery.add(
+        [
+            Entry("a", np.array([0.9, 0.1]), "anna"),
+            Entry("s", np.array([0.8, 0.6]), "a stranger"),
+            Entry("t", np.array([0.2, 0.9]), "another"),
+            Entry("u", np.array([0.9, 0.9]), None),
+        ]
+    )
+    probes = np.array([[1.0, 0.0]])
+    judged = judging.rank_probes(gallery, probes, ["anna"], thresholds=(0.7,))
+    assert judged.false_accepts == (1 / 2,) and judged.true_accepts == (1.0,)
+
+
+def test_a_search_asks_for_a_bounded_number_of_hits(gallery, monkeypatch):
+    monkeypatch.setattr(judging, "_HITS", 11)
+    gallery.add([Entry(f"e{i}", np.array([1.0, i]), "anna") for i in range(4)])
+    asked, search = [], gallery.search
+    monkeypatch.setattr(
+        gallery, "search", lambda p, k: (asked.append((len(p), k)), search(p, k))[1]
+    )
+    judged = judging.rank_probes(gallery, np.ones((5, 2)), ["anna"] * 5)
+    assert asked == [(2, 4), (2, 4), (1, 4)] and judged.ranking.cmc[1] == 1.0
+    monkeypatch.setattr(judging, "_HITS", 3)  # Less than one probe's.
+    del asked[:]
+    judging.rank_probes(gallery, np.ones((2, 2)), ["anna"] * 2)
+    assert asked == [(1, 4), (1, 4)]
 
 
 def test_is_the_ranking_of_the_whole_matrix(gallery):

@@ -1,5 +1,6 @@
 """The gallery's contract on Milvus Lite; `gallery_test.py` has the folder's."""
 
+import logging
 import subprocess
 import sys
 
@@ -146,6 +147,61 @@ def test_a_large_batch_goes_in_several_requests(uri, monkeypatch):
         )
         gallery.add(_entries(vectors))
         assert len(sizes) > 5 and sum(sizes) == len(gallery) == 40
+
+
+def test_requests_are_as_large_as_they_may_be_and_no_larger(monkeypatch):
+    metadata = ["{}", '{"n": "日本"}' * 40, "{}"] * 30
+    rows = [{"entry_id": f"e{i}日" * (1 + i % 4)} for i in range(90)]
+
+    def at_most(row, text):  # Four bytes a number and a letter, and the field names.
+        return 4 * D + 4 * len(text) + 4 * len(row["entry_id"]) + 512
+
+    (whole,) = milvus_gallery._requests(rows, metadata, D)
+    assert whole == rows
+    monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", 9_000)
+    texts = dict(zip((row["entry_id"] for row in rows), metadata, strict=True))
+    parts = list(milvus_gallery._requests(rows, metadata, D))
+    assert [row for part in parts for row in part] == rows and all(parts)
+    sizes = [sum(at_most(r, texts[r["entry_id"]]) for r in part) for part in parts]
+    firsts = [at_most(p[0], texts[p[0]["entry_id"]]) for p in parts[1:]]
+    assert max(sizes) <= 9_000
+    assert all(a + b > 9_000 for a, b in zip(sizes, firsts, strict=False))
+    monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", 1)
+    assert [len(p) for p in milvus_gallery._requests(rows, metadata, D)] == [1] * 90
+
+
+def test_readers_ask_for_what_was_acknowledged_and_not_for_vectors(uri, monkeypatch):
+    """What a server needs to be told, and Milvus Lite does not."""
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        gallery.add(_entries(_vectors(2)))
+        assert not gallery.keep_index()  # The server keeps its own.
+        asked = []
+
+        def noting(name):
+            call = getattr(gallery._client, name)
+
+            def noted(*given, **named):
+                asked.append((name, named))
+                return call(*given, **named)
+
+            monkeypatch.setattr(gallery._client, name, noted)
+
+        for name in ("get", "query", "query_iterator", "search"):
+            noting(name)
+        assert len(gallery) == 2 and "e1" in gallery and len(gallery.persons()) == 2
+        gallery.search(_vectors(1), 1)
+    assert {name for name, _ in asked} == {"get", "query", "query_iterator", "search"}
+    for _, named in asked:
+        assert named["consistency_level"] == "Strong"
+        assert named["output_fields"] and "vector" not in named["output_fields"]
+
+
+def test_the_clients_own_tracebacks_are_not_logged(uri):
+    names = ("pymilvus", "grpc._server")
+    for name in names:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    MilvusGallery.create(uri, "people", MODEL, D).close()
+    assert not any(logging.getLogger(n).isEnabledFor(logging.ERROR) for n in names)
 
 
 def test_what_was_acknowledged_outlives_a_killed_writer(uri):

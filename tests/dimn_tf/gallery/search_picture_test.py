@@ -68,6 +68,9 @@ def test_images_are_found_again_and_what_is_lost_is_said(tmp_path):
         _hit(2.0, tmp_path / "gone.png"),
         _hit(1.0),
     ]
+    # In any order: one without an image ends nothing.
+    again = explanation.with_images(_found(hits[::-1]))
+    assert [row.image is None for row in again] == [True, True, False]
     found = explanation.with_images(_found(hits))
     assert found[0].image == (tmp_path / "a.png").read_bytes() and not found[0].missing
     assert [row.image for row in found[1:]] == [None, None]
@@ -86,6 +89,20 @@ def test_an_image_that_was_changed_has_no_map(tmp_path):
     )
     assert found[0].probe_map is not None and not found[0].missing
     assert found[1].probe_map is None and "changed" in found[1].missing
+    np.testing.assert_array_equal(found[0].gallery_map, 2 * found[0].probe_map)
+
+
+def test_a_score_may_differ_by_a_hundredth_of_the_best(tmp_path):
+    dummy_images.write(tmp_path, ["a.png", "b.png", "c.png"])
+    hits = [
+        _hit(-300.0, tmp_path / "a.png"),
+        _hit(20.0, tmp_path / "b.png"),
+        _hit(10.0, tmp_path / "c.png"),
+    ]
+    found = explanation.explained(
+        _Model([-297.2, 22.8, 13.2]), b"", explanation.with_images(_found(hits))
+    )
+    assert ["changed" in row.missing for row in found] == [False, False, True]
 
 
 def test_an_image_that_the_model_refuses_has_no_map_and_the_others_do(tmp_path):
@@ -137,6 +154,45 @@ def test_frames_tell_the_threshold(found, tmp_path):
     without = tmp_path / "without.png"
     search_picture.paint(probe, found, without, "a title")
     assert GREEN not in _runs(_pixels(without)[14 + 22 + 30 + 8])
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The tiles of what is drawn, row by row."""
+    taken = []
+    monkeypatch.setattr(tiles, "draw", lambda rows, *given: taken.append((rows, given)))
+    return taken
+
+
+def test_what_stands_beneath_a_match_is_its_score_likeness_and_person(found, drawn):
+    hits = [
+        Hit("/crops/a/long/path/of/1.png", 9.0, None, {}),
+        Hit("18 letters exactly", 5.0, None, {}),
+        Hit("e", 1.0, "anna", {}),
+    ]
+    found = [dataclasses.replace(f, hit=h) for f, h in zip(found, hits, strict=True)]
+    search_picture.draw(b"", found, "x.png", "a title", 0.5, "one in 100")
+    ((((_, *matches),), given),) = drawn
+    assert [tile.beneath for tile in matches] == [
+        ["score 9", "likeness 0.9000 above", "...g/path/of/1.png"],
+        ["score 5", "likeness 0.5000 above", "18 letters exactly"],
+        ["score 1", "likeness 0.1000 below", "anna"],
+    ]
+    assert [tile.colour for tile in matches] == [tiles.RIGHT, tiles.RIGHT, tiles.INK]
+    assert [tile.inside for tile in matches] == ["", "", "no image known"]
+    assert given[0] == ["probe", "1", "2", "3"] and "0.5000 (one in 100)" in given[2][1]
+    search_picture.draw(b"", found, "x.png", "a title")
+    assert drawn[1][0][0][1].beneath[1] == "likeness 0.9000"
+
+
+def test_why_there_is_no_map_stands_in_its_place(found, drawn):
+    reason = "changed since enrolment, so that nothing can be told of it"
+    found[1] = dataclasses.replace(found[1], probe_map=None, missing=reason)
+    search_picture.draw(found[0].image, found, "x.png", "a title", explain=True)
+    (((_, of_probe, of_match), _),) = drawn
+    assert " ".join(of_probe[2].inside.split()) == reason
+    assert max(map(len, of_probe[2].inside.splitlines())) <= 18
+    assert of_match[3].inside == "no image known" and of_match[2].inside == ""
 
 
 def test_maps_stand_beneath_their_images(found, tmp_path):

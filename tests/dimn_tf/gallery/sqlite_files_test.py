@@ -185,6 +185,37 @@ def test_a_change_is_rolled_back_whole(folder):
         seen.close()
 
 
+def test_a_snapshot_is_one_state_whatever_a_writer_does_meanwhile(folder):
+    _add(folder, "ab")
+    path = folder / "gallery.sqlite"
+    reader, writer = store.Store(path), store.Store(path)
+    with reader.snapshot():
+        assert set(reader.persons()) == {"a", "b"}
+        writer.add([("c", None, "{}")], np.ones((1, D), np.float32))
+        writer.remove(list(writer.numbers_of(["a"]).values()))
+        assert set(reader.persons()) == {"a", "b"} and len(reader) == 2
+    with reader.snapshot():
+        assert set(reader.persons()) == {"b", "c"}
+    for opened in (reader, writer):
+        opened.close()
+
+
+def test_a_file_is_opened_once_for_all_searches(folder, monkeypatch):
+    _add(folder, "a")
+    opened = []
+    make = sqlite_files._opened
+
+    def counted(path, options):
+        opened.append(options)
+        return make(path, options)
+
+    monkeypatch.setattr(sqlite_files, "_opened", counted)
+    with Gallery(folder) as gallery:
+        for _ in range(3):
+            _found(gallery, "a")
+    assert opened == ["mode=rw"]
+
+
 def test_a_change_begins_by_taking_the_lock_and_waits_for_it_aloud(
     folder, monkeypatch, caplog
 ):
