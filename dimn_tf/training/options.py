@@ -64,8 +64,8 @@ class EncoderOptions:
         "graph; ours: imagenet (the paper does not say).",
         holds=config.PATH,
     )
-    init_from: str = config.option(
-        "",
+    init_from: str | None = config.option(
+        None,
         "Work directory (or checkpoint, DIR/checkpoints/ckpt-N) of another run whose "
         "encoder, and other parts of the same name and shape, this one starts from.",
         holds=config.PATH,
