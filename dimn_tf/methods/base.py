@@ -262,12 +262,25 @@ def batch_means(sums: dict[str, tf.Tensor], count) -> dict[str, tf.Tensor]:
 def all_replicas(value):
     """Joins the replicas' rows, in the replicas' order: [b, ...] -> [B, ...].
 
-    Differentiable: a row's gradient is the sum of all replicas' gradients.
+    Differentiable: a row's gradient is the sum of all replicas' gradients. A sum in
+    which each replica fills its own rows, since `all_gather` fails on workers of one
+    device ("destinations can not be empty", TensorFlow 2.21).
     """
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return value
-    return context.all_gather(value, axis=0)
+    # Whole numbers travel as float64, which is exact to 2^53 and which all
+    # collectives take.
+    carried = tf.cast(value, tf.float64) if value.dtype.is_integer else value
+    place = tf.one_hot(
+        context.replica_id_in_sync_group,
+        context.num_replicas_in_sync,
+        dtype=carried.dtype,
+    )
+    rows = tf.tensordot(place, carried, axes=0)
+    joined = context.all_reduce(tf.distribute.ReduceOp.SUM, rows)
+    shape = tf.concat([[-1], tf.shape(value)[1:]], axis=0)
+    return tf.cast(tf.reshape(joined, shape), value.dtype)
 
 
 def correct(logits, labels):

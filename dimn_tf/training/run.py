@@ -190,6 +190,14 @@ def train(
         )
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error
+    except tf.errors.OpError as error:
+        if strategy.cluster_resolver is None:
+            raise
+        raise errors.UserError(
+            "training stopped with another worker of TF_CONFIG: "
+            f"{error.message.splitlines()[0][:200]}. Give the same command on each "
+            "machine again: it goes on from the newest checkpoint."
+        ) from error
     return method
 
 

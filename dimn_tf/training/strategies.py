@@ -100,18 +100,25 @@ def share_from_chief(
         return step
     own = is_chief(strategy)
 
-    def of_chief(value):
+    @tf.function
+    def of_chief(values):
         def contribution():
             context = tf.distribute.get_replica_context()
-            first = own and context.replica_id_in_sync_group == 0
-            return value if first else tf.zeros_like(value)
+            is_first = context.replica_id_in_sync_group == 0
+            share = tf.cast(tf.logical_and(own, is_first), tf.int32)
+            return [value * tf.cast(share, value.dtype) for value in values]
 
         per_replica = strategy.run(contribution)
-        return strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
+        return [
+            strategy.reduce(tf.distribute.ReduceOp.SUM, value, axis=None)
+            for value in per_replica
+        ]
 
-    for variable in variables:
-        variable.assign(of_chief(tf.convert_to_tensor(variable.value)))
-    return int(of_chief(tf.constant(step, tf.int64)))
+    held = [tf.convert_to_tensor(variable.value) for variable in variables]
+    *found, found_step = of_chief([*held, tf.constant(step, tf.int64)])
+    for variable, value in zip(variables, found, strict=True):
+        variable.assign(value)
+    return int(found_step)
 
 
 def refuse_other_workers(strategy: tf.distribute.Strategy, what: str) -> None:
@@ -127,13 +134,14 @@ def refuse_other_workers(strategy: tf.distribute.Strategy, what: str) -> None:
     if strategy.cluster_resolver is None:
         return
     digest = int(hashlib.sha256(what.encode()).hexdigest()[:8], 16)
-    mean = strategy.reduce(
-        tf.distribute.ReduceOp.MEAN,
-        strategy.run(lambda: tf.constant(digest, tf.float64)),
-        axis=None,
-    )
+
+    @tf.function
+    def mean_of_all():
+        own = strategy.run(lambda: tf.constant(digest, tf.float64))
+        return strategy.reduce(tf.distribute.ReduceOp.MEAN, own, axis=None)
+
     # Equal digests have themselves as their mean; others cannot on every worker.
-    if float(mean) != digest:
+    if float(mean_of_all()) != digest:
         raise errors.UserError(
             "the workers that TF_CONFIG names do not train the same: give each the "
             "same flags, code and archives (compare `dataset_stats` on each)"
