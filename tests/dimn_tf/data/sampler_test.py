@@ -257,6 +257,11 @@ def test_several_batches_a_step_are_independent(space):
     )
     assert _same(drawn, drawer.sample(6))
     assert not _same(drawn, drawer.sample(7))
+    # Seed and step reach each of them.
+    other = _sampler(space, 8, "all", batches=3, seed=5).sample(6)
+    for batch in range(3):
+        assert not np.array_equal(drawn.labels[batch], other.labels[batch])
+        assert not np.array_equal(drawn.labels[batch], drawer.sample(7).labels[batch])
     # Each has a domain of its own.
     drawer = _sampler(space, 8, "uniform", batches=3)
     assert any(len(set(drawer.sample(t).domains[:, 0])) > 1 for t in range(10))
