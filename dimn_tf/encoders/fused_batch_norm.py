@@ -17,8 +17,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     The kernel returns the unbiased variance (n / (n - 1)) for the moving average
     where Keras keeps the biased one: it is scaled back, so that both layers
     evaluate alike. Under `tf.distribute`, each replica uses the statistics of its
-    own share of the batch, and the moving averages take the replicas' mean, as in
-    Keras with `synchronized=False`.
+    own share of the batch, and the moving averages take the replicas' mean (Keras'
+    own take each replica's, and keep the first one's).
 
     Reference: Ioffe and Szegedy, "Batch Normalization", 2015.
     """
@@ -70,10 +70,23 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         count = tf.cast(shape[0] * shape[1] * shape[2], tf.float32)
         # A single value has no unbiased variance; the kernel returns 0 for it.
         biased = outputs.batch_variance * ((count - 1.0) / count)
+        new_mean, new_variance = _replicas_mean(outputs.batch_mean, biased)
         keep = self.momentum
-        self.moving_mean.assign(mean * keep + outputs.batch_mean * (1.0 - keep))
-        self.moving_variance.assign(variance * keep + biased * (1.0 - keep))
+        self.moving_mean.assign(mean * keep + new_mean * (1.0 - keep))
+        self.moving_variance.assign(variance * keep + new_variance * (1.0 - keep))
         return outputs.y
+
+
+def _replicas_mean(*statistics):
+    """Means over the replicas, without which each would keep averages of its own.
+
+    (Keras makes the moving averages without an aggregation: a checkpoint would hold
+    the first replica's, and no two machines the same.)
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return statistics
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, list(statistics))
 
 
 def fuse_batch_norm(model: keras.Model, momentum: float | None = None) -> keras.Model:
