@@ -55,3 +55,84 @@ def test_folders_that_cannot_be_listed_are_faults_and_those_seen_before_are_told
         with pytest.raises(DataError, match="lists what cannot be used") as caught:
             listing.read(reference.parse(str(crops)))
         assert f"{name}: Permission denied" in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "found"),
+    [
+        ("gone", listing.GoneError, "nothing"),
+        ("gone.csv", listing.GoneError, "nothing"),
+        ("file", DataError, "something else"),
+        ("folder.csv", DataError, "something else"),
+        ("x" * 300, DataError, "File name too long"),
+    ],
+)
+def test_what_is_not_there_is_told_apart_from_what_is_something_else(
+    tmp_path, name, kind, found
+):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match="there is no such data set") as caught:
+        listing.read(reference.FolderReference(tmp_path / name))
+    fault = caught.value
+    assert type(fault) is kind and fault.found == found
+    assert fault.expected == ("a CSV file" if name[-4:] == ".csv" else fault.expected)
+
+
+def _csv(crops, *rows):
+    path = crops.parent / "list.csv"
+    path.write_text("\n".join(["path,person_id,split", *rows]) + "\n")
+    return reference.FolderReference(path)
+
+
+def test_single_faults_are_handed_over_in_the_order_of_their_lines(crops):
+    named = _csv(
+        crops,
+        *(f"crops/none{i}.png,ann,train" for i in range(9)),
+        "crops/alice/01_1.png,alice,train",
+        ",bo,train",
+    )
+    skipped = []
+    (image,) = listing.read(named, skipped).images
+    assert image.person == "alice"
+    lines = [*range(2, 11), 12]
+    assert [place for place, _ in skipped] == [f"line {line}" for line in lines]
+    # Nothing but faults is handed over too; nothing at all is an error.
+    skipped = []
+    assert not listing.read(_csv(crops, ",bo,train"), skipped).images and skipped
+    with pytest.raises(DataError, match="lists no image") as caught:
+        listing.read(_csv(crops), [])
+    assert caught.value.path == str(crops.parent / "list.csv")
+
+
+@pytest.mark.parametrize(("count", "more"), [(50, ""), (51, "    and 1 more")])
+def test_the_first_fifty_faults_are_listed(tmp_path, count, more):
+    faults = [(f"line {i}", "bad") for i in range(count, 0, -1)]
+    with pytest.raises(listing.GoneError) as caught:
+        listing.refuse(tmp_path, faults, 1_234, listing.GoneError)
+    lines = caught.value.found.splitlines()
+    assert lines[0] == f"{count} faults in 1,234 images listed:"
+    assert lines[1] == "    line 1: bad" and lines[50] == "    line 50: bad"
+    assert lines[51:] == ([more] if more else [])
+
+
+def _images(*rows):
+    return tuple(
+        listing.ListedImage("file", f"{i}.png", person, "", split)
+        for i, (person, split) in enumerate(rows)
+    )
+
+
+def test_a_summary_names_the_first_five_persons_and_the_splits_that_matter(tmp_path):
+    def summary(*rows):
+        return listing.Listing(tmp_path, tmp_path, _images(*rows)).summary()
+
+    five = [(name, "images") for name in "abcdea"]
+    told = "5 persons, 6 images, no cameras told; persons: "
+    assert summary(*five) == [told + "a (2), b (1), c (1), d (1), e (1)"]
+    (line,) = summary(*five, ("f", "images"))
+    assert line.endswith("d (1), e (1), ...") and "f (1)" not in line
+    first, *splits = summary(("a", "train"), ("b", "val"))
+    assert [line.split(":")[0] for line in splits] == ["split train", "split val"]
+    assert len(summary(("a", "probe"))) == 2 and len(summary(("a", "gallery"))) == 2
+    assert len(summary(("a", "train"))) == 1

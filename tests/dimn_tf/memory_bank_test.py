@@ -1,5 +1,6 @@
 """The memory bank against the literal Eq. 3 to 5, values and gradients."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -120,6 +121,15 @@ def test_its_variable_has_one_name_whatever_was_made_before():
         made = memory_bank.MemoryBank(C, D)
         assert made.classifiers.path == "memory_bank/classifiers"
     assert memory_bank.MemoryBank(C, D, name="other").name == "other"
+
+
+def test_it_is_float32_whatever_the_method_is_trained_in():
+    keras.mixed_precision.set_dtype_policy("float16")
+    try:
+        bank = memory_bank.MemoryBank(C, D)
+    finally:
+        keras.mixed_precision.set_dtype_policy("float32")
+    assert bank.classifiers.dtype == "float32"
 
 
 def test_bad_arguments_are_named():

@@ -93,5 +93,8 @@ def test_rebuilt_model_keeps_names_and_order_of_weights():
 def test_unfit_inputs_are_refused():
     with pytest.raises(ValueError, match="n, h, w, c"):
         fused_batch_norm.FusedBatchNormalization()(tf.zeros([2, 5]))
-    with pytest.raises(ValueError, match="scale=True"):
-        fused_batch_norm.FusedBatchNormalization(scale=False)(tf.zeros([2, 4, 4, 5]))
+    for other in (
+        {"scale": False}, {"center": False}, {"synchronized": True}, {"renorm": True}
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="scale=True"):
+            fused_batch_norm.FusedBatchNormalization(**other)(tf.zeros([2, 4, 4, 5]))

@@ -154,20 +154,20 @@ def test_requests_are_as_large_as_they_may_be_and_no_larger(monkeypatch):
     rows = [{"entry_id": f"e{i}日" * (1 + i % 4)} for i in range(90)]
 
     def at_most(row, text):  # Four bytes a number and a letter, and the field names.
-        return 4 * D + 4 * len(text) + 4 * len(row["entry_id"]) + 512
+        return 4 * 256 + 4 * len(text) + 4 * len(row["entry_id"]) + 512
 
-    (whole,) = milvus_gallery._requests(rows, metadata, D)
+    (whole,) = milvus_gallery._requests(rows, metadata, 256)
     assert whole == rows
     monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", 9_000)
     texts = dict(zip((row["entry_id"] for row in rows), metadata, strict=True))
-    parts = list(milvus_gallery._requests(rows, metadata, D))
+    parts = list(milvus_gallery._requests(rows, metadata, 256))
     assert [row for part in parts for row in part] == rows and all(parts)
     sizes = [sum(at_most(r, texts[r["entry_id"]]) for r in part) for part in parts]
     firsts = [at_most(p[0], texts[p[0]["entry_id"]]) for p in parts[1:]]
     assert max(sizes) <= 9_000
     assert all(a + b > 9_000 for a, b in zip(sizes, firsts, strict=False))
     monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", 1)
-    assert [len(p) for p in milvus_gallery._requests(rows, metadata, D)] == [1] * 90
+    assert [len(p) for p in milvus_gallery._requests(rows, metadata, 256)] == [1] * 90
 
 
 def test_readers_ask_for_what_was_acknowledged_and_not_for_vectors(uri, monkeypatch):
