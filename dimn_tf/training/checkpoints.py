@@ -63,11 +63,24 @@ class Checkpoints:
         return self._prefix(steps[-1]) if steps else None
 
     def save(self, step: int) -> str:
-        """Writes `ckpt-<step>`, removes the oldest; returns its path prefix."""
+        """Writes `ckpt-<step>`, removes the oldest; returns its path prefix.
+
+        Raises:
+            errors.UserError: it cannot be written; older ones stay as they are.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         prefix = self._prefix(step)
         self._step.assign(step)
-        self._checkpoint.write(prefix)
+        try:
+            self._checkpoint.write(prefix)
+        except tf.errors.OpError as error:  # The disk is full, say.
+            self.remove_leftovers()
+            raise errors.UserError(
+                f"{prefix}: the checkpoint cannot be written "
+                f"({error.message.splitlines()[0][:200]}). Make room, or mend the "
+                "folder, and give the same command again: it goes on from the newest "
+                "whole checkpoint."
+            ) from error
         for step in whole_steps(self.directory)[: -self._keep]:
             _remove(files_of(self.directory, step))
         return prefix

@@ -1,7 +1,9 @@
 """Runs in a work directory: claims, refusals, logs, checkpoints, broken losses."""
 
+import dataclasses
 import json
 import math
+import re
 
 import keras
 import numpy as np
@@ -312,3 +314,89 @@ def test_brackets_in_the_work_directory(tmp_path):
     _assert_same(trained, restored)
     for a, b in zip(trained.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path):
+    """A file system that fails in the middle of a write, as a full one does."""
+    method = _train(tmp_path)
+    kept = checkpoints.Checkpoints(tmp_path / "checkpoints", method)
+    before = sorted(p.name for p in kept.directory.iterdir())
+    # TensorFlow writes a shard into a folder of this name: here a file is.
+    (kept.directory / "ckpt-11_temp").write_text("in the way")
+    with pytest.raises(errors.UserError, match="ckpt-11: the checkpoint cannot be wri"):
+        kept.save(11)
+    assert sorted(p.name for p in kept.directory.iterdir()) == before
+
+
+def test_a_renamed_checkpoint_is_not_taken_for_another_step(tmp_path):
+    _train(tmp_path)
+    folder = tmp_path / "checkpoints"
+    for path in list(folder.glob("ckpt-10.*")):
+        path.rename(folder / path.name.replace("ckpt-10", "ckpt-8"))
+    with pytest.raises(errors.UserError, match="ckpt-8: holds step 10"):
+        _train(tmp_path)
+
+
+def test_a_checkpoint_of_the_old_form_is_named(tmp_path):
+    tiny_run.install()
+    held = tf.train.Checkpoint(step=tf.Variable(3))
+    tf.train.Checkpoint(method=held).write(str(tmp_path / "checkpoints" / "ckpt-3"))
+    with pytest.raises(errors.UserError, match="before its checkpoints held named"):
+        build.restored(tiny_run.recipe_of(), workdir.WorkDir(tmp_path))
+
+
+def test_a_run_starts_from_another_one(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    source = _train(first, method="aggregation")
+    lines = []
+    made = {"init_from": str(first), "learning_rate_start": 1e-12}
+    started = _train(
+        second, lines.append, **made, learning_rate_end=1e-12, train_steps=1
+    )
+    assert any("Starting from" in line and "6 of 7 variables" in line for line in lines)
+    held = checkpoints.by_name(source.encoder.trainable_variables)
+    for name, variable in checkpoints.by_name(
+        started.encoder.trainable_variables
+    ).items():
+        np.testing.assert_allclose(variable.numpy(), held[name].numpy(), atol=1e-9)
+    recorded = workdir.read(workdir.WorkDir(second))["init_from"]
+    assert re.fullmatch("ckpt-10 sha256:[0-9a-f]{64}", recorded)
+    # The same run under another name is the same start; another checkpoint is not.
+    first.rename(tmp_path / "moved")
+    _train(
+        second,
+        lines.append,
+        **{**made, "init_from": str(tmp_path / "moved")},
+        learning_rate_end=1e-12,
+        train_steps=1,
+    )
+    assert "trained already" in lines[-1]
+    with pytest.raises(errors.UserError, match="--init_from: made with .*ckpt-10"):
+        _train(
+            second,
+            **{**made, "init_from": str(tmp_path / "moved/checkpoints/ckpt-5")},
+            learning_rate_end=1e-12,
+            train_steps=1,
+        )
+    with pytest.raises(errors.UserError, match="found ckpt-5, ckpt-10 in"):
+        _train(tmp_path / "third", init_from=str(tmp_path / "moved/checkpoints/ckpt-7"))
+
+
+def test_another_encoder_is_no_start(tmp_path, monkeypatch):
+    from dimn_tf.encoders import encoder
+
+    _train(tmp_path / "first")
+    kind = encoder.BACKBONES["tiny"]
+    wider = lambda **given: tiny_run.network(**given, channels=5)  # noqa: E731
+    monkeypatch.setitem(
+        encoder.BACKBONES, "other", dataclasses.replace(kind, build=wider)
+    )
+    with pytest.raises(errors.UserError, match="encoder of that run is another one"):
+        _train(tmp_path / "second", encoder="other", init_from=str(tmp_path / "first"))
+
+
+def test_the_budget_may_count_images(tmp_path):
+    lines = []
+    _train(tmp_path, lines.append, train_images=33)
+    assert any("step 5/5" in line for line in lines)  # 8 images a step.
+    assert workdir.read(workdir.WorkDir(tmp_path))["images_per_step"] == 8

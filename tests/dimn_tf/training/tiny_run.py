@@ -15,11 +15,18 @@ HEIGHT, WIDTH = 16, 8
 
 
 def network(
-    height, width, width_multiplier, weights, batch_norm_momentum, fused, stride
+    height,
+    width,
+    width_multiplier,
+    weights,
+    batch_norm_momentum,
+    fused,
+    stride,
+    channels=6,
 ):
     del width_multiplier, fused, stride
     images = keras.Input((height, width, 3))
-    hidden = keras.layers.Conv2D(6, 3, strides=2, name="convolution")(images)
+    hidden = keras.layers.Conv2D(channels, 3, strides=2, name="convolution")(images)
     hidden = fused_batch_norm.FusedBatchNormalization(
         momentum=batch_norm_momentum, name="norm"
     )(hidden)
