@@ -138,3 +138,29 @@ def test_bad_arguments_are_named():
     for beyond in (1.5, -0.5):
         with pytest.raises(ValueError, match=f"0..1; got {beyond}"):
             memory_bank.MemoryBank(C, D, running_average=beyond)
+
+
+def test_an_inner_step_leaves_the_memory_as_it_is():
+    """An update within a stateless scope is the scope's, not the variable's."""
+    bank, w = _bank()
+    _, predicted = _inputs()
+    expected, _ = _bank()
+    expected.update(LABELS, predicted)
+    with keras.StatelessScope() as scope:
+        bank.update(tf.constant(LABELS), predicted)
+    np.testing.assert_array_equal(bank.classifiers.numpy(), w.T)
+    np.testing.assert_allclose(
+        scope.get_current_value(bank.classifiers),
+        expected.classifiers.numpy(),
+        rtol=1e-6,
+    )
+    # A second inner step goes on from the first one's memory.
+    moved = [(bank.classifiers, scope.get_current_value(bank.classifiers))]
+    with keras.StatelessScope(state_mapping=moved) as scope:
+        bank.update(tf.constant(LABELS), predicted)
+    expected.update(LABELS, predicted)
+    np.testing.assert_allclose(
+        scope.get_current_value(bank.classifiers),
+        expected.classifiers.numpy(),
+        rtol=1e-6,
+    )

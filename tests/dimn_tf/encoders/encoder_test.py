@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from dimn_tf import encoders, errors
-from dimn_tf.encoders import weight_files
+from dimn_tf.encoders import backbone, encoder, weight_files
+from tests.dimn_tf.export import made_up
 
 
 def _build(**kwargs):
@@ -79,3 +80,49 @@ def test_real_weights_give_the_stock_features(shared_dir):
     encoder = _build(height=64, width=32, width_multiplier=1.0, weights=path)
     np.testing.assert_allclose(encoder(images), expected, rtol=1e-3, atol=1e-4)
     assert expected.max() > 0.1
+
+
+def test_stride_16_is_the_same_net_on_a_finer_map():
+    coarse, fine = _build(height=64), _build(height=64, stride=16)
+    made_up.shake(coarse.backbone)  # Else the activations fade to nothing.
+    fine.set_weights(coarse.get_weights())
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 32, 3)).astype("float32")
+    assert coarse.feature_maps(images).shape[1:3] == (2, 1)
+    assert fine.feature_maps(images).shape[1:3] == (4, 2)
+    # Up to the stride that is left out both are one net.
+    last = "block_13_expand_relu"
+    before = [
+        keras.Model(e.backbone.input, e.backbone.get_layer(last).output)(
+            images / 127.5 - 1
+        ).numpy()
+        for e in (coarse, fine)
+    ]
+    assert np.ptp(before[0]) > 0.1
+    np.testing.assert_allclose(*before, rtol=1e-5, atol=1e-6)
+    # The block's convolution of stride 1 sees at every second place what the other saw.
+    layer = "block_13_depthwise"
+    after = [
+        keras.Model(e.backbone.input, e.backbone.get_layer(layer).output)(
+            images / 127.5 - 1
+        ).numpy()
+        for e in (coarse, fine)
+    ]
+    np.testing.assert_allclose(after[0], after[1][:, 1::2, 1::2], rtol=1e-4, atol=1e-5)
+    with pytest.raises(errors.UserError, match="--encoder_stride=8: .* has 32 and 16"):
+        _build(stride=8)
+
+
+def test_a_backbone_owns_its_preprocessing_and_pooling():
+    images = keras.Input((4, 2, 3))
+    kind = backbone.Backbone(
+        build=lambda **_: keras.Model(images, keras.layers.ReLU()(images)),
+        preprocess=lambda pixels: pixels / 255.0,
+        strides=(1,),
+        pooling=lambda: keras.layers.GlobalMaxPooling2D(),
+    )
+    made = encoder.Encoder(kind.build(), kind)
+    pixels = np.random.default_rng(0).uniform(0, 255, (3, 4, 2, 3)).astype("float32")
+    expected = pixels.max(axis=(1, 2)) / 255.0
+    np.testing.assert_allclose(made(pixels), expected, rtol=1e-5)
+    other = made.with_network(kind.build(), "other")
+    np.testing.assert_allclose(other(pixels), expected, rtol=1e-5)

@@ -44,3 +44,15 @@ def test_score_ranks_as_euclidean_distance():
     )
     distances = np.linalg.norm(probes[:, None] - gallery[None], axis=-1)
     np.testing.assert_allclose(scores, -(distances**2), rtol=1e-4, atol=1e-5)
+
+
+def test_any_number_of_images_an_identity_and_label_smoothing():
+    method = tiny.method("aggregation", 9, label_smoothing=0.2)
+    batch = tiny.batch(LABELS, each=3)
+    images = np.concatenate([tiny.view(batch, k) for k in range(3)])
+    logits = method.classifier(method.encode(images)).numpy()
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    at_label = log_p[np.arange(9), LABELS * 3]
+    expected = -np.mean(0.8 * at_label + 0.2 * log_p.mean(axis=1))
+    logs = method.train_step(batch)
+    assert float(logs["loss"]) == pytest.approx(expected, rel=1e-4)

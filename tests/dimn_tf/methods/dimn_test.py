@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dimn_tf import errors
+from dimn_tf.training import options as training_options
 from tests.dimn_tf.methods import tiny
 
 C, LABELS = 9, [4, 0, 7]
@@ -210,3 +212,53 @@ def test_fit_learns_a_tiny_problem():
     last = method.train_step(batch)
     assert float(last["loss"]) < 0.7 * float(first["loss"])
     assert int(method.optimizer.iterations) == 153
+
+
+def test_without_memory_bank_the_batch_alone_is_matched():
+    """Table 7: the negatives are the batch's; neither Eq. 5 nor Eq. 6."""
+    method = _method(memory_bank=False)
+    assert not hasattr(method, "memory_bank")
+    batch = tiny.batch(LABELS)
+    that = method.gallery_representation(method.encode(tiny.view(batch, 0))).numpy()
+    probes = method.encode(tiny.view(batch, 1)).numpy()
+    logits = probes @ that.T
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    hardest = np.where(np.eye(3, dtype=bool), 0, p).max(axis=1)
+    triplet = np.maximum(0, 0.8 + hardest - np.diag(p))
+    logs = method.train_step(batch)
+    assert float(logs["matching"]) == pytest.approx(-np.log(np.diag(p)).mean(), 1e-4)
+    assert float(logs["logit_triplet"]) == pytest.approx(triplet.mean(), 1e-4)
+    assert float(logs["regularisation"]) == 0
+    correct = (logits.argmax(axis=1) == np.arange(3)).mean()
+    assert float(logs["matching_accuracy"]) == pytest.approx(correct)
+    terms = ("identification", "matching", "logit_triplet")
+    assert float(logs["loss"]) == pytest.approx(sum(float(logs[t]) for t in terms))
+
+
+def test_the_matching_accuracy_is_of_the_probes_against_the_online_memory():
+    method = _method()
+    batch = tiny.batch(LABELS)
+    online = method.memory_bank.classifiers.numpy()
+    online[LABELS] = method.gallery_representation(
+        method.encode(tiny.view(batch, 0))
+    ).numpy()
+    shares = [
+        np.mean(
+            (method.encode(tiny.view(batch, k)).numpy() @ online.T).argmax(1) == LABELS
+        )
+        for k in (0, 1)
+    ]
+    logs = method.train_step(batch)
+    assert float(logs["matching_accuracy"]) == pytest.approx(shares[1])
+
+
+def test_another_number_of_images_than_two_is_refused():
+    method_options = tiny.methods.METHODS["dimn"].Options()
+    data = training_options.DataOptions(images_per_identity=4)
+    with pytest.raises(errors.UserError, match="--images_per_identity=4: this method"):
+        tiny.methods.METHODS["dimn"].batch_request(data, method_options)
+    asked = tiny.methods.METHODS["dimn"].batch_request(
+        training_options.DataOptions(cross_camera_pairs=True), method_options
+    )
+    assert asked.cross_camera and asked.images_per_identity == 2
+    assert asked.identities == 32 and asked.domain_sampling == "uniform"
