@@ -7,6 +7,7 @@ import pytest
 
 from data_builders import registry
 from data_builders.viper import dummy_data
+from dimn_tf import progress
 from dimn_tf.errors import DataError
 
 _REAL = [
@@ -108,7 +109,8 @@ def test_listing_imports_no_tensorflow():
     assert run.stdout == "[]\n", run.stderr
 
 
-def test_build_builds_once_and_says_so(tmp_path):
+def test_build_builds_once_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "_SHORT_SECONDS", 0.0)
     dummy_data.write(tmp_path / "archives")
     lines = []
     (tmp_path / "archives/VIPeR/cam_b/873_180.bmp").unlink()

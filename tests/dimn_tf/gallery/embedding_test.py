@@ -6,6 +6,7 @@ import sys
 import numpy as np
 
 from data_builders import dummy_images
+from dimn_tf import progress
 from dimn_tf.export import served_model
 from dimn_tf.gallery import embedding, image_sources
 
@@ -26,6 +27,7 @@ def test_vectors_that_are_no_vectors_are_skipped_by_name(tmp_path):
 
 
 def test_progress_is_told_at_once_on_stderr_and_only_where_it_has_a_name(monkeypatch):
+    monkeypatch.setattr(progress, "_SHORT_SECONDS", 0.0)
     buffer = io.BytesIO()
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(buffer))
     assert list(embedding.shown([1, 2], "")) == [1, 2]

@@ -1,16 +1,14 @@
 """The gallery against brute force, hostile input, and a second process."""
 
 import contextlib
-import io
 import os
 import sqlite3
 
 import numpy as np
 import pytest
-import tqdm
 from absl import logging
 
-from dimn_tf import errors
+from dimn_tf import errors, progress
 from dimn_tf.gallery import Entry, Gallery, indexes, store
 
 D, MODEL = 16, "ab" * 32
@@ -297,22 +295,17 @@ def test_an_index_that_is_replaced_while_it_is_opened_is_taken_from_its_new_plac
         assert not indexed and not caplog.text
 
 
-def test_what_is_indexed_is_shown(tmp_path, monkeypatch):
-    shown = io.StringIO()
-
-    class AtOnce(tqdm.tqdm):
-        def __init__(self, **given):
-            super().__init__(**{**given, "delay": 0, "mininterval": 0}, file=shown)
-
-    monkeypatch.setattr(tqdm, "tqdm", AtOnce)
+def test_what_is_indexed_is_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "_SHORT_SECONDS", 0.0)
     with Gallery.create(tmp_path / "people", MODEL, D) as gallery:
         gallery.add(_entries(_vectors(7)))
         gallery.search(_vectors(1), 1)
         gallery.add(_entries(_vectors(5), start=7))
         gallery.search(_vectors(1), 1)
-    assert "people: indexing: 100%" in shown.getvalue()
-    assert "7/7" in shown.getvalue() and "5/5" in shown.getvalue()
-    assert " entries/s" in shown.getvalue()
+    shown = capsys.readouterr()
+    assert "people: indexing: 7/7 entries, " in shown.err
+    assert "people: indexing: 5/5 entries, " in shown.err
+    assert shown.out == ""
 
 
 def test_another_gallerys_kept_index_is_passed_over(tmp_path):

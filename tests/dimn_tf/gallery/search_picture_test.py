@@ -160,7 +160,9 @@ def test_frames_tell_the_threshold(found, tmp_path):
 def drawn(monkeypatch):
     """The tiles of what is drawn, row by row."""
     taken = []
-    monkeypatch.setattr(tiles, "draw", lambda rows, *given: taken.append((rows, given)))
+    monkeypatch.setattr(
+        tiles, "paint", lambda rows, *given: taken.append((rows, given))
+    )
     return taken
 
 
@@ -171,7 +173,7 @@ def test_what_stands_beneath_a_match_is_its_score_likeness_and_person(found, dra
         Hit("e", 1.0, "anna", {}),
     ]
     found = [dataclasses.replace(f, hit=h) for f, h in zip(found, hits, strict=True)]
-    search_picture.draw(b"", found, "x.png", "a title", 0.5, "one in 100")
+    search_picture.paint(b"", found, "x.png", "a title", 0.5, "one in 100")
     ((((_, *matches),), given),) = drawn
     assert [tile.beneath for tile in matches] == [
         ["score 9", "likeness 0.9000 above", "...g/path/of/1.png"],
@@ -181,14 +183,14 @@ def test_what_stands_beneath_a_match_is_its_score_likeness_and_person(found, dra
     assert [tile.colour for tile in matches] == [tiles.RIGHT, tiles.RIGHT, tiles.INK]
     assert [tile.inside for tile in matches] == ["", "", "no image known"]
     assert given[0] == ["probe", "1", "2", "3"] and "0.5000 (one in 100)" in given[2][1]
-    search_picture.draw(b"", found, "x.png", "a title")
+    search_picture.paint(b"", found, "x.png", "a title")
     assert drawn[1][0][0][1].beneath[1] == "likeness 0.9000"
 
 
 def test_why_there_is_no_map_stands_in_its_place(found, drawn):
     reason = "changed since enrolment, so that nothing can be told of it"
     found[1] = dataclasses.replace(found[1], probe_map=None, missing=reason)
-    search_picture.draw(found[0].image, found, "x.png", "a title", explain=True)
+    search_picture.paint(found[0].image, found, "x.png", "a title", explain=True)
     (((_, of_probe, of_match), _),) = drawn
     assert " ".join(of_probe[2].inside.split()) == reason
     assert max(map(len, of_probe[2].inside.splitlines())) <= 18
