@@ -6,7 +6,7 @@ import pathlib
 import shutil
 from collections.abc import Callable, Iterator
 
-from dimn_tf import files, progress
+from dimn_tf import errors, files, progress
 
 # TFDS builds in `<data_dir>/<name>/<config>/incomplete.<random>_<version>/`.
 _INCOMPLETE = "incomplete.*"
@@ -30,8 +30,12 @@ def clean_build(
         data_dir: TFDS' output directory.
         name: the data set.
         say: told once where another build is waited for.
+
+    Raises:
+        errors.UserError: the records cannot be written, as on a full disk.
     """
     data_dir = pathlib.Path(data_dir)
+    made = not data_dir.exists()
     data_dir.mkdir(parents=True, exist_ok=True)
     handle = os.open(data_dir, os.O_RDONLY)
     try:
@@ -46,9 +50,20 @@ def clean_build(
             _remove_incomplete(data_dir / name)
             try:
                 yield
+            except RuntimeError as error:
+                # array_record's own, which has no fields: it names what it wrote.
+                if str(data_dir) not in str(error):
+                    raise
+                raise errors.UserError(
+                    f"{data_dir}: {name} cannot be written there "
+                    f"({str(error).splitlines()[0]}). Nothing of it is kept. Make "
+                    "room, or name another --data_dir"
+                ) from error
             finally:
                 with contextlib.suppress(OSError):  # Else it would hide the cause.
                     _remove_empty(data_dir, name)
+                    if made:
+                        _remove_if_empty(data_dir)
         finally:
             # Closing alone would leave the lock to processes forked meanwhile.
             files.release(handle)

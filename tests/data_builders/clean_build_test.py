@@ -10,6 +10,7 @@ import time
 import pytest
 
 from data_builders.clean_build import clean_build
+from dimn_tf import errors
 
 
 def test_failed_build_leaves_no_folder(tmp_path):
@@ -20,7 +21,7 @@ def test_failed_build_leaves_no_folder(tmp_path):
             (tmp_path / "tfds/viper/.config/metadata.json").touch()
             (tmp_path / "tfds/downloads/extracted").mkdir(parents=True)
             raise KeyError
-    assert list(tmp_path.rglob("*")) == [tmp_path / "tfds"]
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_what_others_built_stays(tmp_path):
@@ -74,10 +75,11 @@ def test_builds_in_one_directory_wait_for_each_other(tmp_path):
     with clean_build(tmp_path, "viper"):
         process = _start("pass", tmp_path)
         assert process.stdout.readline() == "started\n"
-        time.sleep(0.3)
+        # It says so before it waits, however busy the machine is.
+        told = process.stdout.readline()
         end = time.monotonic()
-    *told, last = process.communicate(timeout=60)[0].splitlines()
-    assert told == [f"viper: another process is building in {tmp_path}; waiting for it"]
+    (last,) = process.communicate(timeout=60)[0].splitlines()
+    assert told == f"viper: another process is building in {tmp_path}; waiting for it\n"
     done = float(last.split()[1])
     assert done > end
 
@@ -92,3 +94,22 @@ def test_a_forked_process_does_not_keep_the_lock(tmp_path):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises if it is kept
         os.close(handle)
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_records_that_cannot_be_written_are_told_and_nothing_stays(tmp_path):
+    """array_record's error, as it came from a full disk."""
+    data_dir = tmp_path / "data"
+    with pytest.raises(errors.UserError) as caught:
+        with clean_build(data_dir, "viper"):
+            shard = data_dir / "viper" / "incomplete.X_1.0.0" / "viper-cam_a"
+            raise RuntimeError(
+                f"write() failed: No space left on device; writing {shard}"
+            )
+    text = str(caught.value)
+    assert text.startswith(f"{data_dir}: viper cannot be written there (write() failed")
+    assert "No space left on device" in text and "--data_dir" in text
+    assert not data_dir.exists()
+    # What a builder itself raises stays as it is.
+    with pytest.raises(RuntimeError, match="a defect"):
+        with clean_build(data_dir, "viper"):
+            raise RuntimeError("a defect")
