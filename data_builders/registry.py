@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from data_builders.clean_build import clean_build
 from data_builders.facts import DatasetFacts
 from data_builders.manual_dir import build_command, candidates, likely
+from dimn_tf import errors
 from dimn_tf.errors import DataError
 
 # TFDS name -> module of its `Builder`; the module `facts` beside it holds `FACTS`,
@@ -82,6 +83,7 @@ def make_builder(reference: str, data_dir: str | os.PathLike):
     Raises:
         DataError: there is no such data set or builder config.
     """
+    refuse_pattern(data_dir)
     name, config = split_reference(reference)
     builder = builder_class(name)
     if name == OWN_DATA:
@@ -94,6 +96,20 @@ def make_builder(reference: str, data_dir: str | os.PathLike):
             "  to do:  correct the name"
         )
     return builder(data_dir=os.fspath(data_dir), config=config)
+
+
+def refuse_pattern(data_dir: str | os.PathLike) -> None:
+    """Refuses a folder whose name TFDS takes for a pattern: it would not find its own.
+
+    Raises:
+        errors.UserError: there is one of `[ ] * ?` in it.
+    """
+    if found := sorted(set(os.fspath(data_dir)) & set("[]*?")):
+        raise errors.UserError(
+            f"--data_dir={os.fspath(data_dir)}: found {' '.join(found)} in it, which "
+            "TensorFlow Datasets takes for a pattern, so that what is built there is "
+            "never found. Name a folder without [ ] * ? (a link to it will do)"
+        )
 
 
 def build(
@@ -145,6 +161,7 @@ def build(
 
 def is_built(reference: str, data_dir: str | os.PathLike) -> bool:
     """Whether the data set is built; asks the file system only."""
+    refuse_pattern(data_dir)
     name, config = split_reference(reference)
     known = facts(reference, data_dir)
     if config is None or name == OWN_DATA:  # of own data, the config is a place

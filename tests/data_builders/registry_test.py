@@ -7,7 +7,7 @@ import pytest
 
 from data_builders import registry
 from data_builders.viper import dummy_data
-from dimn_tf import progress
+from dimn_tf import errors, progress
 from dimn_tf.errors import DataError
 
 _REAL = [
@@ -167,3 +167,20 @@ def test_a_comma_that_splits_a_name_is_explained():
     """`--targets=reid_folder:a,b` is read as two names."""
     with pytest.raises(DataError, match="in double quotes"):
         registry.split_reference("b")
+
+
+@pytest.mark.parametrize("name", ["runs[1]", "a*", "what?"])
+def test_a_folder_that_tfds_takes_for_a_pattern_is_refused_at_once(name, tmp_path):
+    """It built there, and found nothing of it again."""
+    place = tmp_path / name
+    calls = (
+        lambda: registry.build("viper", place, tmp_path),
+        lambda: registry.is_built("viper", place),
+        lambda: registry.missing_archives(["viper"], place, tmp_path),
+        lambda: registry.make_builder("viper", place),
+    )
+    for call in calls:
+        with pytest.raises(errors.UserError, match="takes for a pattern") as caught:
+            call()
+        assert f"--data_dir={place}" in str(caught.value)
+    assert not place.exists()
