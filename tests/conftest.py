@@ -32,8 +32,9 @@ def _exported(method, folder, formats=("onnx", "litert")):
 
 @pytest.fixture(scope="session")
 def dimn_export(tmp_path_factory):
-    """DIMN on MobileNetV2."""
-    return _exported(made_up.method("dimn"), tmp_path_factory.mktemp("dimn"))
+    """DIMN, on a tiny encoder."""
+    folder = tmp_path_factory.mktemp("dimn")
+    return _exported(made_up.method("dimn", tiny=True), folder)
 
 
 @pytest.fixture(scope="session")

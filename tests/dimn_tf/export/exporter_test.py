@@ -10,7 +10,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from dimn_tf import errors
 from dimn_tf.data import resizing
-from dimn_tf.export import exporter, formats, layout, serving, warmup
+from dimn_tf.export import exporter, formats, layout, served_model, serving, warmup
 from tests.dimn_tf.export import made_up
 from tests.dimn_tf.export.made_up import HEIGHT, WIDTH, C
 
@@ -320,3 +320,19 @@ def test_a_method_is_left_as_it_was(exported):
     images, _ = exporter.made_up_images(2, HEIGHT, WIDTH)
     module.probe_features(images)
     assert exported.method.encoder is own is not module.encoder
+
+
+@pytest.mark.slow
+def test_mobilenet_is_exported_whole_in_every_format(tmp_path):
+    """What the other tests do on a tiny encoder, once on the paper's."""
+    method = made_up.method("dimn")
+    folder = made_up.export(method, tmp_path, formats=["onnx", "litert"])
+    written = json.loads((folder / "metadata.json").read_text())
+    found = written["largest_relative_difference"]
+    assert found.keys() == {"saved_model", "onnx", "litert"}
+    assert max(found.values()) < 1e-4 and written["dimension"] == 1280
+    images, files = exporter.made_up_images(4, HEIGHT, WIDTH, seed=3)
+    expected = method.probe_representation(method.embed(images)).numpy()
+    vectors = served_model.ServedModel(folder).probe_features(files).vectors
+    limit = 1e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(vectors, expected, rtol=0, atol=limit)

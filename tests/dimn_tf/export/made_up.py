@@ -18,6 +18,8 @@ HEIGHT, WIDTH, C = 64, 32, 50
 SHA256 = "ab" * 32
 TINY = 6
 """D of the tiny encoder."""
+STRIDE = 8
+"""Pixels a place of its feature map."""
 
 
 def shake(model: keras.Model, seed: int = 0) -> None:
@@ -53,7 +55,9 @@ def tiny_backbone(
     return keras.Model(images, norm(hidden))
 
 
-BACKBONE = backbone_lib.Backbone(tiny_backbone, backbone_lib.minus_one_to_one, (8,))
+BACKBONE = backbone_lib.Backbone(
+    tiny_backbone, backbone_lib.minus_one_to_one, (STRIDE,)
+)
 
 
 def encoder(tiny: bool = False) -> encoder_lib.Encoder:

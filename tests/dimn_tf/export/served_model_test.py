@@ -10,7 +10,7 @@ import pytest
 
 from dimn_tf import errors
 from dimn_tf.export import exporter, layout, served_model
-from tests.dimn_tf.export.made_up import HEIGHT, WIDTH
+from tests.dimn_tf.export.made_up import HEIGHT, STRIDE, WIDTH
 
 _IMPORTED = """
 import sys
@@ -110,7 +110,8 @@ def test_an_export_explains_its_scores(dimn_export, aggregation_export):
         values[[0, 2, 3]]
         for values in (found.probe_maps, found.gallery_maps, found.scores)
     )
-    assert probe_maps.shape == gallery_maps.shape == (3, HEIGHT // 32, WIDTH // 32)
+    places = (3, HEIGHT // STRIDE, WIDTH // STRIDE)
+    assert probe_maps.shape == gallery_maps.shape == places
     maps = method.encoder.feature_maps(tf.constant(images))
     features = method.embed(images)
     expected = method.score(
