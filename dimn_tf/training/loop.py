@@ -105,7 +105,7 @@ def run(
         hook.begin(start)
     if start >= end:
         return
-    device = _Device(step_function, batches, strategy, jit_compile)
+    device = _Device(step_function, batches, strategy, jit_compile, steps_per_execution)
     intervals = [hook.every for hook in hooks if hook.every] + [end]
     step = looked = start
     clock = looked_at = time.monotonic()
@@ -140,7 +140,7 @@ def run(
 class _Device:
     """The compiled step, and what the device keeps between two looks."""
 
-    def __init__(self, step_function, batches, strategy, jit_compile):
+    def __init__(self, step_function, batches, strategy, jit_compile, at_a_time):
         strategy = strategy or tf.distribute.get_strategy()
         if jit_compile:
             step_function = tf.function(step_function, jit_compile=True)
@@ -154,7 +154,11 @@ class _Device:
         # Traced once, whatever the number of steps that are done at a time.
         self._step = tf.function(one_step).get_concrete_function(self._iterator)
         self._names = list(self._step.structured_outputs)
-        self._several = tf.function(self._steps)
+        # Steps are unrolled: within a `tf.while_loop`, TensorFlow 2.21 rewrites sums
+        # of gradients to temporary variables whose names clash (AlreadyExistsError).
+        self._at_a_time = at_a_time
+        self._one = tf.function(lambda *kept: self._steps(1, *kept))
+        self._several = tf.function(lambda *kept: self._steps(at_a_time, *kept))
         self._reset()
         self._bad_step = tf.constant(0, tf.int64)
         self._bad_values = self._sums
@@ -164,17 +168,22 @@ class _Device:
 
     def steps(self, count: int, done: int) -> None:
         """Does `count` steps after `done`; returns when they are under way."""
-        self._sums, self._bad_step, self._bad_values = self._several(
-            self._iterator,
-            tf.constant(count, tf.int64),
-            tf.constant(done, tf.int64),
-            self._sums,
-            self._bad_step,
-            self._bad_values,
-        )
+        while count:
+            whole = 1 < self._at_a_time <= count
+            self._sums, self._bad_step, self._bad_values = (
+                self._several if whole else self._one
+            )(
+                self._iterator,
+                tf.constant(done, tf.int64),
+                self._sums,
+                self._bad_step,
+                self._bad_values,
+            )
+            taken = self._at_a_time if whole else 1
+            count, done = count - taken, done + taken
 
-    def _steps(self, iterator, count, done, sums, bad_step, bad_values):
-        for i in tf.range(count):
+    def _steps(self, count, iterator, done, sums, bad_step, bad_values):
+        for i in range(count):
             found = self._step(iterator)
             values = tf.stack([tf.cast(found[n], tf.float64) for n in self._names])
             finite = tf.reduce_all(tf.math.is_finite(values))

@@ -153,11 +153,11 @@ class ScheduleOptions:
         "Whether XLA compiles the step (may help a GPU; 5 to 8 times slower on CPUs).",
     )
     steps_per_execution: int = config.option(
-        0,
-        "Steps that the device does between two looks of the host; 0: 1 on a CPU, 10 "
-        "on a GPU.",
+        1,
+        "Steps that the device does between two returns to Python. One does: nothing "
+        "is fetched in between, so that the host runs ahead of a GPU.",
         changes_result=False,
-        least=0,
+        least=1,
     )
     replicas: int = config.option(
         1,

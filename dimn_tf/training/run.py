@@ -22,9 +22,6 @@ from dimn_tf.training import (
 )
 from dimn_tf.training import recipe as recipes
 
-GPU_STEPS_PER_EXECUTION = 10
-"""Ours: steps between two returns to Python on a GPU; a CPU gains nothing by it."""
-
 
 def build_label_space(
     recipe: recipes.Recipe, data_dir: str, log: Callable[[str], None] = print
@@ -186,7 +183,7 @@ def train(
             watching,
             strategy,
             plan.jit_compile,
-            _steps_per_execution(plan.steps_per_execution),
+            plan.steps_per_execution,
         )
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error
@@ -254,11 +251,6 @@ def _augmented(method: methods.Method, options: augmentation.Augmentation):
         return method.train_step({**batch, "images": images})
 
     return step
-
-
-def _steps_per_execution(asked: int) -> int:
-    on_gpu = bool(tf.config.list_logical_devices("GPU"))
-    return asked or (GPU_STEPS_PER_EXECUTION if on_gpu else 1)
 
 
 def _stopped(
