@@ -22,6 +22,15 @@ from dimn_tf.training import (
 )
 from dimn_tf.training import recipe as recipes
 
+_LOST_WORKER = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+"""What the others' collectives end with where a worker is gone."""
+
 
 def build_label_space(
     recipe: recipes.Recipe, data_dir: str, log: Callable[[str], None] = print
@@ -155,8 +164,8 @@ def train(
             taken = init_from.load(recipe.encoder.init_from, method)
             log(
                 f"Starting from {recipe.encoder.init_from}: {len(taken)} of "
-                f"{len(method.inference_variables)} variables of the encoder and "
-                "mapping taken over."
+                f"{len(method.inference_variables)} variables that matching needs "
+                "taken over."
             )
     start = strategies.share_from_chief(strategy, kept.variables, start)
     if start >= end:
@@ -187,7 +196,7 @@ def train(
         )
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error
-    except tf.errors.OpError as error:
+    except _LOST_WORKER as error:
         if strategy.cluster_resolver is None:
             raise
         raise errors.UserError(

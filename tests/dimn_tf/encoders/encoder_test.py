@@ -82,6 +82,13 @@ def test_real_weights_give_the_stock_features(shared_dir):
     assert expected.max() > 0.1
 
 
+def _up_to(built, layer, images):
+    """What comes out of a layer of an encoder's network."""
+    network = built.backbone
+    part = keras.Model(network.input, network.get_layer(layer).output)
+    return part(images / 127.5 - 1).numpy()
+
+
 def test_stride_16_is_the_same_net_on_a_finer_map():
     coarse, fine = _build(height=64), _build(height=64, stride=16)
     made_up.shake(coarse.backbone)  # Else the activations fade to nothing.
@@ -90,23 +97,11 @@ def test_stride_16_is_the_same_net_on_a_finer_map():
     assert coarse.feature_maps(images).shape[1:3] == (2, 1)
     assert fine.feature_maps(images).shape[1:3] == (4, 2)
     # Up to the stride that is left out both are one net.
-    last = "block_13_expand_relu"
-    before = [
-        keras.Model(e.backbone.input, e.backbone.get_layer(last).output)(
-            images / 127.5 - 1
-        ).numpy()
-        for e in (coarse, fine)
-    ]
+    before = [_up_to(e, "block_13_expand_relu", images) for e in (coarse, fine)]
     assert np.ptp(before[0]) > 0.1
     np.testing.assert_allclose(*before, rtol=1e-5, atol=1e-6)
     # The block's convolution of stride 1 sees at every second place what the other saw.
-    layer = "block_13_depthwise"
-    after = [
-        keras.Model(e.backbone.input, e.backbone.get_layer(layer).output)(
-            images / 127.5 - 1
-        ).numpy()
-        for e in (coarse, fine)
-    ]
+    after = [_up_to(e, "block_13_depthwise", images) for e in (coarse, fine)]
     np.testing.assert_allclose(after[0], after[1][:, 1::2, 1::2], rtol=1e-4, atol=1e-5)
     with pytest.raises(errors.UserError, match="--encoder_stride=8: .* has 32 and 16"):
         _build(stride=8)

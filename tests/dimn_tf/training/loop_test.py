@@ -2,10 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimn_tf.training import loop
+from dimn_tf import encoders, methods
+from dimn_tf.training import fused_adam, loop
+from tests.dimn_tf.methods import tiny
 
 
 class Watch(loop.Hook):
@@ -109,3 +112,25 @@ def test_xla_does_the_same_steps():
         data = tf.data.Dataset.from_tensor_slices([1.0, 2.0])
         loop.run(lambda x: {"square": x * x}, data, 0, 2, [watch], **number)
     assert watch.looks[-1].means == {"square": 4.0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_a_time", [1, 2])
+def test_a_whole_mobilenet_is_stepped_through(at_a_time):
+    """Of this size TensorFlow rewrites sums of gradients to temporary variables.
+
+    In a `tf.while_loop` their names clashed in the second step; smaller nets have none.
+    """
+    pairs = 32
+    encoder = encoders.build_encoder("mobilenet_v2", 128, 64, 1.0)
+    method = methods.DIMN(encoder, methods.DIMN.Options())
+    method.build_training(tiny.labels(300))
+    method.compile(optimizer=fused_adam.FusedAdam(1e-4), jit_compile=False)
+    method.optimizer.build(method.trainable_variables)
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (pairs, 2, 128, 64, 3))
+    batch = {"images": tf.constant(images, tf.float32), "labels": tf.range(pairs)}
+    watch = Watch()
+    data = tf.data.Dataset.from_tensors(batch).repeat(4)
+    loop.run(method.train_step, data, 0, 4, [watch], steps_per_execution=at_a_time)
+    assert watch.looks[-1].is_last and watch.looks[-1].means["loss"] > 0
