@@ -207,7 +207,9 @@ def _restore(checkpoint, directory, step, held_step, partly: bool = False) -> No
         # Past `restore`, which adds a counter of its own to what it looks for.
         status = checkpoint.read(prefix)
         status.assert_existing_objects_matched()
-        if not partly:
+        if partly:
+            status.expect_partial()  # Else each variable that is left is warned of.
+        else:
             status.assert_consumed()
     if int(held_step) != step:
         raise errors.UserError(

@@ -79,7 +79,8 @@ def test_without_a_reason_nobody_looks_and_after_some_time_everybody():
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_the_first_step_that_is_not_finite_is_named(bad, at_a_time):
     watch = Watch(5)
-    values = [1, 2, 3, bad, 5, 6, 7, 8, 9, 10]
+    # It stays so: the fifth step is no better, and not the first.
+    values = [1, 2, 3, bad, 7 * bad, 6, 7, 8, 9, 10]
     with pytest.raises(loop.NonFiniteError) as caught:
         _run([watch], values=values, steps_per_execution=at_a_time)
     assert caught.value.step == 4

@@ -1,7 +1,9 @@
 """Runs in a work directory: claims, refusals, logs, checkpoints, broken losses."""
 
 import dataclasses
+import gc
 import json
+import logging
 import math
 import re
 
@@ -400,3 +402,18 @@ def test_the_budget_may_count_images(tmp_path):
     _train(tmp_path, lines.append, train_images=33)
     assert any("step 5/5" in line for line in lines)  # 8 images a step.
     assert workdir.read(workdir.WorkDir(tmp_path))["images_per_step"] == 8
+
+
+def test_what_inference_leaves_out_is_not_warned_of(tmp_path):
+    """Once for each variable of the optimiser, when the reader was collected."""
+    _train(tmp_path)
+    records = []
+    handler = logging.Handler()
+    handler.emit = records.append
+    tf.get_logger().addHandler(handler)
+    try:
+        build.restored(tiny_run.recipe_of(), workdir.WorkDir(tmp_path))
+        gc.collect()
+    finally:
+        tf.get_logger().removeHandler(handler)
+    assert [record.getMessage() for record in records] == []
