@@ -417,3 +417,30 @@ def test_what_inference_leaves_out_is_not_warned_of(tmp_path):
     finally:
         tf.get_logger().removeHandler(handler)
     assert [record.getMessage() for record in records] == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"augment_brightness": 0.9}, {"seed": 1}, {"cross_camera_pairs": True}]
+)
+def test_what_a_step_sees_follows_the_options(change, tmp_path):
+    """Else two runs are the same, loss for loss."""
+    losses = []
+    for name, given in (("a", {}), ("again", {}), ("b", change)):
+        _train(tmp_path / name, train_steps=5, log_every=5, **given)
+        (row,) = training_log.read(tmp_path / name / "training_log.csv")
+        losses.append(row["matching"])
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_seed_is_the_samplers_too(tmp_path):
+    tiny_run.install()
+    steps = []
+    for seed in (0, 1):
+        prepared = run.prepare(
+            tiny_run.recipe_of(seed=seed),
+            workdir.WorkDir(tmp_path / str(seed)),
+            data_dir="",
+            log=lambda line: None,
+        )
+        steps.append([prepared.sampling.sample(step).images for step in range(9)])
+    assert not all(np.array_equal(a, b) for a, b in zip(*steps, strict=True))

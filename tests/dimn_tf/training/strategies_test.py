@@ -12,10 +12,10 @@ from dimn_tf import errors
 from dimn_tf.training import strategies, training_log
 
 
-def _start(folder, index, kill_after, ports):
+def _start(folder, index, kill_after, ports, seed=0):
     return subprocess.Popen(
         [sys.executable, "-m", "tests.dimn_tf.training.worker"]
-        + [str(folder), str(index), str(kill_after), *map(str, ports)],
+        + [str(folder), str(index), str(kill_after), str(seed), *map(str, ports)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -32,9 +32,9 @@ def _ports():
     return ports
 
 
-def _pair(folder, kill_after=(0, 0)):
+def _pair(folder, kill_after=(0, 0), seeds=(0, 0)):
     ports = _ports()
-    started = [_start(folder, i, kill_after[i], ports) for i in (0, 1)]
+    started = [_start(folder, i, kill_after[i], ports, seeds[i]) for i in (0, 1)]
     texts = [process.communicate(timeout=300)[0] for process in started]
     return [process.returncode for process in started], texts
 
@@ -76,6 +76,15 @@ def test_two_workers_equal_two_replicas_and_go_on_after_a_kill(tmp_path):
     assert [row["step"] for row in rows[1]] == list(range(1, 11))
     for a, b in zip(*rows, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_workers_that_do_not_train_the_same_are_stopped(tmp_path):
+    codes, texts = _pair(tmp_path, seeds=(0, 1))
+    assert codes == [1, 1]
+    for text in texts:
+        assert "error: the workers that TF_CONFIG names do not train the same" in text
+    assert not (tmp_path / "run_0" / "config.json").exists()
 
 
 @pytest.mark.parametrize(
