@@ -4,11 +4,12 @@ import keras
 
 from dimn_tf import errors, keras_settings
 from dimn_tf.encoders import backbone as backbone_lib
-from dimn_tf.encoders import mobilenet_v2, weight_files
+from dimn_tf.encoders import mobilenet_v2, resnet50, weight_files
 
 # A new backbone is one file and one line.
 BACKBONES: dict[str, backbone_lib.Backbone] = {
     "mobilenet_v2": mobilenet_v2.MOBILENET_V2,
+    "resnet50": resnet50.RESNET50,
 }
 
 
@@ -109,6 +110,8 @@ def build_encoder(
             fused=fused_batch_norm,
             stride=stride or kind.strides[0],
         )
+    except errors.UserError:
+        raise
     except Exception as error:  # Keras raises bare Exception for a failed download.
         if weights == "none":
             raise

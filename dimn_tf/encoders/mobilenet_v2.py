@@ -2,7 +2,7 @@
 
 import keras
 
-from dimn_tf.encoders import backbone, fused_batch_norm, weight_files
+from dimn_tf.encoders import backbone, published_graph
 
 IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Widths for which `keras.applications` publishes ImageNet weights."""
@@ -39,40 +39,24 @@ def mobilenet_v2(
     Reference: Sandler et al., "MobileNetV2: Inverted Residuals and Linear
         Bottlenecks", CVPR 2018.
     """
-    stock = keras.applications.MobileNetV2(
-        input_shape=(height, width, 3),
-        alpha=width_multiplier,
-        include_top=False,
-        weights="imagenet" if weights == "imagenet" else None,
+    return published_graph.adapted(
+        lambda given: keras.applications.MobileNetV2(
+            input_shape=(height, width, 3),
+            alpha=width_multiplier,
+            include_top=False,
+            weights=given,
+        ),
+        weights,
+        batch_norm_momentum,
+        fused,
+        _WITHOUT_LAST_DOWNSAMPLING if stride == 16 else None,
     )
-    if weights not in (None, "imagenet"):
-        weight_files.load(stock, weights)
-    if stride == 16:
-        stock = _without_last_downsampling(stock)
-    if fused:
-        model = fused_batch_norm.fuse_batch_norm(stock, batch_norm_momentum)
-        model.set_weights(stock.get_weights())
-    else:
-        model = stock
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = batch_norm_momentum
-    return model
 
 
-def _without_last_downsampling(stock: keras.Model) -> keras.Model:
-    def clone(layer):
-        config = layer.get_config()
-        if layer.name == "block_13_pad":
-            config["padding"] = ((0, 0), (0, 0))
-        elif layer.name == "block_13_depthwise":
-            config["strides"], config["padding"] = (1, 1), "same"
-        return type(layer).from_config(config)
-
-    model = keras.models.clone_model(stock, clone_function=clone)
-    model.set_weights(stock.get_weights())
-    return model
-
+_WITHOUT_LAST_DOWNSAMPLING = {
+    "block_13_pad": {"padding": ((0, 0), (0, 0))},
+    "block_13_depthwise": {"strides": (1, 1), "padding": "same"},
+}
 
 MOBILENET_V2 = backbone.Backbone(
     build=mobilenet_v2,

@@ -67,7 +67,9 @@ def test_weights_of_another_width_are_refused(tmp_path):
 def test_missing_weights_and_unknown_names_are_named(tmp_path):
     with pytest.raises(errors.UserError, match="no such file.*absent.h5"):
         _build(weights=str(tmp_path / "absent.h5"))
-    with pytest.raises(errors.UserError, match="resnet_9.*Known: mobilenet_v2"):
+    with pytest.raises(
+        errors.UserError, match="resnet_9.*Known: mobilenet_v2, resnet50"
+    ):
         encoders.build_encoder("resnet_9", height=32, width=32)
 
 
