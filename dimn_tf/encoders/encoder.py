@@ -29,6 +29,7 @@ class Encoder(keras.layers.Layer):
     Args:
         network: A functional model from preprocessed images to feature maps.
         backbone: Its kind, which says how images are preprocessed and maps pooled.
+        batch_norm_momentum: Of its batch norms; a method's own take the same.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Encoder(keras.layers.Layer):
         network: keras.Model,
         backbone: backbone_lib.Backbone = mobilenet_v2.MOBILENET_V2,
         name: str = "encoder",
+        batch_norm_momentum: float = 0.99,
     ):
         # Pixels are scaled in float32; the network casts by its own policy.
         super().__init__(name=name, dtype="float32")
@@ -43,12 +45,14 @@ class Encoder(keras.layers.Layer):
         self.kind = backbone
         self.pooling = backbone.pooling()
         self.pooling.build(network.output_shape)
+        self.batch_norm_momentum = batch_norm_momentum
+        self.map_height = int(network.output_shape[1])
         self.feature_dimension = int(network.output_shape[-1])
         self.built = True
 
     def with_network(self, network: keras.Model, name: str) -> "Encoder":
         """Another encoder of this kind, round another network of the same outputs."""
-        return Encoder(network, self.kind, name)
+        return Encoder(network, self.kind, name, self.batch_norm_momentum)
 
     def call(self, images, training=False):
         """Features; see the class."""
@@ -121,4 +125,4 @@ def build_encoder(
             f"the internet once{kind.weights_hint}; a file must hold the same backbone "
             "and width; `none` starts at random."
         ) from error
-    return Encoder(network, kind)
+    return Encoder(network, kind, batch_norm_momentum=batch_norm_momentum)

@@ -3,11 +3,13 @@
 from dimn_tf.methods.aggregation import Aggregation
 from dimn_tf.methods.base import Method
 from dimn_tf.methods.dimn import DIMN
+from dimn_tf.methods.pcb import PCB
 
 # A new method is one file and one line here.
 METHODS: dict[str, type[Method]] = {
     "dimn": DIMN,
     "aggregation": Aggregation,
+    "pcb": PCB,
 }
 
 __all__ = ["METHODS", "Aggregation", "DIMN", "Method"]

@@ -5,10 +5,10 @@ from typing import ClassVar
 import tensorflow as tf
 
 from dimn_tf import losses
-from dimn_tf.methods import base
+from dimn_tf.methods import base, euclidean
 
 
-class Aggregation(base.Method):
+class Aggregation(euclidean.EuclideanMethod):
     """ "Agg MobileNetV2" of the paper's Table 2.
 
     One softmax over the identities of all source domains, cross entropy on every
@@ -21,7 +21,6 @@ class Aggregation(base.Method):
     # One domain a step is Algorithm 1, which is DIMN's: the paper trains this baseline
     # on the domains put together.
     defaults: ClassVar[dict[str, str]] = {"domain_sampling": "all"}
-    score_name: ClassVar[str] = "euclidean"
 
     def build_training(self, labels):
         """Makes f_theta; see `Method.build_training`."""
@@ -46,20 +45,4 @@ class Aggregation(base.Method):
                 "identification_accuracy": base.correct(logits, labels),
             },
             tf.shape(labels)[0],
-        )
-
-    def probe_representation(self, features):
-        """The feature itself."""
-        return features
-
-    def gallery_representation(self, features):
-        """The feature itself."""
-        return features
-
-    def score(self, probes, gallery):
-        """Negative squared Euclidean distance (its ranking is the distance's)."""
-        return -(
-            tf.reduce_sum(tf.square(probes), axis=-1)[:, tf.newaxis]
-            - 2.0 * tf.matmul(probes, gallery, transpose_b=True)
-            + tf.reduce_sum(tf.square(gallery), axis=-1)[tf.newaxis, :]
         )

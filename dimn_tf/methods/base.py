@@ -14,17 +14,23 @@ from dimn_tf.encoders import encoder as encoder_lib
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassifierOptions:
-    """Options of an identity classifier f_theta."""
+class SmoothingOptions:
+    """Options of every softmax over identities."""
 
-    classifier_bias: bool = config.option(
-        False, "Whether f_theta has a bias; ours: none (the paper does not say)."
-    )
     label_smoothing: float = config.option(
         0.0,
         "Label smoothing of every softmax over identities, 0..1; paper: none.",
         least=0,
         most=1,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierOptions(SmoothingOptions):
+    """Options of an identity classifier f_theta."""
+
+    classifier_bias: bool = config.option(
+        False, "Whether f_theta has a bias; ours: none (the paper does not say)."
     )
 
 
@@ -257,6 +263,14 @@ def batch_means(sums: dict[str, tf.Tensor], count) -> dict[str, tf.Tensor]:
         values = context.all_reduce(tf.distribute.ReduceOp.SUM, values)
     total, *reduced = values
     return {name: value / total for name, value in zip(sums, reduced, strict=True)}
+
+
+def replica_of() -> tuple[int, int | tf.Tensor]:
+    """How many replicas there are, and which of them this is (0, 1, ...)."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return 1, 0
+    return context.num_replicas_in_sync, context.replica_id_in_sync_group
 
 
 def all_replicas(value):

@@ -73,6 +73,7 @@ def recipe_of(**changes) -> recipe.Recipe:
         "sources": ["cuhk02/partial", "cuhk03/partial"],
         "encoder": "tiny",
         "encoder_weights": "none",
+        "encoder_stride": 0,
         "image_height": HEIGHT,
         "image_width": WIDTH,
         "identities_per_batch": 4,
