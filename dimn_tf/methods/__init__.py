@@ -1,6 +1,7 @@
 """Methods by name."""
 
 from dimn_tf.methods.aggregation import Aggregation
+from dimn_tf.methods.aligned_reid import AlignedReID
 from dimn_tf.methods.base import Method
 from dimn_tf.methods.dimn import DIMN
 from dimn_tf.methods.pcb import PCB
@@ -10,6 +11,7 @@ METHODS: dict[str, type[Method]] = {
     "dimn": DIMN,
     "aggregation": Aggregation,
     "pcb": PCB,
+    "aligned_reid": AlignedReID,
 }
 
 __all__ = ["METHODS", "Aggregation", "DIMN", "Method"]

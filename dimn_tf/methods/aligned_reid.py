@@ -1,0 +1,212 @@
+"""AlignedReID: rows of two images matched along a shortest path, in training only."""
+
+import dataclasses
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from dimn_tf import config, losses
+from dimn_tf.methods import base, euclidean
+
+_SMALLEST_SQUARE = 1e-12  # A distance of zero has no gradient of its root.
+
+
+@dataclasses.dataclass(frozen=True)
+class AlignedReIDOptions(base.ClassifierOptions):
+    """AlignedReID's constants."""
+
+    aligned_margin: float = config.option(
+        0.3, "Of both triplet losses; AlignedReID: 0.3.", least=0
+    )
+    aligned_dimension: int = config.option(
+        128, "Of a row's local feature; AlignedReID: 128.", least=1
+    )
+    aligned_local_weight: float = config.option(
+        1.0, "Of the local triplet loss; AlignedReID: 1; 0 leaves it out.", least=0
+    )
+    aligned_identification: bool = config.option(
+        True,
+        "Whether the global feature also classifies the identity, as in the paper and "
+        "its authors' code; a reproduction found less with it.",
+    )
+
+
+class AlignedReID(euclidean.EuclideanMethod):
+    """A global feature trained together with rows that are aligned.
+
+    Global: f = the mean over all places of the feature map. Local: l_i = row i, its
+    mean over the width, through a 1x1 convolution, batch norm and ReLU, of unit length
+    (as its authors' code has it: else tanh below is flat). Between two images,
+
+        d_ij = (exp(u) - 1) / (exp(u) + 1) = tanh(u / 2),  u = |l_i(a) - l_j(b)|,
+
+    and their local distance is that of the shortest path from the first rows to the
+    last ones. Of each image the furthest one of its identity and the nearest one of
+    another are found by the global distance alone, over the batch; both triplet losses
+    take these two. At test only f is used.
+
+    Not taken over: mutual learning of two nets.
+
+    Reference: Zhang et al., "AlignedReID: Surpassing Human-Level Performance in Person
+        Re-Identification", arXiv 1711.08184, sections 3.1 and 3.2; code
+        michuanhaohao/AlignedReID and huanghoujing/AlignedReID-Re-Production-Pytorch.
+    """
+
+    Options = AlignedReIDOptions
+    # 256 x 128 is the reproduction's; the paper has 224 x 224.
+    defaults: ClassVar[dict[str, object]] = {
+        "encoder": "resnet50",
+        "encoder_width": 1.0,
+    }
+
+    def build_training(self, labels):
+        """Makes the rows' reduction and f_theta; see `Method.build_training`."""
+        super().build_training(labels)
+        options = self.options
+        if options.aligned_local_weight:
+            self.local = LocalRows(
+                self.feature_dimension,
+                options.aligned_dimension,
+                self.encoder.batch_norm_momentum,
+                self.seed + 1,
+            )
+        if options.aligned_identification:
+            self.classifier = self.add_classifier(
+                "classifier", labels.num_identities, self.seed, options.classifier_bias
+            )
+
+    def train_step(self, batch):
+        """One iteration of both triplet losses; see `Method.train_step`."""
+        options = self.options
+        images, labels = base.image_by_image(batch)
+        with tf.GradientTape() as tape:
+            maps = self.encoder.feature_maps(images, training=True)
+            features = tf.cast(self.encoder.pooling(maps), tf.float32)
+            all_labels, candidates = (
+                base.all_replicas(labels),
+                base.all_replicas(features),
+            )
+            positive, negative = hardest(features, labels, candidates, all_labels)
+            sums = {
+                "global_triplet": triplet_loss(
+                    distance(features, tf.gather(candidates, positive)),
+                    distance(features, tf.gather(candidates, negative)),
+                    options.aligned_margin,
+                )
+            }
+            loss = sums["global_triplet"]
+            if options.aligned_local_weight:
+                rows = self.local(maps, training=True)
+                all_rows = base.all_replicas(rows)
+                sums["local_triplet"] = triplet_loss(
+                    local_distance(rows, tf.gather(all_rows, positive)),
+                    local_distance(rows, tf.gather(all_rows, negative)),
+                    options.aligned_margin,
+                )
+                loss += options.aligned_local_weight * sums["local_triplet"]
+            if options.aligned_identification:
+                logits = self.classifier(features)
+                sums["identification"] = losses.identification_loss(
+                    logits, labels, options.label_smoothing
+                )
+                sums["identification_accuracy"] = base.correct(logits, labels)
+                loss += sums["identification"]
+        self.minimise(tape, loss)
+        return base.batch_means({"loss": loss, **sums}, tf.shape(labels)[0])
+
+
+class LocalRows(keras.layers.Layer):
+    """l_1 .. l_h of a feature map: [n, h, w, D] -> [n, h, E] float32, unit length.
+
+    Batch norm takes the statistics of the whole batch, over all replicas.
+
+    Args:
+        dimension: D.
+        reduced: E.
+        momentum: Of the moving averages, 0..1.
+        seed: Of the 1x1 convolution's start (He).
+    """
+
+    def __init__(self, dimension, reduced, momentum, seed):
+        super().__init__(name="local_rows", dtype="float32")
+        self.linear = keras.layers.Dense(
+            reduced,
+            use_bias=False,  # Batch norm takes it away again.
+            kernel_initializer=keras.initializers.HeNormal(seed=seed),
+            dtype="float32",
+            name="local_linear",
+        )
+        self.linear.build((None, None, dimension))
+        self.norm = keras.layers.BatchNormalization(
+            momentum=momentum, synchronized=True, dtype="float32", name="local_norm"
+        )
+        self.norm.build((None, None, reduced))
+        self.built = True
+
+    def call(self, maps, training=False):
+        """Local features; see the class."""
+        rows = tf.reduce_mean(tf.cast(maps, tf.float32), axis=2)
+        reduced = tf.nn.relu(self.norm(self.linear(rows), training=training))
+        return tf.math.l2_normalize(reduced, axis=-1)
+
+
+def hardest(features, labels, candidates, candidate_labels):
+    """The furthest image of each one's identity and the nearest one of another.
+
+    Args:
+        features: [n, D].
+        labels: [n].
+        candidates: [N, D], of the whole batch, the features among them.
+        candidate_labels: [N].
+
+    Returns:
+        Two of int64 [n], places in the candidates.
+    """
+    squared = (
+        tf.reduce_sum(tf.square(features), -1)[:, tf.newaxis]
+        - 2.0 * tf.matmul(features, candidates, transpose_b=True)
+        + tf.reduce_sum(tf.square(candidates), -1)[tf.newaxis, :]
+    )
+    same = labels[:, tf.newaxis] == candidate_labels[tf.newaxis, :]
+    furthest = tf.argmax(tf.where(same, squared, -squared.dtype.max), axis=1)
+    nearest = tf.argmin(tf.where(same, squared.dtype.max, squared), axis=1)
+    return furthest, nearest
+
+
+def distance(a, b):
+    """Euclidean, pair by pair: [n, D], [n, D] -> [n] float32."""
+    squares = tf.reduce_sum(tf.square(a - b), axis=-1)
+    return tf.sqrt(tf.maximum(squares, _SMALLEST_SQUARE))
+
+
+def local_distance(a, b):
+    """Length of the shortest path through the rows' distances, pair by pair.
+
+    S_11 = d_11, S_ij = d_ij + min(S_(i-1)j, S_i(j-1)): a path goes down or right, and
+    adds up 2 h - 1 distances.
+
+    Args:
+        a: [n, h, E], of unit length rows.
+        b: Likewise.
+
+    Returns:
+        [n] float32, S_hh.
+    """
+    count = a.shape[1]
+    squares = tf.reduce_sum(tf.square(a[:, :, tf.newaxis] - b[:, tf.newaxis]), axis=-1)
+    steps = tf.tanh(tf.sqrt(tf.maximum(squares, _SMALLEST_SQUARE)) / 2.0)
+    lengths: dict[tuple[int, int], tf.Tensor] = {}
+    for i in range(count):
+        for j in range(count):
+            before = [
+                lengths[place] for place in ((i - 1, j), (i, j - 1)) if place in lengths
+            ]
+            shortest = tf.minimum(*before) if len(before) == 2 else sum(before)
+            lengths[i, j] = steps[:, i, j] + shortest
+    return lengths[count - 1, count - 1]
+
+
+def triplet_loss(positive, negative, margin: float):
+    """sum_a max(0, margin + d(a, p) - d(a, n)), scalar."""
+    return tf.reduce_sum(tf.nn.relu(margin + positive - negative))
