@@ -5,6 +5,8 @@ import dataclasses
 from dimn_tf import errors
 
 DOMAIN_SAMPLING = ("uniform", "proportional", "all", "quota")
+EACH = "each"
+"""A method's own to ask for: a step of one batch would see the first domain alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +22,8 @@ class BatchRequest:
             has identities. `all`: all domains together, so that a domain gives in
             proportion to its identities (the words of the paper's section 3).
             `quota`: every domain gives its share, as equal as can be; what is left
-            over goes to domains drawn at random each step.
+            over goes to domains drawn at random each step. `each`: the i-th of several
+            batches is of the i-th domain alone (then of the first one again).
         cross_camera: Whether an identity's images are taken from cameras that its
             earlier ones are not from, as long as it has any.
         batches: Independent batches a step; labels are distinct within each.
@@ -36,7 +39,7 @@ class BatchRequest:
     batches: int = 1
 
     def __post_init__(self):
-        if self.domain_sampling not in DOMAIN_SAMPLING:
+        if self.domain_sampling not in (*DOMAIN_SAMPLING, EACH):
             raise errors.UserError(
                 f"--domain_sampling={self.domain_sampling}: expected one of "
                 f"{', '.join(DOMAIN_SAMPLING)}."

@@ -64,17 +64,19 @@ class IdentitySampler:
 
     def sample(self, step: int) -> Drawn:
         """What a step (0, 1, 2, ...) takes."""
-        first = self._sample_batch(np.random.default_rng([self.seed, int(step)]))
+        first = self._sample_batch(np.random.default_rng([self.seed, int(step)]), 0)
         if self.request.batches == 1:
             return first
         others = (
-            self._sample_batch(np.random.default_rng([self.seed, int(step), batch]))
+            self._sample_batch(
+                np.random.default_rng([self.seed, int(step), batch]), batch
+            )
             for batch in range(1, self.request.batches)
         )
         return Drawn(*map(np.stack, zip(first, *others, strict=True)))
 
-    def _sample_batch(self, rng: np.random.Generator) -> Drawn:
-        labels = self._sample_labels(rng)
+    def _sample_batch(self, rng: np.random.Generator, batch: int) -> Drawn:
+        labels = self._sample_labels(rng, batch)
         domains = np.searchsorted(self._starts, labels, side="right") - 1
         shape = (len(labels), self.request.images_per_identity)
         images, cameras = np.empty(shape, np.int64), np.empty(shape, np.int32)
@@ -92,14 +94,16 @@ class IdentitySampler:
             cameras[chosen] = domain.camera_labels[drawn]
         return Drawn(domains.astype(np.int32), labels.astype(np.int32), images, cameras)
 
-    def _sample_labels(self, rng: np.random.Generator) -> np.ndarray:
-        """Distinct labels, int64 [P]."""
+    def _sample_labels(self, rng: np.random.Generator, batch: int) -> np.ndarray:
+        """Distinct labels of a step's batch (0, 1, ...), int64 [P]."""
         identities, sampling = self.request.identities, self.request.domain_sampling
         if sampling == "quota":
             return self._sample_quota(rng)
         if sampling == "all":
             return _choose(rng, 0, self._starts[-1], identities)
-        if sampling == "uniform":
+        if sampling == batch_request.EACH:
+            position = batch % (len(self._starts) - 1)
+        elif sampling == "uniform":
             position = rng.integers(len(self._starts) - 1)
         else:
             label = rng.integers(self._starts[-1])

@@ -5,6 +5,7 @@ from dimn_tf.methods.aligned_reid import AlignedReID
 from dimn_tf.methods.base import Method
 from dimn_tf.methods.dimn import DIMN
 from dimn_tf.methods.pcb import PCB
+from dimn_tf.methods.reptile import Reptile
 
 # A new method is one file and one line here.
 METHODS: dict[str, type[Method]] = {
@@ -12,6 +13,7 @@ METHODS: dict[str, type[Method]] = {
     "aggregation": Aggregation,
     "pcb": PCB,
     "aligned_reid": AlignedReID,
+    "reptile": Reptile,
 }
 
 __all__ = ["METHODS", "Aggregation", "DIMN", "Method"]

@@ -22,9 +22,9 @@ class Aggregation(euclidean.EuclideanMethod):
     # on the domains put together.
     defaults: ClassVar[dict[str, str]] = {"domain_sampling": "all"}
 
-    def build_training(self, labels):
+    def build_training(self, labels, request):
         """Makes f_theta; see `Method.build_training`."""
-        super().build_training(labels)
+        super().build_training(labels, request)
         self.classifier = self.add_classifier(
             "classifier", labels.num_identities, self.seed, self.options.classifier_bias
         )

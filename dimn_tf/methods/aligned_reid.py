@@ -60,9 +60,9 @@ class AlignedReID(euclidean.EuclideanMethod):
         "encoder_width": 1.0,
     }
 
-    def build_training(self, labels):
+    def build_training(self, labels, request):
         """Makes the rows' reduction and f_theta; see `Method.build_training`."""
-        super().build_training(labels)
+        super().build_training(labels, request)
         options = self.options
         if options.aligned_local_weight:
             self.local = LocalRows(

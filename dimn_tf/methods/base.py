@@ -66,6 +66,13 @@ class Method(keras.Model, abc.ABC):
     """Shared options (by flag name) that this method sets otherwise unless told."""
 
     score_name: ClassVar[str] = "score"
+    precisions: ClassVar[tuple[str, ...]] = (
+        "float32",
+        "mixed_bfloat16",
+        "mixed_float16",
+    )
+    """What it can be trained in; the first one is what is told to take instead."""
+
     has_score_maps: ClassVar[bool] = False
     """Whether the score is a sum over places; see `score_maps`."""
 
@@ -82,6 +89,7 @@ class Method(keras.Model, abc.ABC):
         self.options = options
         self.seed = seed
         self.label_specification: label_specification.LabelSpecification | None = None
+        self.request: batch_request.BatchRequest | None = None
         # All variables are made in constructors; Keras need not call the model first.
         self.built = True
 
@@ -104,13 +112,28 @@ class Method(keras.Model, abc.ABC):
             cross_camera=data.cross_camera_pairs,
         )
 
-    def build_training(self, labels: label_specification.LabelSpecification) -> None:
+    def build_training(
+        self,
+        labels: label_specification.LabelSpecification,
+        request: "batch_request.BatchRequest",
+    ) -> None:
         """Makes the parts that only training needs; here none.
 
         Args:
             labels: Identities, domains and cameras that are trained on.
+            request: What a step will see.
         """
         self.label_specification = labels
+        self.request = request
+
+    def own_optimizer(self, train_steps: int) -> keras.optimizers.Optimizer | None:
+        """A method's own in place of Adam by the shared options; here none.
+
+        Args:
+            train_steps: Of the whole run.
+        """
+        del train_steps
+        return None
 
     def add_classifier(
         self, name: str, units: int, seed: int, use_bias: bool = False

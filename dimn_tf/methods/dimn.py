@@ -118,9 +118,9 @@ class DIMN(base.Method):
             )
         return super().batch_request(data, options)
 
-    def build_training(self, labels):
+    def build_training(self, labels, request):
         """Makes f_theta and W; see `Method.build_training`."""
-        super().build_training(labels)
+        super().build_training(labels, request)
         self.classifier = self.add_classifier(
             "classifier", labels.num_identities, self.seed, self.options.classifier_bias
         )

@@ -72,9 +72,9 @@ class PCB(base.Method):
         if options.pcb_features == "H":
             self.reduction = self._make_reduction()
 
-    def build_training(self, labels):
+    def build_training(self, labels, request):
         """Makes V and the U_i; see `Method.build_training`."""
-        super().build_training(labels)
+        super().build_training(labels, request)
         options = self.options
         if self.reduction is None:
             self.reduction = self._make_reduction()

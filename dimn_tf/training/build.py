@@ -34,9 +34,9 @@ def for_training(
     """
     with _settings(recipe.optimiser.seed, recipe.optimiser.precision):
         method = _inference_parts(recipe, restored)
-        method.build_training(labels)
+        method.build_training(labels, recipe.batch_request)
         rate = recipe.optimiser
-        optimizer = fused_adam.FusedAdam(
+        optimizer = method.own_optimizer(recipe.train_steps) or fused_adam.FusedAdam(
             schedule.exponential_decay(
                 rate.learning_rate_start,
                 rate.learning_rate_end,

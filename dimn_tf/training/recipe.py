@@ -43,6 +43,13 @@ class Recipe:
         for prefix, groups in self.parts().items():
             for group in groups:
                 config.check(group, prefix)
+        can, asked = methods.METHODS[self.method].precisions, self.optimiser.precision
+        if asked not in can:
+            raise errors.UserError(
+                f"--precision={asked}: --method={self.method} cannot be trained so "
+                f"(its gradients of gradients or its inner steps need more): expected "
+                f"{' or '.join(can)}."
+            )
 
     def parts(self) -> dict[str, Any]:
         """The option groups by the prefix of their flags."""

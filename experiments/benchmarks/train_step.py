@@ -24,7 +24,7 @@ import tensorflow as tf
 from absl import flags
 
 from dimn_tf import encoders, methods
-from dimn_tf.data import label_specification
+from dimn_tf.data import batch_request, label_specification
 from dimn_tf.training import fused_adam
 from experiments import launch
 
@@ -63,7 +63,8 @@ def make_step(
     )
     method = methods.DIMN(encoder, methods.DIMN.Options())
     method.build_training(
-        label_specification.LabelSpecification(identities, 1, 1, [0] * identities)
+        label_specification.LabelSpecification(identities, 1, 1, [0] * identities),
+        batch_request.BatchRequest(pairs),
     )
     adam = keras.optimizers.Adam if stock else fused_adam.FusedAdam
     method.compile(optimizer=adam(3.5e-4), jit_compile=False)

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf import encoders, methods
-from dimn_tf.data import label_specification
+from dimn_tf.data import batch_request, label_specification
 from dimn_tf.encoders import backbone as backbone_lib
 from dimn_tf.encoders import encoder as encoder_lib
 from dimn_tf.encoders import fused_batch_norm
@@ -126,7 +126,8 @@ def method(name: str, tiny: bool = False) -> methods.Method:
     made = kind(encoder(tiny), kind.Options(**options), seed=0)
     # What only training needs is there, so that tests see it left out.
     made.build_training(
-        label_specification.LabelSpecification(C, 1, 1, np.zeros(C, np.int32))
+        label_specification.LabelSpecification(C, 1, 1, np.zeros(C, np.int32)),
+        batch_request.BatchRequest(4),
     )
     for layer in made.matching_layers:
         rng = np.random.default_rng(1)

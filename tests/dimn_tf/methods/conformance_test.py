@@ -155,7 +155,7 @@ def test_an_export_is_the_live_method(name, tmp_path):
 def test_a_step_is_a_graph_of_scalars(name):
     """No host-side operation: the loop runs many steps without Python."""
     method = tiny.method(name, 9)
-    batch = tiny.batch([4, 0, 7])
+    batch = tiny.batch_of(method, [4, 0, 7, 2])
     spec = {k: tf.TensorSpec(v.shape, v.dtype) for k, v in batch.items()}
     traced = tf.function(method.train_step).get_concrete_function(spec)
     kinds = {op.type for op in traced.graph.get_operations()}

@@ -1,13 +1,16 @@
 """A tiny encoder for tests of methods: no batch norm, a few hundred weights."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import methods
-from dimn_tf.data import label_specification
+from dimn_tf import config, methods
+from dimn_tf.data import batch_request, label_specification
 from dimn_tf.encoders import encoder as encoder_lib
 from dimn_tf.training import fused_adam
+from dimn_tf.training import options as training_options
 
 HEIGHT, WIDTH, DIMENSION = 8, 4, 6
 DOMAINS, CAMERAS = 3, 5
@@ -30,15 +33,23 @@ def labels(num_identities: int) -> label_specification.LabelSpecification:
     )
 
 
+def request(name: str, options) -> batch_request.BatchRequest:
+    """What the method asks for, of the domains of `labels`, four identities a batch."""
+    kind = methods.METHODS[name]
+    values = {"sources": [f"source{i}" for i in range(DOMAINS)], **kind.defaults}
+    data = config.read(training_options.DataOptions, values)
+    data = dataclasses.replace(data, identities_per_batch=4)
+    return kind.batch_request(data, kind.Options(**options))
+
+
 def method(
     name: str, num_identities: int, seed: int = 0, rate: float = 0.01, **options
 ):
     kind = methods.METHODS[name]
     made = kind(encoder(seed), kind.Options(**options), seed)
-    made.build_training(labels(num_identities))
-    made.compile(
-        optimizer=fused_adam.FusedAdam(rate, name="optimizer"), jit_compile=False
-    )
+    made.build_training(labels(num_identities), request(name, options))
+    optimizer = made.own_optimizer(100) or fused_adam.FusedAdam(rate, name="optimizer")
+    made.compile(optimizer=optimizer, jit_compile=False)
     made.optimizer.build(made.trainable_variables)
     return made
 
@@ -54,6 +65,16 @@ def batch(labels, seed: int = 0, each: int = 2) -> dict[str, tf.Tensor]:
         "domains": tf.constant([label % DOMAINS for label in labels], tf.int32),
         "cameras": tf.constant(rng.integers(0, CAMERAS, (len(labels), each)), tf.int32),
     }
+
+
+def batch_of(method, labels, seed: int = 0) -> dict[str, tf.Tensor]:
+    """`batch`, with a first axis where the method asks for several batches a step."""
+    request = method.request
+    each = request.images_per_identity
+    batches = [batch(labels, seed + 100 * i, each) for i in range(request.batches)]
+    if request.batches == 1:
+        return batches[0]
+    return {name: tf.stack([b[name] for b in batches]) for name in batches[0]}
 
 
 def view(batch, k: int) -> tf.Tensor:

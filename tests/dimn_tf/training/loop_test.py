@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from dimn_tf import encoders, methods
+from dimn_tf.data import batch_request
 from dimn_tf.training import fused_adam, loop
 from tests.dimn_tf.methods import tiny
 
@@ -125,7 +126,7 @@ def test_a_whole_mobilenet_is_stepped_through(at_a_time):
     pairs = 32
     encoder = encoders.build_encoder("mobilenet_v2", 128, 64, 1.0)
     method = methods.DIMN(encoder, methods.DIMN.Options())
-    method.build_training(tiny.labels(300))
+    method.build_training(tiny.labels(300), batch_request.BatchRequest(pairs))
     method.compile(optimizer=fused_adam.FusedAdam(1e-4), jit_compile=False)
     method.optimizer.build(method.trainable_variables)
     rng = np.random.default_rng(0)

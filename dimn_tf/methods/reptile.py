@@ -1,0 +1,280 @@
+"""Reptile: towards where a few steps on each task lead."""
+
+import dataclasses
+from typing import ClassVar
+
+import keras
+import tensorflow as tf
+
+from dimn_tf import config, losses
+from dimn_tf.data import batch_request
+from dimn_tf.methods import base, euclidean, fast_weights
+
+HEADS = ("task", "fresh", "identities")
+_BETA_2 = 0.999
+_EPSILON = 1e-8  # Of the inner Adam, TensorFlow 1's, as the official code has it.
+
+
+@dataclasses.dataclass(frozen=True)
+class ReptileOptions(base.SmoothingOptions):
+    """Reptile's constants; the official code's unless it says otherwise."""
+
+    reptile_inner_steps: int = config.option(
+        2,
+        "k, inner steps on a task, each on one image of its identities, in turn; ours: "
+        "2, so that each image is seen once (Reptile: 8 batches of 10).",
+        least=1,
+    )
+    reptile_inner_rate: float = config.option(
+        1e-3, "Of the inner Adam; Reptile: 1e-3.", least=1e-12
+    )
+    reptile_step_start: float = config.option(
+        1.0, "epsilon, the outer step, of the first step; Reptile: 1.", least=0, most=1
+    )
+    reptile_step_end: float = config.option(
+        0.0, "epsilon after the last step, reached linearly; Reptile: 0.", least=0
+    )
+    reptile_head: str = config.option(
+        "task",
+        "The classifier of a task: part of the weights, the identities in an order "
+        "drawn for each task (task, Reptile's); drawn anew for each (fresh); or one of "
+        "all identities, part of the weights (identities). Ours: the paper is silent.",
+        choices=HEADS,
+    )
+
+
+class Reptile(euclidean.EuclideanMethod):
+    """First-order meta-learning: theta + epsilon mean_i (theta~_i - theta).
+
+    theta~_i is theta after k steps of Adam (beta_1 = 0) on task i, whose second moments
+    go on from task to task. A task is P identities of one source domain, one domain
+    after the other; every step has one task of each. The moving averages of batch norm
+    are moved by the same epsilon, so that they belong to the weights that are kept.
+
+    DIMN's paper compares with it and says nothing of tasks, heads or steps.
+
+    Reference: Nichol, Achiam, Schulman, "On First-Order Meta-Learning Algorithms",
+        arXiv 1803.02999, Algorithm 2; code openai/supervised-reptile (8f2b71c).
+    """
+
+    Options = ReptileOptions
+    # The outer update is no gradient that a loss scale could be taken off again.
+    precisions: ClassVar[tuple[str, ...]] = ("float32", "mixed_bfloat16")
+
+    @classmethod
+    def batch_request(cls, data, options):
+        """A batch of each source domain; see `Method.batch_request`."""
+        request = super().batch_request(data, options)
+        return dataclasses.replace(
+            request,
+            domain_sampling=batch_request.EACH,
+            batches=len(data.sources),
+        )
+
+    def own_optimizer(self, train_steps):
+        """A plain step of epsilon, which falls linearly."""
+        options = self.options
+        return keras.optimizers.SGD(
+            keras.optimizers.schedules.PolynomialDecay(
+                options.reptile_step_start, train_steps, options.reptile_step_end
+            ),
+            name="optimizer",
+        )
+
+    def build_training(self, labels, request):
+        """Makes the head and the inner Adam's state; see `Method.build_training`."""
+        super().build_training(labels, request)
+        if self.options.reptile_head == "fresh":
+            layers = [self.encoder]  # The head is drawn in the step, and not kept.
+        else:
+            by_identity = self.options.reptile_head == "identities"
+            units = labels.num_identities if by_identity else request.identities
+            self.classifier = self.add_classifier("classifier", units, self.seed, True)
+            layers = [self.encoder, self.classifier]
+        self._fast = fast_weights.FastWeights(layers)
+        self.second_moments = SecondMoments(self._fast.variables, _fresh_shapes(self))
+
+    def train_step(self, batch):
+        """One outer step; see `Method.train_step`."""
+        if self.request.batches == 1:
+            batch = {name: values[tf.newaxis] for name, values in batch.items()}
+        theta, statistics = self._fast.own(), self._fast.own_statistics()
+        moments = self.second_moments.values()
+        moved, sums = [], []
+        for task in range(self.request.batches):
+            of_task = {name: values[task] for name, values in batch.items()}
+            weights, after, moments, found = self._inner_steps(
+                of_task, task, theta, statistics, moments
+            )
+            moved.append((weights, after))
+            sums.append(found)
+        self.second_moments.assign(moments)
+        self._outer_step(theta, statistics, moved)
+        means = {k: tf.add_n([s[k] for s in sums]) / len(sums) for k in sums[0]}
+        return base.batch_means(means, tf.shape(batch["labels"])[1])
+
+    def _outer_step(self, theta, statistics, moved):
+        count = len(moved)
+        epsilon = self.optimizer.learning_rate
+        for i, (variable, old) in enumerate(
+            zip(self._fast.statistics, statistics, strict=True)
+        ):
+            mean = tf.add_n([after[i] for _, after in moved]) / count
+            variable.assign(old + epsilon * (mean - old))
+        replicas, _ = base.replica_of()
+        # The optimiser adds up the replicas' "gradients", which are all the same.
+        outer = [
+            (old - tf.add_n([weights[i] for weights, _ in moved]) / count) / replicas
+            for i, old in enumerate(theta)
+        ]
+        self.optimizer.apply_gradients(zip(outer, self._fast.variables, strict=True))
+
+    def _inner_steps(self, of_task, task, theta, statistics, moments):
+        """k steps of Adam on a task.
+
+        Returns:
+            Weights, moving averages and second moments after them, and sums over the
+            task's rows, the steps' mean.
+        """
+        options = self.options
+        images, columns = of_task["images"], self._columns(of_task["labels"], task)
+        replicas, _ = base.replica_of()
+        count = tf.cast(tf.shape(columns)[0] * replicas, tf.float32)
+        weights, head = list(theta), self._fresh_head(task)
+        sums = []
+        for k in range(options.reptile_inner_steps):
+            with tf.GradientTape() as tape:
+                tape.watch([*weights, *head])
+                features, statistics = self._fast.call(
+                    self.encoder,
+                    images[:, k % self.request.images_per_identity],
+                    weights,
+                    statistics,
+                    training=True,
+                )
+                if head:
+                    logits = tf.matmul(tf.cast(features, tf.float32), head[0]) + head[1]
+                else:
+                    logits, _ = self._fast.call(
+                        self.classifier, features, weights, statistics
+                    )
+                loss = losses.identification_loss(
+                    logits, columns, options.label_smoothing
+                )
+                mean = loss / count
+            gradients = fast_weights.over_replicas(
+                tape.gradient(mean, [*weights, *head])
+            )
+            done = tf.cast(self.optimizer.iterations, tf.float32) * (
+                self.request.batches * options.reptile_inner_steps
+            ) + (task * options.reptile_inner_steps + k + 1)
+            moved, moments = adam_without_momentum(
+                [*weights, *head], gradients, moments, done, options.reptile_inner_rate
+            )
+            weights, head = moved[: len(weights)], moved[len(weights) :]
+            sums.append(
+                {
+                    "loss": loss,
+                    "identification": loss,
+                    "identification_accuracy": base.correct(logits, columns),
+                }
+            )
+        means = {
+            name: tf.add_n([s[name] for s in sums]) / len(sums) for name in sums[0]
+        }
+        return weights, statistics, moments, means
+
+    def _seed(self, task):
+        step = tf.cast(self.optimizer.iterations, tf.int32)
+        return tf.stack([self.seed, step * self.request.batches + task])
+
+    def _columns(self, labels, task):
+        """The head's column of each of this replica's identities."""
+        if self.options.reptile_head == "identities":
+            return labels
+        replicas, replica = base.replica_of()
+        share = self.request.identities // replicas
+        drawn = tf.random.stateless_uniform([self.request.identities], self._seed(task))
+        order = tf.argsort(drawn)
+        return order[replica * share : (replica + 1) * share]
+
+    def _fresh_head(self, task):
+        if self.options.reptile_head != "fresh":
+            return []
+        kernel_shape, bias_shape = _fresh_shapes(self)
+        limit = (6.0 / sum(kernel_shape)) ** 0.5  # Glorot's.
+        kernel = tf.random.stateless_uniform(
+            kernel_shape, self._seed(task), -limit, limit
+        )
+        return [kernel, tf.zeros(bias_shape)]
+
+
+def _fresh_shapes(method) -> list[tuple[int, ...]]:
+    if method.options.reptile_head != "fresh":
+        return []
+    units = method.request.identities
+    return [(method.feature_dimension, units), (units,)]
+
+
+class SecondMoments(keras.layers.Layer):
+    """The inner Adam's second moments, which are not reset between tasks.
+
+    Args:
+        variables: What inner steps move.
+        further: Shapes of what they move beside.
+    """
+
+    def __init__(self, variables, further=()):
+        super().__init__(name="second_moments", dtype="float32")
+        shapes = [tuple(v.shape) for v in variables] + list(further)
+        self.moments = [
+            self.add_weight(
+                name=f"moment_{i}",
+                shape=shape,
+                initializer="zeros",
+                trainable=False,
+                # Every replica computes the same from the sum of the gradients.
+                aggregation="only_first_replica",
+            )
+            for i, shape in enumerate(shapes)
+        ]
+        self.built = True
+
+    def values(self) -> list[tf.Tensor]:
+        """The moments now."""
+        return [tf.convert_to_tensor(moment.value) for moment in self.moments]
+
+    def assign(self, values) -> None:
+        """Keeps other moments."""
+        for moment, value in zip(self.moments, values, strict=True):
+            moment.assign(value)
+
+
+def adam_without_momentum(weights, gradients, moments, step, rate: float):
+    """One step of Adam with beta_1 = 0.
+
+        v <- v + (1 - beta_2) (g^2 - v)
+        w <- w - rate sqrt(1 - beta_2^t) g / (sqrt(v) + epsilon)
+
+    Args:
+        weights: Tensors.
+        gradients: Of the same shapes.
+        moments: v, of the same shapes.
+        step: t, 1 at the first step.
+        rate: Learning rate.
+
+    Returns:
+        Weights and moments after it.
+
+    Reference: Kingma and Ba, "Adam", ICLR 2015.
+    """
+    rate = rate * tf.sqrt(1.0 - tf.pow(_BETA_2, step))
+    moments = [
+        v + (1.0 - _BETA_2) * (tf.square(g) - v)
+        for v, g in zip(moments, gradients, strict=True)
+    ]
+    weights = [
+        w - rate * g / (tf.sqrt(v) + _EPSILON)
+        for w, g, v in zip(weights, gradients, moments, strict=True)
+    ]
+    return weights, moments
