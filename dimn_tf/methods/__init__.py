@@ -4,6 +4,7 @@ from dimn_tf.methods.aggregation import Aggregation
 from dimn_tf.methods.aligned_reid import AlignedReID
 from dimn_tf.methods.base import Method
 from dimn_tf.methods.dimn import DIMN
+from dimn_tf.methods.mldg import MLDG
 from dimn_tf.methods.pcb import PCB
 from dimn_tf.methods.reptile import Reptile
 
@@ -14,6 +15,7 @@ METHODS: dict[str, type[Method]] = {
     "pcb": PCB,
     "aligned_reid": AlignedReID,
     "reptile": Reptile,
+    "mldg": MLDG,
 }
 
 __all__ = ["METHODS", "Aggregation", "DIMN", "Method"]

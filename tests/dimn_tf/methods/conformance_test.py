@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.framework import config as tensorflow_config
 
-from dimn_tf import methods
+from dimn_tf import errors, methods
 from dimn_tf.encoders import encoder as encoders
 from dimn_tf.export import exporter, served_model
 from dimn_tf.training import build, checkpoints, training_log, workdir
@@ -120,6 +120,11 @@ def test_variables_are_named_alike_in_every_process(name):
 def test_mixed_precision_trains_and_infers_in_float32(
     name, precision, tmp_path, tiny_world
 ):
+    if precision not in methods.METHODS[name].precisions:
+        refused = f"--precision={precision}: --method={name} cannot be trained so"
+        with pytest.raises(errors.UserError, match=refused):
+            tiny_run.recipe_of(method=name, precision=precision)
+        return
     trained = tiny_run.train(
         tmp_path, log=_quiet, method=name, precision=precision, checkpoint_every=4
     )
