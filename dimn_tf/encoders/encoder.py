@@ -58,6 +58,25 @@ class Encoder(keras.layers.Layer):
         """Features; see the class."""
         return self.pooling(self.feature_maps(images, training=training))
 
+    def of_preprocessed(self, inputs, training=False):
+        """Features of what `kind.preprocess` gives: [n, H, W, 3] -> [n, D]."""
+        return self.pooling(self.backbone(inputs, training=training))
+
+    def copy(self, prefix: str) -> "Encoder":
+        """An encoder with variables of its own, of the values that these have now.
+
+        Args:
+            prefix: Of the names of its layers, by which checkpoints know variables.
+        """
+
+        def clone(layer):
+            config = layer.get_config()
+            return type(layer).from_config({**config, "name": prefix + layer.name})
+
+        network = keras.models.clone_model(self.backbone, clone_function=clone)
+        network.set_weights(self.backbone.get_weights())
+        return self.with_network(network, prefix + self.name)
+
     def feature_maps(self, images, training=False):
         """What is pooled: [n, H, W, 3] -> [n, H / stride, W / stride, D]."""
         return self.backbone(self.kind.preprocess(images), training=training)

@@ -3,6 +3,7 @@
 from dimn_tf.methods.aggregation import Aggregation
 from dimn_tf.methods.aligned_reid import AlignedReID
 from dimn_tf.methods.base import Method
+from dimn_tf.methods.crossgrad import CrossGrad
 from dimn_tf.methods.dimn import DIMN
 from dimn_tf.methods.mldg import MLDG
 from dimn_tf.methods.pcb import PCB
@@ -16,6 +17,7 @@ METHODS: dict[str, type[Method]] = {
     "aligned_reid": AlignedReID,
     "reptile": Reptile,
     "mldg": MLDG,
+    "crossgrad": CrossGrad,
 }
 
 __all__ = ["METHODS", "Aggregation", "DIMN", "Method"]
