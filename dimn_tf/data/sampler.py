@@ -123,8 +123,15 @@ class IdentitySampler:
                 )
             ]
         )
-        # Replicas share a batch out by its order: each sees all domains so.
-        return rng.permutation(labels)
+        # Replicas share a batch out by its order: of each domain in turn, as long as
+        # it has any, so that a share of M identities or more sees them all.
+        labels = rng.permutation(labels)
+        domains = np.searchsorted(self._starts, labels, side="right") - 1
+        turn = np.empty(len(labels), np.int64)
+        for position in range(num_domains):
+            of_domain = domains == position
+            turn[of_domain] = np.arange(np.count_nonzero(of_domain))
+        return labels[np.argsort(turn, kind="stable")]
 
     def _check_enough_identities(self):
         """Raises where a draw could not find as many distinct identities."""

@@ -7,6 +7,7 @@ from dimn_tf.methods.crossgrad import CrossGrad
 from dimn_tf.methods.dimn import DIMN
 from dimn_tf.methods.mldg import MLDG
 from dimn_tf.methods.pcb import PCB
+from dimn_tf.methods.ppa import PPA
 from dimn_tf.methods.reptile import Reptile
 
 # A new method is one file and one line here.
@@ -15,6 +16,7 @@ METHODS: dict[str, type[Method]] = {
     "aggregation": Aggregation,
     "pcb": PCB,
     "aligned_reid": AlignedReID,
+    "ppa": PPA,
     "reptile": Reptile,
     "mldg": MLDG,
     "crossgrad": CrossGrad,

@@ -11,6 +11,7 @@ import tensorflow as tf
 from dimn_tf import config, errors
 from dimn_tf.data import batch_request, label_specification
 from dimn_tf.encoders import encoder as encoder_lib
+from dimn_tf.methods import phase
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,8 +252,19 @@ class Method(keras.Model, abc.ABC):
             "so that there is no map of it"
         )
 
-    def minimise(self, tape: tf.GradientTape, loss) -> None:
-        """One optimiser step on all trainable variables.
+    def phases(self, train_steps: int) -> tuple[phase.Phase, ...]:
+        """The stretches of a run, one after another; here one of `train_step`.
+
+        Args:
+            train_steps: Of the whole run: the phases' steps add up to it.
+
+        Raises:
+            errors.UserError: a run of so few steps is not to be had.
+        """
+        return (phase.Phase("all parts", train_steps, self.train_step),)
+
+    def minimise(self, tape: tf.GradientTape, loss, variables=None) -> None:
+        """One optimiser step.
 
         Losses are sums over the batch, so summing the replicas' gradients, as the
         optimiser does, gives the gradient of the whole batch.
@@ -260,10 +272,12 @@ class Method(keras.Model, abc.ABC):
         Args:
             tape: Recorded the loss, and this call's scaling of it.
             loss: Scalar, this replica's sum.
+            variables: What is moved; by default all that is trainable.
         """
         with tape:
             scaled = self.optimizer.scale_loss(loss)
-        variables = self.trainable_variables
+        if variables is None:
+            variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
 

@@ -101,6 +101,7 @@ class MLDG(euclidean.EuclideanMethod):
     def train_step(self, batch):
         """One optimiser step; see `Method.train_step`."""
         options = self.options
+        self._refuse_too_many_replicas()
         images, labels = base.image_by_image(batch)
         domains = tf.tile(batch["domains"], [tf.shape(batch["images"])[1]])
         chosen = self._is_test(domains)
@@ -148,6 +149,17 @@ class MLDG(euclidean.EuclideanMethod):
             },
             count,
         )
+
+    def _refuse_too_many_replicas(self):
+        replicas, _ = base.replica_of()
+        share = self.request.identities // replicas
+        if share < self.label_specification.num_domains:
+            raise errors.UserError(
+                f"--replicas={replicas}: of --identities_per_batch="
+                f"{self.request.identities} each has {share} and so not every one of "
+                f"the {self.label_specification.num_domains} sources; expected at "
+                "least as many."
+            )
 
     def _is_test(self, domains):
         """Whether each row is of a domain of this step's meta-test: [n] bool."""

@@ -14,7 +14,7 @@ class Progress(loop.Hook):
 
     Args:
         train_steps: Last step.
-        images_per_step: Images a step.
+        images_per_step: Images a step; 0: its steps take none, and are counted.
         seconds: Between lines.
         log: Prints a line.
     """
@@ -53,8 +53,11 @@ class Progress(loop.Hook):
         if done > 0:
             per_step = (now - self._started) / done
             left = per_step * (self._train_steps - step)
-            rate = self._images_per_step / per_step
-            pace = f"{rate:.0f} images/s, {duration(left)} left"
+            if self._images_per_step:
+                rate = f"{self._images_per_step / per_step:.0f} images/s"
+            else:
+                rate = f"{1 / per_step:.1f} steps/s"
+            pace = f"{rate}, {duration(left)} left"
         else:
             pace = "measuring the rate"
         terms = ", ".join(f"{name} {value:.3f}" for name, value in means.items())

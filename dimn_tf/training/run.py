@@ -4,12 +4,14 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from dimn_tf import errors, methods
 from dimn_tf.data import augmentation, holdout, label_space, pipeline, records, sampler
+from dimn_tf.methods import phase
 from dimn_tf.training import (
     build,
     checkpoints,
@@ -22,6 +24,7 @@ from dimn_tf.training import (
 )
 from dimn_tf.training import recipe as recipes
 
+_IMAGES_AT_A_TIME = 64  # Of those that are encoded between two phases.
 _LOST_WORKER = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -180,20 +183,30 @@ def train(
         f"Training {recipe.method} on {prepared.space.num_identities:,} "
         f"identities, {images} images a step, {method.count_params():,} parameters."
     )
-    watching: list[loop.Hook] = [hooks.Progress(end, images, log=log)]
+    writing: list[loop.Hook] = []
     if prepared.is_chief:
-        watching += _writing_hooks(prepared, method, kept, evaluate)
+        writing = _writing_hooks(prepared, method, kept, evaluate)
+    phases = method.phases(end)
     try:
-        loop.run(
-            _augmented(method, recipe.augmentation),
-            strategies.dataset(strategy, _share(prepared, start)),
-            start,
-            end,
-            watching,
-            strategy,
-            plan.jit_compile,
-            plan.steps_per_execution,
-        )
+        for part, first, last in phase.left(phases, start):
+            if len(phases) > 1:
+                log(f"Steps {first + 1:,} to {last:,}: {part.name}.")
+            if part.begin:
+                part.begin(lambda: _every_image(prepared))
+            step = part.step
+            if part.takes_images:
+                step = _augmented(part.step, recipe.augmentation)
+            loop.run(
+                step,
+                strategies.dataset(strategy, _share(prepared, part, first, last)),
+                first,
+                last,
+                [hooks.Progress(end, images if part.takes_images else 0, log=log)]
+                + writing,
+                strategy,
+                plan.jit_compile,
+                plan.steps_per_execution,
+            )
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error
     except _LOST_WORKER as error:
@@ -232,18 +245,24 @@ def _writing_hooks(prepared, method, kept, evaluate) -> list[loop.Hook]:
     return found
 
 
-def _share(prepared: PreparedRun, start: int):
-    """What `strategies.dataset` makes a worker's batches by."""
+def _share(prepared: PreparedRun, part: phase.Phase, first: int, last: int):
+    """What `strategies.dataset` makes a worker's batches of a phase by."""
     data = prepared.recipe.data
     options = pipeline.PipelineOptions(height=data.image_height, width=data.image_width)
 
     def make_share(replicas, num_replicas):
+        if not part.takes_images:
+            steps = tf.data.Dataset.range(first, last)
+            each = steps.flat_map(
+                lambda step: tf.data.Dataset.from_tensors(step).repeat(len(replicas))
+            )
+            return each.map(lambda step: {"step": step})
         return pipeline.training_dataset(
             prepared.space,
             prepared.sampling,
             options,
-            start,
-            prepared.recipe.train_steps,
+            first,
+            last,
             replicas,
             num_replicas,
         )
@@ -251,13 +270,32 @@ def _share(prepared: PreparedRun, start: int):
     return make_share
 
 
-def _augmented(method: methods.Method, options: augmentation.Augmentation):
-    """The method's step on the pipeline's batches, augmented on the device."""
+def _every_image(prepared: PreparedRun) -> Iterator[tuple[tf.Tensor, np.ndarray]]:
+    """All training images as they are, in the order of their labels."""
+    data = prepared.recipe.data
+    for domain in prepared.space.domains:
+        images = pipeline.image_dataset(
+            domain.records,
+            domain.image_indices,
+            data.image_height,
+            data.image_width,
+            _IMAGES_AT_A_TIME,
+        )
+        counts = np.diff(domain.offsets)
+        labels = domain.first_label + np.repeat(np.arange(len(counts)), counts)
+        done = 0
+        for batch in images:
+            yield batch, labels[done : done + len(batch)]
+            done += len(batch)
+
+
+def _augmented(part, options: augmentation.Augmentation):
+    """A method's step on the pipeline's batches, augmented on the device."""
 
     def step(batch):
         batch = dict(batch)
         images = augmentation.augment(batch["images"], batch.pop("draws"), options)
-        return method.train_step({**batch, "images": images})
+        return part({**batch, "images": images})
 
     return step
 

@@ -224,8 +224,22 @@ def test_quota_gives_every_domain_its_share(space):
 def test_quota_mixes_the_domains_over_the_rows(space):
     # Or replicas, which take a batch by rows, would see one domain each.
     drawer = _sampler(space, 9, "quota")
-    first = [drawer.sample(step).domains[0] for step in range(60)]
-    assert set(first) == {0, 1, 2}
+    drawn = [drawer.sample(step).domains for step in range(60)]
+    assert {domains[0] for domains in drawn} == {0, 1, 2}
+    # Three replicas see each domain once.
+    for domains in drawn:
+        assert [set(share.tolist()) for share in np.split(domains, 3)] == [
+            {0, 1, 2}
+        ] * 3
+
+
+def test_each_batch_of_a_step_is_of_the_next_domain(space):
+    drawer = _sampler(space, 8, batch_request.EACH, batches=4)
+    for step in range(5):
+        domains = drawer.sample(step).domains
+        assert [set(batch.tolist()) for batch in domains] == [{0}, {1}, {2}, {0}]
+    drawn = drawer.sample(0)
+    assert len(set(drawn.labels[0].tolist()) | set(drawn.labels[3].tolist())) > 8
 
 
 def test_quota_needs_an_identity_of_each_domain(space):

@@ -33,21 +33,39 @@ def labels(num_identities: int) -> label_specification.LabelSpecification:
     )
 
 
-def request(name: str, options) -> batch_request.BatchRequest:
-    """What the method asks for, of the domains of `labels`, four identities a batch."""
+OPTIONS = {"ppa": {"ppa_mapping_steps": 1, "ppa_queries": 8}}
+"""By method: what a run of a few steps needs to be other than its default."""
+
+
+def every_image(num_identities: int):
+    """Two images of each identity, as a run gives them to a phase that begins."""
+    rng = np.random.default_rng(5)
+    labels = np.repeat(np.arange(num_identities), 2)
+    for rows in (labels[:7], labels[7:]):
+        images = rng.uniform(0, 255, (len(rows), HEIGHT, WIDTH, 3))
+        yield tf.constant(images, tf.float32), rows
+
+
+def request(name: str, options, identities: int = 4) -> batch_request.BatchRequest:
+    """What the method asks for, of the domains of `labels`."""
     kind = methods.METHODS[name]
     values = {"sources": [f"source{i}" for i in range(DOMAINS)], **kind.defaults}
     data = config.read(training_options.DataOptions, values)
-    data = dataclasses.replace(data, identities_per_batch=4)
+    data = dataclasses.replace(data, identities_per_batch=identities)
     return kind.batch_request(data, kind.Options(**options))
 
 
 def method(
-    name: str, num_identities: int, seed: int = 0, rate: float = 0.01, **options
+    name: str,
+    num_identities: int,
+    seed: int = 0,
+    rate: float = 0.01,
+    identities: int = 4,
+    **options,
 ):
-    kind = methods.METHODS[name]
+    kind, options = methods.METHODS[name], {**OPTIONS.get(name, {}), **options}
     made = kind(encoder(seed), kind.Options(**options), seed)
-    made.build_training(labels(num_identities), request(name, options))
+    made.build_training(labels(num_identities), request(name, options, identities))
     optimizer = made.own_optimizer(100) or fused_adam.FusedAdam(rate, name="optimizer")
     made.compile(optimizer=optimizer, jit_compile=False)
     made.optimizer.build(made.trainable_variables)

@@ -5,6 +5,9 @@ import json
 import numpy as np
 import tensorflow as tf
 
+# Three batches, whose halves have identities of each domain.
+_LABELS = [4, 0, 8, 1, 2, 3, 7, 5], [0, 1, 2, 3, 4, 5, 6, 7], [8, 4, 0, 7, 6, 1, 5, 2]
+
 
 def main() -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -20,19 +23,19 @@ def main() -> None:
 
 def compared(name: str, two: tf.distribute.Strategy) -> dict[str, object]:
     """Largest difference of three steps on one device and on two, and their means."""
+    from dimn_tf.methods import phase
     from dimn_tf.training import loop, strategies
     from tests.dimn_tf.methods import tiny
 
-    asking = tiny.method(name, 9)
+    asking = tiny.method(name, 9, identities=8)
     # Identities are behind the batches of a step, where it has several.
     axis = len(asking.request.leading)
     batches = [
-        tiny.batch_of(asking, labels, seed)
-        for seed, labels in enumerate(([4, 0, 7, 2], [1, 2, 3, 4], [8, 4, 0, 6]))
+        tiny.batch_of(asking, labels, seed) for seed, labels in enumerate(_LABELS)
     ]
 
     def share(replicas, num_replicas):
-        rows = 4 // num_replicas
+        rows = 8 // num_replicas
         parts = [
             {
                 k: tf.gather(v, range(r * rows, (r + 1) * rows), axis=axis)
@@ -45,6 +48,10 @@ def compared(name: str, two: tf.distribute.Strategy) -> dict[str, object]:
             {k: tf.stack([part[k] for part in parts]) for k in parts[0]}
         )
 
+    def steps(replicas, num_replicas):
+        numbers = [step for step in range(3) for _ in replicas]
+        return tf.data.Dataset.from_tensor_slices({"step": numbers})
+
     class Keep(loop.Hook):
         def look(self, look):
             self.means = look.means
@@ -52,11 +59,14 @@ def compared(name: str, two: tf.distribute.Strategy) -> dict[str, object]:
     results, logs = [], []
     for strategy in (tf.distribute.get_strategy(), two):
         with strategy.scope():
-            method = tiny.method(name, 9)
+            method = tiny.method(name, 9, identities=8)
         start = [w.copy() for w in method.get_weights()]
         kept = Keep()
-        data = strategies.dataset(strategy, share)
-        loop.run(method.train_step, data, 0, 3, [kept], strategy)
+        for part, first, last in phase.left(method.phases(3), 0):
+            data = strategies.dataset(strategy, share if part.takes_images else steps)
+            if part.begin:
+                part.begin(lambda: tiny.every_image(9))
+            loop.run(part.step, data, first, last, [kept], strategy)
         results.append(method.get_weights())
         logs.append(kept.means)
     return {
