@@ -225,10 +225,10 @@ def test_quota_mixes_the_domains_over_the_rows(space):
     # Or replicas, which take a batch by rows, would see one domain each.
     drawer = _sampler(space, 9, "quota")
     drawn = [drawer.sample(step).domains for step in range(60)]
-    assert {domains[0] for domains in drawn} == {0, 1, 2}
+    assert {of_step[0] for of_step in drawn} == {0, 1, 2}
     # Three replicas see each domain once.
-    for domains in drawn:
-        assert [set(share.tolist()) for share in np.split(domains, 3)] == [
+    for of_step in drawn:
+        assert [set(share.tolist()) for share in np.split(of_step, 3)] == [
             {0, 1, 2}
         ] * 3
 
