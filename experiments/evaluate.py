@@ -107,7 +107,7 @@ def main(argv):
         evaluation,
         flags={**values, **dataclasses.asdict(evaluation), "targets": given["targets"]},
         step=step,
-        images_seen=step * recipe.batch_request.images,
+        images_seen=recipe.images_seen(step),
     )
     print(f"Results: {path}")
 

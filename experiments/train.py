@@ -79,7 +79,7 @@ def _train(recipe, evaluation, directory, strategy):
             settings,
             flags=recorded,
             step=step,
-            images_seen=step * recipe.batch_request.images,
+            images_seen=recipe.images_seen(step),
         )
         return path
 

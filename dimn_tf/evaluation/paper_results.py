@@ -1,8 +1,8 @@
-"""Table 2 of the paper: all sources, no image of the target seen; per cent.
+"""Tables 2 and 7 of the paper: all sources, no image of the target seen; per cent.
 
 Song et al., "Generalizable Person Re-identification by Domain-Invariant Mapping
-Network", CVPR 2019. The rows are filed under this project's method names, and
-under speaking ones where it has no such method.
+Network", CVPR 2019. The rows are filed under this project's method names, and those of
+Table 7 under the names of the comparison's rows (`dimn_tf/comparison/rows.py`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _TABLE_2 = {
         (29.68, 51.12, 60.24, 39.79),
         (69.17, 84.17, 88.83, 75.95),
     ),
-    "aggregation_pcb": (  # Agg PCB, ResNet-50
+    "pcb": (  # Agg PCB, ResNet-50
         (38.10, 53.20, 59.30, 45.38),
         (21.50, 42.60, 49.70, 32.04),
         (36.00, 53.68, 63.28, 44.66),
         (66.67, 81.67, 86.83, 73.92),
     ),
-    "aggregation_aligned_reid": (  # Agg AlignedReID, ResNet-50
+    "aligned_reid": (  # Agg AlignedReID, ResNet-50
         (42.78, 63.67, 73.58, 52.94),
         (17.20, 33.40, 39.60, 25.50),
         (15.92, 33.52, 41.44, 24.67),
@@ -60,24 +60,45 @@ _TABLE_2 = {
         (70.17, 89.67, 94.50, 78.39),
     ),
 }
+_TABLE_7 = {
+    "dimn_no_memory": (
+        (45.44, 67.44, 73.73, 55.49),
+        (37.10, 58.20, 72.60, 48.27),
+        (30.08, 51.68, 60.64, 40.50),
+        (69.00, 87.17, 94.33, 77.05),
+    ),
+    "dimn_no_running_average": (
+        (50.03, 69.40, 74.40, 59.04),
+        (36.50, 58.20, 67.20, 46.70),
+        (30.48, 53.20, 67.12, 41.49),
+        (67.67, 90.00, 94.00, 77.15),
+    ),
+    "dimn_no_logit_triplet": (
+        (49.53, 68.29, 74.59, 58.29),
+        (37.90, 63.60, 72.10, 49.75),
+        (32.88, 53.28, 63.52, 42.75),
+        (65.50, 84.50, 92.50, 74.40),
+    ),
+}
+_ROWS = {**_TABLE_2, **_TABLE_7}
 
 
 def paper_row(method: str, target: str) -> dict[str, float] | None:
     """The paper's figures of a method on a target, by metric; None where it has none.
 
     Args:
-      method: this project's method name, e.g. `dimn`.
+      method: this project's method name, e.g. `dimn`, or a row's of Table 7.
       target: a target's reference, e.g. `viper`; its builder config does not matter.
     """
     name = target.split("/")[0]
-    if method not in _TABLE_2 or name not in TARGETS:
+    if method not in _ROWS or name not in TARGETS:
         return None
-    return dict(zip(METRICS, _TABLE_2[method][TARGETS.index(name)], strict=True))
+    return dict(zip(METRICS, _ROWS[method][TARGETS.index(name)], strict=True))
 
 
 def paper_mean(method: str) -> dict[str, float] | None:
     """The four-target mean of a method's row (derived; the paper prints none)."""
-    if method not in _TABLE_2:
+    if method not in _ROWS:
         return None
-    rows = zip(*_TABLE_2[method], strict=True)
+    rows = zip(*_ROWS[method], strict=True)
     return {m: sum(row) / len(row) for m, row in zip(METRICS, rows, strict=True)}

@@ -252,6 +252,43 @@ class Method(keras.Model, abc.ABC):
             "so that there is no map of it"
         )
 
+    @classmethod
+    def steps_of_budget(
+        cls,
+        images: int,
+        request: "batch_request.BatchRequest",
+        options,
+        training_images: int | None = None,
+    ) -> int:
+        """Steps of a whole run that sees so many images.
+
+        Args:
+            images: Each counted as often as it is seen in training.
+            request: What a step sees.
+            options: An instance of the class's `Options`.
+            training_images: All there are; None: not known.
+
+        Raises:
+            errors.UserError: it cannot be told without `training_images`.
+        """
+        del options, training_images
+        return -(-images // request.images)
+
+    @classmethod
+    def images_seen(
+        cls, step: int, train_steps: int, request: "batch_request.BatchRequest", options
+    ) -> int:
+        """Images that steps of training have seen, each as often as it was.
+
+        Args:
+            step: Steps done.
+            train_steps: Of the whole run.
+            request: What a step sees.
+            options: An instance of the class's `Options`.
+        """
+        del train_steps, options
+        return step * request.images
+
     def phases(self, train_steps: int) -> tuple[phase.Phase, ...]:
         """The stretches of a run, one after another; here one of `train_step`.
 

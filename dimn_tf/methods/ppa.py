@@ -84,6 +84,23 @@ class PPA(base.Method):
             layer.build((None, encoder.feature_dimension))
             self._phi.append(layer)
 
+    @classmethod
+    def steps_of_budget(cls, images, request, options, training_images=None):
+        """Stage 1 has what encoding each image once leaves; see `Method`."""
+        if training_images is None:
+            raise errors.UserError(
+                f"--train_images={images}: --method=ppa encodes each training image "
+                "once more between its stages. Give --train_steps: as many as the "
+                "budget less the training images last, and --ppa_mapping_steps more."
+            )
+        left = max(images - training_images, 0)
+        return -(-left // request.images) + options.ppa_mapping_steps
+
+    @classmethod
+    def images_seen(cls, step, train_steps, request, options):
+        """Of stage 1; the images that are encoded between the stages not counted."""
+        return min(step, train_steps - options.ppa_mapping_steps) * request.images
+
     def build_training(self, labels, request):
         """Makes f_theta; see `Method.build_training`."""
         super().build_training(labels, request)

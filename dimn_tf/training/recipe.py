@@ -73,8 +73,16 @@ class Recipe:
     def train_steps(self) -> int:
         """Steps of the run: --train_steps, or as many as --train_images last."""
         if self.optimiser.train_images:
-            return -(-self.optimiser.train_images // self.batch_request.images)
+            return methods.METHODS[self.method].steps_of_budget(
+                self.optimiser.train_images, self.batch_request, self.method_options
+            )
         return self.optimiser.train_steps
+
+    def images_seen(self, step: int) -> int:
+        """Images that so many steps have seen, each as often as it was."""
+        return methods.METHODS[self.method].images_seen(
+            step, self.train_steps, self.batch_request, self.method_options
+        )
 
     def recorded(self) -> dict[str, Any]:
         """The values that change the result, by flag name."""

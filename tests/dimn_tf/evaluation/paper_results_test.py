@@ -52,8 +52,8 @@ def test_every_figure_is_as_printed():
     }
     assert sums == {
         "aggregation": 952.31,
-        "aggregation_pcb": 848.53,
-        "aggregation_aligned_reid": 787.41,
+        "pcb": 848.53,
+        "aligned_reid": 787.41,
         "ppa": 931.87,
         "reptile": 665.44,
         "mldg": 710.15,

@@ -66,7 +66,7 @@ def install() -> None:
     records.load_records = lambda name, data_dir, splits=None: made[name]
 
 
-OPTIONS = {"ppa": {"ppa_mapping_steps": 4, "ppa_queries": 8}}
+OPTIONS = {"ppa": {"ppa_mapping_steps": 7, "ppa_queries": 8}}
 """By method: what a run of 10 steps needs to be other than its default."""
 
 
