@@ -9,10 +9,10 @@ import subprocess
 import sys
 import time
 
-from dimn_tf import errors, files, methods
+from dimn_tf import config, errors, files, methods
 from dimn_tf.comparison import gathered, rows
 from dimn_tf.evaluation import results_files
-from dimn_tf.training import training_log, workdir
+from dimn_tf.training import options, training_log, workdir
 
 _COST = "cost.json"
 
@@ -25,11 +25,13 @@ class Run:
         place: Where its results go, with its row and seed.
         given: Options of all rows, as text, by flag name.
         parent: Work directory of the comparison.
+        training_images: Images of all sources.
     """
 
     place: gathered.Place
     given: dict[str, str]
     parent: str
+    training_images: int
 
     @property
     def workdir(self) -> pathlib.Path:
@@ -45,7 +47,28 @@ class Run:
             *(_names(kind.Options) for kind in methods.METHODS.values())
         ) - _names(methods.METHODS[method].Options)
         shared = {k: v for k, v in self.given.items() if k not in others}
-        return {**shared, **row.flags, "seed": str(self.place.seed)}
+        found = {**shared, **row.flags, "seed": str(self.place.seed)}
+        if images := int(found.pop("train_images", 0)):
+            # In steps, since a method may see images between its stages too.
+            found["train_steps"] = str(self._steps(int(images), found))
+        return found
+
+    def _steps(self, images: int, found: dict[str, str]) -> int:
+        kind = methods.METHODS[found["method"]]
+        values = {"sources": found["sources"].split(","), **kind.defaults}
+        values |= {k: v for k, v in found.items() if k != "sources"}
+        for name in ("identities_per_batch", "images_per_identity"):
+            if name in values:
+                values[name] = int(values[name])
+        data = config.read(options.DataOptions, values)
+        own = kind.Options()
+        if hasattr(own, "ppa_mapping_steps") and "ppa_mapping_steps" in values:
+            own = dataclasses.replace(
+                own, ppa_mapping_steps=int(values["ppa_mapping_steps"])
+            )
+        return kind.steps_of_budget(
+            images, kind.batch_request(data, own), own, self.training_images
+        )
 
     @property
     def is_done(self) -> bool:

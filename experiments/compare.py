@@ -17,6 +17,7 @@ from absl import flags as absl_flags
 
 from dimn_tf import errors, files
 from dimn_tf.comparison import gathered, plot, rows, tables
+from dimn_tf.data import label_space, records
 from experiments import child_runs, flags, launch, path_flags, prepare
 
 FLAGS = flags.FLAGS
@@ -50,8 +51,15 @@ def main(argv):
     prepare.data_sets(
         [*FLAGS.sources, *FLAGS.targets], FLAGS.data_dir, FLAGS.manual_dir
     )
+    images = label_space.LabelSpace.build(
+        [records.load_records(name, FLAGS.data_dir) for name in FLAGS.sources],
+        holdout_identities=FLAGS.holdout_identities,
+        seed=FLAGS.seed,
+    ).num_images
     runs = [
-        child_runs.Run(gathered.Place(folder, name, seed), _given(), FLAGS.workdir)
+        child_runs.Run(
+            gathered.Place(folder, name, seed), _given(), FLAGS.workdir, images
+        )
         for name, seed in wanted
     ]
     for run in runs:  # Before the first one is trained.
@@ -93,10 +101,16 @@ def _given() -> dict[str, str]:
     for name in flags.run_option_names():
         flag = FLAGS[name]
         if not flag.using_default_value and name not in _OWN:
-            found[name] = flag.serialize().partition("=")[2] or str(flag.value)
+            found[name] = _text(flag.value)
     for name in ("data_dir", "manual_dir"):
         found[name] = FLAGS[name].value
     return found
+
+
+def _text(value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _write(folder: pathlib.Path, command: str) -> str:
