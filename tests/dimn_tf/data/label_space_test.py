@@ -180,8 +180,11 @@ def test_partial_and_foreign_sources_are_not_compared(made_up_records):
     assert "a/partial, c" in text.split("Not compared")[1]
 
 
-def _paper_sources(made_up_records, sizes):
-    """Sources whose domains say the given counts, without that many images."""
+def _paper_sources(made_up_records, sizes, holdout=(), holdout_images=0):
+    """Sources whose domains say the given counts, without that many images.
+
+    Of each, `holdout` and their images are set aside.
+    """
     space = label_space.LabelSpace.build(
         [made_up_records(name, [0, 1]) for name in sizes]
     )
@@ -190,10 +193,10 @@ def _paper_sources(made_up_records, sizes):
         domains.append(
             types.SimpleNamespace(
                 reference=domain.reference,
-                num_identities=identities,
-                num_images=images,
-                holdout=(),
-                holdout_images=0,
+                num_identities=identities - len(holdout),
+                num_images=images - holdout_images,
+                holdout=holdout,
+                holdout_images=holdout_images,
             )
         )
     return label_space.LabelSpace(tuple(domains))
@@ -225,3 +228,27 @@ def test_the_sum_itself_is_asserted(made_up_records):
     with pytest.raises(errors.UserError, match="all sources: found 18,529"):
         # The facts say the same wrong number, so that only the sum can tell.
         _paper_sources(made_up_records, wrong).check_complete(_facts(**wrong))
+
+
+def test_the_papers_sums_count_who_is_held_out(made_up_records):
+    space = _paper_sources(made_up_records, _TABLE_1, holdout=(3, 9), holdout_images=7)
+    assert space.num_identities == 18_520 and space.num_images == 121_730
+    text = space.check_complete(_facts(**_TABLE_1))
+    assert "18,530 identities, 121,765 images" in text
+    wrong = _TABLE_1 | {"cuhk02": (1_816, 7_263)}
+    with pytest.raises(errors.UserError, match="sources: found 18,530 .* and 121,764"):
+        _paper_sources(made_up_records, wrong, (3, 9), 7).check_complete(
+            _facts(**wrong)
+        )
+
+
+def test_what_was_compared_is_said(two_sources):
+    space = label_space.LabelSpace.build(two_sources)
+    text = space.check_complete(_facts(a=(4, 6), b=(2, 3)))
+    assert text == "Counts as published: a, b."
+    text = space.check_complete(_facts(a=(4, 6), b=(None, None)))
+    assert text == (
+        "Counts as published: a. Not compared (incomplete, or nothing published): b."
+    )
+    text = space.check_complete(_facts(a=(None, None), b=(None, None)))
+    assert text.startswith("Counts as published: nothing compared. Not compared")

@@ -318,27 +318,6 @@ def test_brackets_in_the_work_directory(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path):
-    """A file system that fails in the middle of a write, as a full one does."""
-    method = _train(tmp_path)
-    kept = checkpoints.Checkpoints(tmp_path / "checkpoints", method)
-    before = sorted(p.name for p in kept.directory.iterdir())
-    # TensorFlow writes a shard into a folder of this name: here a file is.
-    (kept.directory / "ckpt-11_temp").write_text("in the way")
-    with pytest.raises(errors.UserError, match="ckpt-11: the checkpoint cannot be wri"):
-        kept.save(11)
-    assert sorted(p.name for p in kept.directory.iterdir()) == before
-
-
-def test_a_renamed_checkpoint_is_not_taken_for_another_step(tmp_path):
-    _train(tmp_path)
-    folder = tmp_path / "checkpoints"
-    for path in list(folder.glob("ckpt-10.*")):
-        path.rename(folder / path.name.replace("ckpt-10", "ckpt-8"))
-    with pytest.raises(errors.UserError, match="ckpt-8: holds step 10"):
-        _train(tmp_path)
-
-
 def test_a_checkpoint_of_the_old_form_is_named(tmp_path):
     tiny_run.install()
     held = tf.train.Checkpoint(step=tf.Variable(3))
