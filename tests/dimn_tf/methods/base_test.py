@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimn_tf import methods
+from dimn_tf import config, errors, methods
 from dimn_tf.methods import base
 from dimn_tf.training import options as training_options
 from tests.dimn_tf.methods import tiny
@@ -87,6 +87,8 @@ def test_a_classifier_starts_by_its_seed():
     np.testing.assert_array_equal(first[0], again[0])
     assert not np.allclose(first[0], other[0])
     assert [len(weights) for weights in (first, again, other)] == [1, 2, 1]
+    # Its name is what a checkpoint knows it by.
+    assert method.add_classifier("c", 4, 0).kernel.path == "c/kernel"
 
 
 def test_a_classifier_is_float32_in_any_policy():
@@ -107,6 +109,8 @@ def test_nothing_of_training_is_made_before_it_is_asked_for(name):
     labels = tiny.labels(4)
     made.build_training(labels)
     assert made.label_specification is labels
+    # All variables are there: Keras need not see an image first.
+    assert made.count_params() > tiny.encoder().count_params()
 
 
 class SecondOfTwo:
@@ -189,3 +193,38 @@ def test_embedding_is_inference():
     method.embed(images), method.encode(images)
     method(images), method(images, training=True)
     assert seen == [False, False, False, True]
+
+
+@pytest.mark.parametrize("name", list(methods.METHODS))
+def test_a_step_is_training_for_the_encoder(name):
+    """Batch norm, say, takes the batch's statistics and keeps averages of them."""
+    method, seen = tiny.method(name, 9), []
+    call = method.encoder.call
+
+    def watch(images, training=None):
+        seen.append(training)
+        return call(images, training=training)
+
+    method.encoder.call = watch
+    method.train_step(tiny.batch([4, 0, 7]))
+    assert seen == [True]
+
+
+def test_a_method_that_lacks_a_part_is_refused():
+    class Lacking(base.Method):
+        Options = base.ClassifierOptions
+
+    with pytest.raises(TypeError) as caught:
+        Lacking(tiny.encoder(), base.ClassifierOptions())
+    for part in ("train_step", "probe_rep", "gallery_rep", "score"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(("value", "allowed"), [(0, 1), (1, 1), (-0.1, 0), (1.1, 0)])
+def test_label_smoothing_is_a_share(value, allowed):
+    options = base.ClassifierOptions(label_smoothing=value)
+    if allowed:
+        config.check(options)
+    else:
+        with pytest.raises(errors.UserError, match="--label_smoothing="):
+            config.check(options)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimn_tf import errors
+from dimn_tf import config, errors
 from dimn_tf.training import options as training_options
 from tests.dimn_tf.methods import tiny
 
@@ -318,7 +318,7 @@ def test_every_random_start_is_of_the_seed_and_of_its_option():
 
     random = {"memory_start": "random", "mapping_start": "random"}
     first, again = starts(3, **random), starts(3, **random, classifier_bias=True)
-    other, plain = starts(4, **random), starts(3)
+    other, plain = starts(5, **random), starts(3)
     for a, b, c in zip(first, again, other, strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.allclose(a, c)
@@ -339,3 +339,40 @@ def test_what_a_gallery_searches_by_gives_the_score():
     np.testing.assert_allclose(method.score(probes, gallery), products, rtol=1e-5)
     assert method.inner_product_scale == 4.0
     assert tiny.method("aggregation", C).inner_product_scale is None
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("running_average", 0, 1),
+        ("triplet_margin", 0, 9),
+        ("matching_weight", 0, 9),
+        ("regularisation_weight", 0, 9),
+        ("triplet_weight", 0, 9),
+        ("logit_scale", 1e-12, 9),
+    ],
+)
+def test_ranges(name, least, most):
+    kind = tiny.methods.METHODS["dimn"].Options
+    for allowed in (least, most):
+        config.check(kind(**{name: allowed}))
+    for refused in (least - 1e-13, least - 1, most + 1 if most == 1 else -1):
+        with pytest.raises(errors.UserError, match=f"--{name}="):
+            config.check(kind(**{name: refused}))
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("identified_branches", ("probe", "both")),
+        ("memory_start", ("zeros", "random")),
+        ("mapping_start", ("identity", "random")),
+        ("mapping_activation", ("linear", "relu", "leaky_relu", "tanh")),
+    ],
+)
+def test_choices(name, choices):
+    kind = tiny.methods.METHODS["dimn"].Options
+    for choice in choices:
+        config.check(kind(**{name: choice}))
+    with pytest.raises(errors.UserError, match=f"--{name}=other: expected one of"):
+        config.check(kind(**{name: "other"}))
