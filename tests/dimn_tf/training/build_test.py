@@ -162,8 +162,15 @@ def test_losses_are_scaled_in_float16_alone():
     kinds = {}
     for precision in ("float32", "mixed_bfloat16", "mixed_float16"):
         recipe = tiny_run.recipe_of(precision=precision, learning_rate_start=0.125)
-        kinds[precision] = build.for_training(recipe, tiny.labels(9)).optimizer
+        made = build.for_training(recipe, tiny.labels(9))
+        computed = made.encoder.backbone.layers[1].compute_dtype
+        assert computed == precision.removeprefix("mixed_")
+        kinds[precision] = made.optimizer
     scaled = kinds["mixed_float16"]
+    # A checkpoint knows its state by names that another process gives too.
+    again = build.for_training(recipe, tiny.labels(9)).optimizer
+    names, others = (list(checkpoints.by_name(o.variables)) for o in (scaled, again))
+    assert names == others
     assert isinstance(scaled, keras.optimizers.LossScaleOptimizer)
     assert float(scaled.initial_scale) == 256.0
     assert float(scaled.learning_rate) == 0.125

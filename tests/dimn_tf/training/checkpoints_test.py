@@ -59,9 +59,10 @@ def test_an_empty_folder_is_a_start(tmp_path):
 def test_the_newest_are_kept(tmp_path):
     _saved(tmp_path / "default", 1, 2, 9, 10, 11)
     assert checkpoints.whole_steps(tmp_path / "default") == [9, 10, 11]
-    _saved(tmp_path / "one", 5, 100, keep=1)
-    assert checkpoints.whole_steps(tmp_path / "one") == [100]
-    assert len(list((tmp_path / "one").iterdir())) == 2
+    one = tmp_path / "new" / "one"
+    _saved(one, 5, 100, keep=1)
+    assert checkpoints.whole_steps(one) == [100]
+    assert len(list(one.iterdir())) == 2
 
 
 def test_the_last_known_to_be_good_gave_a_finite_loss(tmp_path):
@@ -174,6 +175,16 @@ def test_one_that_lacks_a_variable_is_refused(tmp_path):
     checkpoints.Checkpoints(tmp_path, tiny.method("aggregation", 9)).save(3)
     with pytest.raises(errors.UserError, match="ckpt-3: the checkpoint cannot be rest"):
         checkpoints.restore_inference(tmp_path, tiny.method("dimn", 9))
+
+
+def test_a_damaged_one_is_told_in_a_line_with_the_reason(tmp_path):
+    _, kept = _saved(tmp_path, 3)
+    (data,) = tmp_path.glob("*.data*")
+    data.write_bytes(data.read_bytes()[:10])
+    with pytest.raises(errors.UserError) as caught:
+        kept.restore()
+    text = str(caught.value)
+    assert "cannot be restored (Read less bytes than requested). If it is" in text
 
 
 @pytest.mark.parametrize("restore", ["trainer", "inference"])

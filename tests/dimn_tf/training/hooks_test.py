@@ -64,7 +64,9 @@ def test_lines_come_every_ten_seconds_on_the_terminal(monkeypatch, capsys):
     progress.look(loop.Look(2, 1, {"loss": 9.0}, 9.9))
     assert len(capsys.readouterr().out.splitlines()) == 2
     progress.look(loop.Look(3, 1, {"loss": 9.0}, 0.1))
-    assert capsys.readouterr().out.startswith("step 3/40")
+    # Two steps in the ten seconds after the first.
+    expected = "step 3/40 (8%), 2 images/s, 3 min 5 s left: loss 9.000\n"
+    assert capsys.readouterr().out == expected
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,20 @@ def test_no_more_is_done_than_asked_for(at_a_time):
     assert [look.step for look in watch.looks] == [3, 5, 9]
 
 
+@pytest.mark.parametrize(("at_a_time", "graphs"), [(1, [1]), (3, [1, 3])])
+def test_steps_that_are_done_at_a_time_are_one_graph(at_a_time, graphs, monkeypatch):
+    """Python is returned to after each graph alone."""
+    traced, steps = [], loop._Device._steps
+
+    def watch(device, count, *kept):
+        traced.append(count)
+        return steps(device, count, *kept)
+
+    monkeypatch.setattr(loop._Device, "_steps", watch)
+    _run([Watch()], steps_per_execution=at_a_time)
+    assert traced == graphs
+
+
 def test_a_strategys_replicas_are_averaged():
     strategy = tf.distribute.OneDeviceStrategy("CPU:0")
     strategy.reduce = lambda operation, value, axis: (operation, axis, value + 1)[2]
@@ -176,6 +190,7 @@ def test_pace_and_means_weigh_looks_by_their_steps():
         loop.Look(3, 2, {"loss": 4.0}, 3.0),
         loop.Look(4, 1, {"loss": 7.0}, 3.0),
     ]
+    assert not looks[1].is_first and not looks[1].is_last
     assert loop.pace(looks) == 2.0
     assert loop.means(looks) == {"loss": 4.0}
     assert math.isnan(loop.pace(looks[:1]))

@@ -1,7 +1,9 @@
 """The training log, and the curves that are drawn of it."""
 
+import importlib
 import math
 
+import matplotlib
 import tensorflow as tf
 from matplotlib import pyplot
 
@@ -83,6 +85,8 @@ def test_tensorboard_shows_the_rows_of_the_table_once(tmp_path):
     log.look(loop.Look(1, 1, {"loss": 1.0}, 60.0, is_first=True))
     log.look(loop.Look(2, 1, {"loss": 2.0}, 0.5))
     log.look(loop.Look(3, 1, {"loss": 3.0}, 0.5))
+    # Seen while the run goes on.
+    assert {step for step, _, _ in _events(tmp_path)} == {1, 2, 3}
     again = _log(tmp_path, every=1)
     again.begin(2)
     again.look(loop.Look(3, 1, {"loss": 9.0}, 0.25, is_last=True))
@@ -175,3 +179,13 @@ def test_a_picture_leaves_no_figure_open(tmp_path):
     log.write_text("step,learning_rate,images_per_second,loss\n2,0.1,9,0.5\n")
     loss_curves.plot(log, tmp_path / "curves.png")
     assert pyplot.get_fignums() == before
+
+
+def test_no_window_is_opened():
+    before = matplotlib.get_backend()
+    matplotlib.use("svg")
+    try:
+        importlib.reload(loss_curves)
+        assert matplotlib.get_backend().lower() == "agg"
+    finally:
+        matplotlib.use(before)

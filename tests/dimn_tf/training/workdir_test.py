@@ -62,7 +62,7 @@ def test_other_images_are_refused(tmp_path):
 
 
 def test_one_process_trains_in_a_directory(tmp_path):
-    directory = workdir.WorkDir(tmp_path / "w")
+    directory = workdir.WorkDir(tmp_path / "runs" / "w")
     with workdir.locked(directory):
         with pytest.raises(errors.UserError, match="another process is training"):
             with workdir.locked(directory):
