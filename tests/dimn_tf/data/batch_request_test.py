@@ -22,7 +22,8 @@ def test_the_papers_batch_is_the_default():
 
 def test_one_batch_has_no_axis_of_its_own():
     assert batch_request.BatchRequest(4).leading == ()
-    assert batch_request.BatchRequest(4, batches=3).leading == (3,)
+    for batches in (2, 3):
+        assert batch_request.BatchRequest(4, batches=batches).leading == (batches,)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
+from dimn_tf.data import domain as domains
 from dimn_tf.data import label_space
 
 
@@ -22,6 +23,7 @@ def test_labels_by_hand(two_sources):
     # Raw ids ascending: -1, 2, 4, 9 are labels 0..3; then b's 4 and 8.
     assert first.person_ids.tolist() == [-1, 2, 4, 9]
     assert first.labels.tolist() == [0, 1, 2, 2, 3, 3]
+    assert first.labels.dtype == second.labels.dtype == np.int32
     assert first.image_indices.tolist() == [3, 5, 1, 4, 0, 2]
     assert first.cameras.tolist() == [4, 6, 2, 5, 1, 3]
     assert first.offsets.tolist() == [0, 1, 2, 4, 6]
@@ -94,6 +96,13 @@ def test_held_out_identities_are_in_no_batch(two_sources):
     assert space.domains[0].holdout_images == 2
     assert space.domains[1].first_label == 3
     assert space.num_identities == 5
+
+
+def test_a_domain_holds_nobody_back_unless_told(made_up_records):
+    one = np.array([0])
+    made = domains.Domain(made_up_records("a", [5]), 0, one, np.array([0, 1]), one, one)
+    assert made.holdout == () and made.holdout_images == 0
+    assert made.camera_labels.tolist() == [0]
 
 
 def test_drawn_holdout_leaves_the_rest(made_up_records):
