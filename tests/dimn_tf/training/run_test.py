@@ -7,6 +7,7 @@ import logging
 import math
 import re
 import shutil
+import types
 
 import keras
 import numpy as np
@@ -69,6 +70,149 @@ def finished(_finished_run, tmp_path):
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     tiny_run.install()
     return method
+
+
+def _prepared(directory, strategy=None, **changes):
+    tiny_run.install()
+    return run.prepare(
+        tiny_run.recipe_of(**changes),
+        workdir.WorkDir(directory),
+        data_dir="",
+        log=lambda line: None,
+        strategy=strategy,
+    )
+
+
+@pytest.mark.parametrize("column", ["person_ids", "camera_ids", "file_names"])
+def test_another_person_camera_or_file_is_another_data_set(
+    column, tmp_path, monkeypatch
+):
+    from dimn_tf.data import records
+
+    _prepared(tmp_path)
+    load = records.load_records
+
+    def changed(name, data_dir, splits=None):
+        found = load(name, data_dir, splits)
+        values = getattr(found, column).copy()
+        # Of 9 persons' 3 images: person 9's last becomes person 8's.
+        values[-1] = values[-1] - 1 if column == "person_ids" else values[0]
+        return dataclasses.replace(found, **{column: values})
+
+    monkeypatch.setattr(tiny_run, "install", lambda: None)
+    monkeypatch.setattr(records, "load_records", changed)
+    with pytest.raises(errors.UserError, match="sources_sha256 was"):
+        _prepared(tmp_path)
+
+
+def test_who_is_held_out_is_written_and_not_trained_on(tmp_path):
+    prepared = _prepared(tmp_path, holdout_identities=2, seed=3)
+    written = json.loads((tmp_path / "holdout.json").read_text())
+    assert written == prepared.space.holdout
+    assert [len(persons) for persons in written.values()] == [2, 2]
+    assert prepared.space.num_identities == 12
+    assert workdir.read(workdir.WorkDir(tmp_path))["num_identities"] == 12
+    other = _prepared(tmp_path / "other", holdout_identities=2, seed=4)
+    assert other.space.holdout != written
+
+
+def test_the_sources_are_shown_and_compared_with_what_is_published(tmp_path):
+    lines = []
+    tiny_run.install()
+    run.build_label_space(tiny_run.recipe_of(), "", lines.append)
+    assert "C = 16 identities in one label space." in lines[0]
+    assert lines[1].startswith("Counts as published: nothing compared.")
+
+
+class _Workers:
+    """The default strategy, as if this process were one of two workers."""
+
+    def __init__(self, index):
+        self.cluster_resolver = types.SimpleNamespace(
+            task_type="worker",
+            task_id=index,
+            cluster_spec=lambda: types.SimpleNamespace(jobs=["worker"]),
+        )
+
+    def __getattr__(self, name):
+        return getattr(tf.distribute.get_strategy(), name)
+
+
+def test_one_worker_alone_writes(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(run.loop, "run", lambda *given: started.append(given))
+    for index in (0, 1):
+        directory = tmp_path / str(index)
+        prepared = _prepared(directory, _Workers(index))
+        assert prepared.is_chief == (index == 0)
+        run.train(prepared, log=lambda line: None)
+        assert directory.exists() == (index == 0)
+    kinds = [[type(hook).__name__ for hook in given[4]] for given in started]
+    assert kinds == [["Progress", "TrainingLog", "SaveCheckpoints"], ["Progress"]]
+
+
+def test_workers_compare_flags_and_data(tmp_path, monkeypatch):
+    compared = []
+    monkeypatch.setattr(
+        strategies, "refuse_other_workers", lambda _, what: compared.append(what)
+    )
+    _prepared(tmp_path / "a")
+    _prepared(tmp_path / "again")
+    _prepared(tmp_path / "b", triplet_margin=0.5)
+    _prepared(tmp_path / "c", sources=["cuhk02/partial"])
+    _, findings = json.loads(compared[0])
+    assert findings["num_identities"] == 16 and len(findings["sources_sha256"]) == 64
+    assert compared[0] == compared[1]
+    assert len(set(compared)) == 3
+
+
+@pytest.mark.parametrize("kind", run._LOST_WORKER)
+def test_a_worker_that_is_lost_is_told_where_there_are_others(
+    kind, tmp_path, monkeypatch
+):
+    def lost(*_):
+        raise kind(None, None, "Connection reset by peer\nAdditional information")
+
+    monkeypatch.setattr(run.loop, "run", lost)
+    with pytest.raises(errors.UserError) as caught:
+        run.train(_prepared(tmp_path / "a", _Workers(0)), log=lambda line: None)
+    assert str(caught.value).startswith(
+        "training stopped with another worker of TF_CONFIG: Connection reset by peer."
+    )
+    with pytest.raises(kind):
+        run.train(_prepared(tmp_path / "b"), log=lambda line: None)
+
+
+def test_the_loop_gets_the_runs_plan(tmp_path, monkeypatch):
+    seen = []
+
+    def loop_run(
+        step, batches, start, end, hooks, strategy, jit_compile, steps_per_execution
+    ):
+        del step, batches, hooks
+        seen.append((start, end, strategy, jit_compile, steps_per_execution))
+
+    monkeypatch.setattr(run.loop, "run", loop_run)
+    _train(tmp_path, jit_compile=True, steps_per_execution=4, train_steps=7)
+    assert seen == [(0, 7, tf.distribute.get_strategy(), True, 4)]
+
+
+def test_a_run_that_goes_on_needs_no_weights_of_the_encoder(tmp_path, monkeypatch):
+    from dimn_tf.encoders import encoder
+
+    tiny_run.install()
+    asked = []
+
+    def network(**options):
+        asked.append(options["weights"])
+        return tiny_run.network(**{**options, "weights": None})
+
+    kind = dataclasses.replace(encoder.BACKBONES["tiny"], build=network)
+    monkeypatch.setitem(encoder.BACKBONES, "tiny", kind)
+    monkeypatch.setattr(tiny_run.backbone, "Backbone", lambda *_: kind)
+    for _ in range(2):
+        _train(tmp_path, encoder_weights="imagenet", train_steps=1)
+    assert asked == ["imagenet", None]
 
 
 def test_a_run_leaves_what_it_should(tmp_path):
