@@ -1,6 +1,8 @@
 """Tests of the one way into archive files and folders."""
 
 import io
+import os
+import pathlib
 import tarfile
 import zipfile
 
@@ -224,11 +226,16 @@ def test_links_in_a_circle_of_an_extracted_folder_end(tmp_path):
 
 def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):
     root = _write_folder(tmp_path, _FILES)
+    scandir, refused = os.scandir, {}
 
     def refuse(path):
-        raise PermissionError(13, "Permission denied")
+        if pathlib.Path(path) == refused["folder"]:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
 
     monkeypatch.setattr("os.scandir", refuse)
-    with pytest.raises(DataError, match="cannot be listed") as caught:
-        archives.open_archive(root)
-    assert "Permission denied" in caught.value.found
+    for folder, told in ((root, "set"), (root / "b", "b")):
+        refused["folder"] = folder
+        with pytest.raises(DataError, match="cannot be listed") as caught:
+            archives.open_archive(root)
+        assert caught.value.found == f"OSError: {told}: Permission denied"

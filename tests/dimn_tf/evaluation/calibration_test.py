@@ -59,6 +59,18 @@ def test_pairs_of_a_source():
     assert (~few.genuine).sum() == 5
 
 
+def test_where_there_are_no_more_pairs_of_two_people_all_are_taken():
+    identities = np.array([4, 4, 4, 5, 5, 6])
+    scoring = _scoring(np.eye(6), np.arange(36.0).reshape(6, 6))
+    strangers = identities[:, np.newaxis] != identities
+    for wanted in (22, 23):  # 36 pairs, 9 + 4 + 1 of them of one person.
+        pairs = calibration.score_pairs(
+            scoring, identities, identities * 0, impostors=wanted
+        )
+        found = pairs.scores[~pairs.genuine]
+        assert sorted(found) == sorted(scoring.gallery.T[strangers])
+
+
 def _normal_pairs(impostors, genuine=1_000, seed=0):
     rng = np.random.default_rng(seed)
     people = 400
@@ -154,3 +166,14 @@ def test_the_seed_draws_pairs_and_intervals():
     pairs = _normal_pairs(2_000)
     intervals = [calibration.thresholds(pairs, s)[0]["interval"] for s in (0, 0, 1)]
     assert intervals[0] == intervals[1] != intervals[2]
+
+
+def test_the_interval_holds_95_per_cent_of_the_resampled_thresholds():
+    pairs = _normal_pairs(2_000)
+    impostors = calibration.Impostors(pairs.scores[~pairs.genuine])
+    resampled = [
+        impostors.thresholds([0.01], weights[~pairs.genuine])
+        for weights in calibration._identity_weights(pairs, seed=5)
+    ]
+    row = calibration.thresholds(pairs, seed=5)[0]
+    assert row["interval"] == np.percentile(resampled, [2.5, 97.5]).tolist()

@@ -18,21 +18,6 @@ def _norms(model):
     ]
 
 
-def test_mobilenet_folds_whole_and_agrees():
-    encoder = encoders.build_encoder("mobilenet_v2", 64, 32, 0.35)
-    backbone = encoder.backbone
-    made_up.shake(backbone)
-    kept = backbone.get_weights()
-    folded = folding.fold_batch_norm(backbone)
-    assert len(_norms(backbone)) == 52 and not _norms(folded)
-    images = np.random.default_rng(1).uniform(-1, 1, (3, 64, 32, 3)).astype("float32")
-    expected, found = backbone(images).numpy(), folded(images).numpy()
-    assert np.abs(expected).max() > 0.1
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    for before, after in zip(kept, backbone.get_weights(), strict=True):
-        np.testing.assert_array_equal(before, after)
-
-
 @pytest.mark.parametrize("norm", [
     keras.layers.BatchNormalization,
     fused_batch_norm.FusedBatchNormalization,
@@ -76,20 +61,6 @@ def _pads(model):
     return [x for x in model.layers if isinstance(x, keras.layers.ZeroPadding2D)]
 
 
-@pytest.mark.parametrize("size", [(64, 32), (96, 49), (67, 33)])
-def test_mobilenets_padding_folds_whole_and_changes_nothing(size):
-    backbone = encoders.build_encoder("mobilenet_v2", *size, 0.35).backbone
-    made_up.shake(backbone)
-    folded = folding.fold_padding(backbone)
-    assert len(_pads(backbone)) == 4 and not _pads(folded)
-    images = np.random.default_rng(1).uniform(-1, 1, (2, *size, 3)).astype("float32")
-    np.testing.assert_array_equal(folded(images), backbone(images))
-    both = folding.for_inference(backbone)
-    assert not _pads(both) and not _norms(both)
-    expected = backbone(images).numpy()
-    np.testing.assert_allclose(both(images), expected, rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("padding", "options"),
     [
@@ -114,3 +85,32 @@ def test_padding_that_something_else_reads_is_kept():
     batch = np.ones((1, 8, 8, 3), np.float32)
     for found, expected in zip(folded(batch), model(batch), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_mobilenet_folds_whole_and_agrees():
+    encoder = encoders.build_encoder("mobilenet_v2", 64, 32, 0.35)
+    backbone = encoder.backbone
+    made_up.shake(backbone)
+    kept = backbone.get_weights()
+    folded = folding.fold_batch_norm(backbone)
+    assert len(_norms(backbone)) == 52 and not _norms(folded)
+    images = np.random.default_rng(1).uniform(-1, 1, (3, 64, 32, 3)).astype("float32")
+    expected, found = backbone(images).numpy(), folded(images).numpy()
+    assert np.abs(expected).max() > 0.1
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    for before, after in zip(kept, backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("size", [(64, 32), (96, 49), (67, 33)])
+def test_mobilenets_padding_folds_whole_and_changes_nothing(size):
+    backbone = encoders.build_encoder("mobilenet_v2", *size, 0.35).backbone
+    made_up.shake(backbone)
+    folded = folding.fold_padding(backbone)
+    assert len(_pads(backbone)) == 4 and not _pads(folded)
+    images = np.random.default_rng(1).uniform(-1, 1, (2, *size, 3)).astype("float32")
+    np.testing.assert_array_equal(folded(images), backbone(images))
+    both = folding.for_inference(backbone)
+    assert not _pads(both) and not _norms(both)
+    expected = backbone(images).numpy()
+    np.testing.assert_allclose(both(images), expected, rtol=1e-4, atol=1e-5)
