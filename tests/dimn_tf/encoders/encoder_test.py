@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dimn_tf import encoders, errors
 from dimn_tf.encoders import backbone, encoder, mobilenet_v2, weight_files
@@ -150,6 +151,23 @@ def test_batch_norm_momentum_reaches_every_layer():
             if isinstance(layer, keras.layers.BatchNormalization)
         }
         assert momenta == {0.8}
+
+
+def test_mobilenet_trains_in_half_precision_and_gives_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        encoder = _build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    images = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype("float32")
+    with tf.GradientTape() as tape:
+        features = encoder(images, training=True)
+        loss = tf.reduce_sum(features**2)
+    gradients = tape.gradient(loss, encoder.trainable_variables)
+    assert features.dtype == "float32" and np.isfinite(loss) and loss > 0
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+    assert {layer.compute_dtype for layer in encoder.backbone.layers} == {"bfloat16"}
+    assert {weight.dtype for weight in encoder.weights} == {"float32"}
 
 
 def test_weights_of_another_width_are_refused(tmp_path):
