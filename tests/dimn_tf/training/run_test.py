@@ -246,6 +246,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
     text = str(error.value)
     assert "not finite at step 7: " in text
     assert "identification nan" in text and "logit_triplet" in text
+    # What is not finite comes first.
+    terms = text.split("step 7: ")[1].split(". The last")[0].split(", ")
+    broken = ["nan" in term for term in terms]
+    assert broken == sorted(broken, reverse=True) and 0 < sum(broken) < len(broken)
     # ckpt-6 holds the broken weights; ckpt-4 gave the finite loss of step 5.
     assert text.count("ckpt-") == 1 and "checkpoints/ckpt-4. " in text
 
@@ -267,6 +271,18 @@ def test_evaluation_is_called_on_the_way_only(tmp_path):
     )
     run.train(prepared, lambda method, step: steps.append(step), log=lambda line: None)
     assert steps == [4, 8]
+
+
+@pytest.mark.parametrize(("wanted", "every"), [(True, 0), (False, 2)])
+def test_without_interval_or_evaluation_none_is_made(tmp_path, wanted, every):
+    steps = []
+
+    def evaluate(method, step):
+        steps.append(step)
+
+    prepared = _prepared(tmp_path, evaluate_every=every, train_steps=3)
+    run.train(prepared, evaluate if wanted else None, log=lambda line: None)
+    assert steps == []
 
 
 @pytest.mark.parametrize("left_by_the_kill", [False, True])
