@@ -275,3 +275,25 @@ def test_the_published_net_is_the_default():
     kinds = [type(layer) for layer in made.layers]
     assert keras.layers.BatchNormalization not in kinds  # The fused one.
     assert backbone.Backbone(lambda: None, lambda pixels: pixels).strides == (32,)
+
+
+class Weighted(keras.layers.Layer):
+    """A pooling that learns."""
+
+    def build(self, input_shape):
+        self.share = self.add_weight(shape=(input_shape[-1],), name="share")
+
+    def call(self, maps):
+        return keras.ops.mean(maps, axis=(1, 2)) * self.share
+
+
+def test_variables_of_the_pooling_are_there_before_the_first_image():
+    """Or no checkpoint could hold them."""
+    images = keras.Input((4, 2, 3))
+    kind = backbone.Backbone(
+        build=lambda **_: keras.Model(images, keras.layers.ReLU()(images)),
+        preprocess=lambda pixels: pixels,
+        pooling=Weighted,
+    )
+    made = encoder.Encoder(kind.build(), kind)
+    assert [(v.name, tuple(v.shape)) for v in made.variables] == [("share", (3,))]

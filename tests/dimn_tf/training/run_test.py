@@ -1,15 +1,11 @@
-"""Runs in a work directory: claims, refusals, logs, checkpoints, broken losses."""
+"""Runs in a work directory: claims, refusals, logs, workers, broken losses."""
 
 import dataclasses
-import gc
 import json
-import logging
 import math
 import re
-import shutil
 import types
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,7 +14,6 @@ from dimn_tf import errors, methods
 from dimn_tf.data import records
 from dimn_tf.encoders import encoder
 from dimn_tf.training import (
-    build,
     checkpoints,
     run,
     strategies,
@@ -28,48 +23,8 @@ from dimn_tf.training import (
 from tests.dimn_tf.training import tiny_run
 
 
-def _keep_globals(monkeypatch):
-    """Has what `tiny_run.install` exchanges put back at the end."""
-    monkeypatch.setattr(records, "load_records", records.load_records)
-    monkeypatch.setattr(encoder, "BACKBONES", dict(encoder.BACKBONES))
-
-
-@pytest.fixture(autouse=True)
-def _restore_globals(monkeypatch):
-    _keep_globals(monkeypatch)
-    yield
-    keras.mixed_precision.set_dtype_policy("float32")
-
-
-def _assert_same(trained, restored):
-    """What inference needs is the same; what only training needs was not made."""
-    pairs = zip(trained.inference_variables, restored.inference_variables, strict=True)
-    for a, b in pairs:
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
-    assert restored.variables == restored.inference_variables
-    assert len(restored.variables) < len(trained.variables)
-
-
 def _train(directory, log=lambda line: None, **changes):
     return tiny_run.train(directory, log=log, **changes)
-
-
-@pytest.fixture(scope="module")
-def _finished_run(tmp_path_factory):
-    """A run of the recipe as it stands, and its method: nobody changes either."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        _keep_globals(monkeypatch)
-        return folder, _train(folder)
-
-
-@pytest.fixture
-def finished(_finished_run, tmp_path):
-    """The method of a run that ended in `tmp_path`."""
-    folder, method = _finished_run
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    tiny_run.install()
-    return method
 
 
 def _prepared(directory, strategy=None, **changes):
@@ -87,7 +42,6 @@ def _prepared(directory, strategy=None, **changes):
 def test_another_person_camera_or_file_is_another_data_set(
     column, tmp_path, monkeypatch
 ):
-    from dimn_tf.data import records
 
     _prepared(tmp_path)
     load = records.load_records
@@ -249,15 +203,6 @@ def test_a_run_leaves_what_it_should(tmp_path):
     assert {"images_per_second", "matching_accuracy", "logit_triplet"} <= tags
 
 
-def test_a_finished_run_is_not_trained_again(finished, tmp_path):
-    before = finished.get_weights()
-    lines = []
-    after = _train(tmp_path, lines.append).get_weights()
-    assert any("trained already, 10 of 10" in line for line in lines)
-    for a, b in zip(before, after, strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 def test_another_value_that_changes_the_result_is_refused(finished, tmp_path):
     with pytest.raises(errors.UserError) as error:
         _train(tmp_path, triplet_margin=0.5, seed=3, checkpoint_every=2)
@@ -288,6 +233,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, monkeypatch):
     text = str(error.value)
     assert "not finite at step 7: " in text
     assert "identification nan" in text and "logit_triplet" in text
+    # What is not finite comes first.
+    terms = text.split("step 7: ")[1].split(". The last")[0].split(", ")
+    broken = ["nan" in term for term in terms]
+    assert broken == sorted(broken, reverse=True) and 0 < sum(broken) < len(broken)
     # ckpt-6 holds the broken weights; ckpt-4 gave the finite loss of step 5.
     assert text.count("ckpt-") == 1 and "checkpoints/ckpt-4. " in text
 
@@ -309,6 +258,18 @@ def test_evaluation_is_called_on_the_way_only(tmp_path):
     )
     run.train(prepared, lambda method, step: steps.append(step), log=lambda line: None)
     assert steps == [4, 8]
+
+
+@pytest.mark.parametrize(("wanted", "every"), [(True, 0), (False, 2)])
+def test_without_interval_or_evaluation_none_is_made(tmp_path, wanted, every):
+    steps = []
+
+    def evaluate(method, step):
+        steps.append(step)
+
+    prepared = _prepared(tmp_path, evaluate_every=every, train_steps=3)
+    run.train(prepared, evaluate if wanted else None, log=lambda line: None)
+    assert steps == []
 
 
 @pytest.mark.parametrize("left_by_the_kill", [False, True])
@@ -334,53 +295,6 @@ def test_an_evaluation_that_was_killed_is_made_up(tmp_path, left_by_the_kill):
     assert steps == ([] if left_by_the_kill else [5])
 
 
-def test_restore_gives_the_trained_weights(finished, tmp_path):
-    directory = workdir.WorkDir(tmp_path)
-    restored, step = build.restored(tiny_run.recipe_of(), directory)
-    assert step == 10
-    _assert_same(finished, restored)
-
-
-def test_restore_without_a_checkpoint_says_so(tmp_path):
-    tiny_run.install()
-    with pytest.raises(errors.UserError, match="no checkpoint"):
-        build.restored(tiny_run.recipe_of(), workdir.WorkDir(tmp_path))
-
-
-def test_a_damaged_checkpoint_is_named(finished, tmp_path):
-    for path in (tmp_path / "checkpoints").glob("ckpt-10.data*"):
-        path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(errors.UserError, match="ckpt-10: the checkpoint cannot"):
-        _train(tmp_path, train_steps=10)
-
-
-def test_leftovers_of_a_killed_save_are_removed_by_the_trainer_alone(
-    finished, tmp_path
-):
-    folder = tmp_path / "checkpoints"
-    (folder / "ckpt-12_temp").mkdir()
-    (folder / "ckpt-12_temp" / "part-00000").write_bytes(b"x")
-    (folder / "ckpt-11.data-00000-of-00001").write_bytes(b"x")
-    kept = checkpoints.Checkpoints(folder, finished)
-    assert kept.restore() == 10
-    assert (folder / "ckpt-12_temp").exists()
-    _train(tmp_path)
-    names = {p.name.split(".")[0] for p in folder.iterdir()}
-    assert names == {"ckpt-5", "ckpt-10"}
-
-
-def test_a_checkpoint_restores_without_the_encoder_weights_file(tmp_path, monkeypatch):
-    tiny_run.install()
-    weights = tmp_path / "start.weights.h5"
-    weights.write_bytes(b"made up")
-    monkeypatch.setattr("dimn_tf.encoders.weight_files.load", lambda *_: None)
-    trained = _train(tmp_path / "run", encoder_weights=str(weights))
-    recipe = tiny_run.recipe_of(encoder_weights=str(weights))
-    weights.unlink()
-    restored, _ = build.restored(recipe, workdir.WorkDir(tmp_path / "run"))
-    _assert_same(trained, restored)
-
-
 def test_replicas_that_do_not_divide_the_batch_are_refused(tmp_path):
     with pytest.raises(
         errors.UserError, match="--identities_per_batch=4.*--replicas=3"
@@ -388,34 +302,6 @@ def test_replicas_that_do_not_divide_the_batch_are_refused(tmp_path):
         _train(tmp_path, replicas=3)
     with pytest.raises(errors.UserError, match="--replicas=64: this machine has"):
         strategies.make(64)
-
-
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_trains_resumes_and_keeps_float32_logits(tmp_path, precision):
-    half = precision.removeprefix("mixed_")
-    stopped = _train(tmp_path, precision=precision, checkpoint_every=4)
-    assert stopped.encoder.backbone.layers[1].compute_dtype == half
-    assert stopped.encoder.compute_dtype == "float32"
-    assert stopped.classifier.compute_dtype == "float32"
-    assert stopped.memory_bank.classifiers.dtype == "float32"
-    rows = training_log.read(tmp_path / "training_log.csv")
-    assert [row["step"] for row in rows] == [2, 4, 6, 8, 10]
-    assert all(np.isfinite(row["loss"]) for row in rows)
-    restored, step = build.restored(
-        tiny_run.recipe_of(precision=precision), workdir.WorkDir(tmp_path)
-    )
-    assert step == 10
-    np.testing.assert_array_equal(
-        restored.mapping.kernel.numpy(), stopped.mapping.kernel.numpy()
-    )
-
-
-def test_steps_that_loss_scaling_skips_are_counted(tmp_path, monkeypatch):
-    # So large a scale overflows float16 in the first steps, whatever they see.
-    monkeypatch.setattr(build, "FLOAT16_LOSS_SCALE", 2.0**60)
-    method = _train(tmp_path, precision="mixed_float16")
-    assert int(method.optimizer.iterations) < 10
-    assert (tmp_path / "checkpoints" / "ckpt-10.index").exists()
 
 
 @pytest.mark.parametrize(
@@ -431,79 +317,6 @@ def test_steps_that_loss_scaling_skips_are_counted(tmp_path, monkeypatch):
 def test_values_out_of_range_are_named(name, value, expected):
     with pytest.raises(errors.UserError, match=expected):
         tiny_run.recipe_of(**{name: value})
-
-
-@pytest.mark.parametrize("left", ["lost", "empty", "cut"])
-def test_checkpoints_are_found_without_a_file_that_lists_them(finished, tmp_path, left):
-    """Runs of older versions have such a file, which was all that was looked at."""
-    listing = tmp_path / "checkpoints" / "checkpoint"
-    if left == "empty":
-        listing.write_text("")
-    elif left == "cut":
-        listing.write_text('model_checkpoint_path: "ckpt-')
-    lines = []
-    _train(tmp_path, lines.append)
-    assert any("trained already, 10 of 10" in line for line in lines)
-
-
-def test_the_newest_whole_checkpoint_is_taken(finished, tmp_path):
-    folder = tmp_path / "checkpoints"
-    (folder / "ckpt-10.data-00000-of-00001").unlink()
-    assert checkpoints.whole_steps(folder) == [5]
-    lines = []
-    _train(tmp_path, lines.append)
-    assert any("ckpt-5 (step 5 of 10)" in line for line in lines)
-
-
-def test_parts_of_checkpoints_alone_stop_the_run_and_stay(finished, tmp_path):
-    folder = tmp_path / "checkpoints"
-    for path in folder.glob("*.data*"):
-        path.unlink()
-    before = sorted(folder.iterdir())
-    with pytest.raises(errors.UserError, match="no whole checkpoint: found ckpt-10"):
-        _train(tmp_path)
-    assert sorted(folder.iterdir()) == before
-
-
-def test_brackets_in_the_work_directory(tmp_path):
-    """TensorFlow takes them for a pattern when it reads."""
-    place = tmp_path / "runs [lr=1e-3] *?\\ é"
-    trained = _train(place, train_steps=10, checkpoint_every=3)
-    lines = []
-    again = _train(place, lines.append, checkpoint_every=3)
-    assert any("trained already" in line for line in lines)
-    restored, step = build.restored(tiny_run.recipe_of(), workdir.WorkDir(place))
-    assert step == 10
-    _assert_same(trained, restored)
-    for a, b in zip(trained.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def test_a_checkpoint_that_cannot_be_written_is_told(finished, tmp_path):
-    """A file system that fails in the middle of a write, as a full one does."""
-    kept = checkpoints.Checkpoints(tmp_path / "checkpoints", finished)
-    before = sorted(p.name for p in kept.directory.iterdir())
-    # TensorFlow writes a shard into a folder of this name: here a file is.
-    (kept.directory / "ckpt-11_temp").write_text("in the way")
-    with pytest.raises(errors.UserError, match="ckpt-11: the checkpoint cannot be wri"):
-        kept.save(11)
-    assert sorted(p.name for p in kept.directory.iterdir()) == before
-
-
-def test_a_renamed_checkpoint_is_not_taken_for_another_step(finished, tmp_path):
-    folder = tmp_path / "checkpoints"
-    for path in list(folder.glob("ckpt-10.*")):
-        path.rename(folder / path.name.replace("ckpt-10", "ckpt-8"))
-    with pytest.raises(errors.UserError, match="ckpt-8: holds step 10"):
-        _train(tmp_path)
-
-
-def test_a_checkpoint_of_the_old_form_is_named(tmp_path):
-    tiny_run.install()
-    held = tf.train.Checkpoint(step=tf.Variable(3))
-    tf.train.Checkpoint(method=held).write(str(tmp_path / "checkpoints" / "ckpt-3"))
-    with pytest.raises(errors.UserError, match="before its checkpoints held named"):
-        build.restored(tiny_run.recipe_of(), workdir.WorkDir(tmp_path))
 
 
 def test_a_run_starts_from_another_one(tmp_path):
@@ -561,20 +374,6 @@ def test_the_budget_may_count_images(tmp_path):
     assert workdir.read(workdir.WorkDir(tmp_path))["images_per_step"] == 8
 
 
-def test_what_inference_leaves_out_is_not_warned_of(finished, tmp_path):
-    """Once for each variable of the optimiser, when the reader was collected."""
-    records = []
-    handler = logging.Handler()
-    handler.emit = records.append
-    tf.get_logger().addHandler(handler)
-    try:
-        build.restored(tiny_run.recipe_of(), workdir.WorkDir(tmp_path))
-        gc.collect()
-    finally:
-        tf.get_logger().removeHandler(handler)
-    assert [record.getMessage() for record in records] == []
-
-
 def _first_matching_loss(directory, **changes):
     _train(directory, train_steps=5, log_every=5, **changes)
     (row,) = training_log.read(directory / "training_log.csv")
@@ -585,7 +384,7 @@ def _first_matching_loss(directory, **changes):
 def first_matching_losses(tmp_path_factory):
     """Of two runs of the recipe as it stands."""
     with pytest.MonkeyPatch.context() as monkeypatch:
-        _keep_globals(monkeypatch)
+        tiny_run.keep_globals(monkeypatch)
         folder = tmp_path_factory.mktemp("alike")
         return [_first_matching_loss(folder / name) for name in ("a", "again")]
 

@@ -189,3 +189,11 @@ def test_no_window_is_opened():
         assert matplotlib.get_backend().lower() == "agg"
     finally:
         matplotlib.use(before)
+
+
+def test_every_mean_has_six_digits(tmp_path):
+    log = _log(tmp_path, every=1)
+    log.begin(0)
+    log.look(loop.Look(12_345_678, 1, {"accuracy": 1 / 3, "triplet": 2 / 3}, 0.5))
+    (_, row) = (tmp_path / "log.csv").read_text().splitlines()
+    assert row == "12345678,0.25,20,0.333333,0.666667"
