@@ -15,7 +15,7 @@ import pathlib
 import numpy as np
 from absl import flags as absl_flags
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, standard_json
 from dimn_tf.data import holdout, records
 from dimn_tf.evaluation import calibration, calibration_plot, evaluator, measures
 from dimn_tf.training import build, workdir
@@ -80,7 +80,7 @@ def main(_):
     title = f"{recipe.method}, held-out people"
     calibration_plot.plot(pairs, rows, picture, title, measure)
     with files.replacing(directory.calibration) as partial:
-        partial.write_text(json.dumps(figures, indent=2) + "\n")
+        partial.write_text(standard_json.text(figures))
     _print(pairs, rows, measure)
     if aside:
         print(f"The calibration that was there, of another step or seed: {aside}")
@@ -153,9 +153,13 @@ def _print(pairs, rows, measure) -> None:
         if "refused" in row:
             print(f"{name:<14}  not told: {row['refused']}")
             continue
-        low, high = row["interval"]
+        interval = "not told"
+        if row["interval"] is not None:
+            interval = "{:.4f} {:10.4f}".format(*row["interval"])
         share = f"{100 * row['true_accept_rate']:.1f} % of one person's pairs"
-        print(f"{name:<14}  {row['score']:9.4f}  {low:9.4f} {high:10.4f}  {share}")
+        print(f"{name:<14}  {row['score']:9.4f}  {interval:>20}  {share}")
+    for reason in {r["interval_refused"] for r in rows if "interval_refused" in r}:
+        print(f"No interval is told: {reason}")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,10 @@
 """DukeMTMC-reID: eight cameras on a campus; withdrawn by its authors."""
 
-import re
-
 import tensorflow_datasets as tfds
 
+from data_builders import market_layout
 from data_builders.base_builder import ReidBuilder
 from data_builders.dukemtmc_reid.facts import FACTS
-from data_builders.readers import ImageFolder
-
-_FOLDERS = {
-    "train": "bounding_box_train",
-    "query": "query",
-    "gallery": "bounding_box_test",
-}
-
-
-def _identify(match: re.Match) -> tuple[int, int]:
-    return int(match["person"]), int(match["camera"])
 
 
 class Builder(ReidBuilder):
@@ -28,12 +16,6 @@ class Builder(ReidBuilder):
     FACTS = FACTS
     VERSION = tfds.core.Version(FACTS.version)
     RELEASE_NOTES = {"1.0.0": "Initial release."}
-    IMAGE_FOLDERS = tuple(
-        ImageFolder(
-            split=split,
-            folder=folder,
-            pattern=r"(?P<person>\d{4})_c(?P<camera>[1-8])_f\d{7}",
-            identify=_identify,
-        )
-        for split, folder in _FOLDERS.items()
+    IMAGE_FOLDERS = market_layout.image_folders(
+        r"(?P<person>\d{4})_c(?P<camera>[1-8])_f\d{7}"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pathlib
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors, methods, plain_paths
+from dimn_tf import errors, methods, plain_paths, standard_json
 from dimn_tf.export import decoding, layout, serving, warmup
 from dimn_tf.export import formats as formats_lib
 
@@ -78,7 +77,7 @@ def export(
                 "version": version,
                 **_write(method, place, export_dir.name, (height, width), wanted, log),
             }
-        text = json.dumps(written, indent=2) + "\n"
+        text = standard_json.text(written)
         (partial / layout.METADATA_FILE).write_text(text, encoding="utf-8")
         (partial / layout.CARD_FILE).write_text(card(written), encoding="utf-8")
         _publish(partial, folder)

@@ -7,7 +7,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, standard_json
 
 
 def remember(
@@ -35,7 +35,7 @@ def remember(
         "encoder_weights": encoder_weights,
     }
     with files.replacing(path) as partial:
-        partial.write_text(json.dumps(places, indent=2) + "\n")
+        partial.write_text(standard_json.text(places))
 
 
 def recall(path: pathlib.Path) -> dict[str, object]:

@@ -90,7 +90,6 @@ class TrainingLog(loop.Hook):
             for name, value in row.items():
                 if name != "step" and not math.isnan(value):
                     tf.summary.scalar(name, value)
-        self._writer.flush()
 
 
 def read(path: pathlib.Path) -> list[dict[str, float]]:

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, standard_json
 
 # What a run finds rather than is told, recorded beside the flags.
 FINDINGS = ("num_identities", "sources_sha256", "images_per_step")
@@ -120,7 +120,7 @@ def claim(workdir: WorkDir, values: dict[str, Any], findings: dict[str, Any]) ->
     refuse_other(workdir, values)
     if not workdir.config.exists():
         with files.replacing(workdir.config) as partial:
-            partial.write_text(json.dumps({**values, **findings}, indent=2) + "\n")
+            partial.write_text(standard_json.text({**values, **findings}))
         return
     recorded = read(workdir)
     for name in FINDINGS:

@@ -1,4 +1,4 @@
-"""Three real launches, each in a process of its own; all others run in the tests'."""
+"""Real launches, each in a process of its own; all others run in the tests'."""
 
 import os
 import subprocess
@@ -42,3 +42,23 @@ def test_a_users_mistake_ends_the_process_with_its_message(
         assert process.stderr.count("\n") == 1
     assert "Traceback" not in process.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_imports_the_launchers_keeps_the_process():
+    code = (
+        "import os, sys\n"
+        "def state():\n"
+        "    return (dict(os.environ), list(sys.meta_path), sys.excepthook)\n"
+        "before = state()\n"
+        "import experiments, experiments.flags\n"
+        "assert 'tensorflow' in sys.modules\n"  # Which may set what it needs itself.
+        "changed = {k for k, v in os.environ.items() if before[0].get(k) != v}\n"
+        "assert not changed & {'KERAS_BACKEND', 'TF_CPP_MIN_LOG_LEVEL'}, changed\n"
+        "assert sys.excepthook is before[2]\n"
+    )
+    quiet = "TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND"
+    env = {k: v for k, v in os.environ.items() if k not in quiet}
+    process = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr

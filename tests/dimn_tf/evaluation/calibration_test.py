@@ -106,6 +106,28 @@ def test_too_few_pairs_are_refused_by_rate():
         calibration.thresholds(_normal_pairs(50, genuine=0))
 
 
+def test_an_interval_that_resamples_cannot_tell_is_none_with_its_reason():
+    # Of two people, a quarter of the draws is one of them twice: -1.8e308 was an end.
+    images = np.repeat([0, 1], 30)
+    probes, gallery = np.repeat(images, 60), np.tile(images, 60)
+    scores = np.random.default_rng(0).normal(size=len(probes))
+    rows = calibration.thresholds(calibration.Pairs(scores, probes, gallery))
+    assert abs(rows[0]["score"]) < 10 and rows[0]["interval"] is None
+    reason = rows[0]["interval_refused"]
+    assert " of 200 resamples of the people hold no pair of two of them" in reason
+    assert "--holdout_identities" in reason
+    assert 20 < int(reason.split()[0]) < 180
+    assert "interval_refused" not in calibration.thresholds(_normal_pairs(2_000))[0]
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf])
+def test_a_score_that_is_not_finite_is_refused(score):
+    pairs = _normal_pairs(2_000)
+    pairs.scores[7] = score
+    with pytest.raises(errors.UserError, match="finite scores, 1 of 3,000 are not"):
+        calibration.thresholds(pairs)
+
+
 def test_drawn_impostor_pairs_are_distinct_strangers_in_all_places():
     count, wanted = 900, 20_000
     identities = np.repeat(np.arange(count // 3), 3)

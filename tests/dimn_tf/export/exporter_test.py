@@ -186,6 +186,26 @@ def test_signatures_say_what_they_take_and_give(exported):
     np.testing.assert_allclose(scores["scores"], method.score(probes, gallery))
 
 
+def test_a_request_of_nothing_is_answered_with_nothing(exported):
+    dimension = exported.method.representation_dimension
+    loaded = tf.saved_model.load(str(exported.folder)).signatures
+    files = tf.zeros([0], tf.string)
+    pixels = tf.zeros([0, 40, 20, 3], tf.uint8)
+    for name, output in (
+        ("embed_probe", "probe_features"),
+        ("enroll_gallery", "gallery_classifiers"),
+    ):
+        by_files = loaded[name](image_bytes=files)
+        by_pixels = loaded[f"{name}_pixels"](pixels=pixels)
+        assert by_files[output].shape == by_pixels[output].shape == (0, dimension)
+        assert by_files["decoded"].shape == by_files["fault"].shape == (0,)
+    if exported.method.has_score_maps:
+        found = loaded["explain"](probe_bytes=files, gallery_bytes=files)
+        assert found["scores"].shape == (0,)
+        assert found["probe_map"].shape == found["gallery_map"].shape
+        assert found["probe_map"].shape[0] == 0 < found["probe_map"].shape[1]
+
+
 def test_loads_as_servers_load_it(exported):
     images, files = exporter.made_up_images(2, HEIGHT, WIDTH)
     expected = _live(exported.method, images)["gallery_classifiers"]

@@ -6,6 +6,8 @@ import json
 import logging
 import math
 import re
+import shutil
+import types
 
 import keras
 import numpy as np
@@ -13,6 +15,8 @@ import pytest
 import tensorflow as tf
 
 from dimn_tf import errors, methods
+from dimn_tf.data import records
+from dimn_tf.encoders import encoder
 from dimn_tf.training import (
     build,
     checkpoints,
@@ -24,14 +28,15 @@ from dimn_tf.training import (
 from tests.dimn_tf.training import tiny_run
 
 
-@pytest.fixture(autouse=True)
-def _restore_globals(monkeypatch):
-    """Undoes what `tiny_run.install` exchanges."""
-    from dimn_tf.data import records
-    from dimn_tf.encoders import encoder
-
+def _keep_globals(monkeypatch):
+    """Has what `tiny_run.install` exchanges put back at the end."""
     monkeypatch.setattr(records, "load_records", records.load_records)
     monkeypatch.setattr(encoder, "BACKBONES", dict(encoder.BACKBONES))
+
+
+@pytest.fixture(autouse=True)
+def _restore_globals(monkeypatch):
+    _keep_globals(monkeypatch)
     yield
     keras.mixed_precision.set_dtype_policy("float32")
 
@@ -47,6 +52,167 @@ def _assert_same(trained, restored):
 
 def _train(directory, log=lambda line: None, **changes):
     return tiny_run.train(directory, log=log, **changes)
+
+
+@pytest.fixture(scope="module")
+def _finished_run(tmp_path_factory):
+    """A run of the recipe as it stands, and its method: nobody changes either."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _keep_globals(monkeypatch)
+        return folder, _train(folder)
+
+
+@pytest.fixture
+def finished(_finished_run, tmp_path):
+    """The method of a run that ended in `tmp_path`."""
+    folder, method = _finished_run
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    tiny_run.install()
+    return method
+
+
+def _prepared(directory, strategy=None, **changes):
+    tiny_run.install()
+    return run.prepare(
+        tiny_run.recipe_of(**changes),
+        workdir.WorkDir(directory),
+        data_dir="",
+        log=lambda line: None,
+        strategy=strategy,
+    )
+
+
+@pytest.mark.parametrize("column", ["person_ids", "camera_ids", "file_names"])
+def test_another_person_camera_or_file_is_another_data_set(
+    column, tmp_path, monkeypatch
+):
+    from dimn_tf.data import records
+
+    _prepared(tmp_path)
+    load = records.load_records
+
+    def changed(name, data_dir, splits=None):
+        found = load(name, data_dir, splits)
+        values = getattr(found, column).copy()
+        # Of 9 persons' 3 images: person 9's last becomes person 8's.
+        values[-1] = values[-1] - 1 if column == "person_ids" else values[0]
+        return dataclasses.replace(found, **{column: values})
+
+    monkeypatch.setattr(tiny_run, "install", lambda: None)
+    monkeypatch.setattr(records, "load_records", changed)
+    with pytest.raises(errors.UserError, match="sources_sha256 was"):
+        _prepared(tmp_path)
+
+
+def test_who_is_held_out_is_written_and_not_trained_on(tmp_path):
+    prepared = _prepared(tmp_path, holdout_identities=2, seed=3)
+    written = json.loads((tmp_path / "holdout.json").read_text())
+    assert written == prepared.space.holdout
+    assert [len(persons) for persons in written.values()] == [2, 2]
+    assert prepared.space.num_identities == 12
+    assert workdir.read(workdir.WorkDir(tmp_path))["num_identities"] == 12
+    other = _prepared(tmp_path / "other", holdout_identities=2, seed=4)
+    assert other.space.holdout != written
+
+
+def test_the_sources_are_shown_and_compared_with_what_is_published(tmp_path):
+    lines = []
+    tiny_run.install()
+    run.build_label_space(tiny_run.recipe_of(), "", lines.append)
+    assert "C = 16 identities in one label space." in lines[0]
+    assert lines[1].startswith("Counts as published: nothing compared.")
+
+
+class _Workers:
+    """The default strategy, as if this process were one of two workers."""
+
+    def __init__(self, index):
+        self.cluster_resolver = types.SimpleNamespace(
+            task_type="worker",
+            task_id=index,
+            cluster_spec=lambda: types.SimpleNamespace(jobs=["worker"]),
+        )
+
+    def __getattr__(self, name):
+        return getattr(tf.distribute.get_strategy(), name)
+
+
+def test_one_worker_alone_writes(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(run.loop, "run", lambda *given: started.append(given))
+    for index in (0, 1):
+        directory = tmp_path / str(index)
+        prepared = _prepared(directory, _Workers(index))
+        assert prepared.is_chief == (index == 0)
+        run.train(prepared, log=lambda line: None)
+        assert directory.exists() == (index == 0)
+    kinds = [[type(hook).__name__ for hook in given[4]] for given in started]
+    assert kinds == [["Progress", "TrainingLog", "SaveCheckpoints"], ["Progress"]]
+
+
+def test_workers_compare_flags_and_data(tmp_path, monkeypatch):
+    compared = []
+    monkeypatch.setattr(
+        strategies, "refuse_other_workers", lambda _, what: compared.append(what)
+    )
+    _prepared(tmp_path / "a")
+    _prepared(tmp_path / "again")
+    _prepared(tmp_path / "b", triplet_margin=0.5)
+    _prepared(tmp_path / "c", sources=["cuhk02/partial"])
+    _, findings = json.loads(compared[0])
+    assert findings["num_identities"] == 16 and len(findings["sources_sha256"]) == 64
+    assert compared[0] == compared[1]
+    assert len(set(compared)) == 3
+
+
+@pytest.mark.parametrize("kind", run._LOST_WORKER)
+def test_a_worker_that_is_lost_is_told_where_there_are_others(
+    kind, tmp_path, monkeypatch
+):
+    def lost(*_):
+        raise kind(None, None, "Connection reset by peer\nAdditional information")
+
+    monkeypatch.setattr(run.loop, "run", lost)
+    with pytest.raises(errors.UserError) as caught:
+        run.train(_prepared(tmp_path / "a", _Workers(0)), log=lambda line: None)
+    assert str(caught.value).startswith(
+        "training stopped with another worker of TF_CONFIG: Connection reset by peer."
+    )
+    with pytest.raises(kind):
+        run.train(_prepared(tmp_path / "b"), log=lambda line: None)
+
+
+def test_the_loop_gets_the_runs_plan(tmp_path, monkeypatch):
+    seen = []
+
+    def loop_run(
+        step, batches, start, end, hooks, strategy, jit_compile, steps_per_execution
+    ):
+        del step, batches, hooks
+        seen.append((start, end, strategy, jit_compile, steps_per_execution))
+
+    monkeypatch.setattr(run.loop, "run", loop_run)
+    _train(tmp_path, jit_compile=True, steps_per_execution=4, train_steps=7)
+    assert seen == [(0, 7, tf.distribute.get_strategy(), True, 4)]
+
+
+def test_a_run_that_goes_on_needs_no_weights_of_the_encoder(tmp_path, monkeypatch):
+    from dimn_tf.encoders import encoder
+
+    tiny_run.install()
+    asked = []
+
+    def network(**options):
+        asked.append(options["weights"])
+        return tiny_run.network(**{**options, "weights": None})
+
+    kind = dataclasses.replace(encoder.BACKBONES["tiny"], build=network)
+    monkeypatch.setitem(encoder.BACKBONES, "tiny", kind)
+    monkeypatch.setattr(tiny_run.backbone, "Backbone", lambda *_: kind)
+    for _ in range(2):
+        _train(tmp_path, encoder_weights="imagenet", train_steps=1)
+    assert asked == ["imagenet", None]
 
 
 def test_a_run_leaves_what_it_should(tmp_path):
@@ -83,8 +249,8 @@ def test_a_run_leaves_what_it_should(tmp_path):
     assert {"images_per_second", "matching_accuracy", "logit_triplet"} <= tags
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path):
-    before = _train(tmp_path).get_weights()
+def test_a_finished_run_is_not_trained_again(finished, tmp_path):
+    before = finished.get_weights()
     lines = []
     after = _train(tmp_path, lines.append).get_weights()
     assert any("trained already, 10 of 10" in line for line in lines)
@@ -92,8 +258,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_another_value_that_changes_the_result_is_refused(tmp_path):
-    _train(tmp_path)
+def test_another_value_that_changes_the_result_is_refused(finished, tmp_path):
     with pytest.raises(errors.UserError) as error:
         _train(tmp_path, triplet_margin=0.5, seed=3, checkpoint_every=2)
     text = str(error.value)
@@ -169,12 +334,11 @@ def test_an_evaluation_that_was_killed_is_made_up(tmp_path, left_by_the_kill):
     assert steps == ([] if left_by_the_kill else [5])
 
 
-def test_restore_gives_the_trained_weights(tmp_path):
-    trained = _train(tmp_path)
+def test_restore_gives_the_trained_weights(finished, tmp_path):
     directory = workdir.WorkDir(tmp_path)
     restored, step = build.restored(tiny_run.recipe_of(), directory)
     assert step == 10
-    _assert_same(trained, restored)
+    _assert_same(finished, restored)
 
 
 def test_restore_without_a_checkpoint_says_so(tmp_path):
@@ -183,21 +347,21 @@ def test_restore_without_a_checkpoint_says_so(tmp_path):
         build.restored(tiny_run.recipe_of(), workdir.WorkDir(tmp_path))
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
-    _train(tmp_path)
+def test_a_damaged_checkpoint_is_named(finished, tmp_path):
     for path in (tmp_path / "checkpoints").glob("ckpt-10.data*"):
         path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(errors.UserError, match="ckpt-10: the checkpoint cannot"):
         _train(tmp_path, train_steps=10)
 
 
-def test_leftovers_of_a_killed_save_are_removed_by_the_trainer_alone(tmp_path):
-    method = _train(tmp_path)
+def test_leftovers_of_a_killed_save_are_removed_by_the_trainer_alone(
+    finished, tmp_path
+):
     folder = tmp_path / "checkpoints"
     (folder / "ckpt-12_temp").mkdir()
     (folder / "ckpt-12_temp" / "part-00000").write_bytes(b"x")
     (folder / "ckpt-11.data-00000-of-00001").write_bytes(b"x")
-    kept = checkpoints.Checkpoints(folder, method)
+    kept = checkpoints.Checkpoints(folder, finished)
     assert kept.restore() == 10
     assert (folder / "ckpt-12_temp").exists()
     _train(tmp_path)
@@ -270,9 +434,8 @@ def test_values_out_of_range_are_named(name, value, expected):
 
 
 @pytest.mark.parametrize("left", ["lost", "empty", "cut"])
-def test_checkpoints_are_found_without_a_file_that_lists_them(tmp_path, left):
+def test_checkpoints_are_found_without_a_file_that_lists_them(finished, tmp_path, left):
     """Runs of older versions have such a file, which was all that was looked at."""
-    _train(tmp_path)
     listing = tmp_path / "checkpoints" / "checkpoint"
     if left == "empty":
         listing.write_text("")
@@ -283,8 +446,7 @@ def test_checkpoints_are_found_without_a_file_that_lists_them(tmp_path, left):
     assert any("trained already, 10 of 10" in line for line in lines)
 
 
-def test_the_newest_whole_checkpoint_is_taken(tmp_path):
-    _train(tmp_path)
+def test_the_newest_whole_checkpoint_is_taken(finished, tmp_path):
     folder = tmp_path / "checkpoints"
     (folder / "ckpt-10.data-00000-of-00001").unlink()
     assert checkpoints.whole_steps(folder) == [5]
@@ -293,8 +455,7 @@ def test_the_newest_whole_checkpoint_is_taken(tmp_path):
     assert any("ckpt-5 (step 5 of 10)" in line for line in lines)
 
 
-def test_parts_of_checkpoints_alone_stop_the_run_and_stay(tmp_path):
-    _train(tmp_path)
+def test_parts_of_checkpoints_alone_stop_the_run_and_stay(finished, tmp_path):
     folder = tmp_path / "checkpoints"
     for path in folder.glob("*.data*"):
         path.unlink()
@@ -318,10 +479,9 @@ def test_brackets_in_the_work_directory(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path):
+def test_a_checkpoint_that_cannot_be_written_is_told(finished, tmp_path):
     """A file system that fails in the middle of a write, as a full one does."""
-    method = _train(tmp_path)
-    kept = checkpoints.Checkpoints(tmp_path / "checkpoints", method)
+    kept = checkpoints.Checkpoints(tmp_path / "checkpoints", finished)
     before = sorted(p.name for p in kept.directory.iterdir())
     # TensorFlow writes a shard into a folder of this name: here a file is.
     (kept.directory / "ckpt-11_temp").write_text("in the way")
@@ -330,8 +490,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told(tmp_path):
     assert sorted(p.name for p in kept.directory.iterdir()) == before
 
 
-def test_a_renamed_checkpoint_is_not_taken_for_another_step(tmp_path):
-    _train(tmp_path)
+def test_a_renamed_checkpoint_is_not_taken_for_another_step(finished, tmp_path):
     folder = tmp_path / "checkpoints"
     for path in list(folder.glob("ckpt-10.*")):
         path.rename(folder / path.name.replace("ckpt-10", "ckpt-8"))
@@ -385,8 +544,6 @@ def test_a_run_starts_from_another_one(tmp_path):
 
 
 def test_another_encoder_is_no_start(tmp_path, monkeypatch):
-    from dimn_tf.encoders import encoder
-
     _train(tmp_path / "first")
     kind = encoder.BACKBONES["tiny"]
     wider = lambda **given: tiny_run.network(**given, channels=5)  # noqa: E731
@@ -404,9 +561,8 @@ def test_the_budget_may_count_images(tmp_path):
     assert workdir.read(workdir.WorkDir(tmp_path))["images_per_step"] == 8
 
 
-def test_what_inference_leaves_out_is_not_warned_of(tmp_path):
+def test_what_inference_leaves_out_is_not_warned_of(finished, tmp_path):
     """Once for each variable of the optimiser, when the reader was collected."""
-    _train(tmp_path)
     records = []
     handler = logging.Handler()
     handler.emit = records.append
@@ -419,17 +575,28 @@ def test_what_inference_leaves_out_is_not_warned_of(tmp_path):
     assert [record.getMessage() for record in records] == []
 
 
+def _first_matching_loss(directory, **changes):
+    _train(directory, train_steps=5, log_every=5, **changes)
+    (row,) = training_log.read(directory / "training_log.csv")
+    return row["matching"]
+
+
+@pytest.fixture(scope="module")
+def first_matching_losses(tmp_path_factory):
+    """Of two runs of the recipe as it stands."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _keep_globals(monkeypatch)
+        folder = tmp_path_factory.mktemp("alike")
+        return [_first_matching_loss(folder / name) for name in ("a", "again")]
+
+
 @pytest.mark.parametrize(
     "change", [{"augment_brightness": 0.9}, {"seed": 1}, {"cross_camera_pairs": True}]
 )
-def test_what_a_step_sees_follows_the_options(change, tmp_path):
+def test_what_a_step_sees_follows_the_options(change, first_matching_losses, tmp_path):
     """Else two runs are the same, loss for loss."""
-    losses = []
-    for name, given in (("a", {}), ("again", {}), ("b", change)):
-        _train(tmp_path / name, train_steps=5, log_every=5, **given)
-        (row,) = training_log.read(tmp_path / name / "training_log.csv")
-        losses.append(row["matching"])
-    assert losses[0] == losses[1] != losses[2]
+    first, again = first_matching_losses
+    assert first == again != _first_matching_loss(tmp_path, **change)
 
 
 def test_the_seed_is_the_samplers_too(tmp_path):
