@@ -81,6 +81,7 @@ def _pads(model):
     [
         (1, {"strides": 2}),  # Even sizes are padded below and to the right only.
         (((0, 1), (0, 1)), {"strides": 1}),
+        (((0, 1), (0, 1)), {"strides": 2, "padding": "same"}),  # It pads again.
         (2, {"dilation_rate": 2}),
     ],
 )
