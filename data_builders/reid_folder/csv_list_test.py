@@ -108,6 +108,16 @@ def test_a_path_that_the_system_refuses_is_told_in_its_words(write, monkeypatch)
     ]
 
 
+def test_a_long_path_with_the_separators_of_windows_is_found(write):
+    path = write("path,person_id\n" + "\\".join(["y" * 100] * 3 + ["1.png"]) + ",1\n")
+    folder = path.parent.joinpath(*["y" * 100] * 3)
+    folder.mkdir(parents=True)
+    (folder / "1.png").touch()
+    listed = csv_list.read(path)
+    assert (listed.faults, listed.missing) == ([], [])
+    assert listed.images[0].file_name == "/".join(["y" * 100] * 3 + ["1.png"])
+
+
 def test_a_list_may_have_so_many_bytes(write, monkeypatch):
     path = write(_TEXT)
     monkeypatch.setattr(csv_list, "_LARGEST_BYTES", len(path.read_bytes()))

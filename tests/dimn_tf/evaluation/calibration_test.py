@@ -185,7 +185,11 @@ def test_the_seed_draws_pairs_and_intervals():
         return set(pairs.scores[~pairs.genuine].tolist())
 
     assert strangers(0) == strangers(0) != strangers(1)
+    scoring = _scoring(probes, gallery)
+    default = calibration.score_pairs(scoring, identities, identities * 0, impostors=50)
+    assert set(default.scores[~default.genuine].tolist()) == strangers(0)
     pairs = _normal_pairs(2_000)
+    assert calibration.thresholds(pairs) == calibration.thresholds(pairs, 0)
     intervals = [calibration.thresholds(pairs, s)[0]["interval"] for s in (0, 0, 1)]
     assert intervals[0] == intervals[1] != intervals[2]
 

@@ -168,3 +168,18 @@ def test_sizes_are_those_of_the_first_trial(evaluated):
     assert (row["probes"], row["gallery"], row["unmatched_probes"]) == (19, 19, 2)
     figures = results.figures_of([changed(evaluated[0], 0, 2)], "dimn")
     assert "unmatched_probes" not in figures["targets"]["viper"]
+
+
+def test_a_probes_row_tells_its_name_and_whether_it_has_a_match(evaluated, tmp_path):
+    result, path = evaluated[0], tmp_path / "results.json"
+    trial, first = result.target.trials[0], result.rankings["method"][0]
+    names = result.target.records.file_names.astype(object)
+    names[trial.probe_indices[0]] = 'a\r\nb\rc, "d"\n'
+    result.target.records.file_names = names
+    first.first_match_ranks[1], first.average_precisions[1] = 0, np.nan
+    results_files.write(path, {"targets": {}}, [result])
+    named, lost, *others = results_files.read_probes(path)[:20]
+    assert named["probe"] == 'a\r\nb\rc, "d"\n' and named["average_precision"]
+    assert (lost["average_precision"], lost["first_match_rank"]) == ("", "")
+    assert lost["person_id"] == str(trial.probe_ids[1])
+    assert all(int(row["first_match_rank"]) > 0 for row in others)

@@ -42,6 +42,21 @@ def test_a_depthwise_kernel_of_several_outputs_a_channel():
     np.testing.assert_allclose(folded(batch), model(batch), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("scale", "centre"), [(True, False), (False, True)])
+def test_a_norm_without_scale_or_centre(bias, scale, centre):
+    images = keras.Input((4, 4, 3))
+    hidden = keras.layers.Conv2D(5, 3, use_bias=bias)(images)
+    norm = keras.layers.BatchNormalization(scale=scale, center=centre)(hidden)
+    model = keras.Model(images, norm)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.5, 2, w.shape) for w in model.get_weights()])
+    batch = rng.normal(size=(2, 4, 4, 3)).astype("float32")
+    folded = folding.fold_batch_norm(model)
+    assert not _norms(folded)
+    np.testing.assert_allclose(folded(batch), model(batch), rtol=1e-4, atol=1e-5)
+
+
 def test_what_cannot_be_folded_is_kept():
     images = keras.Input((4, 4, 3))
     shared = keras.layers.Conv2D(3, 1)(images)  # Read by the norm and by the sum.
@@ -66,6 +81,7 @@ def _pads(model):
     [
         (1, {"strides": 2}),  # Even sizes are padded below and to the right only.
         (((0, 1), (0, 1)), {"strides": 1}),
+        (((0, 1), (0, 1)), {"strides": 2, "padding": "same"}),  # It pads again.
         (2, {"dilation_rate": 2}),
     ],
 )
@@ -73,6 +89,13 @@ def test_other_padding_is_kept(padding, options):
     images = keras.Input((8, 8, 3))
     padded = keras.layers.ZeroPadding2D(padding)(images)
     model = keras.Model(images, keras.layers.Conv2D(4, 3, **options)(padded))
+    assert len(_pads(folding.fold_padding(model))) == 1
+
+
+def test_padding_of_images_of_any_size_is_kept():
+    images = keras.Input((None, None, 3))
+    padded = keras.layers.ZeroPadding2D(((0, 1), (0, 1)))(images)
+    model = keras.Model(images, keras.layers.Conv2D(4, 3, strides=2)(padded))
     assert len(_pads(folding.fold_padding(model))) == 1
 
 

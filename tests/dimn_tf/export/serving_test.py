@@ -58,6 +58,21 @@ def test_files_and_pixels_of_any_size_give_the_methods_vectors(served, name):
         _close(found[output], expected)
 
 
+def test_a_request_of_no_image_is_answered_by_none(served):
+    method, _, signatures = served
+    nothing = tf.zeros([0], tf.string)
+    for name, (output, _) in _SIDES.items():
+        found = signatures[name](image_bytes=nothing)
+        assert found[output].shape == (0, method.representation_dimension)
+        assert len(found["decoded"]) == len(found["fault"]) == 0
+        pixels = tf.zeros((0, 40, 20, 3), tf.uint8)
+        found = signatures[f"{name}_pixels"](pixels=pixels)
+        assert found[output].shape == (0, method.representation_dimension)
+    if method.has_score_maps:
+        found = signatures["explain"](probe_bytes=nothing, gallery_bytes=nothing)
+        assert {len(values) for values in found.values()} == {0}
+
+
 def test_scores_are_the_methods(served):
     method, _, signatures = served
     rng = np.random.default_rng(0)
