@@ -34,7 +34,18 @@ def test_nothing_recorded_is_nothing(tmp_path):
     assert recorded_places.recall(tmp_path / "places.json") == {}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"\xff",
+        b'{"targets": "viper"}',
+        b'{"targets": [1]}',
+        b'{"data_dir": 7}',
+    ],
+)
 def test_a_damaged_record_is_named(tmp_path, content):
     path = tmp_path / "places.json"
     path.write_bytes(content)

@@ -33,9 +33,10 @@ def test_missing_and_broken_records_are_named(tmp_path):
     directory = workdir.WorkDir(tmp_path)
     with pytest.raises(errors.UserError, match="no run here"):
         workdir.read(directory)
-    directory.config.write_text("{")
-    with pytest.raises(errors.UserError, match="config.json: not JSON"):
-        workdir.read(directory)
+    for text in ("{", "", "[1]", "null"):
+        directory.config.write_text(text)
+        with pytest.raises(errors.UserError, match="config.json: not JSON as"):
+            workdir.read(directory)
 
 
 def test_nothing_half_written_stays(tmp_path, monkeypatch):
@@ -55,6 +56,13 @@ def test_other_images_are_refused(tmp_path):
     workdir.claim(directory, {"rate": 1.0}, FOUND)
     with pytest.raises(errors.UserError, match="other images: sources_sha256 was ab"):
         workdir.claim(directory, {"rate": 1.0}, {**FOUND, "sources_sha256": "cd"})
+
+
+def test_a_record_without_what_was_found_is_of_other_images(tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    directory.config.write_text('{"rate": 1.0}')
+    with pytest.raises(errors.UserError, match=r"num_identities was \(not recorded\)"):
+        workdir.claim(directory, {"rate": 1.0}, FOUND)
 
 
 def test_one_process_trains_in_a_directory(tmp_path):
