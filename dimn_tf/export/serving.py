@@ -83,20 +83,22 @@ class ServingModule(tf.Module):
 
         def embed_probe(image_bytes):
             images, fault = decoding.decode_batch(image_bytes, *size)
-            vectors = self.probe_features(images)
+            vectors = _of_any_number(self.probe_features, images)
             return _with_faults({"probe_features": vectors}, fault)
 
         def embed_probe_pixels(pixels):
-            return {"probe_features": self.probe_features(self._resized(pixels))}
+            images = self._resized(pixels)
+            return {"probe_features": _of_any_number(self.probe_features, images)}
 
         def enroll_gallery(image_bytes):
             images, fault = decoding.decode_batch(image_bytes, *size)
-            vectors = self.gallery_classifiers(images)
+            vectors = _of_any_number(self.gallery_classifiers, images)
             return _with_faults({"gallery_classifiers": vectors}, fault)
 
         def enroll_gallery_pixels(pixels):
             images = self._resized(pixels)
-            return {"gallery_classifiers": self.gallery_classifiers(images)}
+            vectors = _of_any_number(self.gallery_classifiers, images)
+            return {"gallery_classifiers": vectors}
 
         def score(probe_features, gallery_classifiers):
             return {"scores": self._method.score(probe_features, gallery_classifiers)}
@@ -105,7 +107,8 @@ class ServingModule(tf.Module):
             probes, probe_fault = decoding.decode_batch(probe_bytes, *size)
             gallery, gallery_fault = decoding.decode_batch(gallery_bytes, *size)
             probe_map, gallery_map = self._method.score_maps(
-                self.encoder.feature_maps(probes), self.encoder.feature_maps(gallery)
+                _of_any_number(self.encoder.feature_maps, probes),
+                _of_any_number(self.encoder.feature_maps, gallery),
             )
             found = {
                 "probe_map": probe_map,
@@ -131,6 +134,17 @@ class ServingModule(tf.Module):
             function.__name__: tf.function(function).get_concrete_function(*spec)
             for function, spec in specs.items()
         }
+
+
+def _of_any_number(function, images: tf.Tensor) -> tf.Tensor:
+    """What a network makes of images, also of none.
+
+    TensorFlow's fused convolutions refuse an empty batch on some CPUs ("input depth
+    must be evenly divisible by filter depth"), so one black image stands in for it.
+    """
+    count = tf.shape(images)[0]
+    stand_in = tf.cast(count == 0, tf.int32)
+    return function(tf.pad(images, [[0, stand_in], [0, 0], [0, 0], [0, 0]]))[:count]
 
 
 def _with_faults(
