@@ -114,7 +114,10 @@ def _write(method, place, name, size, wanted, log) -> dict[str, Any]:
         )
     warm = warmup.write(place, name, files, method.representation_dimension)
     if not warm:
-        log("No warm-up requests: they need `pip install tensorflow-serving-api`.")
+        log(
+            "No warm-up requests: they need tensorflow-serving-api (pip install -e "
+            "'.[serving]')."
+        )
     return {
         "formats": wanted,
         "input_height": size[0],
