@@ -105,7 +105,7 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
     """The figures of a results file."""
     try:
         figures = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise errors.UserError(
             f"{path} is no results file ({error}): name a results.json that "
             "experiments.evaluate wrote"

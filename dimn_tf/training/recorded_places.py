@@ -48,7 +48,7 @@ def recall(path: pathlib.Path) -> dict[str, object]:
         return {}
     try:
         places = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     if not isinstance(places, dict):
         raise _damaged(path, f"a {type(places).__name__}")

@@ -160,12 +160,18 @@ def read(workdir: WorkDir) -> dict[str, Any]:
             f"in {workdir.root.absolute()}). Give the directory of a training run."
         )
     try:
-        return json.loads(workdir.config.read_text())
-    except ValueError as error:
+        found = json.loads(workdir.config.read_text())
+    except (ValueError, RecursionError) as error:
         raise errors.UserError(
             f"{workdir.config}: not JSON ({error}). Restore it, or give "
             "another --workdir."
         ) from error
+    if not isinstance(found, dict):
+        raise errors.UserError(
+            f"{workdir.config}: found a JSON {type(found).__name__}, expected the "
+            "run's options by name. Restore it, or give another --workdir."
+        )
+    return found
 
 
 def _shown(values: dict[str, Any], name: str) -> str:
