@@ -79,12 +79,16 @@ def main(_):
         "impostor_pairs": int((~pairs.genuine).sum()),
         "thresholds": rows,
     }
-    aside = _put_aside(directory, step, FLAGS.seed)
     picture = directory.calibration.with_suffix(".png")
     title = f"{recipe.method}, held-out people"
-    calibration_plot.plot(pairs, rows, picture, title, measure)
-    with files.replacing(directory.calibration) as partial:
+    with (
+        files.replacing(picture) as plotted,
+        files.replacing(directory.calibration) as partial,
+    ):
+        calibration_plot.plot(pairs, rows, plotted, title, measure)
         partial.write_text(standard_json.text(figures))
+        # Once both are whole: a full disk leaves what is there where it is.
+        aside = _put_aside(directory, step, FLAGS.seed)
     _print(pairs, rows, measure)
     if aside:
         print(f"The calibration that was there, of another step or seed: {aside}")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors, plain_paths, standard_json
+from dimn_tf import errors, plain_paths, standard_json, tensorflow_errors
 from dimn_tf.evaluation import measures
 from dimn_tf.export import layout
 
@@ -81,8 +81,8 @@ class ServedModel:
         except _NOT_LOADED as error:
             raise errors.UserError(
                 f"--model={self.folder}: its SavedModel cannot be loaded "
-                f"({(str(error).splitlines() or [type(error).__name__])[0][:200]}). It "
-                "is not whole: copy it again, or export the run again"
+                f"({tensorflow_errors.reason(error)}). It is not whole: copy it again, "
+                "or export the run again"
             ) from error
         if missing := [name for name in layout.SIGNATURES if name not in signatures]:
             raise errors.UserError(

@@ -100,6 +100,7 @@ class Gallery(base.BaseGallery):
                 f"{', '.join(store.VECTOR_TYPES)}"
             )
         facts["vector_type"] = vector_type
+        indexes.INDEXES[index](dimension)  # Without FAISS, no folder is made.
         path = pathlib.Path(folder) / store.FILE
         store.Store.create(path, facts).close()
         gallery = cls(folder, model_sha256)

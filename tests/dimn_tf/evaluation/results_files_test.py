@@ -143,3 +143,10 @@ def test_figures_of_another_form_are_no_results(tmp_path, figures):
     path.write_text(json.dumps(figures))
     with pytest.raises(errors.UserError, match="results.json is no results file"):
         results_files.read(path)
+
+
+def test_json_nested_beyond_reading_is_no_results_file(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(errors.UserError, match="results.json is no results file"):
+        results_files.read(path)

@@ -52,3 +52,10 @@ def test_a_damaged_record_is_named(tmp_path, content):
     with pytest.raises(errors.DataError) as caught:
         recorded_places.recall(path)
     assert caught.value.path == str(path) and "--data_dir" in caught.value.action
+
+
+def test_json_nested_beyond_reading_is_named(tmp_path):
+    path = tmp_path / "places.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(errors.DataError, match="does not say where the run's files"):
+        recorded_places.recall(path)

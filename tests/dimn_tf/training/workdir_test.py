@@ -73,3 +73,11 @@ def test_one_process_trains_in_a_directory(tmp_path):
                 pass
     with workdir.locked(directory):
         pass
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", '"x"', "[" * 100_000, ""])
+def test_a_record_that_is_no_options_is_named(text, tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    directory.config.write_text(text)
+    with pytest.raises(errors.UserError, match=r"config\.json: (not|found a) JSON"):
+        workdir.read(directory)
