@@ -104,19 +104,21 @@ def write(
 def read(path: str | os.PathLike) -> dict[str, Any]:
     """The figures of a results file."""
     try:
-        figures = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        figures = standard_json.read_object(path)
     except (OSError, ValueError) as error:
         raise errors.UserError(
             f"{path} is no results file ({error}): name a results.json that "
             "experiments.evaluate wrote"
         ) from error
-    targets = figures.get("targets") if isinstance(figures, dict) else None
-    if not isinstance(targets, dict) or not all(
-        isinstance(row, dict) for row in targets.values()
+    targets, flags = figures.get("targets"), figures.get("flags", {})
+    if (
+        not isinstance(targets, dict)
+        or not all(isinstance(row, dict) for row in targets.values())
+        or not isinstance(flags, dict)
     ):
         raise errors.UserError(
-            f"{path} is no results file (it has no `targets`): name a results.json "
-            "that experiments.evaluate wrote"
+            f"{path} is no results file (its `targets` or `flags` are of another form, "
+            "or missing): name a results.json that experiments.evaluate wrote"
         )
     return figures
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -47,11 +46,13 @@ def recall(path: pathlib.Path) -> dict[str, object]:
     if not path.is_file():
         return {}
     try:
-        places = json.loads(path.read_text())
+        places = standard_json.read_object(path)
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    if not isinstance(places, dict):
-        raise _damaged(path, f"a {type(places).__name__}")
+    for name, value in places.items():
+        texts = value if name == "targets" else [value]
+        if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
+            raise _damaged(path, f"{name}: {str(value)[:80]}")
     return places
 
 

@@ -22,15 +22,6 @@ from dimn_tf.training import (
 )
 from dimn_tf.training import recipe as recipes
 
-_LOST_WORKER = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-)
-"""What the others' collectives end with where a worker is gone."""
-
 
 def build_label_space(
     recipe: recipes.Recipe, data_dir: str, log: Callable[[str], None] = print
@@ -184,26 +175,19 @@ def train(
     if prepared.is_chief:
         watching += _writing_hooks(prepared, method, kept, evaluate)
     try:
-        loop.run(
-            _augmented(method, recipe.augmentation),
-            strategies.dataset(strategy, _share(prepared, start)),
-            start,
-            end,
-            watching,
-            strategy,
-            plan.jit_compile,
-            plan.steps_per_execution,
-        )
+        with strategies.losing_workers(strategy):
+            loop.run(
+                _augmented(method, recipe.augmentation),
+                strategies.dataset(strategy, _share(prepared, start)),
+                start,
+                end,
+                watching,
+                strategy,
+                plan.jit_compile,
+                plan.steps_per_execution,
+            )
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error
-    except _LOST_WORKER as error:
-        if strategy.cluster_resolver is None:
-            raise
-        raise errors.UserError(
-            "training stopped with another worker of TF_CONFIG: "
-            f"{error.message.splitlines()[0][:200]}. Give the same command on each "
-            "machine again: it goes on from the newest checkpoint."
-        ) from error
     return method
 
 

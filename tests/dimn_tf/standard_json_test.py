@@ -41,3 +41,28 @@ def test_every_json_file_and_output_goes_through_it():
         and re.search(r"json\.dumps?\(", path.read_text())
     }
     assert found == others
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_an_object_is_read_in_what_editors_save(tmp_path, encoding):
+    path = tmp_path / "a.json"
+    path.write_text('{"ü": [1]}', encoding=encoding)
+    assert standard_json.read_object(path) == {"ü": [1]}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "Expecting value"),
+        (b'{"a": ', "Expecting value"),
+        (b"[1]", "a JSON list, not an object"),
+        (b"null", "a JSON NoneType, not an object"),
+        (b"\xff{}", "decode"),
+        (b"[" * 200_000, "nested too deep"),
+    ],
+)
+def test_what_is_no_object_is_told(tmp_path, content, said):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        standard_json.read_object(path)

@@ -1,10 +1,12 @@
 """Rendered archives -> records -> a few steps -> table, from the outside."""
 
+import errno
 import json
 
 import pytest
 
 from data_builders import dummy_images
+from dimn_tf import standard_json
 from dimn_tf.encoders import encoder
 from tests.dimn_tf.export import made_up
 from tests.experiments.launcher import launch
@@ -200,6 +202,24 @@ def test_calibrated_exported_enrolled_and_searched(places, exported, tmp_path):
     )
     printed = launch("search", *arguments, probe, "--false_accepts=7", code=1)
     assert "--false_accepts=7" in printed
+
+
+def test_a_full_disk_leaves_the_calibration_that_is_there(
+    places, exported, monkeypatch
+):
+    run = places[0] / "run"
+    before = {path: path.read_bytes() for path in run.glob("calibration*")}
+    names = sorted(path.name for path in run.iterdir())
+
+    def full(values):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(standard_json, "text", full)
+    # Of another seed: what is there would be put aside.
+    told = launch("calibrate", f"--workdir={run}", "--seed=1", code=1)
+    assert f"{run}/calibration.json: cannot be written: No space left" in told
+    assert {path: path.read_bytes() for path in before} == before
+    assert sorted(path.name for path in run.iterdir()) == names
 
 
 def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(

@@ -144,11 +144,28 @@ def test_damaged_rows_of_probes_are_named(tmp_path, row):
         _probes(path, *whole, row)
 
 
-@pytest.mark.parametrize("targets", [[], {"viper": 3}, None])
-def test_targets_of_another_form_are_no_results(tmp_path, targets):
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"targets": []},
+        {"targets": {"viper": 3}},
+        {"targets": None},
+        {},
+        {"targets": {}, "flags": []},
+        [],
+    ],
+)
+def test_figures_of_another_form_are_no_results(tmp_path, figures):
     path = tmp_path / "results.json"
-    path.write_text(json.dumps({"targets": targets}))
-    with pytest.raises(errors.UserError, match="no `targets`"):
+    path.write_text(json.dumps(figures))
+    with pytest.raises(errors.UserError, match="results.json is no results file"):
+        results_files.read(path)
+
+
+def test_json_nested_beyond_reading_is_no_results_file(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(errors.UserError, match="results.json is no results file"):
         results_files.read(path)
 
 

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dimn_tf import errors
 from dimn_tf.export import exporter, layout, served_model
@@ -63,7 +64,18 @@ def test_a_request_with_many_bad_images_answers_for_the_good_ones(halves_export)
         assert [not fault for fault in found.faults] == is_good.tolist()
         assert all("\n" not in fault for fault in found.faults)
         assert "decoder refuses it" in found.faults[0]
-    assert model.probe_features([]).vectors.shape == (0, 5)
+
+
+def test_a_request_without_an_image_has_no_vector(halves_export, dimn_export):
+    model = halves_export.model
+    for call in (model.probe_features, model.gallery_classifiers):
+        assert call([]).vectors.shape == (0, 5) and call([]).faults == ()
+    for name in ("embed_probe_pixels", "enroll_gallery_pixels"):
+        pixels = tf.zeros((0, 9, 9, 3), tf.uint8)
+        (found,) = model._loaded.signatures[name](pixels=pixels).values()
+        assert found.shape == (0, 5)
+    explained = dimn_export.model.explain(_images(1)[0], [])
+    assert explained.scores.shape == (0,) and len(explained.probe_maps) == 0
 
 
 def test_an_image_that_claims_too_much_is_told(halves_export):

@@ -113,6 +113,43 @@ def test_a_tf_config_that_is_none_is_told(text, expected, monkeypatch):
         strategies.make(2)
 
 
+class _LosingWorkers:
+    """A strategy of machines of which one is gone, as its collectives tell."""
+
+    cluster_resolver = None
+
+    def run(self, function, args=()):
+        raise tf.errors.UnavailableError(None, None, "{{node a}} task 1 has crashed")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda strategy: strategies.refuse_other_workers(strategy, "flags"),
+        lambda strategy: strategies.share_from_chief(strategy, [], 3),
+    ],
+    ids=["refuse_other_workers", "share_from_chief"],
+)
+def test_a_worker_lost_before_the_first_step_is_told_as_in_the_loop(ask, monkeypatch):
+    strategy = _LosingWorkers()
+    strategy.cluster_resolver = object()
+    # What traces a function takes the error for one of the code.
+    monkeypatch.setattr(strategies.tf, "function", lambda function: function)
+    monkeypatch.setattr(strategies, "is_chief", lambda strategy: False)
+    with pytest.raises(
+        errors.UserError, match="stopped with another worker of TF_CONFIG: task 1 has"
+    ):
+        ask(strategy)
+
+
+def test_one_machines_own_errors_stay():
+    with (
+        pytest.raises(tf.errors.UnavailableError),
+        strategies.losing_workers(_LosingWorkers()),
+    ):
+        _LosingWorkers().run(None)
+
+
 def test_one_worker_alone_is_this_machine(monkeypatch):
     alone = {"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(alone))

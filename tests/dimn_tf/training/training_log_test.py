@@ -4,9 +4,11 @@ import importlib
 import math
 
 import matplotlib
+import pytest
 import tensorflow as tf
 from matplotlib import pyplot
 
+from dimn_tf import errors
 from dimn_tf.training import loop, loss_curves, training_log
 
 
@@ -51,7 +53,7 @@ def test_a_first_row_of_the_compilation_alone_has_no_rate(tmp_path):
 
 def test_a_last_row_cut_short_is_left_out(tmp_path):
     log = tmp_path / "log.csv"
-    log.write_text("step,loss,accuracy\n2,0.5,0.1\n4,0.25")
+    log.write_text("step,loss,accuracy\n2,0.5,0.1\n4,0.25\n")
     assert training_log.read(log) == [{"step": 2.0, "loss": 0.5, "accuracy": 0.1}]
     assert training_log.read(tmp_path / "absent.csv") == []
 
@@ -197,3 +199,35 @@ def test_every_mean_has_six_digits(tmp_path):
     log.look(loop.Look(12_345_678, 1, {"accuracy": 1 / 3, "triplet": 2 / 3}, 0.5))
     (_, row) = (tmp_path / "log.csv").read_text().splitlines()
     assert row == "12345678,0.25,20,0.333333,0.666667"
+
+
+def test_a_last_number_cut_short_is_left_out(tmp_path):
+    """`0.25` of `0.251` is a number too: only the line's end tells that it is whole."""
+    log = tmp_path / "log.csv"
+    log.write_text("step,loss\n2,0.5\n4,0.25")
+    assert training_log.read(log) == [{"step": 2.0, "loss": 0.5}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"step,loss\n2,high\n",
+        b"time,loss\n2,0.5\n",
+        b"step,loss\n2,\xff\n",
+        b"step,loss\n2," + b"1" * 200_000 + b"\n",
+        b"PK\x03\x04\0\0\n\0,1\n",
+    ],
+)
+def test_what_is_no_log_is_named(tmp_path, content):
+    log = tmp_path / "training_log.csv"
+    log.write_bytes(content)
+    with pytest.raises(errors.UserError, match="training_log.csv: no training log"):
+        training_log.read(log)
+    assert log.read_bytes() == content
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_lines_end_anyhow(tmp_path, encoding):
+    log = tmp_path / "log.csv"
+    log.write_bytes("step,loss\r\n2,0.5\r\n".encode(encoding))
+    assert training_log.read(log) == [{"step": 2.0, "loss": 0.5}]

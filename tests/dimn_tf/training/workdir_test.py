@@ -33,9 +33,10 @@ def test_missing_and_broken_records_are_named(tmp_path):
     directory = workdir.WorkDir(tmp_path)
     with pytest.raises(errors.UserError, match="no run here"):
         workdir.read(directory)
-    directory.config.write_text("{")
-    with pytest.raises(errors.UserError, match="config.json: not JSON"):
-        workdir.read(directory)
+    for text in ("{", "", "[1]", "null"):
+        directory.config.write_text(text)
+        with pytest.raises(errors.UserError, match="config.json: not JSON as"):
+            workdir.read(directory)
 
 
 def test_nothing_half_written_stays(tmp_path, monkeypatch):
@@ -59,6 +60,13 @@ def test_other_images_are_refused(tmp_path):
         expected = f"other images: {name} was {FOUND[name]}, is {other}"
         with pytest.raises(errors.UserError, match=expected):
             workdir.claim(directory, {"rate": 1.0}, {**FOUND, name: other})
+
+
+def test_a_record_without_what_was_found_is_of_other_images(tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    directory.config.write_text('{"rate": 1.0}')
+    with pytest.raises(errors.UserError, match=r"num_identities was \(not recorded\)"):
+        workdir.claim(directory, {"rate": 1.0}, FOUND)
 
 
 def test_one_process_trains_in_a_directory(tmp_path):
@@ -114,3 +122,11 @@ def test_a_claim_without_a_difference_writes_nothing(tmp_path):
     before = directory.config.stat().st_mtime_ns
     workdir.claim(directory, {"rate": 1.0}, FOUND)
     assert directory.config.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", '"x"', "[" * 100_000, ""])
+def test_a_record_that_is_no_options_is_named(text, tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    directory.config.write_text(text)
+    with pytest.raises(errors.UserError, match=r"config\.json: (not|found a) JSON"):
+        workdir.read(directory)
