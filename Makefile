@@ -6,6 +6,8 @@ DEMO := runs/demo
 DEMO_DATASETS := synthetic_reid/plaza,synthetic_reid/station,synthetic_reid/mall,synthetic_reid/alley,synthetic_reid/campus,synthetic_reid/night_market
 DEMO_GALLERY := --model=$(DEMO)/export --gallery=$(DEMO)/people
 DEMO_CAMERAS := --person_folders --camera_pattern='^(\d+)_'
+# One process of tests a core, at most four: each takes up to 3 GB of memory.
+TEST_PROCESSES ?= logical
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: install demo test test-all lint mutate clean
@@ -36,10 +38,11 @@ demo: install
 	$(BIN)/python -m experiments.demo_summary --workdir=$(DEMO)
 
 test: install
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' -n $(TEST_PROCESSES) --maxprocesses=4 --dist=worksteal
 
-test-all: install
-	$(BIN)/python -m pytest
+# The slow ones by themselves: some start several processes, or measure.
+test-all: test
+	$(BIN)/python -m pytest -m slow
 
 lint: install
 	$(BIN)/ruff check .

@@ -34,3 +34,13 @@ def faults_of_data(monkeypatch):
         if not hasattr(fault, "kind"):  # An image may come without a file.
             fields.append(fault.path)
         assert all(fields) or not any(fields), f"a field is missing: {fault}"
+
+
+def pytest_collection_modifyitems(config, items):
+    """In several processes, what shares a long preparation comes first.
+
+    A process that has nothing left to do takes tests from another's end, and would
+    prepare the same again.
+    """
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.name != "end_to_end_test.py")

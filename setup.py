@@ -55,6 +55,12 @@ setuptools.setup(
         # Looking at the scalars of a run.
         "tensorboard": ["tensorboard>=2.18"],
         # tfds.testing imports dill without declaring it.
-        "dev": ["cosmic-ray>=8.4", "dill>=0.3", "pytest>=8.0", "ruff>=0.6"],
+        "dev": [
+            "cosmic-ray>=8.4",
+            "dill>=0.3",
+            "pytest>=8.0",
+            "pytest-xdist>=3.6",
+            "ruff>=0.6",
+        ],
     },
 )

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
-from data_builders import folders
+from data_builders import archive_kinds, folders
 from dimn_tf.errors import DataError
 
 _ENCRYPTED = 0x1  # bit of a zip member's flags
@@ -161,14 +161,28 @@ class Archive(abc.ABC):
             raise DataError(
                 f"{self.path.name}: {problem}",
                 path=self.path,
-                found=f"{type(error).__name__}: {error}",
+                found=_found(self.path, error),
                 expected="a whole, readable archive",
-                action=_action(error),
+                action=_action(self.path, error),
             ) from error
 
 
-def _action(error: Exception) -> str:
+def _found(path: pathlib.Path, error: Exception) -> str:
+    if kind := archive_kinds.other_kind(path):
+        return kind
+    with contextlib.suppress(OSError):
+        if path.is_file() and not path.stat().st_size:
+            return "an empty file"
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _action(path: pathlib.Path, error: Exception) -> str:
     """What the user can do about an archive that cannot be read."""
+    kind = archive_kinds.other_kind(path)
+    if kind == archive_kinds.WEB_PAGE:
+        return "the server gave a page instead (a login, say): download it again"
+    if kind:
+        return "unpack it with a program for it, and put the folder there in its place"
     if isinstance(error, NotImplementedError):
         return (
             "it is packed in a way that Python does not read: unpack it with the "
@@ -256,16 +270,17 @@ class FolderArchive(Archive):
 def open_archive(path: str | os.PathLike) -> Archive:
     """Opens an archive file (.zip, .tar, .tgz, ...) or an extracted folder.
 
+    A file is read as what its first bytes say that it is, under any of these names.
+
     Raises:
         DataError: it is truncated, damaged or of another kind.
     """
     path = pathlib.Path(path)
     if path.is_dir():
         return FolderArchive(path)
-    if path.name.lower().endswith(".zip"):
-        return ZipArchive(path)
-    if path.name.lower().endswith(_TAR_ENDINGS):
-        return TarArchive(path)
+    if path.name.lower().endswith((".zip", *_TAR_ENDINGS)):
+        is_zip = archive_kinds.is_zip(path)
+        return ZipArchive(path) if is_zip else TarArchive(path)
     raise DataError(
         f"{path.name} is not an archive",
         path=path,

@@ -268,6 +268,19 @@ class BuildChecks:
         again = self.dataset_class(data_dir=self.data_dir, config=self.made_up)
         self.assertEqual(again.info.file_format.value, "array_record")
 
+    def test_another_format_is_made_where_it_is_asked_for(self):
+        for given in ("tfrecord", "array_record"):
+            builder = self.dataset_class(
+                data_dir=self.data_dir / given, config=self.made_up, file_format=given
+            )
+            self.assertEqual(builder.info.file_format.value, given)
+
+    def test_a_build_tells_that_it_begins_and_that_it_is_done(self):
+        self.build()
+        name = f"{self.dataset_class.name}/made_up/1.0.0"
+        self.assertEqual(self.lines[0], f"{name}: building in {self.data_dir}")
+        self.assertEqual(self.lines[-1], f"{name}: built")
+
     def test_two_candidates_are_an_error(self):
         zip_folder(self.root, self.manual_dir / self.ARCHIVE)
         self.fail_to_build(str(self.manual_dir / self.ARCHIVE), str(self.root))

@@ -15,6 +15,8 @@ from dimn_tf import errors
 PATH = "path"
 REFERENCES = "references"
 
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
+
 
 def option(
     default: Any,
@@ -79,15 +81,17 @@ def read(group: type, values: Mapping[str, Any], prefix: str = "") -> Any:
         if typing.get_origin(hints[field.name]) is tuple:
             kind = typing.get_args(hints[field.name])[0]
             try:
+                if isinstance(value, str):  # Else its letters would be the elements.
+                    raise TypeError("a list was expected")
                 value = tuple(kind(element) for element in value)
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 raise errors.UserError(f"--{name}={value}: {error}.") from error
         given[field.name] = value
     return group(**given)
 
 
 def check(options: Any, prefix: str = "") -> None:
-    """Checks every field of an options dataclass against its choices and range.
+    """Checks every field of an options dataclass: its type, choices and range.
 
     Args:
         options: An instance of a dataclass whose fields are made by `option`.
@@ -96,9 +100,12 @@ def check(options: Any, prefix: str = "") -> None:
     Raises:
         errors.UserError: names the first flag whose value is not allowed.
     """
+    hints = typing.get_type_hints(type(options))
     for field in dataclasses.fields(options):
         value, rule = getattr(options, field.name), field.metadata
-        if rule["choices"] and value not in rule["choices"]:
+        if not _is_of(value, hints[field.name]):
+            expected = _KINDS.get(hints[field.name], "text")
+        elif rule["choices"] and value not in rule["choices"]:
             expected = f"one of {', '.join(rule['choices'])}"
         elif rule["least"] is not None and not value >= rule["least"]:
             expected = f"at least {rule['least']:g}"
@@ -107,3 +114,12 @@ def check(options: Any, prefix: str = "") -> None:
         else:
             continue
         raise errors.UserError(f"--{prefix}{field.name}={value}: expected {expected}.")
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Whether a value is of an option's type; whole numbers are numbers too."""
+    if typing.get_origin(hint) is tuple:
+        return isinstance(value, tuple)  # `read` has looked at its elements.
+    if hint is float:
+        hint = float | int
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))

@@ -9,15 +9,21 @@ Prints both distributions' figures and the thresholds at false-accept rates of 1
 afterwards carries them.
 """
 
-import json
 import pathlib
 
 import numpy as np
 from absl import flags as absl_flags
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, standard_json
 from dimn_tf.data import holdout, records
-from dimn_tf.evaluation import calibration, calibration_plot, evaluator, measures
+from dimn_tf.evaluation import (
+    calibration,
+    calibration_plot,
+    evaluator,
+    measures,
+    options,
+)
+from dimn_tf.evaluation.protocols import protocol
 from dimn_tf.training import build, workdir
 from dimn_tf.training import recipe as recipes
 from experiments import devices, launch, path_flags, prepare
@@ -34,7 +40,7 @@ def define() -> None:
 def main(_):
     devices.prepare()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
-    recorded = workdir.read(directory)
+    recipe = recipes.of_run(directory)
     persons = {k: v for k, v in holdout.load(directory.holdout).items() if v}
     if not persons:
         raise errors.UserError(
@@ -42,8 +48,6 @@ def main(_):
             "calibrate on. Train with --holdout_identities=N (100 of each source give "
             "thresholds at 1 in 1,000 and more)"
         )
-    values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
-    recipe = recipes.from_values(values)
     method, step = build.restored(recipe, directory)
     places = prepare.recall_places(directory)
     if not places:
@@ -75,12 +79,16 @@ def main(_):
         "impostor_pairs": int((~pairs.genuine).sum()),
         "thresholds": rows,
     }
-    aside = _put_aside(directory, step, FLAGS.seed)
     picture = directory.calibration.with_suffix(".png")
     title = f"{recipe.method}, held-out people"
-    calibration_plot.plot(pairs, rows, picture, title, measure)
-    with files.replacing(directory.calibration) as partial:
-        partial.write_text(json.dumps(figures, indent=2) + "\n")
+    with (
+        files.replacing(picture) as plotted,
+        files.replacing(directory.calibration) as partial,
+    ):
+        calibration_plot.plot(pairs, rows, plotted, title, measure)
+        partial.write_text(standard_json.text(figures))
+        # Once both are whole: a full disk leaves what is there where it is.
+        aside = _put_aside(directory, step, FLAGS.seed)
     _print(pairs, rows, measure)
     if aside:
         print(f"The calibration that was there, of another step or seed: {aside}")
@@ -97,8 +105,8 @@ def _put_aside(directory: workdir.WorkDir, step: int, seed: int):
     if not path.is_file():
         return None
     try:
-        found = json.loads(path.read_text())
-        held = found["step"], found.get("seed", 0)
+        found = standard_json.read_object(path)
+        held = int(found["step"]), int(found.get("seed", 0))
     except (ValueError, KeyError, TypeError) as error:
         raise errors.UserError(
             f"{path}: it is no calibration ({error!r}). Move it away, then calibrate "
@@ -116,10 +124,8 @@ def _put_aside(directory: workdir.WorkDir, step: int, seed: int):
 
 def _pairs(method, recipe, source, ids, data_dir) -> calibration.Pairs:
     opened = records.load_records(source, data_dir)
-    chosen = np.isin(opened.person_ids, ids)
-    if opened.training_splits:
-        chosen &= np.isin(opened.splits, opened.training_splits)
-    indices = np.flatnonzero(chosen)
+    asked = protocol.Asked.of(opened, options.EvaluationOptions(), person_ids=ids)
+    indices = np.flatnonzero(asked.taking_part)
     features = evaluator.encode_images(
         method,
         opened,
@@ -153,9 +159,13 @@ def _print(pairs, rows, measure) -> None:
         if "refused" in row:
             print(f"{name:<14}  not told: {row['refused']}")
             continue
-        low, high = row["interval"]
+        interval = "not told"
+        if row["interval"] is not None:
+            interval = "{:.4f} {:10.4f}".format(*row["interval"])
         share = f"{100 * row['true_accept_rate']:.1f} % of one person's pairs"
-        print(f"{name:<14}  {row['score']:9.4f}  {low:9.4f} {high:10.4f}  {share}")
+        print(f"{name:<14}  {row['score']:9.4f}  {interval:>20}  {share}")
+    for reason in {r["interval_refused"] for r in rows if "interval_refused" in r}:
+        print(f"No interval is told: {reason}")
 
 
 if __name__ == "__main__":

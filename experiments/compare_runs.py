@@ -8,11 +8,9 @@ Prints A minus B as JSON (and writes it to --output): the difference of the mean
 over targets and of each target, with bootstrap intervals over identities.
 """
 
-import json
-
 from absl import flags
 
-from dimn_tf import files
+from dimn_tf import files, standard_json
 from dimn_tf.evaluation import bootstrap
 from experiments import launch, path_flags
 
@@ -30,7 +28,7 @@ def define() -> None:
 
 def main(_):
     compared = bootstrap.compare(FLAGS.a, FLAGS.b, FLAGS.resamples, FLAGS.seed)
-    text = json.dumps(compared, indent=2) + "\n"
+    text = standard_json.text(compared)
     if FLAGS.output:
         with files.replacing(FLAGS.output) as partial:
             partial.write_text(text)

@@ -15,11 +15,9 @@ take entries out again, whether the files are there any more or not (a folder st
 all entries below it).
 """
 
-import json
-
 from absl import flags
 
-from dimn_tf import errors
+from dimn_tf import errors, standard_json
 from dimn_tf.export import served_model
 from dimn_tf.gallery import enrolment, image_sources, places
 from experiments import image_flags, launch, path_flags
@@ -75,7 +73,7 @@ def main(argv):
             "gallery": held,
             "skipped": _rows(report.skipped, "reason"),
         }
-        print(json.dumps(figures, indent=2))
+        print(standard_json.text(figures), end="")
         return
     for line in image_flags.skipped_lines(report.skipped):
         print(line)
@@ -125,7 +123,8 @@ def _remove(given, persons) -> None:
         gallery.remove(sorted(gone))
         held = len(gallery)
     if FLAGS.json:
-        print(json.dumps({"removed": sorted(gone), "gallery": held}, indent=2))
+        told = {"removed": sorted(gone), "gallery": held}
+        print(standard_json.text(told), end="")
         return
     print(f"{len(gone):,} removed; the gallery holds {held:,}.")
 

@@ -47,12 +47,11 @@ def main(argv):
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     places = prepare.recall_places(directory)
     if FLAGS.model == "trained" or directory.config.exists():
-        recorded = workdir.read(directory)
-        values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
-        _refuse_other_flags(values)
         # The record holds the content of the weights, the places where they lie.
-        weights = places.get("encoder_weights", values["encoder_weights"])
-        recipe = recipes.from_values({**values, "encoder_weights": weights})
+        lying = {k: v for k, v in places.items() if k == "encoder_weights"}
+        recipe = recipes.of_run(directory, **lying)
+        values = workdir.read_values(directory)
+        _refuse_other_flags(values)
     else:  # Nothing is trained yet.
         recipe = flags.run_recipe()
         values = recipe.recorded()

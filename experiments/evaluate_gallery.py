@@ -8,13 +8,12 @@ CSV lists). Each probe is searched for in the whole gallery. On the same images,
 figures are those of `experiments.evaluate`.
 """
 
-import json
 import sys
 
 import numpy as np
 from absl import flags
 
-from dimn_tf import errors
+from dimn_tf import errors, standard_json
 from dimn_tf.evaluation import ranking
 from dimn_tf.export import served_model
 from dimn_tf.gallery import embedding, image_sources, judging, places
@@ -91,8 +90,8 @@ def main(argv):
                 {
                     "one_in": one_in,
                     "likeness": threshold,
-                    "false_accepts": 100 * false,
-                    "true_accepts": 100 * true,
+                    "false_accepts": None if false is None else 100 * false,
+                    "true_accepts": None if true is None else 100 * true,
                 }
                 for one_in, threshold, false, true in zip(
                     rates,
@@ -104,7 +103,7 @@ def main(argv):
             ],
         }
     if FLAGS.json:
-        print(json.dumps(figures, indent=2))
+        print(standard_json.text(figures), end="")
         return
     print(f"{figures['probes']:,} probes against {figures['gallery']:,} entries:")
     for k in ranking.RANKS:
@@ -115,9 +114,14 @@ def main(argv):
     for row in figures["thresholds"]:
         print(
             f"  likeness {row['likeness']:.4f} (1 in {row['one_in']:,} on the sources' "
-            f"people) accepts {row['false_accepts']:.3f} % of pairs of two people and "
-            f"{row['true_accepts']:.1f} % of one person's here"
+            "people) accepts, here, of pairs of two people "
+            f"{_share(row['false_accepts'], 3)}, of one person's "
+            f"{_share(row['true_accepts'], 1)}"
         )
+
+
+def _share(per_cent: float | None, digits: int) -> str:
+    return "none is there" if per_cent is None else f"{per_cent:.{digits}f} %"
 
 
 if __name__ == "__main__":

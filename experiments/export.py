@@ -7,13 +7,12 @@ Writes EXPORT_DIR/VERSION/: a SavedModel in TensorFlow Serving's layout, model.o
 model.tflite where asked for, metadata.json and model_card.md.
 """
 
-import json
 import pathlib
 
 from absl import flags as absl_flags
 
 from data_builders import registry
-from dimn_tf import errors
+from dimn_tf import errors, standard_json
 from dimn_tf.evaluation import results
 from dimn_tf.export import exporter, formats, identity, model_card
 from dimn_tf.training import build, workdir
@@ -43,15 +42,13 @@ def define() -> None:
 def main(_):
     devices.prepare()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
-    recorded = workdir.read(directory)
-    values = {k: v for k, v in recorded.items() if k not in workdir.FINDINGS}
-    recipe = recipes.from_values(values)
+    recipe, values = recipes.of_run(directory), workdir.read_values(directory)
     before = identity.seen(directory.checkpoints)
     method, step = build.restored(recipe, directory)
     metadata = {
         "method": recipe.method,
         "step": step,
-        "num_identities": recorded["num_identities"],
+        "num_identities": workdir.read(directory).get("num_identities"),
         "checkpoint": f"ckpt-{step}",
         "checkpoint_sha256": identity.checkpoint_sha256(
             directory.checkpoints, step, before
@@ -77,13 +74,12 @@ def main(_):
 def _of_step(path: pathlib.Path, step: int, command: str):
     """What a file of the run holds; None where it is of another checkpoint."""
     try:
-        found = json.loads(path.read_text()) if path.is_file() else None
-        of_step = None if found is None else found.get("step")
-    except (ValueError, AttributeError) as error:
+        found = standard_json.read_object(path) if path.is_file() else None
+    except ValueError as error:
         raise errors.UserError(
             f"{path}: cannot be read as JSON ({error}). Run {command} again"
         ) from error
-    if found is not None and of_step != step:
+    if found is not None and (of_step := found.get("step")) != step:
         print(
             f"{path} is of step {of_step}, the checkpoint of step {step}: left out. "
             f"Run {command} again."

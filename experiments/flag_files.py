@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
 
 from dimn_tf import errors
@@ -36,8 +37,8 @@ def expand(arguments: Sequence[str]) -> list[Word]:
     """The arguments, with each `--flagfile=FILE` replaced by what the file holds.
 
     A file holds one flag a line, `--name=value`; empty lines and those that begin with
-    `#` or `//` are passed over. It is UTF-8 (or UTF-16 with its mark), its lines end
-    anyhow, and it may name further ones.
+    `#` or `//` are passed over; a note after a value is refused. It is UTF-8 (or
+    UTF-16 with its mark), its lines end anyhow, and it may name further ones.
 
     Args:
         arguments: Without the command's name.
@@ -94,6 +95,13 @@ def _read(word: Word, value: str, opened: tuple[str, ...]) -> Iterator[Word]:
         if not text.startswith("-") or text.strip("-") == "":
             raise _error(
                 found, _short(text), "expected one flag a line, --name=value, or # note"
+            )
+        if re.search(r"\s#", text):
+            raise _error(
+                found,
+                _short(text),
+                "a note stands on a line of its own; a value that holds ' #' goes on "
+                "the command line",
             )
         lines.append(found)
     yield from _expand(lines, (*opened, real))

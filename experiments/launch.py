@@ -6,6 +6,7 @@ with flags of its own (`tests/experiments/launcher.py`).
 """
 
 import contextlib
+import pathlib
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -125,6 +126,11 @@ def _end(message: str, status: int) -> None:
 
 def _told(error: OSError) -> str:
     """Place and reason of what the system refused."""
+    if isinstance(error, FileExistsError | NotADirectoryError) and error.filename:
+        place = pathlib.Path(error.filename)
+        for path in (place, *place.parents):
+            if path.exists() and not path.is_dir():
+                return f"{place}: {path} is in the way, which is no folder"
     places = [str(name) for name in (error.filename, error.filename2) if name]
     place = " -> ".join(places)
     return f"{place}: {error.strerror}" if place else f"{error.strerror}"

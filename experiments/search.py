@@ -8,13 +8,12 @@ the score over the length of the probe's feature: it ranks alike, and is what th
 """
 
 import dataclasses
-import json
 import pathlib
 
 import numpy as np
 from absl import flags
 
-from dimn_tf import errors, images
+from dimn_tf import errors, images, standard_json
 from dimn_tf.export import served_model
 from dimn_tf.gallery import explanation, places, search_picture
 from experiments import launch, path_flags
@@ -73,6 +72,11 @@ def main(_):
     if answer.faults[0]:
         raise errors.UserError(f"--probe={FLAGS.probe}: {answer.faults[0]}")
     features = answer.vectors
+    if not (np.isfinite(features).all() and features.any()):
+        raise errors.UserError(
+            f"--probe={FLAGS.probe}: the model finds nothing in it (its vector is zero "
+            "or not finite). Take another image, or look after the model"
+        )
     with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
         hits = gallery.search(features, FLAGS.topk, FLAGS.one_per_person)[0]
     hits = [dataclasses.replace(hit, score=scale * hit.score) for hit in hits]
@@ -135,11 +139,8 @@ def _print_json(found, threshold) -> None:
                 "gallery_map": _as_lists(row.gallery_map),
                 **({"missing": row.missing} if row.missing else {}),
             }
-    print(
-        json.dumps(
-            {"probe": FLAGS.probe, "threshold": threshold, "hits": rows}, indent=2
-        )
-    )
+    told = {"probe": FLAGS.probe, "threshold": threshold, "hits": rows}
+    print(standard_json.text(told), end="")
 
 
 def _as_lists(shares):

@@ -139,12 +139,27 @@ class Cuhk03MatTest(testing.ReaderChecks, testing.ReidBuilderTestCase):
 
     def test_image_of_another_type_is_an_error(self):
         path = self.root / "cuhk-03.mat"
-        with h5py.File(path, "a") as file:
-            del file["#refs#/labeled_5_1_5"]
-            cells = file["#refs#/labeled_5"]
-            wrong = np.zeros((3, 8, 16), dtype=np.float64)
-            cells[5, 0] = file.create_dataset("#refs#/wrong", data=wrong).ref
-        self.fail_to_build("images_labeled/5_001_2_06.png is float64")
+        for dtype, channels in (("float64", 3), ("int8", 3), ("uint8", 4)):
+            with h5py.File(path, "a") as file:
+                wrong = np.zeros((channels, 8, 16), dtype)
+                name = f"#refs#/{dtype}_{channels}"
+                cells = file["#refs#/labeled_5"]
+                cells[5, 0] = file.create_dataset(name, data=wrong).ref
+            self.fail_to_build(
+                f"images_labeled/5_001_2_06.png is {dtype} ({channels}, 8, 16)"
+            )
+
+    def test_persons_of_another_number_of_images_are_an_error(self):
+        path = self.root / "cuhk-03.mat"
+        for shape in ((9, 2), (11, 2), (10,), (10, 1, 2)):
+            with h5py.File(path, "a") as file:
+                own = file["#refs#/labeled_1"][()]
+                cells = np.broadcast_to(own[0, 0], shape).astype(object)
+                made = file.create_dataset(
+                    f"#refs#/{shape}", data=cells, dtype=h5py.ref_dtype
+                )
+                file["labeled"][0, 0] = made.ref
+            self.fail_to_build(f"labeled pair 1 is an array {shape}")
 
 
 def test_official_sample(shared_dir, tmp_path):

@@ -59,6 +59,9 @@ class CuhkSysuTest(testing.ReaderChecks, testing.ReidBuilderTestCase):
         self.assertIsNone(clamped(8, 0, 5, 5))
         self.assertIsNone(clamped(-5, 0, 5, 5))
         self.assertIsNone(clamped(0, 6, 5, 5))
+        self.assertIsNone(clamped(0, 9, 5, 5))
+        self.assertIsNone(clamped(0, -9, 5, 5))
+        self.assertIsNone(clamped(11, 0, 5, 5))
         self.assertIsNone(clamped(2, 2, 0, 5))
 
     def test_misnamed_image_is_an_error(self):

@@ -94,6 +94,40 @@ def test_a_path_that_cannot_be_used_is_a_fault_of_its_line(write, path, fault):
     assert [image.file_name for image in listed.images] == ["a/1.png"]
 
 
+def test_a_path_that_the_system_refuses_is_told_in_its_words(write, monkeypatch):
+    path = write(f"path,person_id\n{'x' * 300}.png,2\na/{'y' * 78},2\n")
+    errors = iter([OSError(36, "File name too long"), OSError("no number")])
+
+    def refuse(self):
+        raise next(errors)
+
+    monkeypatch.setattr("pathlib.Path.is_file", refuse)
+    assert csv_list.read(path).faults == [
+        ("line 2", f"{'x' * 80}...: File name too long"),
+        ("line 3", f"a/{'y' * 78}: no number"),
+    ]
+
+
+def test_a_long_path_with_the_separators_of_windows_is_found(write):
+    path = write("path,person_id\n" + "\\".join(["y" * 100] * 3 + ["1.png"]) + ",1\n")
+    folder = path.parent.joinpath(*["y" * 100] * 3)
+    folder.mkdir(parents=True)
+    (folder / "1.png").touch()
+    listed = csv_list.read(path)
+    assert (listed.faults, listed.missing) == ([], [])
+    assert listed.images[0].file_name == "/".join(["y" * 100] * 3 + ["1.png"])
+
+
+def test_a_list_may_have_so_many_bytes(write, monkeypatch):
+    path = write(_TEXT)
+    monkeypatch.setattr(csv_list, "_LARGEST_BYTES", len(path.read_bytes()))
+    assert len(csv_list.read(path).images) == 2
+    monkeypatch.setattr(csv_list, "_LARGEST_BYTES", len(path.read_bytes()) - 1)
+    with pytest.raises(DataError, match="is no CSV file") as caught:
+        csv_list.read(path)
+    assert caught.value.found == f"more than {len(path.read_bytes()) - 1:,} bytes"
+
+
 def test_a_file_that_is_not_there_is_told_apart(write):
     listed = csv_list.read(write("path,person_id\na/1.png,1\na/9.png,2\na,3\n"))
     assert listed.faults == []

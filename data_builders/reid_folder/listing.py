@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from data_builders import folders
-from data_builders.reid_folder import csv_list, person_folders, splits
+from data_builders.reid_folder import csv_list, lookalikes, person_folders, splits
 from data_builders.reid_folder.listed_image import (
     ENDINGS,
     NO_CAMERA,
@@ -120,9 +120,10 @@ def read(
         found, root = person_folders.read(path, reference.camera_pattern, walked), path
         missing, notes = [], found.notes
     notes = [*_distractors(found.distractors), *notes]
+    alike = lookalikes.faults_of(found.images)
     if skipped is not None:
-        absent = {place for place, _ in missing}
-        skipped += _by_line([*found.faults, *missing])
+        absent = {place for place, _ in (*missing, *alike)}
+        skipped += _by_line([*found.faults, *missing, *alike])
         skipped += notes
         left = tuple(x for x in found.images if x.place not in absent)
         if not left and not skipped:
@@ -130,6 +131,7 @@ def read(
         return Listing(path, root, left)
     faults = [
         *found.faults,
+        *alike,
         *_half_named_cameras(found.images),
         *_wrong_splits(found.images),
     ]

@@ -7,7 +7,7 @@ import os
 import pathlib
 
 from data_builders.reid_folder.reference import NAME, FolderReference
-from dimn_tf import files
+from dimn_tf import files, standard_json
 
 _FOLDER = ".places"
 
@@ -33,7 +33,7 @@ def note(data_dir: str | os.PathLike, named: FolderReference, build: Build) -> N
         return
     record = {"place": os.fspath(named.path), **dataclasses.asdict(build)}
     with files.replacing(_path(data_dir, named)) as partial:
-        partial.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(standard_json.text(record), encoding="utf-8")
 
 
 def recall(data_dir: str | os.PathLike, named: FolderReference) -> Build | None:

@@ -104,6 +104,8 @@ class Augmentation:
         }
         for name, value in dataclasses.asdict(self).items():
             low, high = smallest.get(name, 0.0), 0.5 if name == "hue" else 1.0
+            if not isinstance(value, float | int):
+                continue  # `config.check` tells it.
             if not low <= value <= high:
                 raise errors.UserError(
                     f"--augment_{name}={value}: expected {low:g} to {high:g}."

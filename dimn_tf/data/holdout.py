@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, standard_json
 from dimn_tf.data import records as records_module
 
 
@@ -62,14 +62,14 @@ def load(path: str | os.PathLike) -> dict[str, list[int]]:
         "--holdout_identities writes it into its work directory"
     )
     try:
-        holdout = json.loads(path.read_text())
+        holdout = standard_json.read_object(path)
     except FileNotFoundError as error:
         raise errors.UserError(f"{path}: found no such file, {expected}.") from error
     except ValueError as error:
         raise errors.UserError(
             f"{path}: found no JSON ({error}), {expected}."
         ) from error
-    well_formed = isinstance(holdout, dict) and all(
+    well_formed = all(
         isinstance(persons, list)
         and all(isinstance(p, int) and not isinstance(p, bool) for p in persons)
         for persons in holdout.values()

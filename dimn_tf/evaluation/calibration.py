@@ -137,10 +137,12 @@ def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:
     Returns:
         For each n: `one_in`, `score`, `interval`, `true_accept_rate` (share of
         genuine pairs accepted, 0..1); or `one_in` and `refused`, the reason, where the
-        pairs are too few.
+        pairs are too few. Of too few people `interval` is None, and
+        `interval_refused` says why.
 
     Raises:
-        errors.UserError: there is no genuine or no impostor pair.
+        errors.UserError: there is no genuine or no impostor pair, or a score is not
+            finite.
     """
     genuine = pairs.genuine
     if not genuine.any() or genuine.all():
@@ -149,16 +151,32 @@ def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:
             f"and {(~genuine).sum():,}: hold more identities out "
             "(--holdout_identities)"
         )
+    if broken := int((~np.isfinite(pairs.scores)).sum()):
+        raise errors.UserError(
+            f"calibration needs finite scores, {broken:,} of {len(pairs.scores):,} are "
+            "not: the training went wrong. Look at its loss curves; train again with a "
+            "lower learning rate"
+        )
     there = int((~genuine).sum())
     told = [n for n in FALSE_ACCEPTS if there >= n * EXPECTED_ACCEPTS]
     rates = [1 / n for n in told]
     impostors = Impostors(pairs.scores[~genuine])
     scores = dict(zip(told, impostors.thresholds(rates), strict=True))
-    resampled = [
-        impostors.thresholds(rates, weights[~genuine])
-        for weights in _identity_weights(pairs, seed)
-    ]
-    intervals = np.percentile(resampled, _CONFIDENCE, axis=0).T
+    resampled = [weights[~genuine] for weights in _identity_weights(pairs, seed)]
+    # A draw of one person over and over tells nothing of two.
+    empty = sum(not weights.any() for weights in resampled)
+    if empty:
+        interval_of = {one_in: _no_interval(empty) for one_in in told}
+    else:
+        ends = np.percentile(
+            [impostors.thresholds(rates, weights) for weights in resampled],
+            _CONFIDENCE,
+            axis=0,
+        )
+        interval_of = {
+            one_in: {"interval": list(pair)}
+            for one_in, pair in zip(told, ends.T.tolist(), strict=True)
+        }
     rows: list[dict[str, Any]] = []
     for one_in in FALSE_ACCEPTS:
         if one_in not in scores:
@@ -176,11 +194,19 @@ def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:
             {
                 "one_in": one_in,
                 "score": score,
-                "interval": intervals[told.index(one_in)].tolist(),
+                **interval_of[one_in],
                 "true_accept_rate": float((pairs.scores[genuine] >= score).mean()),
             }
         )
     return rows
+
+
+def _no_interval(empty: int) -> dict[str, Any]:
+    return {
+        "interval": None,
+        "interval_refused": f"{empty} of {RESAMPLES} resamples of the people hold no "
+        "pair of two of them: hold more identities out (--holdout_identities)",
+    }
 
 
 class Impostors:

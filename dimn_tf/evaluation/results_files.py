@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, standard_json
 
 if TYPE_CHECKING:  # comparing two runs takes no TensorFlow
     from dimn_tf.evaluation import evaluator
@@ -91,32 +91,34 @@ def write(
       evaluated: what they were made from.
     """
     beside = probes_path(path)
-    text = json.dumps({**figures, "probes_file": beside.name}, indent=2)
+    text = standard_json.text({**figures, "probes_file": beside.name})
     with files.replacing(path) as partial, files.replacing(beside) as partial_beside:
         with open(partial_beside, "w", newline="", **_ENCODING) as file:
             writer = csv.writer(file)
             writer.writerow(PROBE_COLUMNS)
             for result in evaluated:
                 writer.writerows(_probe_rows(result))
-        partial.write_text(text + "\n", encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
 
 
 def read(path: str | os.PathLike) -> dict[str, Any]:
     """The figures of a results file."""
     try:
-        figures = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        figures = standard_json.read_object(path)
     except (OSError, ValueError) as error:
         raise errors.UserError(
             f"{path} is no results file ({error}): name a results.json that "
             "experiments.evaluate wrote"
         ) from error
-    targets = figures.get("targets") if isinstance(figures, dict) else None
-    if not isinstance(targets, dict) or not all(
-        isinstance(row, dict) for row in targets.values()
+    targets, flags = figures.get("targets"), figures.get("flags", {})
+    if (
+        not isinstance(targets, dict)
+        or not all(isinstance(row, dict) for row in targets.values())
+        or not isinstance(flags, dict)
     ):
         raise errors.UserError(
-            f"{path} is no results file (it has no `targets`): name a results.json "
-            "that experiments.evaluate wrote"
+            f"{path} is no results file (its `targets` or `flags` are of another form, "
+            "or missing): name a results.json that experiments.evaluate wrote"
         )
     return figures
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pathlib
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors, methods, plain_paths
+from dimn_tf import errors, methods, plain_paths, standard_json, tensorflow_errors
 from dimn_tf.export import decoding, layout, serving, warmup
 from dimn_tf.export import formats as formats_lib
 
@@ -78,14 +77,14 @@ def export(
                 "version": version,
                 **_write(method, place, export_dir.name, (height, width), wanted, log),
             }
-        text = json.dumps(written, indent=2) + "\n"
+        text = standard_json.text(written)
         (partial / layout.METADATA_FILE).write_text(text, encoding="utf-8")
         (partial / layout.CARD_FILE).write_text(card(written), encoding="utf-8")
         _publish(partial, folder)
     except tf.errors.OpError as error:  # Also the disk's: it is full, or fails.
         raise errors.UserError(
-            f"{export_dir}: the export cannot be written: {error.message}. Nothing was "
-            "exported"
+            f"{export_dir}: the export cannot be written: "
+            f"{tensorflow_errors.reason(error)}. Nothing was exported"
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -115,7 +114,10 @@ def _write(method, place, name, size, wanted, log) -> dict[str, Any]:
         )
     warm = warmup.write(place, name, files, method.representation_dimension)
     if not warm:
-        log("No warm-up requests: they need `pip install tensorflow-serving-api`.")
+        log(
+            "No warm-up requests: they need tensorflow-serving-api (pip install -e "
+            "'.[serving]')."
+        )
     return {
         "formats": wanted,
         "input_height": size[0],

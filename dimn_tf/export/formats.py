@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dimn_tf import errors
+from dimn_tf import extras
 from dimn_tf.export import layout, serving
 
 ONNX_OPSET = 17
@@ -137,10 +136,4 @@ def _both(module: serving.ServingModule):
 
 
 def _package(name: str, extra: str):
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise errors.UserError(
-            f"--formats: {extra} needs the package {name.split('.')[0]}, which is not "
-            f"installed ({error}). Run: pip install -e '.[{extra}]'"
-        ) from error
+    return extras.load(name, extra, f"--formats={extra}")

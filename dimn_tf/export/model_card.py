@@ -117,9 +117,11 @@ def _thresholds(thresholds: Mapping[str, Any] | None) -> list[str]:
         if "refused" in row:
             lines.append(f"| 1 in {row['one_in']:,} | {row['refused']} | | |")
             continue
-        low, high = row["interval"]
+        interval = row.get("interval_refused")
+        if interval is None:
+            interval = "{:.4f} to {:.4f}".format(*row["interval"])
         lines.append(
-            f"| 1 in {row['one_in']:,} | {row['score']:.4f} | {low:.4f} to {high:.4f} "
+            f"| 1 in {row['one_in']:,} | {row['score']:.4f} | {interval} "
             f"| {100 * row['true_accept_rate']:.1f} % |"
         )
     return lines

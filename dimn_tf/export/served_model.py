@@ -6,7 +6,6 @@ Imports TensorFlow and NumPy, and nothing of training, evaluation or data sets.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors, plain_paths
+from dimn_tf import errors, plain_paths, standard_json, tensorflow_errors
 from dimn_tf.evaluation import measures
 from dimn_tf.export import layout
 
@@ -82,8 +81,8 @@ class ServedModel:
         except _NOT_LOADED as error:
             raise errors.UserError(
                 f"--model={self.folder}: its SavedModel cannot be loaded "
-                f"({(str(error).splitlines() or [type(error).__name__])[0][:200]}). It "
-                "is not whole: copy it again, or export the run again"
+                f"({tensorflow_errors.reason(error)}). It is not whole: copy it again, "
+                "or export the run again"
             ) from error
         if missing := [name for name in layout.SIGNATURES if name not in signatures]:
             raise errors.UserError(
@@ -251,14 +250,12 @@ def version_folder(path: pathlib.Path) -> pathlib.Path:
 
 def _metadata(path: pathlib.Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = standard_json.read_object(path)
     except (OSError, ValueError) as error:
         raise errors.UserError(
             f"{path}: cannot be read as JSON ({error}). Copy the export again, or "
             "export the run again"
         ) from error
-    if not isinstance(found, dict):
-        found = {}
     wrong = [
         name
         for name, kind in _METADATA.items()

@@ -83,20 +83,21 @@ class ServingModule(tf.Module):
 
         def embed_probe(image_bytes):
             images, fault = decoding.decode_batch(image_bytes, *size)
-            vectors = self.probe_features(images)
+            vectors = _of_any(self.probe_features, images)
             return _with_faults({"probe_features": vectors}, fault)
 
         def embed_probe_pixels(pixels):
-            return {"probe_features": self.probe_features(self._resized(pixels))}
+            images = self._resized(pixels)
+            return {"probe_features": _of_any(self.probe_features, images)}
 
         def enroll_gallery(image_bytes):
             images, fault = decoding.decode_batch(image_bytes, *size)
-            vectors = self.gallery_classifiers(images)
+            vectors = _of_any(self.gallery_classifiers, images)
             return _with_faults({"gallery_classifiers": vectors}, fault)
 
         def enroll_gallery_pixels(pixels):
             images = self._resized(pixels)
-            return {"gallery_classifiers": self.gallery_classifiers(images)}
+            return {"gallery_classifiers": _of_any(self.gallery_classifiers, images)}
 
         def score(probe_features, gallery_classifiers):
             return {"scores": self._method.score(probe_features, gallery_classifiers)}
@@ -105,7 +106,8 @@ class ServingModule(tf.Module):
             probes, probe_fault = decoding.decode_batch(probe_bytes, *size)
             gallery, gallery_fault = decoding.decode_batch(gallery_bytes, *size)
             probe_map, gallery_map = self._method.score_maps(
-                self.encoder.feature_maps(probes), self.encoder.feature_maps(gallery)
+                _of_any(self.encoder.feature_maps, probes),
+                _of_any(self.encoder.feature_maps, gallery),
             )
             found = {
                 "probe_map": probe_map,
@@ -131,6 +133,17 @@ class ServingModule(tf.Module):
             function.__name__: tf.function(function).get_concrete_function(*spec)
             for function, spec in specs.items()
         }
+
+
+def _of_any(function, images: tf.Tensor) -> tf.Tensor:
+    """A function of float32 [n, h, w, 3] that cannot take n = 0, of any n.
+
+    TensorFlow's oneDNN convolution, which some processors have by default, gives an
+    empty batch its input's channels: the next layer fails.
+    """
+    count = tf.shape(images)[0]
+    blank = tf.zeros([tf.maximum(1 - count, 0), *images.shape[1:]], images.dtype)
+    return function(tf.concat([images, blank], axis=0))[:count]
 
 
 def _with_faults(

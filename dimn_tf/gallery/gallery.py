@@ -56,13 +56,15 @@ class Gallery(base.BaseGallery):
         self._store = store.Store(self.folder / store.FILE)
         facts = self._store.facts
         self.model_sha256 = facts["model_sha256"]
+        self.index_kind = facts["index"]
         try:
+            if self.index_kind not in indexes.INDEXES:
+                raise self._store.damaged(f"its index is {self.index_kind!r}")
             base.refuse_another_model(self.name, self.model_sha256, model_sha256)
         except errors.UserError:
             self._store.close()
             raise
         self.dimension = int(facts["dimension"])
-        self.index_kind = facts["index"]
         self._index = indexes.INDEXES[self.index_kind](self.dimension)
         self._position = (0, 0)
         self._kept: tuple[int, int] | None = None  # Position of the kept index.
@@ -98,6 +100,7 @@ class Gallery(base.BaseGallery):
                 f"{', '.join(store.VECTOR_TYPES)}"
             )
         facts["vector_type"] = vector_type
+        indexes.INDEXES[index](dimension)  # Without FAISS, no folder is made.
         path = pathlib.Path(folder) / store.FILE
         store.Store.create(path, facts).close()
         gallery = cls(folder, model_sha256)
@@ -120,7 +123,7 @@ class Gallery(base.BaseGallery):
         numbers = self._store.numbers_of(entry_ids).values()
         return {
             row.entry_id: entries_lib.Known(
-                row.entry_id, row.person_id, json.loads(row.metadata)
+                row.entry_id, row.person_id, self._metadata(row)
             )
             for row in self._store.rows(list(numbers)).values()
         }
@@ -204,7 +207,7 @@ class Gallery(base.BaseGallery):
             return [[] for _ in probes]
         scores, numbers = self._index.search(probes, k)
         rows = self._store.rows(np.unique(numbers[numbers >= 0]).tolist())
-        metadata = {number: json.loads(row.metadata) for number, row in rows.items()}
+        metadata = {number: self._metadata(row) for number, row in rows.items()}
         found = []
         for probe_scores, probe_numbers in zip(scores, numbers, strict=True):
             hits = []
@@ -220,6 +223,17 @@ class Gallery(base.BaseGallery):
                         )
                     )
             found.append(hits)
+        return found
+
+    def _metadata(self, row: store.Row) -> dict:
+        try:
+            found = json.loads(row.metadata)
+        except (TypeError, ValueError):
+            found = None
+        if not isinstance(found, dict):
+            raise self._store.damaged(
+                f"the metadata of its entry {row.number} are no JSON object"
+            )
         return found
 
     @contextlib.contextmanager

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-import faiss
 import numpy as np
 
-from dimn_tf import errors
+from dimn_tf import errors, extras
+
+faiss = extras.Lazy("faiss", "gallery", "a gallery's search")
 
 HNSW_NEIGHBOURS = 32
 """Links of each vector in the `hnsw` graph; ours: 32, FAISS' usual value."""

@@ -23,13 +23,14 @@ class Judgement:
     Attributes:
         ranking: CMC and mAP.
         false_accepts: For each threshold the share, 0..1, of pairs of a probe and an
-            entry of two known persons whose likeness reaches it.
+            entry of two known persons whose likeness reaches it; None without any such
+            pair.
         true_accepts: That of pairs of one person.
     """
 
     ranking: ranking.RankingResult
-    false_accepts: tuple[float, ...]
-    true_accepts: tuple[float, ...]
+    false_accepts: tuple[float | None, ...]
+    true_accepts: tuple[float | None, ...]
 
 
 def rank_probes(
@@ -78,7 +79,7 @@ def rank_probes(
         probe_ids, gallery_ids, unmatched_probes=unmatched_probes
     )
     at_once = max(1, min(_PROBES, _HITS // len(names)))
-    accepted, pairs = np.zeros((2, len(thresholds))), np.zeros((2, 1))
+    accepted, pairs = np.zeros((2, len(thresholds))), np.zeros(2)
     for block in accumulator.blocks():
         features = probe_features[block]
         scores = np.full((len(features), len(names)), _NOT_FOUND, np.float32)
@@ -93,5 +94,8 @@ def rank_probes(
             pairs[i] += chosen.sum()
             for k, threshold in enumerate(thresholds):
                 accepted[i, k] += (likeness[chosen] >= threshold).sum()
-    shares = accepted / np.maximum(pairs, 1)
-    return Judgement(accumulator.result(), *(tuple(row.tolist()) for row in shares))
+    shares = [
+        tuple(row / count if count else None for row in rows.tolist())
+        for rows, count in zip(accepted, pairs.tolist(), strict=True)
+    ]
+    return Judgement(accumulator.result(), *shares)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import os
 from collections.abc import Iterator
 from typing import Any
 
-from dimn_tf import errors
+from dimn_tf import errors, extras
 
 TOKEN_VARIABLE = "MILVUS_TOKEN"
 """Environment variable with the server's token; no flag, which others could read."""
@@ -94,13 +93,7 @@ def load(client, name: str) -> None:
 
 
 def _package():
-    try:
-        return importlib.import_module("pymilvus")
-    except ImportError as error:
-        raise errors.UserError(
-            "a gallery on Milvus needs the package pymilvus, which is not installed. "
-            "Run: pip install -e '.[milvus]'"
-        ) from error
+    return extras.load("pymilvus", "milvus", "a gallery on Milvus")
 
 
 def connect(uri: str):

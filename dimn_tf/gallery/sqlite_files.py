@@ -50,6 +50,12 @@ _FAULTS = {
         "Restore it from a backup, or enrol into a new folder",
     ),
 }
+# Errors without a code of their own, by their beginning: of a file of another form.
+_FORMS = (
+    ("no such table", _FAULTS["SQLITE_NOTADB"]),
+    ("no such column", _FAULTS["SQLITE_NOTADB"]),
+    ("Could not decode to UTF-8", _FAULTS["SQLITE_CORRUPT"]),
+)
 _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 _T = TypeVar("_T")
 
@@ -203,18 +209,19 @@ def told(path: pathlib.Path) -> Iterator[None]:
     """Turns SQLite's errors about a file into one that says what to do.
 
     Raises:
-        errors.UserError: one of `_FAULTS`; other errors are defects, and stay.
+        errors.UserError: one of `_FAULTS` or `_FORMS`; other errors are defects, and
+            stay.
     """
     try:
         yield
     except sqlite3.DatabaseError as error:
-        code = _code(error)
-        for beginning, (fault, action) in _FAULTS.items():
-            if code.startswith(beginning):
-                raise errors.UserError(
-                    f"{path}: {fault} ({error}). {action}"
-                ) from error
-        raise
+        code, words = _code(error), str(error)
+        known = [told for start, told in _FAULTS.items() if code.startswith(start)]
+        known += [told for start, told in _FORMS if words.startswith(start)]
+        if not known:
+            raise
+        fault, action = known[0]
+        raise errors.UserError(f"{path}: {fault} ({error}). {action}") from error
 
 
 def _code(error: BaseException | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -33,6 +34,13 @@ CREATE TABLE removals (
     number INTEGER NOT NULL
 );
 """
+# What holds for the whole gallery, and the form of each.
+_FACTS = {
+    "model_sha256": r".+",
+    "dimension": r"[1-9]\d{0,6}",
+    "index": r".+",
+    "vector_type": "|".join(VECTOR_TYPES),
+}
 _READ_AT_A_TIME = 4096
 _VARIABLES = 500  # SQLite takes some 1,000 at least.
 
@@ -71,21 +79,31 @@ class Store:
             )
         self._file = sqlite_files.SqliteFile(path)
         try:
-            rows = self._file.read("SELECT name, value FROM facts")
-        except sqlite3.OperationalError as error:  # No such table.
+            self.facts = dict(self._file.read("SELECT name, value FROM facts"))
+            self._check_facts()
+        except errors.UserError:
             self.close()
-            raise errors.UserError(
-                f"{path} is no gallery ({error}): restore it from a backup, or enrol "
-                "into a new folder"
-            ) from error
-        self.facts = dict(rows)
+            raise
+        self._type = np.dtype(VECTOR_TYPES[self.facts["vector_type"]])
+        self._bytes = int(self.facts["dimension"]) * self._type.itemsize
+
+    def _check_facts(self) -> None:
         if self.facts.get("format") != FORMAT:
-            self.close()
             raise errors.UserError(
-                f"{path} has format {self.facts.get('format')}, this version reads "
-                f"{FORMAT}: enrol into a new folder"
+                f"{self.path} has format {self.facts.get('format')}, this version "
+                f"reads {FORMAT}: enrol into a new folder"
             )
-        self._type = VECTOR_TYPES[self.facts["vector_type"]]
+        for name, allowed in _FACTS.items():
+            if not re.fullmatch(allowed, str(self.facts.get(name, ""))):
+                found = repr(self.facts[name]) if name in self.facts else "nothing"
+                raise self.damaged(f"its {name} is {found}")
+
+    def damaged(self, found: str) -> errors.UserError:
+        """The error that says so."""
+        return errors.UserError(
+            f"{self.path}: it is damaged, or of another version ({found}). Restore it "
+            "from a backup, or enrol into a new folder"
+        )
 
     @classmethod
     def create(cls, path: pathlib.Path, facts: Mapping[str, str]) -> Store:
@@ -193,6 +211,11 @@ class Store:
             if not block:
                 return
             numbers, blobs = zip(*block, strict=True)
+            for number, blob in block:
+                if not isinstance(blob, bytes) or len(blob) != self._bytes:
+                    raise self.damaged(
+                        f"the vector of its entry {number} is no {self._bytes} bytes"
+                    )
             vectors = np.frombuffer(b"".join(blobs), self._type)
             vectors = vectors.reshape(len(block), -1).astype(np.float32)
             yield np.array(numbers, np.int64), vectors

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors, plain_paths
+from dimn_tf import errors, plain_paths, tensorflow_errors
 from dimn_tf.training import loop
 
 _INDEX = re.compile(r"ckpt-(\d+)\.index")
@@ -77,9 +77,9 @@ class Checkpoints:
             self.remove_leftovers()
             raise errors.UserError(
                 f"{prefix}: the checkpoint cannot be written "
-                f"({error.message.splitlines()[0][:200]}). Make room, or mend the "
-                "folder, and give the same command again: it goes on from the newest "
-                "whole checkpoint."
+                f"({tensorflow_errors.reason(error)}). Make room, or mend the folder, "
+                "and give the same command again: it goes on from the newest whole "
+                "checkpoint."
             ) from error
         for step in whole_steps(self.directory)[: -self._keep]:
             _remove(files_of(self.directory, step))
@@ -233,7 +233,7 @@ def _readable(directory: pathlib.Path, step: int) -> Iterator[str]:
     except (tf.errors.OpError, AssertionError, IndexError, ValueError) as error:
         raise errors.UserError(
             f"{latest}: the checkpoint cannot be restored "
-            f"({str(error).splitlines()[0]}). If it is damaged, delete "
+            f"({tensorflow_errors.reason(error)}). If it is damaged, delete "
             f"{latest}.*: the next older one is then taken; else start in a new "
             "--workdir."
         ) from error

@@ -8,7 +8,7 @@ from dimn_tf import config, errors, methods
 from dimn_tf.data import augmentation as augmentations
 from dimn_tf.data import batch_request
 from dimn_tf.encoders import weight_files
-from dimn_tf.training import init_from
+from dimn_tf.training import init_from, workdir
 from dimn_tf.training import options as options_lib
 
 SHARED = {
@@ -86,18 +86,22 @@ class Recipe:
 
     def recorded(self) -> dict[str, Any]:
         """The values that change the result, by flag name."""
-        values = {"method": self.method}
-        for prefix, groups in self.parts().items():
-            for group in groups:
-                for field in dataclasses.fields(group):
-                    if field.metadata["changes_result"]:
-                        values[prefix + field.name] = getattr(group, field.name)
+        values = self._changing_the_result()
         # What files hold counts, not where they lie.
         weights = self.encoder.encoder_weights
         if weights not in ("none", "imagenet"):
             values["encoder_weights"] = weight_files.fingerprint(weights)
         if self.encoder.init_from:
             values["init_from"] = init_from.fingerprint(self.encoder.init_from)
+        return values
+
+    def _changing_the_result(self) -> dict[str, Any]:
+        values = {"method": self.method}
+        for prefix, groups in self.parts().items():
+            for group in groups:
+                for field in dataclasses.fields(group):
+                    if field.metadata["changes_result"]:
+                        values[prefix + field.name] = getattr(group, field.name)
         return values
 
 
@@ -111,8 +115,8 @@ def from_values(values: Mapping[str, Any]) -> Recipe:
     Raises:
         errors.UserError: an unknown method, or a value that is not allowed.
     """
-    method = values["method"]
-    if method not in methods.METHODS:
+    method = values.get("method")
+    if not isinstance(method, str) or method not in methods.METHODS:
         raise errors.UserError(
             f"--method={method}: no such method. Known: "
             f"{', '.join(sorted(methods.METHODS))}."
@@ -127,3 +131,28 @@ def from_values(values: Mapping[str, Any]) -> Recipe:
         ),
         **{name: config.read(group, values) for name, group in SHARED.items()},
     )
+
+
+def of_run(directory: workdir.WorkDir, **instead: Any) -> Recipe:
+    """The recipe that a run was made with.
+
+    Args:
+        directory: Of the run.
+        instead: Values by flag name that take the place of recorded ones.
+
+    Raises:
+        errors.UserError: there is no run, or its record holds a flag or a value that
+            this version does not know; the file is named.
+    """
+    values = workdir.read_values(directory)
+    try:
+        found = from_values({**values, **instead})
+        if unknown := sorted(values.keys() - found._changing_the_result().keys()):
+            raise errors.UserError(f"--{unknown[0]}: there is no such flag")
+    except errors.UserError as error:
+        raise errors.UserError(
+            f"{directory.config}: {error} The run is of another version of this "
+            "program, or the file was changed; restore it, or train anew in another "
+            "--workdir"
+        ) from error
+    return found

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 from collections.abc import Sequence
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, standard_json
 
 
 def remember(
@@ -35,7 +34,7 @@ def remember(
         "encoder_weights": encoder_weights,
     }
     with files.replacing(path) as partial:
-        partial.write_text(json.dumps(places, indent=2) + "\n")
+        partial.write_text(standard_json.text(places))
 
 
 def recall(path: pathlib.Path) -> dict[str, object]:
@@ -47,11 +46,13 @@ def recall(path: pathlib.Path) -> dict[str, object]:
     if not path.is_file():
         return {}
     try:
-        places = json.loads(path.read_text())
+        places = standard_json.read_object(path)
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    if not isinstance(places, dict):
-        raise _damaged(path, f"a {type(places).__name__}")
+    for name, value in places.items():
+        texts = value if name == "targets" else [value]
+        if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
+            raise _damaged(path, f"{name}: {str(value)[:80]}")
     return places
 
 

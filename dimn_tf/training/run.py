@@ -25,14 +25,6 @@ from dimn_tf.training import (
 from dimn_tf.training import recipe as recipes
 
 _IMAGES_AT_A_TIME = 64  # Of those that are encoded between two phases.
-_LOST_WORKER = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-)
-"""What the others' collectives end with where a worker is gone."""
 
 
 def build_label_space(
@@ -196,27 +188,20 @@ def train(
             step = part.step
             if part.takes_images:
                 step = _augmented(part.step, recipe.augmentation)
-            loop.run(
-                step,
-                strategies.dataset(strategy, _share(prepared, part, first, last)),
-                first,
-                last,
-                [hooks.Progress(end, images if part.takes_images else 0, log=log)]
-                + writing,
-                strategy,
-                plan.jit_compile,
-                plan.steps_per_execution,
-            )
+            with strategies.losing_workers(strategy):
+                loop.run(
+                    step,
+                    strategies.dataset(strategy, _share(prepared, part, first, last)),
+                    first,
+                    last,
+                    [hooks.Progress(end, images if part.takes_images else 0, log=log)]
+                    + writing,
+                    strategy,
+                    plan.jit_compile,
+                    plan.steps_per_execution,
+                )
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error
-    except _LOST_WORKER as error:
-        if strategy.cluster_resolver is None:
-            raise
-        raise errors.UserError(
-            "training stopped with another worker of TF_CONFIG: "
-            f"{error.message.splitlines()[0][:200]}. Give the same command on each "
-            "machine again: it goes on from the newest checkpoint."
-        ) from error
     return method
 
 

@@ -1,14 +1,24 @@
 """On which devices a run trains: one, several of a machine, several machines."""
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
 
-from dimn_tf import errors
+from dimn_tf import errors, tensorflow_errors
+
+_LOST_WORKER = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+"""What the others' collectives end with where a worker is gone."""
 
 
 def make(replicas: int) -> tf.distribute.Strategy:
@@ -83,6 +93,29 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return kind == "worker" and index == 0 and not has_chief
 
 
+@contextlib.contextmanager
+def losing_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Says of a block that works with other workers when one of them is gone.
+
+    Args:
+        strategy: Of all workers; the errors of a single machine stay as they are.
+
+    Raises:
+        errors.UserError: another worker ended, or cannot be reached.
+    """
+    try:
+        yield
+    except _LOST_WORKER as error:
+        if strategy.cluster_resolver is None:
+            raise
+        raise errors.UserError(
+            "training stopped with another worker of TF_CONFIG: "
+            f"{tensorflow_errors.reason(error)}. If that one ended with an error of "
+            "its own, mend it; then give the same command on each machine again: it "
+            "goes on from the newest checkpoint."
+        ) from error
+
+
 def share_from_chief(
     strategy: tf.distribute.Strategy, variables: Sequence[keras.Variable], step: int
 ) -> int:
@@ -95,6 +128,9 @@ def share_from_chief(
 
     Returns:
         The chief's step.
+
+    Raises:
+        errors.UserError: a worker is gone.
     """
     if strategy.cluster_resolver is None:
         return step
@@ -115,10 +151,11 @@ def share_from_chief(
         ]
 
     held = [tf.convert_to_tensor(variable.value) for variable in variables]
-    *found, found_step = of_chief([*held, tf.constant(step, tf.int64)])
-    for variable, value in zip(variables, found, strict=True):
-        variable.assign(value)
-    return int(found_step)
+    with losing_workers(strategy):
+        *found, found_step = of_chief([*held, tf.constant(step, tf.int64)])
+        for variable, value in zip(variables, found, strict=True):
+            variable.assign(value)
+        return int(found_step)
 
 
 def refuse_other_workers(strategy: tf.distribute.Strategy, what: str) -> None:
@@ -129,7 +166,7 @@ def refuse_other_workers(strategy: tf.distribute.Strategy, what: str) -> None:
         what: Text of flags and data, which must be the same on each.
 
     Raises:
-        errors.UserError: it is not.
+        errors.UserError: it is not, or a worker is gone.
     """
     if strategy.cluster_resolver is None:
         return
@@ -141,7 +178,9 @@ def refuse_other_workers(strategy: tf.distribute.Strategy, what: str) -> None:
         return strategy.reduce(tf.distribute.ReduceOp.MEAN, own, axis=None)
 
     # Equal digests have themselves as their mean; others cannot on every worker.
-    if float(mean_of_all()) != digest:
+    with losing_workers(strategy):
+        mean = float(mean_of_all())
+    if mean != digest:
         raise errors.UserError(
             "the workers that TF_CONFIG names do not train the same: give each the "
             "same flags, code and archives (compare `dataset_stats` on each)"

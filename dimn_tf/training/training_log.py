@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from dimn_tf import files
+from dimn_tf import errors, files
 from dimn_tf.training import loop
 
 
@@ -90,17 +90,28 @@ class TrainingLog(loop.Hook):
             for name, value in row.items():
                 if name != "step" and not math.isnan(value):
                     tf.summary.scalar(name, value)
-        self._writer.flush()
 
 
 def read(path: pathlib.Path) -> list[dict[str, float]]:
     """Rows of a training log; none where the file is missing.
 
-    A last line that a kill cut short is left out.
+    A last line that a kill cut short is left out, and so is one without all cells.
+
+    Raises:
+        errors.UserError: the file is no training log.
     """
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    whole = [row for row in rows if None not in row and None not in row.values()]
-    return [{name: float(value) for name, value in row.items()} for row in whole]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        lines = text[: text.rfind("\n") + 1].splitlines()
+        rows = list(csv.DictReader(lines))
+        if rows and "step" not in rows[0]:
+            raise ValueError(f"its first line is {lines[0][:80]!r}")
+        whole = [row for row in rows if None not in row and None not in row.values()]
+        return [{name: float(value) for name, value in row.items()} for row in whole]
+    except (ValueError, csv.Error) as error:
+        raise errors.UserError(
+            f"{path}: no training log ({error}); expected a line of names, `step` the "
+            "first, and lines of numbers. Move it away: the run goes on without it"
+        ) from error

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, standard_json
 
 # What a run finds rather than is told, recorded beside the flags.
 FINDINGS = ("num_identities", "sources_sha256", "images_per_step")
@@ -91,7 +91,7 @@ def refuse_other(workdir: WorkDir, values: dict[str, Any]) -> None:
             )
         return
     values = json.loads(json.dumps(values))
-    recorded = {k: v for k, v in read(workdir).items() if k not in FINDINGS}
+    recorded = read_values(workdir)
     lines = [
         f"  --{name}: made with {_shown(recorded, name)}, now {_shown(values, name)}"
         for name in sorted(recorded.keys() | values.keys())
@@ -120,13 +120,14 @@ def claim(workdir: WorkDir, values: dict[str, Any], findings: dict[str, Any]) ->
     refuse_other(workdir, values)
     if not workdir.config.exists():
         with files.replacing(workdir.config) as partial:
-            partial.write_text(json.dumps({**values, **findings}, indent=2) + "\n")
+            partial.write_text(standard_json.text({**values, **findings}))
         return
     recorded = read(workdir)
     for name in FINDINGS:
-        if recorded[name] != findings[name]:
+        if recorded.get(name) != findings[name]:
             raise errors.UserError(
-                f"{workdir.root}: made on other images: {name} was {recorded[name]}, "
+                f"{workdir.root}: made on other images: {name} was "
+                f"{recorded.get(name, '(not recorded)')}, "
                 f"is {findings[name]}. The data sets in --data_dir were built anew "
                 "from other archives; build them as before, or give another --workdir."
             )
@@ -160,12 +161,17 @@ def read(workdir: WorkDir) -> dict[str, Any]:
             f"in {workdir.root.absolute()}). Give the directory of a training run."
         )
     try:
-        return json.loads(workdir.config.read_text())
+        return standard_json.read_object(workdir.config)
     except ValueError as error:
         raise errors.UserError(
-            f"{workdir.config}: not JSON ({error}). Restore it, or give "
-            "another --workdir."
+            f"{workdir.config}: not JSON as training wrote it ({error}). Restore it, "
+            "or give another --workdir."
         ) from error
+
+
+def read_values(workdir: WorkDir) -> dict[str, Any]:
+    """As `read`, without what the run found: the options that change the result."""
+    return {k: v for k, v in read(workdir).items() if k not in FINDINGS}
 
 
 def _shown(values: dict[str, Any], name: str) -> str:

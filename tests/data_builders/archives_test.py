@@ -1,6 +1,8 @@
 """Tests of the one way into archive files and folders."""
 
 import io
+import os
+import pathlib
 import tarfile
 import zipfile
 
@@ -224,11 +226,62 @@ def test_links_in_a_circle_of_an_extracted_folder_end(tmp_path):
 
 def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path, monkeypatch):
     root = _write_folder(tmp_path, _FILES)
+    scandir, refused = os.scandir, {}
 
     def refuse(path):
-        raise PermissionError(13, "Permission denied")
+        if pathlib.Path(path) == refused["folder"]:
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
 
     monkeypatch.setattr("os.scandir", refuse)
-    with pytest.raises(DataError, match="cannot be listed") as caught:
-        archives.open_archive(root)
-    assert "Permission denied" in caught.value.found
+    for folder, told in ((root, "set"), (root / "b", "b")):
+        refused["folder"] = folder
+        with pytest.raises(DataError, match="cannot be listed") as caught:
+            archives.open_archive(root)
+        assert caught.value.found == f"OSError: {told}: Permission denied"
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tgz", ".tar", ".tar.xz"])
+@pytest.mark.parametrize("kind", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
+def test_an_archive_is_read_as_what_it_is_under_any_name(tmp_path, kind, ending):
+    path = tmp_path / f"a{ending}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as made:
+            made.writestr("a/1.txt", b"one")
+    else:
+        with tarfile.open(path, kind) as made:
+            member = tarfile.TarInfo("a/1.txt")
+            member.size = 3
+            made.addfile(member, io.BytesIO(b"one"))
+    with archives.open_archive(path) as archive:
+        assert archive.names == ["a/1.txt"] and archive.read("a/1.txt") == b"one"
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tgz", ".tar"])
+@pytest.mark.parametrize(
+    ("content", "found", "action"),
+    [
+        (b"7z\xbc\xaf\x27\x1c" + bytes(99), "a 7-Zip archive", "unpack it with"),
+        (b"Rar!\x1a\x07\x01\0" + bytes(99), "a RAR archive", "unpack it with"),
+        (b"\n<!DOCTYPE html><html>Log in", "a web page", "download it again"),
+        (b"<html>404</html>", "a web page", "download it again"),
+        (b"", "an empty file", "download it again"),
+    ],
+)
+def test_what_is_no_archive_is_told_by_its_kind(
+    tmp_path, ending, content, found, action
+):
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        archives.open_archive(path)
+    assert caught.value.found == found and action in caught.value.action
+    assert caught.value.path == str(path)
+
+
+def test_a_fault_of_a_tar_file_is_one_line(tmp_path):
+    path = tmp_path / "a.tgz"
+    path.write_bytes(b"\x1f\x8b damaged")
+    with pytest.raises(DataError) as caught:
+        archives.open_archive(path)
+    assert "\n" not in caught.value.found

@@ -109,7 +109,18 @@ def test_records_that_cannot_be_written_are_told_and_nothing_stays(tmp_path):
     assert text.startswith(f"{data_dir}: viper cannot be written there (write() failed")
     assert "No space left on device" in text and "--data_dir" in text
     assert not data_dir.exists()
+    with pytest.raises(errors.UserError, match="there .the first line.. Nothing"):
+        with clean_build(data_dir, "viper"):
+            raise RuntimeError(f"the first line\nand more of {data_dir}")
     # What a builder itself raises stays as it is.
     with pytest.raises(RuntimeError, match="a defect"):
         with clean_build(data_dir, "viper"):
             raise RuntimeError("a defect")
+
+
+def test_a_folder_below_others_that_are_not_there_is_made(tmp_path):
+    data_dir = tmp_path / "a" / "b"
+    with clean_build(data_dir, "viper"):
+        (data_dir / "viper").mkdir()
+        (data_dir / "viper" / "records").touch()
+    assert (data_dir / "viper" / "records").is_file()

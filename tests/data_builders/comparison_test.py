@@ -93,8 +93,11 @@ def test_missing_part_explains_its_split():
     reader = _reader(train=[5, 5, 6])
     reader.missing = [MissingPart("folder test/", "test")]
     differences = comparison.compare(reader, _facts(identities=None, images=None))
-    assert [str(d) for d in differences] == ["folder test/ is missing"]
+    assert differences == [comparison.Difference("folder test/", 0, None)]
+    assert str(differences[0]) == "folder test/ is missing"
     assert differences[0].is_missing
+    assert differences[0].found_text == "no folder test/"
+    assert differences[0].expected_text == "folder test/"
 
 
 def test_absent_split_without_a_missing_part_is_said():

@@ -66,3 +66,11 @@ def test_pairs_of_cuhk02_and_cuhk03_add_up():
     cuhk02 = registry.facts("cuhk02")
     assert sum(cuhk02.split_identities.values()) == cuhk02.identities
     assert sum((843, 440, 77, 58, 49)) == registry.facts("cuhk03").identities
+
+
+def test_of_own_data_as_such_nothing_is_known():
+    facts = registry.facts("reid_folder")
+    assert (facts.split_images, facts.split_identities) == ({}, {})
+    assert (facts.identities, facts.images, facts.table_row) == (None, None, None)
+    assert not (facts.required or facts.archives or facts.training_splits)
+    assert facts.counts_split("whatever")

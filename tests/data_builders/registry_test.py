@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from data_builders import registry
+from data_builders import dummy_images, registry
 from data_builders.viper import dummy_data
 from dimn_tf import errors, progress
 from dimn_tf.errors import DataError
@@ -64,6 +64,24 @@ def test_missing_archives_are_listed(tmp_path):
     assert "dg_without_duke.flags" in duke
 
 
+def test_a_missing_archive_is_told_in_one_line(tmp_path):
+    homepage = registry.facts("viper").homepage
+    names = f"missing {tmp_path}/VIPeR.v1.0.zip (or VIPeR.v1.0, VIPeR.zip, VIPeR)"
+    command = f"then tfds build --manual_dir={tmp_path} in data_builders/viper"
+    whole = f"viper: {names}; published at {homepage}; {command}"
+    assert registry.missing_archives(["viper"], tmp_path, tmp_path) == [whole]
+    (tmp_path / "viper (1).zip").touch()
+    (line,) = registry.missing_archives(["viper"], tmp_path, tmp_path)
+    seen = f"is {tmp_path}/viper (1).zip it? Then rename it to VIPeR.v1.0.zip"
+    assert line == f"viper: {names}; {seen}; published at {homepage}; {command}"
+    (line,) = registry.missing_archives(["dukemtmc_reid"], tmp_path, None)
+    known = registry.facts("dukemtmc_reid")
+    assert line == (
+        "dukemtmc_reid: missing DukeMTMC-reID.zip in the directory that --manual_dir "
+        f"names (or DukeMTMC-reID); published at {known.homepage}. {known.remark}"
+    )
+
+
 def test_missing_partial_archive_names_its_config(tmp_path):
     (line,) = registry.missing_archives(["cuhk02/partial"], tmp_path, tmp_path)
     assert line.startswith("cuhk02/partial: missing")
@@ -107,6 +125,17 @@ def test_listing_imports_no_tensorflow():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout == "[]\n", run.stderr
+
+
+def test_own_data_are_built_under_the_config_of_their_listing(tmp_path):
+    dummy_images.write(tmp_path / "crops", ["ann/1.png", "bo/1.png"])
+    reference = f"reid_folder:{tmp_path}/crops"
+    made = registry.make_builder(reference, tmp_path / "tfds")
+    assert made.builder_config.name == registry.facts(reference).default_config
+    assert made.builder_config.name.startswith("crops-")
+    assert not registry.is_built(reference, tmp_path / "tfds")
+    registry.build(reference, tmp_path / "tfds", None, lambda _: None)
+    assert registry.is_built(reference, tmp_path / "tfds")
 
 
 def test_build_builds_once_and_says_so(tmp_path, monkeypatch):

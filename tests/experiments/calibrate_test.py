@@ -27,7 +27,9 @@ def test_one_of_another_step_or_seed_is_put_aside(tmp_path):
         assert not directory.calibration.exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"step": '])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"step": ', '{"step": "../4"}', '{"step": 4, "seed": []}']
+)
 def test_what_is_no_calibration_is_left_and_named(tmp_path, text):
     directory = workdir.WorkDir(tmp_path)
     directory.calibration.write_text(text)

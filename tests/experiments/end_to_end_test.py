@@ -1,10 +1,14 @@
 """Rendered archives -> records -> a few steps -> table, from the outside."""
 
+import errno
 import json
 
 import pytest
 
 from data_builders import dummy_images
+from dimn_tf import standard_json
+from dimn_tf.encoders import encoder
+from tests.dimn_tf.export import made_up
 from tests.experiments.launcher import launch
 
 SOURCES = "synthetic_reid/plaza,synthetic_reid/alley"
@@ -39,6 +43,13 @@ def places(tmp_path_factory):
     )
     printed = launch("train", *flags)
     return root, flags, printed
+
+
+@pytest.fixture
+def tiny_encoder(monkeypatch):
+    """The flag of an encoder of two convolutions, where MobileNetV2 shows no more."""
+    monkeypatch.setitem(encoder.BACKBONES, "tiny", made_up.BACKBONE)
+    return "--encoder=tiny"
 
 
 def test_training_prints_sources_progress_and_the_table(places):
@@ -111,10 +122,11 @@ def test_other_targets_replace_no_result(places):
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_a_run_in_mixed_precision_has_one_figure(places, tmp_path):
+def test_a_run_in_mixed_precision_has_one_figure(places, tiny_encoder, tmp_path):
     """The table at the training's end is evaluate's, and an export's: float32."""
     _, flags, _ = places
     kept = [f for f in flags if not f.startswith(("--workdir", "--targets"))]
+    kept += [tiny_encoder]
     kept += ["--precision=mixed_bfloat16", f"--targets={TARGET}", "--evaluate_every=0"]
     run = tmp_path / "run"
     launch("train", f"--workdir={run}", *kept)
@@ -190,6 +202,24 @@ def test_calibrated_exported_enrolled_and_searched(places, exported, tmp_path):
     )
     printed = launch("search", *arguments, probe, "--false_accepts=7", code=1)
     assert "--false_accepts=7" in printed
+
+
+def test_a_full_disk_leaves_the_calibration_that_is_there(
+    places, exported, monkeypatch
+):
+    run = places[0] / "run"
+    before = {path: path.read_bytes() for path in run.glob("calibration*")}
+    names = sorted(path.name for path in run.iterdir())
+
+    def full(values):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(standard_json, "text", full)
+    # Of another seed: what is there would be put aside.
+    told = launch("calibrate", f"--workdir={run}", "--seed=1", code=1)
+    assert f"{run}/calibration.json: cannot be written: No space left" in told
+    assert {path: path.read_bytes() for path in before} == before
+    assert sorted(path.name for path in run.iterdir()) == names
 
 
 def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(
@@ -271,7 +301,7 @@ def test_a_search_is_drawn_explained_and_judged_as_evaluate_judges(
     assert f"no entry of person {other}" in printed
 
 
-def test_own_data_are_source_and_target(tmp_path):
+def test_own_data_are_source_and_target(tiny_encoder, tmp_path):
     folder = tmp_path / "crops"
     dummy_images.write(
         folder, (f"p{p}/{c}_{k}.png" for p in range(4) for c in (1, 2) for k in "ab")
@@ -288,7 +318,7 @@ def test_own_data_are_source_and_target(tmp_path):
         f"--targets={reference},reid_folder:{theirs}",
         "--image_height=32",
         "--image_width=32",
-        "--encoder_width=0.35",
+        tiny_encoder,
         "--encoder_weights=none",
         "--identities_per_batch=2",
         "--train_steps=2",

@@ -48,6 +48,8 @@ def test_a_home_and_files_in_files(tmp_path, monkeypatch):
         ("folder", "Is a directory"),
         (b"--seed=1\n--workdir=\xff\n", "line 2 is no text in UTF-8"),
         (b"--seed=1\0\n", "NUL bytes"),
+        (b"--workdir=runs/dg # mine\n", "# mine: a note stands on a line of its own"),
+        (b"--workdir=runs/dg\t#mine\n", "a note stands on a line of its own"),
         (b"#" * (2 << 20), "no flag file"),
         (b"--seed=1\nviper\n", "line 2: viper: expected one flag a line"),
         (b"--seed=1\n--flagfile={}\n", "line 2: --flagfile={}: the file names itself"),

@@ -109,6 +109,16 @@ def test_what_the_system_refuses_is_one_line(monkeypatch):
     assert ended.stderr == "error: /data/x.json: Read-only file system\n"
 
 
+@pytest.mark.parametrize("place", ["taken", "taken/below/it"])
+def test_a_file_where_a_folder_is_wanted_is_named(monkeypatch, tmp_path, place):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OSError) as refused:
+        os.makedirs(tmp_path / place)
+    ended = _ended(monkeypatch, refused.value)
+    assert ended.returncode == 1 and ended.stderr.count("\n") == 1
+    assert f": {tmp_path}/taken is in the way, which is no folder" in ended.stderr
+
+
 @pytest.mark.parametrize("fault", [KeyError("x"), OSError("a library's own")])
 def test_a_defect_keeps_its_traceback(fault, monkeypatch):
     with pytest.raises(type(fault)):

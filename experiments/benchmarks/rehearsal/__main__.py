@@ -10,7 +10,6 @@ to its end and is evaluated. Takes about ten minutes on two CPU cores, 4 GB of d
 7 GB of memory. Ends with 1 where a stage fails or a check does not hold.
 """
 
-import json
 import os
 import pathlib
 import platform
@@ -20,7 +19,7 @@ from importlib import metadata
 
 from absl import flags
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, standard_json
 from dimn_tf.training import checkpoints
 from experiments import launch, path_flags
 from experiments.benchmarks.rehearsal import checks, stages
@@ -221,7 +220,7 @@ def main(_):
     }
     output = pathlib.Path(FLAGS.output or folder / "rehearsal.json")
     with files.replacing(output) as partial:
-        partial.write_text(json.dumps(found, indent=2) + "\n")
+        partial.write_text(standard_json.text(found))
     if not FLAGS.keep:
         rehearsal.remove()
     print(f"{len(rehearsal.checks)} checks hold. Figures: {output}")

@@ -1,5 +1,6 @@
 import collections
 import colorsys
+import dataclasses
 import functools
 import re
 
@@ -399,6 +400,47 @@ def test_values_out_of_range_name_the_flag(kwargs):
     with pytest.raises(errors.UserError) as caught:
         augmentation.Augmentation(**kwargs)
     assert str(caught.value).startswith(f"--augment_{list(kwargs)[-1]}=")
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("flip", 0, 1),
+        ("crop_padding", 0, 1),
+        ("hue", 0, 0.5),
+        ("colour_cast", 0, 1),
+        ("low_resolution_scale", 0.01, 1),
+        ("erasing_smallest_area", 0.001, 0.4),
+        ("erasing_largest_area", 0.02, 1),
+        ("erasing_aspect", 0.01, 1),
+    ],
+)
+def test_ranges(name, least, most):
+    for allowed in (least, most):
+        assert getattr(augmentation.Augmentation(**{name: allowed}), name) == allowed
+    for refused in (least - 1e-6, most + 1e-6):
+        with pytest.raises(errors.UserError, match="--augment_"):
+            augmentation.Augmentation(**{name: refused})
+
+
+def test_defaults():
+    """A work directory records them."""
+    assert dataclasses.asdict(augmentation.Augmentation()) == {
+        "flip": 0.5,
+        "crop_padding": 0.0,
+        "brightness": 0.0,
+        "contrast": 0.0,
+        "saturation": 0.0,
+        "hue": 0.0,
+        "colour_cast": 0.0,
+        "grey": 0.0,
+        "low_resolution": 0.0,
+        "low_resolution_scale": 0.3,
+        "erasing": 0.0,
+        "erasing_smallest_area": 0.02,
+        "erasing_largest_area": 0.4,
+        "erasing_aspect": 0.3,
+    }
 
 
 def test_flips_alone_are_on_by_default():

@@ -10,9 +10,20 @@ def test_images_a_step():
     assert request.images == 60
 
 
+def test_the_papers_batch_is_the_default():
+    asked = batch_request.BatchRequest(32)
+    assert (asked.images_per_identity, asked.batches) == (2, 1)
+    assert asked.domain_sampling == "uniform" and not asked.cross_camera
+    kinds = ("uniform", "proportional", "all", "quota")
+    assert kinds == batch_request.DOMAIN_SAMPLING
+    for kind in kinds:
+        assert batch_request.BatchRequest(1, 1, kind).images == 1
+
+
 def test_one_batch_has_no_axis_of_its_own():
     assert batch_request.BatchRequest(4).leading == ()
-    assert batch_request.BatchRequest(4, batches=3).leading == (3,)
+    for batches in (2, 3):
+        assert batch_request.BatchRequest(4, batches=batches).leading == (batches,)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,17 @@ def test_the_draw_depends_on_the_seed_alone(forty):
     assert len({tuple(_draw(forty, 6, seed=seed)) for seed in range(10)}) > 5
 
 
+def test_a_seed_draws_the_same_in_every_version(forty):
+    """Runs that were made before go on with the people that they set aside."""
+    assert _draw(forty, 6, seed=1) == [0, 3, 4, 5, 6, 8]
+    assert _draw(forty, 15, seed=2) == [*range(11), 12, 14, 18, 19]
+
+
+def test_more_images_than_two_will_do_too(made_up_records):
+    records = made_up_records("a", [1, 2, 3, 4, 4, 4])
+    assert all(_draw(records, 1, seed) == [4] for seed in range(9))
+
+
 def test_two_cameras_come_first_and_two_images_fill_up(forty):
     for seed in range(10):
         assert set(_draw(forty, 10, seed)) == set(range(10))

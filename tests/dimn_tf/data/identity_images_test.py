@@ -11,7 +11,7 @@ from dimn_tf.data import identity_images, label_space
 def domain(made_up_records):
     """Persons with 1, 2, 3 and 5 images; the last by cameras 0, 0, 1, 1, 7."""
     persons = np.repeat([1, 2, 3, 4], [1, 2, 3, 5])
-    cameras = [0, 4, 4, 0, 0, 2, 0, 0, 1, 1, 7]
+    cameras = [0, 4, 4, 0, 2, 0, 0, 0, 1, 1, 7]
     source = made_up_records("a", persons, camera_ids=cameras)
     return label_space.LabelSpace.build([source]).domains[0]
 

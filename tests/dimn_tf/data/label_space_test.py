@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
+from dimn_tf.data import domain as domains
 from dimn_tf.data import label_space
 
 
@@ -22,6 +23,7 @@ def test_labels_by_hand(two_sources):
     # Raw ids ascending: -1, 2, 4, 9 are labels 0..3; then b's 4 and 8.
     assert first.person_ids.tolist() == [-1, 2, 4, 9]
     assert first.labels.tolist() == [0, 1, 2, 2, 3, 3]
+    assert first.labels.dtype == second.labels.dtype == np.int32
     assert first.image_indices.tolist() == [3, 5, 1, 4, 0, 2]
     assert first.cameras.tolist() == [4, 6, 2, 5, 1, 3]
     assert first.offsets.tolist() == [0, 1, 2, 4, 6]
@@ -94,6 +96,13 @@ def test_held_out_identities_are_in_no_batch(two_sources):
     assert space.domains[0].holdout_images == 2
     assert space.domains[1].first_label == 3
     assert space.num_identities == 5
+
+
+def test_a_domain_holds_nobody_back_unless_told(made_up_records):
+    one = np.array([0])
+    made = domains.Domain(made_up_records("a", [5]), 0, one, np.array([0, 1]), one, one)
+    assert made.holdout == () and made.holdout_images == 0
+    assert made.camera_labels.tolist() == [0]
 
 
 def test_drawn_holdout_leaves_the_rest(made_up_records):
@@ -180,8 +189,11 @@ def test_partial_and_foreign_sources_are_not_compared(made_up_records):
     assert "a/partial, c" in text.split("Not compared")[1]
 
 
-def _paper_sources(made_up_records, sizes):
-    """Sources whose domains say the given counts, without that many images."""
+def _paper_sources(made_up_records, sizes, holdout=(), holdout_images=0):
+    """Sources whose domains say the given counts, without that many images.
+
+    Of each, `holdout` and their images are set aside.
+    """
     space = label_space.LabelSpace.build(
         [made_up_records(name, [0, 1]) for name in sizes]
     )
@@ -190,10 +202,10 @@ def _paper_sources(made_up_records, sizes):
         domains.append(
             types.SimpleNamespace(
                 reference=domain.reference,
-                num_identities=identities,
-                num_images=images,
-                holdout=(),
-                holdout_images=0,
+                num_identities=identities - len(holdout),
+                num_images=images - holdout_images,
+                holdout=holdout,
+                holdout_images=holdout_images,
             )
         )
     return label_space.LabelSpace(tuple(domains))
@@ -225,3 +237,27 @@ def test_the_sum_itself_is_asserted(made_up_records):
     with pytest.raises(errors.UserError, match="all sources: found 18,529"):
         # The facts say the same wrong number, so that only the sum can tell.
         _paper_sources(made_up_records, wrong).check_complete(_facts(**wrong))
+
+
+def test_the_papers_sums_count_who_is_held_out(made_up_records):
+    space = _paper_sources(made_up_records, _TABLE_1, holdout=(3, 9), holdout_images=7)
+    assert space.num_identities == 18_520 and space.num_images == 121_730
+    text = space.check_complete(_facts(**_TABLE_1))
+    assert "18,530 identities, 121,765 images" in text
+    wrong = _TABLE_1 | {"cuhk02": (1_816, 7_263)}
+    with pytest.raises(errors.UserError, match="sources: found 18,530 .* and 121,764"):
+        _paper_sources(made_up_records, wrong, (3, 9), 7).check_complete(
+            _facts(**wrong)
+        )
+
+
+def test_what_was_compared_is_said(two_sources):
+    space = label_space.LabelSpace.build(two_sources)
+    text = space.check_complete(_facts(a=(4, 6), b=(2, 3)))
+    assert text == "Counts as published: a, b."
+    text = space.check_complete(_facts(a=(4, 6), b=(None, None)))
+    assert text == (
+        "Counts as published: a. Not compared (incomplete, or nothing published): b."
+    )
+    text = space.check_complete(_facts(a=(None, None), b=(None, None)))
+    assert text.startswith("Counts as published: nothing compared. Not compared")

@@ -16,6 +16,7 @@ from dimn_tf.data import (
     resizing,
     sampler,
 )
+from dimn_tf.training import options as training_options
 from tests.dimn_tf.data import old_pairs
 
 KEYS = ("images", "labels", "domains", "cameras", "draws")
@@ -217,8 +218,16 @@ def test_tf_data_is_told_to_keep_the_order(space, made_up_records):
     drawer, options = _sampler(space), pipeline.PipelineOptions()
     training = pipeline.training_dataset(space, drawer, options, 0, 9)
     evaluation = pipeline.image_dataset(made_up_records("a", [1]), [0], 16, 8, 2)
-    assert training.options().deterministic is True
-    assert evaluation.options().deterministic is True
+    for dataset in (training, evaluation):
+        assert dataset.options().deterministic is True
+        # Else several machines would look for files to share out.
+        policy = dataset.options().experimental_distribute.auto_shard_policy
+        assert policy == tf.data.experimental.AutoShardPolicy.DATA
+
+
+def test_images_are_of_a_runs_size_unless_told_otherwise():
+    made, data = pipeline.PipelineOptions(), training_options.DataOptions()
+    assert (made.height, made.width) == (data.image_height, data.image_width)
 
 
 def test_the_number_of_steps_is_known(space):

@@ -1,3 +1,4 @@
+import importlib.util
 import threading
 import time
 
@@ -95,4 +96,39 @@ def test_closing_does_not_wait_for_ever(monkeypatch):
         calls.close(patience=0.1)
         assert time.monotonic() - start < 5
     with calls as admitted:
+        assert not admitted
+
+
+def test_closing_waits_no_longer_than_the_calls_take():
+    calls = python_map._Calls()
+    with calls:
+        pass
+    inside = threading.Event()
+
+    def call():
+        with calls:
+            inside.set()
+            time.sleep(0.2)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert inside.wait(30)
+    start = time.monotonic()
+    calls.close(patience=4)
+    assert time.monotonic() - start < 3
+    thread.join()
+
+
+def test_the_pipelines_end_before_the_interpreter_does(monkeypatch):
+    registered = []
+    monkeypatch.setattr(python_map.atexit, "register", registered.append)
+    # A copy of its own: the one that is in use stays open.
+    spec = importlib.util.spec_from_file_location("copy", python_map.__file__)
+    copy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    (at_exit,) = registered
+    with copy._calls as admitted:
+        assert admitted
+    at_exit()
+    with copy._calls as admitted:
         assert not admitted

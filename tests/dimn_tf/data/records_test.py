@@ -136,6 +136,21 @@ def test_in_memory_records_serve_like_built_ones():
     assert found.camera_ids.tolist() == [0, 0, 0]
     assert found.file_names.tolist() == ["x", "y", "z"]
     assert found.splits.tolist() == ["all"] * 3
+    assert found.non_identities == found.training_splits == ()
+    told = records.in_memory(
+        "made_up",
+        [b"a", b"b"],
+        [5, 0],
+        [7, 8],
+        splits=["train", "query"],
+        non_identities=[0],
+        training_splits=["train"],
+    )
+    assert told.camera_ids.tolist() == [7, 8]
+    assert told.file_names.tolist() == ["0", "1"]
+    assert told.splits.tolist() == ["train", "query"]
+    assert told.non_identities == (0,) and told.training_splits == ("train",)
+    assert told.reference == "made_up"
 
 
 def test_names_that_are_no_text_are_one_clear_error(made_up_builder, monkeypatch):

@@ -54,6 +54,13 @@ def test_shrinking_averages(encode, height, width, axis):
     np.testing.assert_allclose(found[1:-1, 1:-1], 255 / 4, atol=2)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_shrinking_along_one_side_averages_there(encode, axis):
+    stripes = (np.indices((64, 8) if axis == 0 else (8, 64))[axis] % 4 == 0) * 255
+    found = resizing.decode_and_resize(encode(stripes), 8, 8).numpy()
+    np.testing.assert_allclose(found[1:-1, 1:-1], 255 / 4, atol=2)
+
+
 def test_antialiasing_changes_nothing_where_an_image_grows(encode):
     pixels = np.random.default_rng(0).integers(0, 256, (12, 7, 3))
     found = resizing.decode_and_resize(encode(pixels), 40, 21)

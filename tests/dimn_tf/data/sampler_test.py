@@ -202,7 +202,8 @@ def test_a_batch_may_take_a_whole_domain(space):
 
 @pytest.mark.parametrize("seed", [-1, 2**31])
 def test_a_seed_out_of_range(space, seed):
-    with pytest.raises(errors.UserError, match=f"--seed={seed}"):
+    expected = f"--seed={seed}: expected 0 to 2147483647."
+    with pytest.raises(errors.UserError, match=expected):
         _sampler(space, seed=seed)
 
 

@@ -1,17 +1,115 @@
 """Encoders by name: shapes, preprocessing, weights."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dimn_tf import encoders, errors
-from dimn_tf.encoders import backbone, encoder, weight_files
+from dimn_tf.encoders import backbone, encoder, mobilenet_v2, weight_files
 from tests.dimn_tf.export import made_up
 
 
 def _build(**kwargs):
     arguments = {"height": 32, "width": 32, "width_multiplier": 0.35, **kwargs}
     return encoders.build_encoder("mobilenet_v2", **arguments)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the backbone `other` was asked for, the newest last."""
+    asked = []
+
+    def build(**options):
+        asked.append(options)
+        if options["width"] == 13:
+            raise Exception("no such width\nand more of it")
+        images = keras.Input((options["height"], options["width"], 3))
+        return keras.Model(images, keras.layers.ReLU()(images))
+
+    kind = backbone.Backbone(
+        build, backbone.minus_one_to_one, (8, 4), weights_hint=" and luck"
+    )
+    monkeypatch.setitem(encoder.BACKBONES, "other", kind)
+    return asked
+
+
+def test_a_backbone_is_asked_for_what_is_said(asked, tmp_path):
+    path = tmp_path / "some.weights.h5"
+    path.touch()
+    made = encoders.build_encoder("other", 4, 2)
+    assert made.name == "encoder" and made.kind is encoder.BACKBONES["other"]
+    assert asked[-1] == {
+        "height": 4,
+        "width": 2,
+        "width_multiplier": 1.0,
+        "weights": None,
+        "batch_norm_momentum": 0.99,
+        "fused": True,
+        "stride": 8,
+    }
+    encoders.build_encoder("other", 6, 5, 0.5, "imagenet", 0.75, False, 4)
+    assert list(asked[-1].values()) == [6, 5, 0.5, "imagenet", 0.75, False, 4]
+    encoders.build_encoder("other", 6, 5, weights=str(path))
+    assert asked[-1]["weights"] == str(path)
+
+
+def test_what_cannot_be_had_is_told(asked):
+    del asked
+    with pytest.raises(
+        errors.UserError, match="--encoder_stride=2: other has 8 and 4 "
+    ):
+        encoders.build_encoder("other", 4, 2, stride=2)
+    with pytest.raises(errors.UserError) as caught:
+        encoders.build_encoder("other", 4, 13, width_multiplier=0.5, weights="imagenet")
+    assert str(caught.value).startswith(
+        "--encoder_weights=imagenet: cannot be loaded into other of width 0.5 "
+        "(no such width). `imagenet` needs the internet once and luck; a file must"
+    )
+    # Without weights the fault is another one, which nothing may hide.
+    with pytest.raises(Exception, match="no such width\nand more"):
+        encoders.build_encoder("other", 4, 13)
+
+
+def test_other_global_settings_of_keras_are_refused(asked, monkeypatch):
+    monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
+    with pytest.raises(errors.UserError, match="channels_first"):
+        encoders.build_encoder("other", 4, 2)
+    assert asked == []
+
+
+def test_a_layer_of_its_own_and_in_float32(asked):
+    del asked
+    images = np.random.default_rng(0).uniform(0, 255, (2, 4, 3, 3)).astype("float32")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        made = encoders.build_encoder("other", 4, 3)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert made.compute_dtype == "float32" and made.pooling.compute_dtype == "float32"
+    assert made.built and made.feature_dimension == 3
+    assert made.pooling.name == "pooling" and made.pooling.built
+    maps = made.feature_maps(images)
+    assert maps.dtype == "bfloat16" and maps.shape == (2, 4, 3, 3)
+    features = made(images)
+    assert features.dtype == "float32"
+    expected = np.maximum(images / 127.5 - 1, 0).mean(axis=(1, 2))
+    np.testing.assert_allclose(features, expected, atol=0.01)
+
+
+def test_the_network_is_told_whether_it_trains(asked):
+    del asked
+    made, seen = encoders.build_encoder("other", 4, 2), []
+    made.backbone.call = lambda images, training=None, mask=None: (
+        seen.append(training) or images
+    )
+    images = np.zeros((1, 4, 2, 3), np.float32)
+    made(images), made(images, training=True)
+    made.feature_maps(images), made.feature_maps(images, training=True)
+    assert seen == [False, True, False, True]
 
 
 def test_feature_dimension_of_the_paper():
@@ -53,6 +151,23 @@ def test_batch_norm_momentum_reaches_every_layer():
             if isinstance(layer, keras.layers.BatchNormalization)
         }
         assert momenta == {0.8}
+
+
+def test_mobilenet_trains_in_half_precision_and_gives_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        encoder = _build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    images = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 3)).astype("float32")
+    with tf.GradientTape() as tape:
+        features = encoder(images, training=True)
+        loss = tf.reduce_sum(features**2)
+    gradients = tape.gradient(loss, encoder.trainable_variables)
+    assert features.dtype == "float32" and np.isfinite(loss) and loss > 0
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+    assert {layer.compute_dtype for layer in encoder.backbone.layers} == {"bfloat16"}
+    assert {weight.dtype for weight in encoder.weights} == {"float32"}
 
 
 def test_weights_of_another_width_are_refused(tmp_path):
@@ -123,3 +238,64 @@ def test_a_backbone_owns_its_preprocessing_and_pooling():
     np.testing.assert_allclose(made(pixels), expected, rtol=1e-5)
     other = made.with_network(kind.build(), "other")
     np.testing.assert_allclose(other(pixels), expected, rtol=1e-5)
+
+
+def test_the_stock_net_is_asked_for(monkeypatch):
+    asked, stock = [], keras.applications.MobileNetV2
+
+    def watch(**options):
+        asked.append(options)
+        return stock(**{**options, "weights": None})
+
+    monkeypatch.setattr(keras.applications, "MobileNetV2", watch)
+    for weights, expected in (("imagenet", "imagenet"), ("none", None)):
+        _build(height=64, weights=weights)
+        assert asked[-1] == {
+            "input_shape": (64, 32, 3),
+            "alpha": 0.35,
+            "include_top": False,
+            "weights": expected,
+        }
+
+
+def test_the_widths_that_imagenet_has_are_named():
+    with pytest.raises(errors.UserError) as caught:
+        _build(width_multiplier=0.6, weights="imagenet")
+    assert "a width that Keras has (0.35, 0.5, 0.75, 1, 1.3, 1.4); a file" in str(
+        caught.value
+    )
+    # As Keras itself says: "alpha can be one of `0.35`, `0.50`, ...".
+    named = re.findall(r"`([\d.]+)`", str(caught.value.__cause__))
+    assert tuple(map(float, named)) == mobilenet_v2.IMAGENET_WIDTHS
+
+
+def test_the_published_net_is_the_default():
+    kind = mobilenet_v2.MOBILENET_V2
+    assert kind.strides == (32, 16)
+    made = mobilenet_v2.mobilenet_v2(32, 32, 0.35, None, 0.5)
+    assert made.output_shape == (None, 1, 1, 1280)
+    kinds = [type(layer) for layer in made.layers]
+    assert keras.layers.BatchNormalization not in kinds  # The fused one.
+    assert backbone.Backbone(lambda: None, lambda pixels: pixels).strides == (32,)
+
+
+class Weighted(keras.layers.Layer):
+    """A pooling that learns."""
+
+    def build(self, input_shape):
+        self.share = self.add_weight(shape=(input_shape[-1],), name="share")
+
+    def call(self, maps):
+        return keras.ops.mean(maps, axis=(1, 2)) * self.share
+
+
+def test_variables_of_the_pooling_are_there_before_the_first_image():
+    """Or no checkpoint could hold them."""
+    images = keras.Input((4, 2, 3))
+    kind = backbone.Backbone(
+        build=lambda **_: keras.Model(images, keras.layers.ReLU()(images)),
+        preprocess=lambda pixels: pixels,
+        pooling=Weighted,
+    )
+    made = encoder.Encoder(kind.build(), kind)
+    assert [(v.name, tuple(v.shape)) for v in made.variables] == [("share", (3,))]

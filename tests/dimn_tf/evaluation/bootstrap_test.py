@@ -44,6 +44,10 @@ def test_point_estimate_is_the_difference_of_the_printed_figures(runs):
     for row in (compared, *compared["targets"].values()):
         for value in (row["difference"], *row["interval"]):
             assert value == round(value, 3)
+    rows = [compared, *compared["targets"].values()]
+    for values in ([row["difference"] for row in rows],
+                   *zip(*(row["interval"] for row in rows), strict=True)):  # fmt: skip
+        assert any(value != round(value, 2) for value in values)
 
 
 def test_order_of_runs_turns_the_sign(runs):
@@ -92,7 +96,7 @@ def test_identities_not_probes_are_drawn(tmp_path):
 
 
 def test_the_draw_is_paired(tmp_path):
-    # APs vary widely between persons, but A is above B by 1 point on each of them:
+    # APs vary widely between persons, but A is above B by half a point on each of them:
     # paired, the interval is a point.
     rng = np.random.default_rng(0)
     aps = rng.uniform(0.1, 0.9, 50)
@@ -101,10 +105,12 @@ def test_the_draw_is_paired(tmp_path):
     )
     write_run(
         tmp_path / "a.json",
-        [("prid", "t", f"p{i}", i, x + 0.01) for i, x in enumerate(aps)],
+        [("prid", "t", f"p{i}", i, x + 0.005) for i, x in enumerate(aps)],
     )
     compared = bootstrap.compare(tmp_path / "a.json", tmp_path / "b.json", 300)
-    assert compared["interval"] == [1.0, 1.0] and compared["excludes_zero"]
+    assert compared["interval"] == [0.5, 0.5] and compared["excludes_zero"]
+    turned = bootstrap.compare(tmp_path / "b.json", tmp_path / "a.json", 300)
+    assert turned["interval"] == [-0.5, -0.5] and turned["excludes_zero"]
 
 
 def test_targets_weigh_the_same(tmp_path):
@@ -123,9 +129,13 @@ def test_other_trials_or_probes_are_refused(tmp_path):
     write_run(tmp_path / "b.json", [("prid", "t", "p", 1, 0.5)])
     with pytest.raises(errors.UserError, match="not judged on the same .*prid, viper"):
         bootstrap.compare(tmp_path / "a.json", tmp_path / "b.json")
-    write_run(tmp_path / "b.json", [("viper", "t", "q", 1, 0.5)])
-    with pytest.raises(errors.UserError, match="do not list the same probes"):
+    write_run(tmp_path / "b.json", [("viper", "t", x, 1, 0.5) for x in "pqr"])
+    told = "a.json and .*b.json do not list the same probes .1 and 3, 1 in common"
+    with pytest.raises(errors.UserError, match=told):
         bootstrap.compare(tmp_path / "a.json", tmp_path / "b.json")
+    told = "b.json and .*a.json do not list the same probes .3 and 1, 1 in common"
+    with pytest.raises(errors.UserError, match=told):
+        bootstrap.compare(tmp_path / "b.json", tmp_path / "a.json")
     for name in "ab":  # Two that say nothing of their trials.
         (tmp_path / f"{name}.json").write_text('{"targets": {"viper": {}}}')
     with pytest.raises(errors.UserError, match="not judged on the same .*viper"):

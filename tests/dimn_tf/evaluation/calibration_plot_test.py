@@ -47,11 +47,14 @@ def test_both_halves(axes, tmp_path, monkeypatch):
         "two people (4 pairs)",
         "one person (4 pairs)",
     ]
+    colours = [h[2]["color"] for h in histograms]
+    assert colours == [calibration_plot._IMPOSTOR, calibration_plot._GENUINE]
     left, right = axes
     assert (left.get_xlabel(), left.get_title()) == ("likeness", "a title")
     assert left.get_ylabel() == "density"
     (threshold,) = left.lines  # The refused one has none.
     assert list(threshold.get_xdata()) == [2.5, 2.5]
+    assert threshold.get_linewidth() > 0 and threshold.get_linestyle() == "--"
     (text,) = left.texts
     assert text.get_text() == " 1 in 1,000" and text.get_position() == (2.5, 0.99)
     assert text.get_transform() == left.get_xaxis_transform()
@@ -62,6 +65,7 @@ def test_both_halves(axes, tmp_path, monkeypatch):
         h[2]["label"] for h in histograms
     ]
     (roc,) = right.lines
+    assert roc.get_color() == calibration_plot._GENUINE != calibration_plot._IMPOSTOR
     false, true = roc.get_data()
     assert (false[0], false[-1]) == (25, 100) and len(false) == 400
     # A quarter of the impostors is the one at 3, and three of four genuine are there or

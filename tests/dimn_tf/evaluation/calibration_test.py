@@ -59,6 +59,18 @@ def test_pairs_of_a_source():
     assert (~few.genuine).sum() == 5
 
 
+def test_where_there_are_no_more_pairs_of_two_people_all_are_taken():
+    identities = np.array([4, 4, 4, 5, 5, 6])
+    scoring = _scoring(np.eye(6), np.arange(36.0).reshape(6, 6))
+    strangers = identities[:, np.newaxis] != identities
+    for wanted in (22, 23):  # 36 pairs, 9 + 4 + 1 of them of one person.
+        pairs = calibration.score_pairs(
+            scoring, identities, identities * 0, impostors=wanted
+        )
+        found = pairs.scores[~pairs.genuine]
+        assert sorted(found) == sorted(scoring.gallery.T[strangers])
+
+
 def _normal_pairs(impostors, genuine=1_000, seed=0):
     rng = np.random.default_rng(seed)
     people = 400
@@ -92,6 +104,28 @@ def test_too_few_pairs_are_refused_by_rate():
     assert "--holdout_identities" in rows[2]["refused"]
     with pytest.raises(errors.UserError, match="found 0 and 50"):
         calibration.thresholds(_normal_pairs(50, genuine=0))
+
+
+def test_an_interval_that_resamples_cannot_tell_is_none_with_its_reason():
+    # Of two people, a quarter of the draws is one of them twice: -1.8e308 was an end.
+    images = np.repeat([0, 1], 30)
+    probes, gallery = np.repeat(images, 60), np.tile(images, 60)
+    scores = np.random.default_rng(0).normal(size=len(probes))
+    rows = calibration.thresholds(calibration.Pairs(scores, probes, gallery))
+    assert abs(rows[0]["score"]) < 10 and rows[0]["interval"] is None
+    reason = rows[0]["interval_refused"]
+    assert " of 200 resamples of the people hold no pair of two of them" in reason
+    assert "--holdout_identities" in reason
+    assert 20 < int(reason.split()[0]) < 180
+    assert "interval_refused" not in calibration.thresholds(_normal_pairs(2_000))[0]
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf])
+def test_a_score_that_is_not_finite_is_refused(score):
+    pairs = _normal_pairs(2_000)
+    pairs.scores[7] = score
+    with pytest.raises(errors.UserError, match="finite scores, 1 of 3,000 are not"):
+        calibration.thresholds(pairs)
 
 
 def test_drawn_impostor_pairs_are_distinct_strangers_in_all_places():
@@ -151,6 +185,21 @@ def test_the_seed_draws_pairs_and_intervals():
         return set(pairs.scores[~pairs.genuine].tolist())
 
     assert strangers(0) == strangers(0) != strangers(1)
+    scoring = _scoring(probes, gallery)
+    default = calibration.score_pairs(scoring, identities, identities * 0, impostors=50)
+    assert set(default.scores[~default.genuine].tolist()) == strangers(0)
     pairs = _normal_pairs(2_000)
+    assert calibration.thresholds(pairs) == calibration.thresholds(pairs, 0)
     intervals = [calibration.thresholds(pairs, s)[0]["interval"] for s in (0, 0, 1)]
     assert intervals[0] == intervals[1] != intervals[2]
+
+
+def test_the_interval_holds_95_per_cent_of_the_resampled_thresholds():
+    pairs = _normal_pairs(2_000)
+    impostors = calibration.Impostors(pairs.scores[~pairs.genuine])
+    resampled = [
+        impostors.thresholds([0.01], weights[~pairs.genuine])
+        for weights in calibration._identity_weights(pairs, seed=5)
+    ]
+    row = calibration.thresholds(pairs, seed=5)[0]
+    assert row["interval"] == np.percentile(resampled, [2.5, 97.5]).tolist()

@@ -1,6 +1,7 @@
 """The CMC plot shows the curves it is given."""
 
 import matplotlib.axes
+import matplotlib.colors
 import matplotlib.figure
 import numpy as np
 import PIL.Image
@@ -85,3 +86,29 @@ def test_axes_and_legend_say_what_is_shown(made_up_results, tmp_path, monkeypatc
         ]
         for text, ap in zip(legend.get_texts(), aps, strict=True):
             assert f", mAP {ap:.1f}; 20 vs 20)" in text.get_text()
+
+
+def test_a_targets_line_and_band_have_its_colour(
+    made_up_results, tmp_path, monkeypatch
+):
+    kept, save = [], matplotlib.figure.Figure.savefig
+
+    def saved(self, *given, **named):
+        kept.append(self)
+        return save(self, *given, **named)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", saved)
+    names = [f"synthetic_reid/{i}" for i in range(7)]
+    evaluated = made_up_results(names, persons=4, trial_count=1)
+    cmc_plot.plot(evaluated, tmp_path / "seven.png", "a title")
+    (axes,) = kept[0].axes
+    lines, bands = axes.lines, axes.collections
+    colours = [line.get_color() for line in lines]
+    assert colours == [*cmc_plot._COLOURS, cmc_plot._COLOURS[0]]
+    assert len(set(cmc_plot._COLOURS)) == 6
+    for line, band in zip(lines, bands, strict=True):
+        shown = matplotlib.colors.to_rgb(line.get_color())
+        assert tuple(band.get_facecolor()[0][:3]) == shown
+        assert 0 < band.get_alpha() < 0.5  # The lines are seen through it.
+    # What has a colour again is dashed.
+    assert [line.get_linestyle() for line in lines] == ["-"] * 6 + ["--"]

@@ -181,6 +181,11 @@ def test_each_bar_says_what_it_counts(target, monkeypatch):
         ("set: cosine", "trials", None),
     ]
     assert not any(row["show"] for row in shown)
+    shown.clear()
+    evaluator.evaluate_target(FakeMethod(), target, 8, 4, 5)
+    evaluator.encode_target(FakeMethod(), target, 8, 4)
+    evaluator.encode_images(FakeMethod(), target.records, "x", np.arange(2), 8, 4)
+    assert len(shown) == 6 and all(row["show"] for row in shown)
 
 
 def test_lines_are_told_where_there_is_no_terminal(monkeypatch, capsys):
@@ -192,3 +197,19 @@ def test_lines_are_told_where_there_is_no_terminal(monkeypatch, capsys):
     assert asked[0] is None
     asked[1]("a line")
     assert capsys.readouterr().out == "a line\n"
+
+
+def test_probes_without_a_match_are_refused_first_or_counted_apart(target):
+    rows = trial_lib.Trial("t", ("p/0_0", "p/1_0"), ("p/1_1", "p/2_1"))
+    (trial,) = asking.resolve(target.records, [rows])
+    lost = targets.Target("set", target.records, (trial,), "", "made up")
+    with pytest.raises(errors.UserError, match="^set, t: 1 of 2 probes"):
+        evaluate(FakeMethod(), lost)
+    assert target.records.reads == []
+    evaluator.refuse_unrankable(lost, "apart")
+    found = evaluator.evaluate_target(
+        FakeMethod(), lost, 8, 4, 5, progress=False, unmatched_probes="apart"
+    )
+    for (ranked,) in found.rankings.values():
+        assert ranked.unmatched.tolist() == [0]
+    assert found.rankings["method"][0].cmc[1] == 1.0

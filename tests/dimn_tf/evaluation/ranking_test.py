@@ -171,6 +171,11 @@ def test_a_block_is_never_empty(monkeypatch):
     assert accumulator.blocks() == [slice(0, 1), slice(1, 2)]
 
 
+def test_some_probes_are_one_block():
+    accumulator = ranking.RankingAccumulator(np.zeros(1_000, int), np.arange(2_000))
+    assert accumulator.blocks() == [slice(0, 1_000)]
+
+
 def test_accumulator_wants_every_probe_once():
     accumulator = ranking.RankingAccumulator([1, 2], [1, 2])
     accumulator.add(np.eye(2)[:1])
@@ -265,5 +270,8 @@ def test_the_camera_rule_can_leave_a_probe_without_a_match():
 def test_no_probe_with_a_match_is_an_error_all_the_same():
     with pytest.raises(errors.UserError, match="2 of 2 probes have no true match"):
         ranking.evaluate_ranking(np.eye(2), [8, 9], [1, 2], unmatched_probes="apart")
+    many = np.zeros((300, 1))
+    with pytest.raises(errors.UserError, match="300 of 300 probes have no true match"):
+        ranking.evaluate_ranking(many, [8] * 300, [1], unmatched_probes="apart")
     with pytest.raises(errors.UserError, match="expected one of refuse, apart"):
         ranking.evaluate_ranking(np.eye(2), [1, 2], [1, 2], unmatched_probes="drop")

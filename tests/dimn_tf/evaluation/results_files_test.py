@@ -1,6 +1,8 @@
 """Where results go: none is replaced by another thing's result."""
 
 import json
+import subprocess
+import sys
 import types
 
 import pytest
@@ -71,6 +73,15 @@ def test_all_that_differ_have_places_of_their_own(tmp_path):
     assert len(found) == 5
 
 
+def test_the_hash_in_a_name_does_not_know_the_order_of_the_targets(tmp_path):
+    path = _written(tmp_path / "results.json", viper="a")
+    digests = {
+        _place(path, _targets(**hashes)).stem.rpartition("_")[2]
+        for hashes in ({"viper": "a", "prid": "b"}, {"prid": "b", "viper": "a"})
+    }
+    assert len(digests) == 1
+
+
 def test_a_free_place_of_other_targets_is_left_alone(tmp_path):
     path = tmp_path / "results.json"
     found = _place(path, _targets(**{"reid_folder:a/b?camera=(x)": "a"}), own=False)
@@ -115,21 +126,54 @@ def _probes(path, *rows):
 
 @pytest.mark.parametrize(
     "row",
-    ["viper,t,p,1,0.5", "viper,t,p,1,much,1", "viper,t,p,1,0.5,1,2", "v,t,p,1,7,1"],
+    [
+        "viper,t,p,1,0.5",
+        "viper,t,p,1,much,1",
+        "viper,t,p,1,0.5,1,2",
+        "viper,t,p,1,1.5,1",
+        "viper,t,p,1,-0.5,1",
+    ],
 )
 def test_damaged_rows_of_probes_are_named(tmp_path, row):
     path = tmp_path / "results.json"
-    whole = "viper,t,p,1,0.5,1", "viper,t,q,1,,"
-    assert len(_probes(path, *whole)) == 2
+    whole = "viper,t,p,1,1.0,1", "viper,t,q,1,,", "viper,t,r,1,0.000000,4000000"
+    assert len(_probes(path, *whole)) == 3
     with pytest.raises(
-        errors.UserError, match="results_probes.csv is damaged: its row 3"
+        errors.UserError, match="results_probes.csv is damaged: its row 4"
     ):
         _probes(path, *whole, row)
 
 
-@pytest.mark.parametrize("targets", [[], {"viper": 3}, None])
-def test_targets_of_another_form_are_no_results(tmp_path, targets):
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"targets": []},
+        {"targets": {"viper": 3}},
+        {"targets": None},
+        {},
+        {"targets": {}, "flags": []},
+        [],
+    ],
+)
+def test_figures_of_another_form_are_no_results(tmp_path, figures):
     path = tmp_path / "results.json"
-    path.write_text(json.dumps({"targets": targets}))
-    with pytest.raises(errors.UserError, match="no `targets`"):
+    path.write_text(json.dumps(figures))
+    with pytest.raises(errors.UserError, match="results.json is no results file"):
         results_files.read(path)
+
+
+def test_json_nested_beyond_reading_is_no_results_file(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(errors.UserError, match="results.json is no results file"):
+        results_files.read(path)
+
+
+def test_two_runs_are_compared_without_tensorflow():
+    """In an interpreter of its own: here, other tests have imported it."""
+    code = (
+        "import sys; from dimn_tf.evaluation import bootstrap; "
+        "print([m for m in sys.modules if m.startswith('tensorflow')])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout == "[]\n", run.stderr

@@ -1,6 +1,7 @@
 """results.json and the per-probe file, read back and worked out again."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -67,6 +68,7 @@ def test_files(evaluated, tmp_path):
         "results_histogram.json",
         "results_histogram_probes.csv",
     ]
+    assert path.read_text().startswith('{\n  "method": "histogram",\n  "targets": {\n')
     read = results_files.read(path)
     assert read == json.loads(json.dumps(figures)) | {
         "probes_file": "results_histogram_probes.csv"
@@ -139,3 +141,45 @@ def test_figures_have_four_places_and_no_empty_remarks(evaluated):
     told = [figures["mean"]["mAP"], *row["mAP"].values(), *row["per_trial"]["mAP"]]
     assert all(value == round(value, 4) for value in told)
     assert any(value != round(value, 3) for value in told)
+
+
+def test_sizes_are_those_of_the_first_trial(evaluated):
+    def changed(result, first, others):
+        """With other numbers of images, and of probes without a match."""
+        lost = [np.arange(n) for n in (first, others, others)]
+        rankings = [
+            dataclasses.replace(ranked, unmatched=unmatched)
+            for ranked, unmatched in zip(result.rankings["method"], lost, strict=True)
+        ]
+        trials = [
+            dataclasses.replace(
+                trial, probe_ids=trial.probe_ids[n:], gallery_ids=trial.gallery_ids[n:]
+            )
+            for trial, n in zip(result.target.trials, (1, 5, 5), strict=True)
+        ]
+        return dataclasses.replace(
+            result,
+            target=dataclasses.replace(result.target, trials=tuple(trials)),
+            rankings={**result.rankings, "method": tuple(rankings)},
+        )
+
+    figures = results.figures_of([changed(evaluated[0], 2, 0)], "dimn")
+    row = figures["targets"]["viper"]
+    assert (row["probes"], row["gallery"], row["unmatched_probes"]) == (19, 19, 2)
+    figures = results.figures_of([changed(evaluated[0], 0, 2)], "dimn")
+    assert "unmatched_probes" not in figures["targets"]["viper"]
+
+
+def test_a_probes_row_tells_its_name_and_whether_it_has_a_match(evaluated, tmp_path):
+    result, path = evaluated[0], tmp_path / "results.json"
+    trial, first = result.target.trials[0], result.rankings["method"][0]
+    names = result.target.records.file_names.astype(object)
+    names[trial.probe_indices[0]] = 'a\r\nb\rc, "d"\n'
+    result.target.records.file_names = names
+    first.first_match_ranks[1], first.average_precisions[1] = 0, np.nan
+    results_files.write(path, {"targets": {}}, [result])
+    named, lost, *others = results_files.read_probes(path)[:20]
+    assert named["probe"] == 'a\r\nb\rc, "d"\n' and named["average_precision"]
+    assert (lost["average_precision"], lost["first_match_rank"]) == ("", "")
+    assert lost["person_id"] == str(trial.probe_ids[1])
+    assert all(int(row["first_match_rank"]) > 0 for row in others)

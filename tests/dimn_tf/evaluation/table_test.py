@@ -79,3 +79,26 @@ def test_the_mean_has_its_diagnosis_and_long_names_their_room():
     assert lines[-1].split() == ["features,", "cosine", *["55.56"] * 4]
     (long,) = [line for line in lines if line.startswith(name)]
     assert long.startswith(f"{name}   20.00")  # Two spaces, and one of the number's.
+
+
+def test_remarks_stand_beneath_their_target():
+    made = figures("histogram", ["synthetic_reid/plaza", "viper"])
+    made["targets"]["synthetic_reid/plaza"] |= {
+        "unmatched_probes": 7,
+        "seen_in_training": {
+            "persons": 1_200, "of_persons": 1_300, "images": 4, "of_images": 5_000,
+        },
+        "trials_source": "drawn by seed 3",
+    }  # fmt: skip
+    lines = table.table(made).splitlines()
+    assert lines[2].endswith(
+        "10 x 316 / 649; 7 of the probes have no match, counted apart"
+    )
+    assert lines[3] == (
+        "  TRAINED ON 1,200 of its 1,300 persons and 4 of its 5,000 images"
+    )
+    assert lines[4] == "  trials: drawn by seed 3"
+    assert lines[5].startswith("  features, euclidean")
+    assert lines[7].startswith("viper") and lines[8].startswith("  features, eucl")
+    (mean,) = [line for line in lines if line.startswith("mean of 2 targets")]
+    assert mean.endswith("33.33         1 of them TRAINED ON")

@@ -33,6 +33,104 @@ def _live(method, images):
     }
 
 
+@pytest.fixture
+def quick(tiny, monkeypatch):
+    """Formats that write one file each and answer as the live model does."""
+    asked = []
+
+    def runner(folder, images, files):
+        asked.append((images, files))
+        return _live(tiny, images)
+
+    for name in ("saved_model", "onnx"):
+        monkeypatch.setitem(
+            formats.FORMATS, name, lambda _, x, n=name: (x / n).write_text("written")
+        )
+        monkeypatch.setitem(formats.RUNNERS, name, runner)
+    return asked
+
+
+def test_all_is_told_and_written(tiny, quick, tmp_path):
+    said = []
+    folder = made_up.export(
+        tiny, tmp_path / "new" / "E", formats=["onnx", "onnx"], log=said.append
+    )
+    assert said == [
+        "saved_model: exporting",
+        "saved_model: largest relative difference 0.0e+00",
+        "onnx: exporting",
+        "onnx: largest relative difference 0.0e+00",
+    ]
+    assert folder == tmp_path / "new" / "E" / "1"
+    text = (folder / "metadata.json").read_text()
+    assert text.startswith('{\n  "method": "made up",\n') and text.endswith("\n}\n")
+    assert json.loads(text) == {
+        "method": "made up",
+        "checkpoint_sha256": made_up.SHA256,
+        "version": 1,
+        "formats": ["saved_model", "onnx"],
+        "input_height": HEIGHT,
+        "input_width": WIDTH,
+        "dimension": made_up.TINY,
+        "feature_dimension": made_up.TINY,
+        "inner_product_scale": 2.0,
+        "largest_pixels": 64_000_000,
+        "largest_request_pixels": 128_000_000,
+        "largest_relative_difference": {"saved_model": 0.0, "onnx": 0.0},
+        "warmup_requests": True,
+    }
+    files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    assert files == {
+        "metadata.json", "model_card.md", "saved_model", "onnx", warmup.WARMUP_FILE
+    }  # fmt: skip
+    record = next(iter(tf.data.TFRecordDataset(str(folder / warmup.WARMUP_FILE))))
+    log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+    assert log.predict_log.request.model_spec.name == "E"
+    expected_images, expected_files = exporter.made_up_images(8, HEIGHT, WIDTH)
+    for images, files in quick:
+        np.testing.assert_array_equal(images, expected_images)
+        assert files == expected_files
+
+
+def test_a_server_without_warm_up_requests_is_told(tiny, quick, tmp_path, monkeypatch):
+    monkeypatch.setattr(warmup, "write", lambda *given: False)
+    said = []
+    folder = made_up.export(tiny, tmp_path, log=said.append)
+    assert said[-1].startswith("No warm-up requests: they need `pip install")
+    assert (
+        json.loads((folder / "metadata.json").read_text())["warmup_requests"] is False
+    )
+
+
+def test_no_format_is_refused(tiny, quick, tmp_path):
+    with pytest.raises(errors.UserError, match="--formats=: expected some of saved"):
+        made_up.export(tiny, tmp_path / "E", formats=[])
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_system_refuses_is_not_called_another_export(
+    tiny, quick, tmp_path, monkeypatch
+):
+    def refuse(self, target):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.rename", refuse)
+    with pytest.raises(PermissionError):
+        made_up.export(tiny, tmp_path / "new" / "E")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_export_leaves_what_others_put_there(tiny, quick, tmp_path):
+    def card(metadata):
+        (tmp_path / "new" / "other").mkdir()
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        made_up.export(tiny, tmp_path / "new" / "deep" / "E", card=card)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"new", "new/other"}
+
+
 @pytest.mark.parametrize("name", formats.FORMATS)
 def test_agrees_and_ranks_as_the_live_model_does(exported, name):
     method = exported.method
@@ -86,6 +184,26 @@ def test_signatures_say_what_they_take_and_give(exported):
     probes, gallery = tf.eye(3, dimension), tf.eye(2, dimension)
     scores = loaded["score"](probe_features=probes, gallery_classifiers=gallery)
     np.testing.assert_allclose(scores["scores"], method.score(probes, gallery))
+
+
+def test_a_request_of_nothing_is_answered_with_nothing(exported):
+    dimension = exported.method.representation_dimension
+    loaded = tf.saved_model.load(str(exported.folder)).signatures
+    files = tf.zeros([0], tf.string)
+    pixels = tf.zeros([0, 40, 20, 3], tf.uint8)
+    for name, output in (
+        ("embed_probe", "probe_features"),
+        ("enroll_gallery", "gallery_classifiers"),
+    ):
+        by_files = loaded[name](image_bytes=files)
+        by_pixels = loaded[f"{name}_pixels"](pixels=pixels)
+        assert by_files[output].shape == by_pixels[output].shape == (0, dimension)
+        assert by_files["decoded"].shape == by_files["fault"].shape == (0,)
+    if exported.method.has_score_maps:
+        found = loaded["explain"](probe_bytes=files, gallery_bytes=files)
+        assert found["scores"].shape == (0,)
+        assert found["probe_map"].shape == found["gallery_map"].shape
+        assert found["probe_map"].shape[0] == 0 < found["probe_map"].shape[1]
 
 
 def test_loads_as_servers_load_it(exported):
@@ -191,7 +309,9 @@ def _crash(module, folder):
 
 
 def _full(module, folder):
-    raise tf.errors.ResourceExhaustedError(None, None, "x; No space left on device")
+    raise tf.errors.ResourceExhaustedError(
+        None, None, "{{function_node wrapped}} x; No space left on device [Op:SaveV2]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,7 +319,11 @@ def _full(module, folder):
     [
         (_broken_onnx, errors.UserError, "onnx: the export differs"),
         (_crash, KeyboardInterrupt, None),
-        (_full, errors.UserError, "new/E: the export cannot be written.*No space left"),
+        (
+            _full,
+            errors.UserError,
+            "new/E: the export cannot be written: x; No space left on device. Nothing",
+        ),
     ],
 )
 def test_a_failed_export_leaves_nothing(

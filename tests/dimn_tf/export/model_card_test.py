@@ -56,6 +56,10 @@ def test_figures_of_the_models_step():
     assert "| viper | 12.3 | 12.3 | 12.3 | 12.3 | 10 x 316 / 316 |" in card
     assert "| 1 in 100 | 0.5000 | 0.4000 to 0.6000 | 75.0 % |" in card
     assert "| 1 in 1,000 | too few pairs | | |" in card
+    told = _thresholds(4000)
+    told["thresholds"][1] |= {"interval": None, "interval_refused": "too few people"}
+    card = model_card.model_card(_metadata(thresholds=told))
+    assert "| 1 in 100 | 0.5000 | too few people | 75.0 % |" in card
 
 
 def test_tables_are_whole_and_what_was_trained_on_is_said():

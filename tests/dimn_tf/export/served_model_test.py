@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dimn_tf import errors
 from dimn_tf.export import exporter, layout, served_model
@@ -28,12 +29,25 @@ def _images(count, seed=0):
     return exporter.made_up_images(count, HEIGHT, WIDTH, seed)[1]
 
 
-def test_a_search_imports_no_training_data_sets_or_plots():
-    """In an interpreter of its own: here, other tests have imported all."""
-    process = subprocess.run(
-        [sys.executable, "-c", _IMPORTED], capture_output=True, text=True, check=True
-    )
-    assert process.stdout.splitlines()[-2:] == ["[]", "[]"]
+def test_what_is_no_export_is_named(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "saved" / "1").mkdir(parents=True)
+    (tmp_path / "others" / "x").mkdir(parents=True)
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "saved_model.pb").write_text("")
+    for name, said in {
+        "nowhere": "there is no such folder.*--export_dir=.*nowhere",
+        "file": "it is a file",
+        "empty": "found an empty folder",
+        "run": "found a run's work directory",
+        "saved": "saved/1: it lacks metadata.json",
+        "others": "without a version's folder",
+        "foreign": "a SavedModel without metadata.json",
+    }.items():
+        with pytest.raises(errors.UserError, match=said):
+            served_model.ServedModel(tmp_path / name)
 
 
 def test_a_request_with_many_bad_images_answers_for_the_good_ones(halves_export):
@@ -50,7 +64,18 @@ def test_a_request_with_many_bad_images_answers_for_the_good_ones(halves_export)
         assert [not fault for fault in found.faults] == is_good.tolist()
         assert all("\n" not in fault for fault in found.faults)
         assert "decoder refuses it" in found.faults[0]
-    assert model.probe_features([]).vectors.shape == (0, 5)
+
+
+def test_a_request_without_an_image_has_no_vector(halves_export, dimn_export):
+    model = halves_export.model
+    for call in (model.probe_features, model.gallery_classifiers):
+        assert call([]).vectors.shape == (0, 5) and call([]).faults == ()
+    for name in ("embed_probe_pixels", "enroll_gallery_pixels"):
+        pixels = tf.zeros((0, 9, 9, 3), tf.uint8)
+        (found,) = model._loaded.signatures[name](pixels=pixels).values()
+        assert found.shape == (0, 5)
+    explained = dimn_export.model.explain(_images(1)[0], [])
+    assert explained.scores.shape == (0,) and len(explained.probe_maps) == 0
 
 
 def test_an_image_that_claims_too_much_is_told(halves_export):
@@ -191,27 +216,6 @@ def test_an_export_that_is_not_whole_is_named(copied, spoil, said):
         served_model.ServedModel(copied.parent)
 
 
-def test_what_is_no_export_is_named(tmp_path):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file").write_text("")
-    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    (tmp_path / "saved" / "1").mkdir(parents=True)
-    (tmp_path / "others" / "x").mkdir(parents=True)
-    (tmp_path / "foreign").mkdir()
-    (tmp_path / "foreign" / "saved_model.pb").write_text("")
-    for name, said in {
-        "nowhere": "there is no such folder.*--export_dir=.*nowhere",
-        "file": "it is a file",
-        "empty": "found an empty folder",
-        "run": "found a run's work directory",
-        "saved": "saved/1: it lacks metadata.json",
-        "others": "without a version's folder",
-        "foreign": "a SavedModel without metadata.json",
-    }.items():
-        with pytest.raises(errors.UserError, match=said):
-            served_model.ServedModel(tmp_path / name)
-
-
 def test_a_foreign_saved_model_is_named(tmp_path, halves_export):
     import tensorflow as tf
 
@@ -251,3 +255,11 @@ def test_no_temporary_name_is_left(tmp_path, monkeypatch, copied):
     with pytest.raises(errors.UserError, match="Set TMPDIR to a folder with a plain"):
         served_model.ServedModel(odd)
     assert not list((tmp_path / "[t]").iterdir())
+
+
+def test_a_search_imports_no_training_data_sets_or_plots():
+    """In an interpreter of its own: here, other tests have imported all."""
+    process = subprocess.run(
+        [sys.executable, "-c", _IMPORTED], capture_output=True, text=True, check=True
+    )
+    assert process.stdout.splitlines()[-2:] == ["[]", "[]"]

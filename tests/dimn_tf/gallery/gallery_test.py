@@ -449,3 +449,53 @@ def test_an_entry_takes_the_place_of_another(gallery):
             "e3": "anna", "e4": "p4", "e12": None
         }  # fmt: skip
         assert known["e3"].metadata == {"x": 1} and known["e4"].entry_id == "e4"
+
+
+def _changed(folder, *statements):
+    """A gallery of two entries, its file changed by hand."""
+    with Gallery.create(folder, MODEL, D) as made:
+        made.add(_entries(_vectors(2)))
+    with contextlib.closing(sqlite3.connect(folder / store.FILE)) as file:
+        for statement in statements:
+            file.execute(statement)
+        file.commit()
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM facts WHERE name = 'model_sha256'", "model_sha256 is nothing"),
+        ("DELETE FROM facts WHERE name = 'index'", "index is nothing"),
+        ("DELETE FROM facts WHERE name = 'vector_type'", "vector_type is nothing"),
+        ("UPDATE facts SET value = 'int8' WHERE name = 'vector_type'", "'int8'"),
+        ("UPDATE facts SET value = 'ivf' WHERE name = 'index'", "index is 'ivf'"),
+        ("UPDATE facts SET value = 'many' WHERE name = 'dimension'", "'many'"),
+        ("UPDATE facts SET value = '0' WHERE name = 'dimension'", "'0'"),
+        (f"UPDATE facts SET value = '{10**20}' WHERE name = 'dimension'", "000'"),
+        ("UPDATE facts SET value = X'ff' WHERE name = 'index'", r"b'\\xff'"),
+        ("DROP TABLE entries", "no such table: entries"),
+        ("DROP TABLE removals", "no such table: removals"),
+        ("ALTER TABLE entries RENAME vector TO v", "no such column: vector"),
+        ("UPDATE entries SET vector = X'00'", "vector of its entry 1 is no 64 bytes"),
+        ("UPDATE entries SET vector = X''", "vector of its entry 1 is no 64 bytes"),
+        ("UPDATE entries SET vector = 'text'", "vector of its entry 1"),
+        ("UPDATE entries SET metadata = '{'", "metadata of its entry . are no JSON"),
+        ("UPDATE entries SET metadata = '[]'", "metadata of its entry . are no JSON"),
+        ("UPDATE entries SET person_id = CAST(X'ff41' AS TEXT)", "UTF-8"),
+    ],
+)
+def test_a_file_of_another_form_is_named_in_one_line(tmp_path, statement, said):
+    _changed(tmp_path / "g", statement)
+    with pytest.raises(errors.UserError, match=said) as caught:
+        with Gallery(tmp_path / "g") as gallery:
+            gallery.search(_vectors(1), 2)
+            gallery.remove(["e0"])
+    assert store.FILE in str(caught.value) and "\n" not in str(caught.value)
+    assert "estore it from a backup" in str(caught.value)
+
+
+def test_a_known_entry_of_another_form_is_named(tmp_path):
+    _changed(tmp_path / "g", "UPDATE entries SET metadata = 'x'")
+    with Gallery(tmp_path / "g") as gallery:
+        with pytest.raises(errors.UserError, match="metadata of its entry . are no"):
+            gallery.known(["e0", "e1"])

@@ -47,3 +47,10 @@ def test_scores_are_inner_products_best_first(index):
     np.testing.assert_allclose(scores, -np.sort(-expected, axis=1), atol=5e-3)
     for row, found in zip(expected, numbers, strict=True):
         np.testing.assert_allclose(row[found], -np.sort(-row), atol=5e-3)
+
+
+def test_of_one_vector_all_is_removed(index):
+    index.add(np.array([7]), _vectors(1))
+    index.remove([7])
+    assert len(index) == 0
+    assert index.removed_share == (1.0 if index.worth_keeping else 0)

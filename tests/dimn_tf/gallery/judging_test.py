@@ -49,7 +49,7 @@ def test_likeness_does_not_grow_with_the_probe(gallery):
             gallery, np.array([[length, 0.0]]), ["anna"], thresholds=(0.59, 0.61)
         )
         assert judged.true_accepts == (1.0, 0.0)
-        assert judged.false_accepts == (0.0, 0.0)  # There is no pair of two persons.
+        assert judged.false_accepts == (None, None)  # No pair of two persons.
 
 
 def test_persons_that_no_probe_is_of_are_wrongly_accepted_too(gallery):

@@ -56,3 +56,25 @@ def test_any_number_of_images_an_identity_and_label_smoothing():
     expected = -np.mean(0.8 * at_label + 0.2 * log_p.mean(axis=1))
     logs = method.train_step(batch)
     assert float(logs["loss"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_accuracy_is_of_all_images_of_the_batch():
+    method = tiny.method("aggregation", 3)
+    batch = tiny.batch([0, 2, 1], each=3)
+    images = np.concatenate([tiny.view(batch, k) for k in range(3)])
+    logits = method.classifier(method.encode(images)).numpy()
+    expected = np.mean(logits.argmax(axis=1) == [0, 2, 1] * 3)
+    assert 0 < expected < 1
+    found = method.train_step(batch)["identification_accuracy"]
+    assert float(found) == pytest.approx(expected)
+
+
+def test_the_classifier_is_of_the_seed_and_has_a_bias_where_it_is_asked_for():
+    first, again, other = (
+        tiny.method("aggregation", 9, seed, classifier_bias=bias).classifier
+        for seed, bias in ((0, False), (0, True), (1, False))
+    )
+    assert not first.use_bias and again.use_bias
+    np.testing.assert_array_equal(first.kernel.numpy(), again.kernel.numpy())
+    assert not np.allclose(first.kernel.numpy(), other.kernel.numpy())
+    assert first.kernel.shape == (tiny.DIMENSION, 9)

@@ -1,5 +1,7 @@
 """What every method must do; a method joins by its line in `methods.METHODS`."""
 
+import contextlib
+import functools
 import json
 import subprocess
 import sys
@@ -11,9 +13,10 @@ import tensorflow as tf
 from tensorflow.python.framework import config as tensorflow_config
 
 from dimn_tf import errors, methods
+from dimn_tf.data import records
 from dimn_tf.encoders import encoder as encoders
 from dimn_tf.export import exporter, served_model
-from dimn_tf.training import build, checkpoints, training_log, workdir
+from dimn_tf.training import build, checkpoints, run, training_log, workdir
 from tests.dimn_tf.export import made_up
 from tests.dimn_tf.methods import tiny
 from tests.dimn_tf.training import tiny_run
@@ -21,46 +24,58 @@ from tests.dimn_tf.training import tiny_run
 pytestmark = pytest.mark.parametrize("name", list(methods.METHODS))
 
 
-@pytest.fixture
-def tiny_world(monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def tiny_world():
     """Made-up sources and a tiny encoder, known by their names."""
-    from dimn_tf.data import records
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(records, "load_records", records.load_records)
+        monkeypatch.setattr(encoders, "BACKBONES", dict(encoders.BACKBONES))
+        tiny_run.install()
+        yield
 
-    monkeypatch.setattr(records, "load_records", records.load_records)
-    monkeypatch.setattr(encoders, "BACKBONES", dict(encoders.BACKBONES))
 
-
-@pytest.fixture
-def deterministic():
+@contextlib.contextmanager
+def _deterministic():
     """What `--deterministic` does, undone afterwards (by what TensorFlow hides)."""
     tensorflow_config.enable_op_determinism()
-    yield
-    tensorflow_config.disable_op_determinism()
+    try:
+        yield
+    finally:
+        tensorflow_config.disable_op_determinism()
 
 
 def _quiet(line):
     del line
 
 
-def test_five_and_five_steps_with_a_kill_equal_ten(
-    name, tmp_path, tiny_world, deterministic
-):
-    whole = tiny_run.train(tmp_path / "whole", log=_quiet, method=name)
-    # Killed two steps after the checkpoint of step 5: those two are done again.
-    tiny_run.train_until(tmp_path / "killed", 7, method=name)
-    log = tmp_path / "killed" / "training_log.csv"
-    assert [row["step"] for row in training_log.read(log)] == [2, 4, 6]
+@pytest.fixture(scope="module")
+def whole_runs(tmp_path_factory):
+    """Name -> folder and method of a deterministic run; nobody changes either."""
+
+    @functools.cache
+    def trained(name):
+        folder = tmp_path_factory.mktemp("whole")
+        with _deterministic():
+            return folder, tiny_run.train(folder, log=_quiet, method=name)
+
+    return trained
+
+
+def test_five_and_five_steps_with_a_kill_equal_ten(name, tmp_path, whole_runs):
+    folder, whole = whole_runs(name)
+    log = tmp_path / "training_log.csv"
     lines = []
-    resumed = tiny_run.train(tmp_path / "killed", log=lines.append, method=name)
+    with _deterministic():
+        # Killed two steps after the checkpoint of step 5: those two are done again.
+        tiny_run.train_until(tmp_path, 7, method=name)
+        assert [row["step"] for row in training_log.read(log)] == [2, 4, 6]
+        resumed = tiny_run.train(tmp_path, log=lines.append, method=name)
     assert any("Going on from" in line and "step 5 of 10" in line for line in lines)
     expected, found = tiny_run.variables(whole), tiny_run.variables(resumed)
     assert expected.keys() == found.keys()
     for path, value in expected.items():
         np.testing.assert_array_equal(value, found[path], err_msg=path)
-    rows = [
-        training_log.read(tmp_path / run / "training_log.csv")
-        for run in ("whole", "killed")
-    ]
+    rows = [training_log.read(path) for path in (folder / log.name, log)]
     assert [row["step"] for row in rows[1]] == [2, 4, 6, 8, 10]
     for a, b in zip(*rows, strict=True):
         # Step 6 of the resumed run averages one step, not two.
@@ -69,10 +84,10 @@ def test_five_and_five_steps_with_a_kill_equal_ten(
             assert a == b
 
 
-def test_inference_restores_what_it_needs_and_makes_no_more(name, tmp_path, tiny_world):
-    trained = tiny_run.train(tmp_path, log=_quiet, method=name)
+def test_inference_restores_what_it_needs_and_makes_no_more(name, whole_runs):
+    folder, trained = whole_runs(name)
     recipe = tiny_run.recipe_of(method=name)
-    restored, step = build.restored(recipe, workdir.WorkDir(tmp_path))
+    restored, step = build.restored(recipe, workdir.WorkDir(folder))
     assert step == 10
     assert restored.variables == restored.inference_variables
     assert getattr(restored, "optimizer", None) is None
@@ -93,15 +108,12 @@ def test_inference_restores_what_it_needs_and_makes_no_more(name, tmp_path, tiny
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
-def test_training_moves_every_variable_that_it_makes(name, tmp_path, tiny_world):
+def test_training_moves_every_variable_that_it_makes(name, whole_runs):
     recipe = tiny_run.recipe_of(method=name)
-    tiny_run.install()
-    from dimn_tf.training import run
-
     space = run.build_label_space(recipe, "", _quiet)
     start = build.for_training(recipe, space.specification)
     before = {v.path: v.numpy() for v in start.variables}
-    trained = tiny_run.train(tmp_path, log=_quiet, method=name)
+    _, trained = whole_runs(name)
     for variable in trained.variables:
         assert np.abs(variable.numpy() - before[variable.path]).max() > 0, variable.path
 
@@ -117,9 +129,7 @@ def test_variables_are_named_alike_in_every_process(name):
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_trains_and_infers_in_float32(
-    name, precision, tmp_path, tiny_world
-):
+def test_mixed_precision_trains_and_infers_in_float32(name, precision, tmp_path):
     if precision not in methods.METHODS[name].precisions:
         refused = f"--precision={precision}: --method={name} cannot be trained so"
         with pytest.raises(errors.UserError, match=refused):

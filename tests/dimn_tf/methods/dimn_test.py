@@ -1,11 +1,13 @@
 """DIMN's step against a literal, slow Algorithm 1."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from dimn_tf import errors
+from dimn_tf import config, errors
 from dimn_tf.training import options as training_options
 from tests.dimn_tf.methods import tiny
 
@@ -126,6 +128,12 @@ def test_defaults_are_the_papers_constants():
     assert options.regularisation_weight == 0.01
     assert options.label_smoothing == 0.0
     assert options.logit_scale == 1.0
+    assert options.identified_branches == "probe"
+    assert options.memory_bank and not options.normalise_probes
+    assert options.mapping_activation == "linear"
+    assert options.memory_start == "zeros" and options.mapping_start == "identity"
+    assert not options.mapping_bias and not options.classifier_bias
+    assert options.normalise_classifiers
 
 
 def test_accuracies_count_the_batch():
@@ -262,3 +270,109 @@ def test_another_number_of_images_than_two_is_refused():
     )
     assert asked.cross_camera and asked.images_per_identity == 2
     assert asked.identities == 32 and asked.domain_sampling == "uniform"
+
+
+def test_label_smoothing_reaches_both_softmaxes():
+    method = _method(label_smoothing=0.3)
+    batch = tiny.batch(LABELS)
+    gallery, probes = (method.encode(tiny.view(batch, k)).numpy() for k in (0, 1))
+    online = method.memory_bank.classifiers.numpy()
+    online[LABELS] = method.gallery_representation(gallery)
+    both = {
+        "identification": method.classifier(probes).numpy(),
+        "matching": probes @ online.T,
+    }
+    logs = method.train_step(batch)
+    for name, logits in both.items():
+        log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        own = log_p[np.arange(3), LABELS]
+        expected = -np.mean(0.7 * own + 0.3 * log_p.mean(axis=1))
+        assert float(logs[name]) == pytest.approx(expected, rel=1e-4), name
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu", "leaky_relu", "tanh"])
+def test_the_mapping_has_its_activation_and_its_bias(activation):
+    method = _method(
+        mapping_activation=activation, mapping_bias=True, normalise_classifiers=False
+    )
+    rng = np.random.default_rng(0)
+    method.mapping.bias.assign(rng.normal(size=tiny.DIMENSION))
+    gallery = rng.normal(size=(4, tiny.DIMENSION)).astype(np.float32)
+    mapped = gallery @ method.mapping.kernel.numpy() + method.mapping.bias.numpy()
+    expected = {
+        "linear": mapped,
+        "relu": np.maximum(mapped, 0),
+        "leaky_relu": np.where(mapped > 0, mapped, 0.2 * mapped),
+        "tanh": np.tanh(mapped),
+    }[activation]
+    found = method.gallery_representation(gallery)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_every_random_start_is_of_the_seed_and_of_its_option():
+    def starts(seed, **options):
+        made = tiny.method("dimn", tiny.DIMENSION, seed, **options)
+        assert made.classifier.use_bias == options.get("classifier_bias", False)
+        kernels = made.classifier.kernel, made.mapping.kernel
+        return [v.numpy() for v in (*kernels, made.memory_bank.classifiers)]
+
+    random = {"memory_start": "random", "mapping_start": "random"}
+    first, again = starts(3, **random), starts(3, **random, classifier_bias=True)
+    other, plain = starts(5, **random), starts(3)
+    for a, b, c in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert not np.allclose(a, c)
+    # Of one shape here: no two parts start alike, nor as a part of the next seed.
+    for a, b in itertools.combinations(first, 2):
+        assert not np.allclose(a, b) and not np.allclose(a, b.T)
+    np.testing.assert_array_equal(plain[1], np.eye(tiny.DIMENSION))
+    assert not plain[2].any()
+
+
+def test_what_a_gallery_searches_by_gives_the_score():
+    method = _method(logit_scale=4.0, normalise_probes=True)
+    rng = np.random.default_rng(0)
+    probes, gallery = rng.normal(size=(2, 4, tiny.DIMENSION)).astype(np.float32)
+    probes = method.probe_representation(probes)
+    gallery = method.gallery_representation(gallery)
+    products = method.inner_product_scale * np.matmul(probes, gallery.numpy().T)
+    np.testing.assert_allclose(method.score(probes, gallery), products, rtol=1e-5)
+    assert method.inner_product_scale == 4.0
+    assert tiny.method("aggregation", C).inner_product_scale is None
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        ("running_average", 0, 1),
+        ("triplet_margin", 0, 9),
+        ("matching_weight", 0, 9),
+        ("regularisation_weight", 0, 9),
+        ("triplet_weight", 0, 9),
+        ("logit_scale", 1e-12, 9),
+    ],
+)
+def test_ranges(name, least, most):
+    kind = tiny.methods.METHODS["dimn"].Options
+    for allowed in (least, most):
+        config.check(kind(**{name: allowed}))
+    for refused in (least - 1e-13, least - 1, most + 1 if most == 1 else -1):
+        with pytest.raises(errors.UserError, match=f"--{name}="):
+            config.check(kind(**{name: refused}))
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("identified_branches", ("probe", "both")),
+        ("memory_start", ("zeros", "random")),
+        ("mapping_start", ("identity", "random")),
+        ("mapping_activation", ("linear", "relu", "leaky_relu", "tanh")),
+    ],
+)
+def test_choices(name, choices):
+    kind = tiny.methods.METHODS["dimn"].Options
+    for choice in choices:
+        config.check(kind(**{name: choice}))
+    with pytest.raises(errors.UserError, match=f"--{name}=other: expected one of"):
+        config.check(kind(**{name: "other"}))

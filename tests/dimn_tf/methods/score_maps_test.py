@@ -53,6 +53,7 @@ def test_each_map_adds_up_to_the_score(activation, bias, classifiers, probes_too
         normalise_probes=probes_too,
         logit_scale=3.0,
     )
+    assert method.has_score_maps
     maps = method.score_maps(probes, gallery)
     expected = _scores(method, probes, gallery)
     assert np.ptp(expected) > 0.01

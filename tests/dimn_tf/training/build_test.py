@@ -1,12 +1,14 @@
 """Building a method: what its parts get, and what the process keeps."""
 
+import dataclasses
 import random
 
 import keras
 import numpy as np
 import pytest
 
-from dimn_tf.training import build
+from dimn_tf import errors, methods
+from dimn_tf.training import build, checkpoints, workdir
 from tests.dimn_tf.methods import tiny
 from tests.dimn_tf.training import tiny_run
 
@@ -55,3 +57,152 @@ def test_the_optimiser_has_its_options():
     assert optimizer.epsilon == 0.25
     assert optimizer.weight_decay == 0.5
     assert float(optimizer.learning_rate) == 0.125
+
+
+@pytest.mark.parametrize(
+    ("make", "weights"),
+    [
+        ("training", "given"), ("training restored", None),
+        ("inference", None), ("untrained start", "given"),
+    ],
+)  # fmt: skip
+def test_the_encoder_has_its_options(make, weights, monkeypatch, tmp_path):
+    from dimn_tf.encoders import encoder
+
+    given = {}
+
+    def network(**options):
+        given.update(options)
+        return tiny_run.network(**{**options, "weights": None})
+
+    kind = dataclasses.replace(
+        encoder.BACKBONES["tiny"], build=network, strides=(2, 16)
+    )
+    monkeypatch.setitem(encoder.BACKBONES, "tiny", kind)
+    path = tmp_path / "some.weights.h5"
+    path.touch()
+    recipe = tiny_run.recipe_of(
+        image_height=24,
+        image_width=12,
+        encoder_width=0.75,
+        encoder_stride=16,
+        batch_norm_momentum=0.5,
+        encoder_weights=str(path),
+    )
+    if make.startswith("training"):
+        build.for_training(recipe, tiny.labels(9), restored="restored" in make)
+    else:
+        build.for_inference(recipe, restored=make == "inference")
+    assert given == {
+        "height": 24,
+        "width": 12,
+        "width_multiplier": 0.75,
+        "weights": weights and str(path),
+        "batch_norm_momentum": 0.5,
+        "fused": True,
+        "stride": 16,
+    }
+
+
+def test_without_a_word_training_starts_from_the_weights_and_inference_does_not(
+    monkeypatch,
+):
+    from dimn_tf.encoders import encoder
+
+    asked = []
+
+    def network(**options):
+        asked.append(options["weights"])
+        return tiny_run.network(**{**options, "weights": None})
+
+    kind = dataclasses.replace(encoder.BACKBONES["tiny"], build=network)
+    monkeypatch.setitem(encoder.BACKBONES, "tiny", kind)
+    recipe = tiny_run.recipe_of(encoder_weights="imagenet")
+    build.for_training(recipe, tiny.labels(9))
+    build.for_inference(recipe)
+    assert asked == ["imagenet", None]
+
+
+@pytest.mark.parametrize("name", list(methods.METHODS))
+def test_the_method_is_the_recipes_with_its_options_and_seed(name):
+    recipe = tiny_run.recipe_of(method=name, label_smoothing=0.25, seed=7)
+    labels = tiny.labels(9)
+    made = build.for_training(recipe, labels)
+    assert type(made) is methods.METHODS[name]
+    assert made.options.label_smoothing == 0.25 and made.seed == 7
+    assert made.label_specification is labels
+    # The optimiser's state is there before the first step, for a checkpoint.
+    assert len(made.optimizer.variables) > 2 * len(made.trainable_variables)
+
+
+def test_the_rate_is_the_recipes_schedule():
+    recipe = tiny_run.recipe_of(
+        learning_rate_start=0.25, learning_rate_end=0.0625, warmup_steps=2,
+        train_images=160,
+    )  # fmt: skip
+    optimizer = build.for_training(recipe, tiny.labels(9)).optimizer
+    rates = []
+    for step in (0, 1, 10, 20):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    # 20 steps of 8 images; half the rate at first, and a quarter in the end.
+    expected = [0.125, 0.25 * 0.25**0.05, 0.125, 0.0625]
+    assert rates == pytest.approx(expected)
+
+
+def test_without_weight_decay_there_is_none():
+    optimizer = build.for_training(
+        tiny_run.recipe_of(weight_decay=0.0), tiny.labels(9)
+    ).optimizer
+    assert optimizer.weight_decay is None
+    assert optimizer.epsilon == 1e-7
+
+
+def test_losses_are_scaled_in_float16_alone():
+    kinds = {}
+    for precision in ("float32", "mixed_bfloat16", "mixed_float16"):
+        recipe = tiny_run.recipe_of(precision=precision, learning_rate_start=0.125)
+        made = build.for_training(recipe, tiny.labels(9))
+        computed = made.encoder.backbone.layers[1].compute_dtype
+        assert computed == precision.removeprefix("mixed_")
+        kinds[precision] = made.optimizer
+    scaled = kinds["mixed_float16"]
+    # A checkpoint knows its state by names that another process gives too.
+    again = build.for_training(recipe, tiny.labels(9)).optimizer
+    names, others = (list(checkpoints.by_name(o.variables)) for o in (scaled, again))
+    assert names == others
+    assert isinstance(scaled, keras.optimizers.LossScaleOptimizer)
+    assert float(scaled.initial_scale) == 256.0
+    assert float(scaled.learning_rate) == 0.125
+    for precision in ("float32", "mixed_bfloat16"):
+        assert type(kinds[precision]) is type(scaled.inner_optimizer)
+    recipe = tiny_run.recipe_of(precision="mixed_float16")
+    inference = build.for_inference(recipe, restored=False)
+    assert inference.encoder.backbone.layers[1].compute_dtype == "float32"
+
+
+def test_a_copy_for_inference_has_the_weights_of_now():
+    recipe = tiny_run.recipe_of()
+    trained = build.for_training(recipe, tiny.labels(9))
+    for variable in trained.inference_variables:
+        variable.assign(variable.numpy() + 1)
+    copy = build.for_inference_of(trained, recipe)
+    for a, b in zip(trained.inference_variables, copy.inference_variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    # It stays as it is when training goes on.
+    trained.mapping.kernel.assign_add(np.ones(trained.mapping.kernel.shape))
+    assert not np.allclose(trained.mapping.kernel.numpy(), copy.mapping.kernel.numpy())
+
+
+def test_the_newest_checkpoint_is_restored(tmp_path):
+    recipe, directory = tiny_run.recipe_of(), workdir.WorkDir(tmp_path)
+    with pytest.raises(errors.UserError, match="checkpoints: no checkpoint. Train fir"):
+        build.restored(recipe, directory)
+    trained = build.for_training(recipe, tiny.labels(9))
+    trained.mapping.kernel.assign_add(np.ones(trained.mapping.kernel.shape))
+    checkpoints.Checkpoints(directory.checkpoints, trained).save(3)
+    restored, step = build.restored(recipe, directory)
+    assert step == 3
+    np.testing.assert_array_equal(
+        restored.mapping.kernel.numpy(), trained.mapping.kernel.numpy()
+    )

@@ -29,13 +29,32 @@ def _trained(kind, steps=25, **kwargs):
     return variables + optimizer.variables
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"weight_decay": 0.1, "epsilon": 1e-3}])
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"weight_decay": 0.1, "epsilon": 1e-3}, {"amsgrad": True}]
+)
 def test_variables_and_moments_equal_keras_adam(kwargs):
     expected = _trained(keras.optimizers.Adam, **kwargs)
     actual = _trained(fused_adam.FusedAdam, **kwargs)
     assert [v.name for v in actual] == [v.name for v in expected]
     for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_one_kernel_updates_a_variable(amsgrad):
+    variables = [keras.Variable(np.ones(shape, "float32")) for shape in ((2, 3), (4,))]
+    optimizer = fused_adam.FusedAdam(0.1, amsgrad=amsgrad)
+    optimizer.build(variables)
+
+    @tf.function
+    def step():
+        gradients = [tf.ones(variable.shape) for variable in variables]
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+    graph = step.get_concrete_function().graph
+    kinds = [operation.type for operation in graph.get_operations()]
+    # TensorFlow's has no amsgrad.
+    assert kinds.count("ResourceApplyAdam") == (0 if amsgrad else 2)
 
 
 def test_sparse_gradients_take_the_parents_way():

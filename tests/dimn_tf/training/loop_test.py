@@ -85,9 +85,98 @@ def test_the_first_step_that_is_not_finite_is_named(bad, at_a_time):
     with pytest.raises(loop.NonFiniteError) as caught:
         _run([watch], values=values, steps_per_execution=at_a_time)
     assert caught.value.step == 4
+    # Of that step, and not of the look.
+    double = 2 * bad
+    assert str(caught.value) == f"step 4: {{'number': {bad}, 'double': {double}}}"
     assert not math.isfinite(caught.value.values["number"])
     # Seen at the next look, before any hook could save it.
     assert [look.step for look in watch.looks] == [1]
+
+
+class Clock(Watch):
+    """Counts a second a step, and a hundred that this hook takes."""
+
+    def __init__(self, monkeypatch):
+        super().__init__()
+        self.now = 0.0
+        monkeypatch.setattr(loop.time, "monotonic", lambda: self.now)
+
+    def look(self, look):
+        super().look(look)
+        self.now += 100.0
+
+    def step(self, number):
+        def tick():
+            self.now += 1.0
+
+        tf.numpy_function(tick, [], [])
+        return {"number": number}
+
+
+def test_a_look_after_some_time_and_without_what_hooks_took(monkeypatch):
+    clock = Clock(monkeypatch)
+    data = tf.data.Dataset.from_tensor_slices([float(v) for v in range(10)])
+    loop.run(clock.step, data, 0, 10, [clock], seconds_between_looks=3.0)
+    assert [look.step for look in clock.looks] == [1, 4, 7, 10]
+    assert [look.seconds for look in clock.looks] == [1.0, 3.0, 3.0, 3.0]
+    assert [look.steps for look in clock.looks] == [1, 3, 3, 3]
+
+
+def test_without_a_word_it_looks_every_ten_seconds(monkeypatch):
+    clock = Clock(monkeypatch)
+    data = tf.data.Dataset.from_tensor_slices([float(v) for v in range(25)])
+    loop.run(clock.step, data, 0, 25, [clock])
+    assert [look.step for look in clock.looks] == [1, 11, 21, 25]
+
+
+def test_hooks_are_called_in_their_order():
+    order = []
+
+    class Named(loop.Hook):
+        def __init__(self, name):
+            self.name = name
+
+        def begin(self, step):
+            order.append((self.name, step))
+
+        def look(self, look):
+            order.append((self.name, look.step))
+
+    _run([Named("a"), loop.Hook(), Named("b")], start=3, end=4)
+    assert order == [("a", 3), ("b", 3), ("a", 4), ("b", 4)]
+
+
+@pytest.mark.parametrize("at_a_time", [1, 3, 4])
+def test_no_more_is_done_than_asked_for(at_a_time):
+    watch = Watch(5)
+    found = _run(
+        [watch], start=2, end=9, values=range(3, 30), steps_per_execution=at_a_time
+    )
+    assert found == sum(range(3, 10))
+    assert [look.step for look in watch.looks] == [3, 5, 9]
+
+
+@pytest.mark.parametrize(("at_a_time", "graphs"), [(1, [1]), (3, [1, 3])])
+def test_steps_that_are_done_at_a_time_are_one_graph(at_a_time, graphs, monkeypatch):
+    """Python is returned to after each graph alone."""
+    traced, steps = [], loop._Device._steps
+
+    def watch(device, count, *kept):
+        traced.append(count)
+        return steps(device, count, *kept)
+
+    monkeypatch.setattr(loop._Device, "_steps", watch)
+    _run([Watch()], steps_per_execution=at_a_time)
+    assert traced == graphs
+
+
+def test_a_strategys_replicas_are_averaged():
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    strategy.reduce = lambda operation, value, axis: (operation, axis, value + 1)[2]
+    watch = Watch()
+    data = tf.data.Dataset.from_tensor_slices([1.0, 2.0])
+    loop.run(lambda x: {"x": x}, data, 0, 2, [watch], strategy)
+    assert watch.looks[-1].means == {"x": 3.0}
 
 
 def test_order_of_scalars_is_the_steps():
@@ -102,6 +191,7 @@ def test_pace_and_means_weigh_looks_by_their_steps():
         loop.Look(3, 2, {"loss": 4.0}, 3.0),
         loop.Look(4, 1, {"loss": 7.0}, 3.0),
     ]
+    assert not looks[1].is_first and not looks[1].is_last
     assert loop.pace(looks) == 2.0
     assert loop.means(looks) == {"loss": 4.0}
     assert math.isnan(loop.pace(looks[:1]))

@@ -34,10 +34,28 @@ def test_nothing_recorded_is_nothing(tmp_path):
     assert recorded_places.recall(tmp_path / "places.json") == {}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"\xff",
+        b'{"targets": "viper"}',
+        b'{"targets": [1]}',
+        b'{"data_dir": 7}',
+    ],
+)
 def test_a_damaged_record_is_named(tmp_path, content):
     path = tmp_path / "places.json"
     path.write_bytes(content)
     with pytest.raises(errors.DataError) as caught:
         recorded_places.recall(path)
     assert caught.value.path == str(path) and "--data_dir" in caught.value.action
+
+
+def test_json_nested_beyond_reading_is_named(tmp_path):
+    path = tmp_path / "places.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(errors.DataError, match="does not say where the run's files"):
+        recorded_places.recall(path)

@@ -1,5 +1,6 @@
 """The learning rate against the paper's two ends."""
 
+import keras
 import pytest
 
 from dimn_tf.training import schedule
@@ -18,3 +19,20 @@ def test_warm_up_rises_evenly_to_the_schedule():
     warm = schedule.exponential_decay(1.0, 0.5, 100, warmup_steps=4)
     ratios = [float(warm(t)) / float(plain(t)) for t in range(6)]
     assert ratios == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 4])
+def test_a_saved_schedule_is_the_same(warmup_steps):
+    made = schedule.exponential_decay(1.0, 0.5, 100, warmup_steps)
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(made)
+    )
+    for step in (0, 2, 50):
+        assert float(again(step)) == pytest.approx(float(made(step)))
+
+
+def test_without_warm_up_the_schedule_is_keras_own():
+    made = schedule.exponential_decay(1.0, 0.5, 100)
+    assert type(made) is keras.optimizers.schedules.ExponentialDecay
+    # Within a step it goes on falling: no staircase.
+    assert float(made(1)) == pytest.approx(0.5**0.01)

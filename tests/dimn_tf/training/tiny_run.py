@@ -54,6 +54,12 @@ def source(name: str, identities: int, seed: int) -> records.ReidRecords:
     )
 
 
+def keep_globals(monkeypatch) -> None:
+    """Has what `install` exchanges put back at the monkeypatch's end."""
+    monkeypatch.setattr(records, "load_records", records.load_records)
+    monkeypatch.setattr(encoder, "BACKBONES", dict(encoder.BACKBONES))
+
+
 def install() -> None:
     """Makes `tiny` an encoder and the made-up sources loadable by name."""
     encoder.BACKBONES["tiny"] = backbone.Backbone(

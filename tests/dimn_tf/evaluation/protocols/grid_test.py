@@ -53,10 +53,17 @@ def test_trials_of_the_archives_folds(grid_records, folds, monkeypatch):
 
 @pytest.mark.parametrize("split", ["probe", "gallery"])
 def test_fold_of_unknown_persons(grid_records, split):
-    with pytest.raises(errors.UserError, match="fold 1 names 1 persons.*251"):
-        grid.trials_of_folds(asking.asked(grid_records), [np.array([1, 251])])
+    with pytest.raises(errors.UserError, match="fold 1 names 2 persons.*first is 251"):
+        grid.trials_of_folds(asking.asked(grid_records), [np.array([1, 251, 252])])
     at = np.flatnonzero((grid_records.splits == split) & (grid_records.person_ids == 7))
     grid_records.splits[at] = "elsewhere"
     with pytest.raises(errors.UserError, match="fold 2 names 1 persons.*first is 7"):
         folds = [np.array([1, 2]), np.array([7, 8])]
         grid.trials_of_folds(asking.asked(grid_records), folds)
+
+
+def test_the_order_of_the_records_does_not_matter(grid_records, folds):
+    straight = grid.trials_of_folds(asking.asked(grid_records), folds)
+    for name in ("person_ids", "camera_ids", "file_names", "splits"):
+        setattr(grid_records, name, getattr(grid_records, name)[::-1])
+    assert grid.trials_of_folds(asking.asked(grid_records), folds) == straight

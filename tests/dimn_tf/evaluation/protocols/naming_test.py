@@ -39,6 +39,18 @@ def test_copies_with_another_extension_are_refused(fake_records):
     assert "a/1.png and a/1.jpg" in str(caught.value)
 
 
+@pytest.mark.parametrize("reference", ["cuhk02", "viper", "synthetic_reid/plaza"])
+def test_the_first_copies_are_named_and_all_are_counted(fake_records, reference):
+    names = ["b/2.jpg", "b/2.png", "a/1.png", "a/1.bmp"]
+    rows = [("all", name, 1, 1) for name in names]
+    told = "alone .2 of them; the first are b/2.jpg and b/2.png.:"
+    with pytest.raises(errors.UserError, match=told):
+        naming.image_names(fake_records(reference, rows))
+    rows.append(("all", "a/1.jpg", 1, 1))
+    with pytest.raises(errors.UserError, match="alone .3 of them"):
+        naming.image_names(fake_records(reference, rows))
+
+
 def test_own_images_that_differ_in_the_extension_alone_keep_it(fake_records):
     names = ["a/1.png", "a/1.jpg", "a/2.png"]
     rows = [("all", name, 1, 1) for name in names]

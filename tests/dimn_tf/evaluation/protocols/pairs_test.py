@@ -140,3 +140,24 @@ def test_the_seed_draws_probes_and_gallery_images(fake_records):
     one, two = (drawn(first[::3] + other, seed) for seed in (0, 1))
     assert one.probe_indices.tolist() == two.probe_indices.tolist()
     assert one.gallery_indices.tolist() != two.gallery_indices.tolist()
+
+
+def test_cameras_of_large_numbers_are_told_apart(fake_records):
+    rows = [
+        ("images", f"{p}/{c}_{k}.png", p, c)
+        for p in range(1, 9)
+        for c, shots in ((1001, 3), (1002, 1))
+        for k in range(shots)
+    ]
+    records = fake_records("reid_folder:crops", rows)
+    for draw in (pairs.one_pair_per_identity, pairs.several_per_identity):
+        for trial in resolve(records, draw(asked(records))):
+            assert set(records.camera_ids[trial.probe_indices]) == {1001}
+            assert set(records.camera_ids[trial.gallery_indices]) == {1002}
+
+
+def test_one_identity_is_no_trial(fake_records):
+    records = fake_records("reid_folder:crops", asking.rows(persons=1))
+    for draw in (pairs.one_pair_per_identity, pairs.several_per_identity):
+        with pytest.raises(errors.UserError, match="1 identities have.*trials need 2"):
+            draw(asked(records))

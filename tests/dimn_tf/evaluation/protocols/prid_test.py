@@ -36,6 +36,9 @@ def test_lacking_a_paired_person(prid_records, position):
     prid_records.splits[position] = "elsewhere"
     with pytest.raises(errors.UserError, match="1 are not .the first is 5"):
         prid.draw(asking.asked(prid_records))
+    prid_records.splits[position + 2] = "elsewhere"
+    with pytest.raises(errors.UserError, match="2 are not .the first is 5"):
+        prid.draw(asking.asked(prid_records))
 
 
 def test_two_images_of_a_person_in_a_single_shot_view(prid_records):

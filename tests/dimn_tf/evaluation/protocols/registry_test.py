@@ -261,6 +261,47 @@ def test_splits_can_be_asked_for(own):
             _target(own(rows), own_trials="splits")
 
 
+def test_options_are_what_they_say_whoever_made_the_text(own):
+    def read(text):  # As a flag is: equal to the known text, and another object.
+        return "".join(list(text))
+
+    auto = _target(own(_in_splits()), own_trials=read("auto"))
+    assert auto.trials_source == "its splits probe and gallery"
+    asked = _target(own(_in_splits()), own_trials=read("splits"))
+    assert asked.trials_source == "its splits probe and gallery"
+    ruled = _target(own(asking.rows()), camera_rule=read("cross_camera"))
+    assert ruled.trials[0].probe_cameras is not None
+    plain = _target(own(asking.rows()), camera_rule=read("none"))
+    assert plain.trials_sha256 == _target(own(asking.rows())).trials_sha256
+    with pytest.raises(errors.UserError, match="--camera_rule=cross_camera.*one cam"):
+        _target(own(asking.rows(cameras=(1,))), camera_rule=read("cross_camera"))
+
+
+def test_splits_that_take_no_part_are_said(own):
+    def target(rows, trained, **changes):
+        records = own(rows)
+        records.training_splits = trained
+        return _target(records, **changes)
+
+    rows = [*asking.rows(split="train", persons=3), *_in_splits()]
+    rows.append(("aside", "aside/1.png", 1, 2))
+    splits = target(rows, ("train",))
+    assert splits.trials_source == (
+        "its splits probe and gallery; split aside, train takes no part"
+    )
+    for side in ("probe", "gallery"):
+        indices = getattr(splits.trials[0], f"{side}_indices")
+        assert set(splits.records.splits[indices].tolist()) == {side}
+    # What is trained on is not drawn from, but where there is nothing else.
+    pairs = target(rows, ("train",), own_trials="pairs")
+    assert pairs.trials_source == "drawn by seed 0; split train takes no part"
+    drawn = pairs.records.splits[pairs.trials[0].probe_indices]
+    assert set(drawn.tolist()) <= {"probe", "gallery", "aside"}
+    alone = target(asking.rows(split="train"), ("train",))
+    assert alone.trials_source == "drawn by seed 0"
+    assert len(alone.trials[0].probe_ids) == 5
+
+
 def test_where_trials_come_from_is_said(own):
     def source(**changes):
         return _target(own(asking.rows(cameras=(2, 5, 7))), **changes).trials_source

@@ -63,9 +63,13 @@ def test_of_many_missing_images_five_are_named(records):
 
 
 def test_pairs_of_two_identities_are_refused(records):
-    named = _pairs("t", (("a/1", "b/1"), ("a/2", "b/3")))
-    with pytest.raises(errors.UserError, match="pairs a/2 with b/3.*2 and 3"):
-        _resolved(named, records)
+    known, higher, lower = ("a/1", "b/1"), ("a/2", "b/3"), ("a/3", "b/2")
+    for wrong in ([higher], [higher, lower]):
+        with pytest.raises(errors.UserError, match="pairs a/2 with b/3.*2 and 3:"):
+            _resolved(_pairs("t", (known, *wrong)), records)
+    for wrong in ([lower], [lower, higher]):
+        with pytest.raises(errors.UserError, match="pairs a/3 with b/2.*3 and 2:"):
+            _resolved(_pairs("t", (known, *wrong)), records)
 
 
 def test_a_distractor_of_a_probes_identity_is_refused(records):

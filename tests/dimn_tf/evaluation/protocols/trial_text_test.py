@@ -115,6 +115,7 @@ def test_a_changed_list_is_refused():
         "trial one\npair a b\nevery_trial\nevery_trial\n",
         "every_trial\n",
         "trial\n",
+        "trial  none\nprobe a\ngallery b\n",
         "trial one market\nprobe a\ngallery b\n",
         "trial one none none\nprobe a\ngallery b\n",
         "trial one\nprobe a\ngallery b\n",  # Without its rule.

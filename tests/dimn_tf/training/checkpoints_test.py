@@ -1,0 +1,211 @@
+"""Checkpoints of a tiny method: what is kept, found, restored and refused."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.training import checkpoints, loop
+from tests.dimn_tf.methods import tiny
+
+
+def _made(folder, keep=3, seed=0):
+    method = tiny.method("dimn", 9, seed, memory_start="random")
+    return method, checkpoints.Checkpoints(folder, method, keep)
+
+
+def _saved(folder, *steps, **given):
+    method, kept = _made(folder, **given)
+    for step in steps:
+        kept.save(step)
+    return method, kept
+
+
+def _values(variables):
+    return [variable.numpy().copy() for variable in variables]
+
+
+def _assert_equal(expected, found):
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_everything_that_training_moves_is_restored(tmp_path):
+    method, kept = _made(tmp_path)
+    method.train_step(tiny.batch([4, 0, 7]))
+    held = [*method.variables, *method.optimizer.variables]
+    assert {id(v) for v in kept.variables} == {id(v) for v in held}
+    assert kept.save(7) == kept.latest == str(tmp_path / "ckpt-7")
+    other, again = _made(tmp_path, seed=1)
+    before = _values(again.variables)
+    assert again.restore() == 7
+    expected = _values(kept.variables)
+    _assert_equal(expected, _values(again.variables))
+    assert any(not np.array_equal(a, b) for a, b in zip(before, expected, strict=True))
+    assert int(other.optimizer.iterations) == 1
+
+
+def test_an_empty_folder_is_a_start(tmp_path):
+    method, kept = _made(tmp_path / "absent")
+    before = _values(kept.variables)
+    assert kept.latest is None
+    assert kept.restore() == 0
+    assert checkpoints.restore_inference(kept.directory, method) == 0
+    _assert_equal(before, _values(kept.variables))
+    assert not kept.directory.exists()
+
+
+def test_the_newest_are_kept(tmp_path):
+    _saved(tmp_path / "default", 1, 2, 9, 10, 11)
+    assert checkpoints.whole_steps(tmp_path / "default") == [9, 10, 11]
+    one = tmp_path / "new" / "one"
+    _saved(one, 5, 100, keep=1)
+    assert checkpoints.whole_steps(one) == [100]
+    assert len(list(one.iterdir())) == 2
+
+
+def test_the_last_known_to_be_good_gave_a_finite_loss(tmp_path):
+    _, kept = _saved(tmp_path, 2, 4, 6)
+    # The loss of step 7 is the first of the weights that ckpt-6 holds.
+    found = [kept.good_before(step) for step in (3, 4, 5, 6, 7, 8)]
+    names = [prefix and pathlib.Path(prefix).name for prefix in found]
+    assert names == [None, "ckpt-2", "ckpt-2", "ckpt-4", "ckpt-4", "ckpt-6"]
+
+
+def test_a_checkpoint_is_whole_with_its_index_and_all_its_data(tmp_path):
+    for name in (
+        "ckpt-3.index", "ckpt-3.data-00000-of-00001",
+        "ckpt-20.index", "ckpt-20.data-00000-of-00002", "ckpt-20.data-00001-of-00002",
+        "ckpt-5.index", "ckpt-5.data-00000-of-00002",
+        "ckpt-6.index",
+        "ckpt-7.data-00000-of-00001",
+        "ckpt-8.index.old", "ckpt-8.data-00000-of-00001",
+        "my-ckpt-9.index", "ckpt-9.data-00000-of-00001",
+    ):  # fmt: skip
+        (tmp_path / name).touch()
+    assert checkpoints.whole_steps(tmp_path) == [3, 20]
+    assert checkpoints.whole_steps(tmp_path / "absent") == []
+
+
+def test_files_of_a_step_are_of_no_other(tmp_path):
+    _saved(tmp_path, 1, 10)
+    names = [path.name for path in checkpoints.files_of(tmp_path, 1)]
+    assert names == ["ckpt-1.data-00000-of-00001", "ckpt-1.index"]
+
+
+def test_what_a_killed_save_leaves_is_removed_and_nothing_else(tmp_path):
+    _, kept = _saved(tmp_path, 1)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    (tmp_path / "ckpt-2_temp").mkdir()
+    (tmp_path / "ckpt-2_temp" / "part-00000").touch()
+    (tmp_path / "ckpt-2.data-00000-of-00001").touch()
+    (tmp_path / "ckpt-1_temp").mkdir()  # Beside a whole one: TensorFlow's own.
+    (tmp_path / "notes.txt").touch()
+    kept.remove_leftovers()
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == sorted([*before, "ckpt-1_temp", "notes.txt"])
+
+
+def test_an_old_checkpoint_loses_its_index_first(tmp_path, monkeypatch):
+    """Killed in between, it must not count as whole."""
+    _, kept = _saved(tmp_path, 1, keep=1)
+    removed, unlink = [], pathlib.Path.unlink
+
+    def watch(path, *given):
+        removed.append(path.name)
+        unlink(path, *given)
+
+    monkeypatch.setattr(pathlib.Path, "unlink", watch)
+    kept.save(2)
+    assert removed == ["ckpt-1.index", "ckpt-1.data-00000-of-00001"]
+
+
+def test_inference_restores_its_part_alone(tmp_path):
+    method, _ = _saved(tmp_path, 3, 4)
+    other = tiny.method("dimn", 5, seed=1)  # Another C: W and f_theta do not fit.
+    kept = _values(other.classifier.variables)
+    assert checkpoints.restore_inference(tmp_path, other) == 4
+    _assert_equal(
+        _values(method.inference_variables), _values(other.inference_variables)
+    )
+    _assert_equal(kept, _values(other.classifier.variables))
+
+
+def test_the_arrays_of_the_inference_part_by_name(tmp_path):
+    method, _ = _saved(tmp_path, 3)
+    held = checkpoints.inference_values(tmp_path, 3)
+    expected = checkpoints.by_name(method.inference_variables)
+    assert set(held) == set(expected) == {
+        "only/kernel", "only/bias", "mapping/kernel"
+    }  # fmt: skip
+    for name, variable in expected.items():
+        np.testing.assert_array_equal(held[name], variable.numpy())
+
+
+def test_two_variables_of_one_path_are_refused():
+    first, second = (tiny.method("dimn", 9).mapping.kernel for _ in range(2))
+    assert checkpoints.by_name([first, first]) == {first.path: first}
+    with pytest.raises(ValueError, match="have the path mapping/kernel: give their"):
+        checkpoints.by_name([first, second])
+
+
+def test_one_that_cannot_be_written_is_told_and_leaves_the_others(tmp_path):
+    """A file system that fails in the middle of a write, as a full one does."""
+    _, kept = _saved(tmp_path, 1, 2, keep=2)
+    before = sorted(p.name for p in tmp_path.iterdir())
+    # TensorFlow writes a shard into a folder of this name: here a file is.
+    (tmp_path / "ckpt-11_temp").write_text("in the way")
+    with pytest.raises(
+        errors.UserError, match="ckpt-11: the checkpoint cannot be wri"
+    ) as told:
+        kept.save(11)
+    assert "{{" not in str(told.value) and "[Op:" not in str(told.value)
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_one_of_another_model_is_refused_by_the_trainer(tmp_path):
+    _saved(tmp_path, 3)
+    aggregation = tiny.method("aggregation", 9)
+    other = checkpoints.Checkpoints(tmp_path, aggregation)
+    # It holds what this method has, and the mapping and W besides.
+    with pytest.raises(errors.UserError, match="ckpt-3: the checkpoint cannot be rest"):
+        other.restore()
+    assert checkpoints.restore_inference(tmp_path, aggregation) == 3
+
+
+def test_one_that_lacks_a_variable_is_refused(tmp_path):
+    checkpoints.Checkpoints(tmp_path, tiny.method("aggregation", 9)).save(3)
+    with pytest.raises(errors.UserError, match="ckpt-3: the checkpoint cannot be rest"):
+        checkpoints.restore_inference(tmp_path, tiny.method("dimn", 9))
+
+
+def test_a_damaged_one_is_told_in_a_line_with_the_reason(tmp_path):
+    _, kept = _saved(tmp_path, 3)
+    (data,) = tmp_path.glob("*.data*")
+    data.write_bytes(data.read_bytes()[:10])
+    with pytest.raises(errors.UserError) as caught:
+        kept.restore()
+    text = str(caught.value)
+    assert "cannot be restored (Read less bytes than requested). If it is" in text
+
+
+@pytest.mark.parametrize("restore", ["trainer", "inference"])
+def test_a_renamed_one_is_refused(tmp_path, restore):
+    method, kept = _saved(tmp_path, 10)
+    for path in list(tmp_path.iterdir()):
+        path.rename(tmp_path / path.name.replace("ckpt-10", "ckpt-8"))
+    with pytest.raises(errors.UserError, match="ckpt-8: holds step 10: the files were"):
+        if restore == "trainer":
+            kept.restore()
+        else:
+            checkpoints.restore_inference(tmp_path, method)
+
+
+def test_it_is_saved_at_multiples_and_at_the_end(tmp_path):
+    _, kept = _made(tmp_path, keep=9)
+    hook = checkpoints.SaveCheckpoints(kept, 4)
+    assert hook.every == 4
+    for step in (1, 4, 6, 8, 9):
+        hook.look(loop.Look(step, 1, {}, 1.0, is_last=step == 9))
+    assert checkpoints.whole_steps(tmp_path) == [4, 8, 9]

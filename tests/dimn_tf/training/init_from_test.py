@@ -1,0 +1,95 @@
+"""Another run's checkpoint as a start: found, named by its content, taken over."""
+
+import re
+
+import numpy as np
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.training import checkpoints, init_from
+from tests.dimn_tf.methods import tiny
+
+
+def _run(root, *steps, name="dimn", seed=0):
+    method = tiny.method(name, 9, seed)
+    kept = checkpoints.Checkpoints(root / "checkpoints", method)
+    for step in steps:
+        kept.save(step)
+    return method
+
+
+def test_a_run_means_its_newest_checkpoint_and_a_checkpoint_itself(tmp_path):
+    _run(tmp_path, 5, 10)
+    folder = tmp_path / "checkpoints"
+    assert init_from.locate(str(tmp_path)) == (folder, 10)
+    assert init_from.locate(str(folder / "ckpt-5")) == (folder, 5)
+    with pytest.raises(errors.UserError, match=r"ckpt-7: expected .* ckpt-5, ckpt-10 "):
+        init_from.locate(str(folder / "ckpt-7"))
+    with pytest.raises(errors.UserError, match="found no checkpoint in"):
+        init_from.locate(str(tmp_path / "absent"))
+
+
+def test_a_fingerprint_is_of_the_step_and_of_every_byte(tmp_path, monkeypatch):
+    _run(tmp_path, 5, 10)
+    first, found = tmp_path / "checkpoints" / "ckpt-5", set()
+    whole = init_from.fingerprint(str(first))
+    assert re.fullmatch("ckpt-5 sha256:[0-9a-f]{64}", whole)
+    assert init_from.fingerprint(str(tmp_path)).startswith("ckpt-10 ")
+    with monkeypatch.context() as patch:
+        patch.setattr(init_from, "_CHUNK", 100)
+        assert init_from.fingerprint(str(first)) == whole
+    for path in checkpoints.files_of(first.parent, 5):
+        content = path.read_bytes()
+        for place in (0, len(content) - 1):
+            changed = bytearray(content)
+            changed[place] ^= 1
+            path.write_bytes(changed)
+            found.add(init_from.fingerprint(str(first)))
+        path.write_bytes(content)
+    assert len(found) == 4 and whole not in found
+
+
+def test_what_fits_is_taken_over_and_the_rest_stays(tmp_path):
+    source = _run(tmp_path, 5, name="aggregation", seed=1)
+    method = tiny.method("dimn", 9, mapping_start="random")
+    mapping = method.mapping.kernel.numpy()
+    taken = init_from.load(str(tmp_path), method)
+    assert sorted(taken) == ["only/bias", "only/kernel"]
+    for a, b in zip(source.encoder.variables, method.encoder.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    np.testing.assert_array_equal(method.mapping.kernel.numpy(), mapping)
+    same = tiny.method("dimn", 9, seed=2, mapping_start="random")
+    _run(tmp_path / "dimn", 1)
+    assert "mapping/kernel" in init_from.load(str(tmp_path / "dimn"), same)
+    np.testing.assert_array_equal(same.mapping.kernel.numpy(), np.eye(tiny.DIMENSION))
+
+
+@pytest.mark.parametrize("fault", ["absent", "shape"])
+def test_another_encoder_is_refused_and_nothing_is_taken_over(
+    tmp_path, fault, monkeypatch
+):
+    _run(tmp_path, 5, seed=1)
+    method = tiny.method("dimn", 9)
+    held = checkpoints.inference_values(tmp_path / "checkpoints", 5)
+    if fault == "absent":
+        del held["only/bias"]
+        expected = r"of only/bias, none was found, shape \(6,\) expected"
+    else:
+        held["only/bias"] = np.zeros(5)
+        expected = r"only/bias, shape \(5,\) was found, shape \(6,\) expected"
+    monkeypatch.setattr(checkpoints, "inference_values", lambda *_: held)
+    before = method.get_weights()
+    with pytest.raises(errors.UserError, match=expected):
+        init_from.load(str(tmp_path), method)
+    for a, b in zip(before, method.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_part_of_another_shape_starts_anew(tmp_path, monkeypatch):
+    _run(tmp_path, 5, seed=1)
+    held = checkpoints.inference_values(tmp_path / "checkpoints", 5)
+    held["mapping/kernel"] = np.zeros((6, 5))
+    monkeypatch.setattr(checkpoints, "inference_values", lambda *_: held)
+    method = tiny.method("dimn", 9)
+    assert sorted(init_from.load(str(tmp_path), method)) == ["only/bias", "only/kernel"]
+    np.testing.assert_array_equal(method.mapping.kernel.numpy(), np.eye(tiny.DIMENSION))
