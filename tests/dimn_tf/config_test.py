@@ -63,7 +63,7 @@ def test_an_element_of_another_type_is_named():
     [
         ({"count": 0}, "--count=0: expected at least 1."),
         ({"count": 10}, "--count=10: expected at most 9."),
-        ({"count": float("nan")}, "--count=nan: expected at least 1."),
+        ({"count": float("nan")}, "--count=nan: expected a whole number."),
         ({"share": -0.5}, "--share=-0.5: expected at least 0."),
         ({"most": 1.5}, "--most=1.5: expected at most 1."),
         ({"most": float("nan")}, "--most=nan: expected at most 1."),

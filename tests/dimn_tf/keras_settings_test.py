@@ -33,7 +33,12 @@ def test_launchers_set_what_is_needed(changed):
 
 def test_launchers_take_tensorflow_whatever_the_environment_says():
     found = subprocess.run(
-        [sys.executable, "-c", "import experiments, os; print(os.environ)"],
+        # As Python is while it looks for the module of `python -m experiments.x`.
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.argv = ['-m']; import experiments, os; print(os.environ)",
+        ],
         env={"KERAS_BACKEND": "torch"},
         capture_output=True,
         text=True,

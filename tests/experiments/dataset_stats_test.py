@@ -57,11 +57,14 @@ def test_survey_of_made_up_archives(tmp_path):
     assert str(tmp_path / "Market-1501-v15.09.15") in market.faults[0]
 
 
-def test_survey_of_what_cannot_be_read(tmp_path):
-    (tmp_path / "VIPeR.v1.0.zip").write_bytes(b"<html>")
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"PK\x03\x04", "truncated"), (b"<html>", "a web page")]
+)
+def test_survey_of_what_cannot_be_read(content, told, tmp_path):
+    (tmp_path / "VIPeR.v1.0.zip").write_bytes(content)
     found = survey.look("viper", tmp_path)
     assert (found.state, found.counts) == ("unreadable", None)
-    assert "truncated" in found.faults[0]
+    assert told in found.faults[0]
     (tmp_path / "VIPeR").mkdir()
     found = survey.look("viper", tmp_path)
     assert found.stops

@@ -206,6 +206,17 @@ def _up_to(built, layer, images):
     return part(images / 127.5 - 1).numpy()
 
 
+def test_stride_16_takes_the_weights_of_the_file(tmp_path):
+    stock = keras.applications.MobileNetV2(
+        (32, 32, 3), alpha=0.35, include_top=False, weights=None
+    )
+    path = str(tmp_path / "stock.weights.h5")
+    stock.save_weights(path)
+    made = _build(weights=path, stride=16)
+    for found, expected in zip(made.get_weights(), stock.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_stride_16_is_the_same_net_on_a_finer_map():
     coarse, fine = _build(height=64), _build(height=64, stride=16)
     made_up.shake(coarse.backbone)  # Else the activations fade to nothing.

@@ -108,9 +108,10 @@ def test_wrong_files_are_named(evaluated, tmp_path):
     path = tmp_path / "results.json"
     with pytest.raises(errors.UserError, match="results.json is no results file"):
         results_files.read(path)
-    path.write_text("[]")
-    with pytest.raises(errors.UserError, match="no `targets`"):
-        results_files.read(path)
+    for content, told in (("[]", "a JSON list"), ("{}", "its `targets` or `flags`")):
+        path.write_text(content)
+        with pytest.raises(errors.UserError, match=told):
+            results_files.read(path)
     with pytest.raises(errors.UserError, match="lacks its per-probe file"):
         results_files.read_probes(path)
     with open(results_files.probes_path(path), "w", newline="") as file:

@@ -96,7 +96,7 @@ def test_a_server_without_warm_up_requests_is_told(tiny, quick, tmp_path, monkey
     monkeypatch.setattr(warmup, "write", lambda *given: False)
     said = []
     folder = made_up.export(tiny, tmp_path, log=said.append)
-    assert said[-1].startswith("No warm-up requests: they need `pip install")
+    assert said[-1].startswith("No warm-up requests: they need tensorflow-serving")
     assert (
         json.loads((folder / "metadata.json").read_text())["warmup_requests"] is False
     )

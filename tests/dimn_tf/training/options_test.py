@@ -102,11 +102,13 @@ def test_a_record_keeps_what_changes_the_result():
     ],
 )
 def test_ranges(name, least, most):
-    group, _ = _fields(*GROUPS)[name]
+    group, field = _fields(*GROUPS)[name]
+    if field.type is int and most == math.inf:
+        most = 10**30
     for allowed in (least, most):
         config.check(group(**{name: allowed}))
     for refused in (math.nextafter(least, -math.inf), least - 1, most + 1):
-        if refused == math.inf:
+        if refused > 10**30 - 1:
             continue
         with pytest.raises(errors.UserError, match=f"--{name}="):
             config.check(group(**{name: refused}))

@@ -120,7 +120,7 @@ def test_workers_compare_flags_and_data(tmp_path, monkeypatch):
     assert len(set(compared)) == 3
 
 
-@pytest.mark.parametrize("kind", run._LOST_WORKER)
+@pytest.mark.parametrize("kind", strategies._LOST_WORKER)
 def test_a_worker_that_is_lost_is_told_where_there_are_others(
     kind, tmp_path, monkeypatch
 ):
