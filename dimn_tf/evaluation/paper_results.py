@@ -2,7 +2,7 @@
 
 Song et al., "Generalizable Person Re-identification by Domain-Invariant Mapping
 Network", CVPR 2019. The rows are filed under this project's method names, and those of
-Table 7 under the names of the comparison's rows (`dimn_tf/comparison/rows.py`).
+Table 7 under names that say what DIMN lacks.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def test_a_method_has_defaults_of_its_own_which_a_given_flag_overrides(parse):
     assert mixed.data.domain_sampling == "all"
     assert mixed.recorded()["domain_sampling"] == "all"
     text = flags.FLAGS["domain_sampling"].help
-    assert "(--method=aggregation: all)" in text
+    assert "(--method=aggregation: all" in text
     # Also where it is what the flag was defined with.
     given = parse("--method=aggregation", "--domain_sampling=uniform")
     assert given.data.domain_sampling == "uniform"

@@ -199,15 +199,15 @@ def test_embedding_is_inference():
 def test_a_step_is_training_for_the_encoder(name):
     """Batch norm, say, takes the batch's statistics and keeps averages of them."""
     method, seen = tiny.method(name, 9), []
-    call = method.encoder.call
+    call = method.encoder.backbone.call
 
-    def watch(images, training=None):
+    def watch(images, training=None, mask=None):
         seen.append(training)
-        return call(images, training=training)
+        return call(images, training=training, mask=mask)
 
-    method.encoder.call = watch
-    method.train_step(tiny.batch([4, 0, 7]))
-    assert seen == [True]
+    method.encoder.backbone.call = watch
+    method.train_step(tiny.batch_of(method, [4, 0, 8, 1]))
+    assert set(seen) == {True}
 
 
 def test_a_method_that_lacks_a_part_is_refused():

@@ -131,6 +131,9 @@ def test_the_method_is_the_recipes_with_its_options_and_seed(name):
     assert type(made) is methods.METHODS[name]
     assert made.options.label_smoothing == 0.25 and made.seed == 7
     assert made.label_specification is labels
+    if made.own_optimizer(10) is not None:
+        assert type(made.optimizer) is type(made.own_optimizer(10))
+        return
     # The optimiser's state is there before the first step, for a checkpoint.
     assert len(made.optimizer.variables) > 2 * len(made.trainable_variables)
 

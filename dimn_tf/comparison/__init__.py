@@ -1,1 +1,0 @@
-"""The paper's comparison: which runs it takes, and the tables made of their results."""
