@@ -25,6 +25,7 @@ def test_colours_are_those_of_keras_applications():
     )
 
 
+@pytest.mark.slow
 def test_a_stock_weights_file_gives_the_stock_features(tmp_path):
     stock = keras.applications.ResNet50(
         include_top=False, weights=None, input_shape=(64, 32, 3)
@@ -42,6 +43,7 @@ def test_a_stock_weights_file_gives_the_stock_features(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_stride_16_is_the_same_net_on_a_finer_map():
     coarse, fine = _build(), _build(stride=16)
     made_up.shake(coarse.backbone)

@@ -21,7 +21,15 @@ from tests.dimn_tf.export import made_up
 from tests.dimn_tf.methods import tiny
 from tests.dimn_tf.training import tiny_run
 
-pytestmark = pytest.mark.parametrize("name", list(methods.METHODS))
+# These two go through all that methods share; the others' turn is `make test-all`.
+_QUICK = ("dimn", "aggregation")
+pytestmark = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow)
+        for name in methods.METHODS
+    ],
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -180,14 +188,14 @@ def test_a_step_is_a_graph_of_scalars(name):
     assert all(value.shape == () for value in values.values())
 
 
-@pytest.fixture(scope="module")
-def on_two_devices():
-    """Each method on one device and on two, in a process of its own.
+@functools.cache
+def _on_two_devices(*names):
+    """Methods on one device and on two, in a process of its own.
 
     Devices are split before TensorFlow starts.
     """
     process = subprocess.run(
-        [sys.executable, "-m", "tests.dimn_tf.methods.two_devices"],
+        [sys.executable, "-m", "tests.dimn_tf.methods.two_devices", *names],
         capture_output=True,
         text=True,
         check=False,
@@ -196,8 +204,11 @@ def on_two_devices():
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def test_two_replicas_equal_one(name, on_two_devices):
-    found = on_two_devices[name]
+def test_two_replicas_equal_one(name):
+    together = (
+        _QUICK if name in _QUICK else [n for n in methods.METHODS if n not in _QUICK]
+    )
+    found = _on_two_devices(*together)[name]
     assert found["replicas"] == 2
     assert found["moved"] > 1e-3  # Every variable was trained or updated.
     assert found["difference"] < 2e-5

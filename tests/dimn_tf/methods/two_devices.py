@@ -1,6 +1,10 @@
-"""Trains each method on one device and on two; prints the differences (a script)."""
+"""Trains methods on one device and on two; prints the differences (a script).
+
+python -m tests.dimn_tf.methods.two_devices NAME...
+"""
 
 import json
+import sys
 
 import numpy as np
 import tensorflow as tf
@@ -9,16 +13,14 @@ import tensorflow as tf
 _LABELS = [4, 0, 8, 1, 2, 3, 7, 5], [0, 1, 2, 3, 4, 5, 6, 7], [8, 4, 0, 7, 6, 1, 5, 2]
 
 
-def main() -> None:
+def main(*names: str) -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * 2
     )
-    from dimn_tf import methods
-
     # One strategy: the collectives of a second one would clash with the first's.
     two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    print(json.dumps({name: compared(name, two) for name in methods.METHODS}))
+    print(json.dumps({name: compared(name, two) for name in names}))
 
 
 def compared(name: str, two: tf.distribute.Strategy) -> dict[str, object]:
@@ -85,4 +87,4 @@ def compared(name: str, two: tf.distribute.Strategy) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
