@@ -195,7 +195,13 @@ def test_embedding_is_inference():
     assert seen == [False, False, False, True]
 
 
-@pytest.mark.parametrize("name", list(methods.METHODS))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=() if n in ("dimn", "aggregation") else pytest.mark.slow)
+        for n in methods.METHODS
+    ],
+)
 def test_a_step_is_training_for_the_encoder(name):
     """Batch norm, say, takes the batch's statistics and keeps averages of them."""
     method, seen = tiny.method(name, 9), []
