@@ -20,17 +20,9 @@ def resnet50(
 ) -> keras.Model:
     """ResNet-50 without its classification layer, before pooling: D = 2,048.
 
-    Args:
-        height: Image height, pixels.
-        width: Image width, pixels.
-        width_multiplier: 1; Keras has no other.
-        weights: "imagenet", the path of a weights file of the stock graph, or None
-            for a random start.
-        batch_norm_momentum: Share of the old moving average kept each step, 0..1.
-        fused: Whether batch norm runs on the fused kernel (False: the stock graph,
-            for comparison).
-        stride: 32, or 16: the last stage's first block (its main path and its
-            shortcut) has stride 1, as PCB has it; the weights are the same.
+    The arguments are `mobilenet_v2.mobilenet_v2`'s. Keras has the width 1 alone. At a
+    stride of 16 the last stage's first block (its main path and its shortcut) has
+    stride 1, as PCB has it; the weights are the same.
 
     Returns:
         A model from float32 [n, height, width, 3], see `caffe_colours`, to

@@ -5,7 +5,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from dimn_tf import losses
-from dimn_tf.methods import base, euclidean
+from dimn_tf.methods import base, euclidean, replica_context
 
 
 class Aggregation(euclidean.EuclideanMethod):
@@ -38,7 +38,7 @@ class Aggregation(euclidean.EuclideanMethod):
                 logits, labels, self.options.label_smoothing
             )
         self.minimise(tape, loss)
-        return base.batch_means(
+        return replica_context.batch_means(
             {
                 "loss": loss,
                 "identification": loss,

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from dimn_tf import config, losses
-from dimn_tf.methods import base, euclidean
+from dimn_tf.methods import base, euclidean, replica_context
 
 _SMALLEST_SQUARE = 1e-12  # A distance of zero has no gradient of its root.
 
@@ -84,8 +84,8 @@ class AlignedReID(euclidean.EuclideanMethod):
             maps = self.encoder.feature_maps(images, training=True)
             features = tf.cast(self.encoder.pooling(maps), tf.float32)
             all_labels, candidates = (
-                base.all_replicas(labels),
-                base.all_replicas(features),
+                replica_context.all_rows(labels),
+                replica_context.all_rows(features),
             )
             positive, negative = hardest(features, labels, candidates, all_labels)
             sums = {
@@ -98,7 +98,7 @@ class AlignedReID(euclidean.EuclideanMethod):
             loss = sums["global_triplet"]
             if options.aligned_local_weight:
                 rows = self.local(maps, training=True)
-                all_rows = base.all_replicas(rows)
+                all_rows = replica_context.all_rows(rows)
                 sums["local_triplet"] = triplet_loss(
                     local_distance(rows, tf.gather(all_rows, positive)),
                     local_distance(rows, tf.gather(all_rows, negative)),
@@ -113,7 +113,7 @@ class AlignedReID(euclidean.EuclideanMethod):
                 sums["identification_accuracy"] = base.correct(logits, labels)
                 loss += sums["identification"]
         self.minimise(tape, loss)
-        return base.batch_means({"loss": loss, **sums}, tf.shape(labels)[0])
+        return replica_context.batch_means({"loss": loss, **sums}, tf.shape(labels)[0])
 
 
 class LocalRows(keras.layers.Layer):

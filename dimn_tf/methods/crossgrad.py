@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from dimn_tf import config, losses
 from dimn_tf.encoders import fused_batch_norm
-from dimn_tf.methods import base, euclidean, fast_weights
+from dimn_tf.methods import base, euclidean, fast_weights, replica_context
 
 DOMAIN_NETS = ("whole", "small")
 _SMALL_CHANNELS = (32, 64, 128)  # Of the small domain net, each at half the size.
@@ -99,7 +99,7 @@ class CrossGrad(euclidean.EuclideanMethod):
         images, labels = base.image_by_image(batch)
         domains = tf.reshape(tf.transpose(batch["cameras"]), [-1])
         inputs = self.encoder.kind.preprocess(images)
-        replicas, _ = base.replica_of()
+        replicas, _ = replica_context.replica_of()
         count = tf.cast(tf.shape(inputs)[0] * replicas, tf.float32)
         label_net = (self.encoder, self.classifier)
         domain_net = (self.domain_encoder, self.domain_classifier)
@@ -132,7 +132,7 @@ class CrossGrad(euclidean.EuclideanMethod):
             loss = label_loss + domain_loss
         self.minimise(tape, loss)
         moved = tf.reduce_mean(tf.abs(towards_domains - inputs), axis=(1, 2, 3))
-        return base.batch_means(
+        return replica_context.batch_means(
             {
                 "loss": loss,
                 "identification": label_loss,

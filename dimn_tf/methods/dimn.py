@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from dimn_tf import config, errors, losses, memory_bank
-from dimn_tf.methods import base
+from dimn_tf.methods import base, replica_context
 
 MAPPING_STARTS = ("identity", "random")
 
@@ -161,7 +161,10 @@ class DIMN(base.Method):
             share = 0.5
         logits = self.classifier(identified)
         own = self.predicted_classifiers(gallery)
-        all_labels, predicted = base.all_replicas(labels), base.all_replicas(own)
+        all_labels, predicted = (
+            replica_context.all_rows(labels),
+            replica_context.all_rows(own),
+        )
         online, columns = self._online_logits(probes, labels, all_labels, predicted)
         smoothing = options.label_smoothing
         identification = share * losses.identification_loss(
@@ -220,7 +223,7 @@ class DIMN(base.Method):
         self.minimise(tape, sums["loss"])
         if self.options.memory_bank:
             self.memory_bank.update(*update)
-        return base.batch_means(sums, tf.shape(batch["labels"])[0])
+        return replica_context.batch_means(sums, tf.shape(batch["labels"])[0])
 
     @property
     def inner_product_scale(self):

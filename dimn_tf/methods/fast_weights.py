@@ -58,11 +58,3 @@ class FastWeights:
             *statistics[end_statistic:],
         ]
         return outputs, after
-
-
-def over_replicas(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-    """Sums over all replicas, differentiable: each then takes the same inner step."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return list(gradients)
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))

@@ -6,7 +6,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from dimn_tf import config, errors, losses
-from dimn_tf.methods import base, euclidean, fast_weights
+from dimn_tf.methods import base, euclidean, fast_weights, replica_context
 
 SOFTMAXES = ("all", "domain")
 
@@ -116,7 +116,7 @@ class MLDG(euclidean.EuclideanMethod):
                 logits = self.classifier(features)
                 at_theta = self._loss(logits, *trained[1:])
             gradients = inner.gradient(at_theta, self._fast.variables)
-            gradients = fast_weights.over_replicas(gradients)
+            gradients = replica_context.summed(gradients)
             if not options.mldg_second_order:
                 gradients = [tf.stop_gradient(g) for g in gradients]
             moved = [
@@ -138,9 +138,9 @@ class MLDG(euclidean.EuclideanMethod):
         )
         count = tf.shape(labels)[0]
         # Means already: of the batch's images they would be divided by once more.
-        replicas, _ = base.replica_of()
+        replicas, _ = replica_context.replica_of()
         rows = tf.cast(count * replicas, tf.float32)
-        return base.batch_means(
+        return replica_context.batch_means(
             {
                 "loss": loss * rows,
                 "meta_train": at_theta * rows,
@@ -151,7 +151,7 @@ class MLDG(euclidean.EuclideanMethod):
         )
 
     def _refuse_too_many_replicas(self):
-        replicas, _ = base.replica_of()
+        replicas, _ = replica_context.replica_of()
         share = self.request.identities // replicas
         if share < self.label_specification.num_domains:
             raise errors.UserError(
@@ -175,7 +175,7 @@ class MLDG(euclidean.EuclideanMethod):
         One over its domain's images, of all replicas, and over the domains of F or G.
         """
         one_hot = tf.one_hot(domains, self.label_specification.num_domains)
-        (counts,) = fast_weights.over_replicas([tf.reduce_sum(one_hot, axis=0)])
+        (counts,) = replica_context.summed([tf.reduce_sum(one_hot, axis=0)])
         tested = float(self.options.mldg_test_domains)
         trained = self.label_specification.num_domains - tested
         return 1.0 / (tf.gather(counts, domains) * tf.where(chosen, tested, trained))

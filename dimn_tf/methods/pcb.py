@@ -7,9 +7,8 @@ import keras
 import tensorflow as tf
 
 from dimn_tf import config, errors, losses
-from dimn_tf.methods import base
+from dimn_tf.methods import base, part_reduction, replica_context
 
-_EPSILON = 1e-5  # Of the parts' batch norm, as in the official code.
 _CLASSIFIER_DEVIATION = 0.001  # Of U_i before the first step, as in the official code.
 
 
@@ -92,7 +91,7 @@ class PCB(base.Method):
         self.classifiers.build((None, options.pcb_parts, options.pcb_dimension))
 
     def _make_reduction(self):
-        return PartReduction(
+        return part_reduction.PartReduction(
             self.options.pcb_parts,
             self.feature_dimension,
             self.options.pcb_dimension,
@@ -124,7 +123,7 @@ class PCB(base.Method):
             loss = tf.add_n(of_parts)
         self.minimise(tape, loss)
         correct = tf.add_n([base.correct(logits[:, i], labels) for i in range(parts)])
-        return base.batch_means(
+        return replica_context.batch_means(
             {
                 "loss": loss,
                 "identification": loss,
@@ -143,7 +142,7 @@ class PCB(base.Method):
         labels = batch["labels"]
         each = tf.shape(batch["images"])[1]
         shape = (self.options.pcb_parts, self.feature_dimension)
-        replicas, replica = base.replica_of()
+        replicas, replica = replica_context.replica_of()
         count = tf.shape(labels)[0]
         drawn = tf.random.stateless_uniform(
             tf.concat([[count * replicas, each], shape], 0),
@@ -192,55 +191,6 @@ class PCB(base.Method):
     def score(self, probes, gallery):
         """Mean of the parts' cosines (its ranking is the Euclidean distance's)."""
         return self.inner_product_scale * tf.matmul(probes, gallery, transpose_b=True)
-
-
-class PartReduction(keras.layers.Layer):
-    """h_i = ReLU(BN(V g_i)), with one V for all parts or one for each.
-
-    Call: float32 [n, p, D] -> float32 [n, p, E].
-
-    Batch norm takes the statistics of the whole batch, over all replicas: they are few
-    numbers.
-
-    Args:
-        parts: p.
-        dimension: D.
-        reduced: E.
-        own: Whether each part has a V and a batch norm of its own.
-        momentum: Of the moving averages, 0..1.
-        seed: Of V's start (He, by the fan out).
-    """
-
-    def __init__(self, parts, dimension, reduced, own, momentum, seed):
-        super().__init__(name="part_reduction", dtype="float32")
-        self._own = own
-        self.linear = keras.layers.EinsumDense(
-            "npd,pde->npe" if own else "npd,de->npe",
-            output_shape=(parts, reduced),
-            kernel_initializer=keras.initializers.RandomNormal(
-                stddev=(2.0 / reduced) ** 0.5, seed=seed
-            ),
-            dtype="float32",
-            name="part_linear",
-        )
-        self.linear.build((None, parts, dimension))
-        self.norm = keras.layers.BatchNormalization(
-            momentum=momentum,
-            epsilon=_EPSILON,
-            synchronized=True,
-            dtype="float32",
-            name="part_norm",
-        )
-        self.norm.build((None, parts * reduced) if own else (None, parts, reduced))
-        self.built = True
-
-    def call(self, means, training=False):
-        """Reduced features; see the class."""
-        reduced = self.linear(means)
-        shape = tf.shape(reduced)
-        if self._own:
-            reduced = tf.reshape(reduced, (shape[0], self.norm.gamma.shape[0]))
-        return tf.reshape(tf.nn.relu(self.norm(reduced, training=training)), shape)
 
 
 def windows(height: int, parts: int) -> list[tuple[int, int]]:

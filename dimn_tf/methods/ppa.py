@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf import config, errors, losses
-from dimn_tf.methods import base, phase
+from dimn_tf.methods import base, phase, replica_context
 
 MAPPINGS = ("two_layers", "linear")
 
@@ -140,7 +140,9 @@ class PPA(base.Method):
             loss,
             [*self.encoder.trainable_variables, *self.classifier.trainable_variables],
         )
-        return base.batch_means(_scalars(loss, logits, labels), tf.shape(labels)[0])
+        return replica_context.batch_means(
+            _scalars(loss, logits, labels), tf.shape(labels)[0]
+        )
 
     def _encode_all(self, every_image) -> None:
         """Activations of all training images, and where each class's begin."""
@@ -197,7 +199,7 @@ class PPA(base.Method):
         step = batch["step"]
         labels, queries = self.queries_of(step)
         statistics = self.statistics_of(step)
-        replicas, _ = base.replica_of()
+        replicas, _ = replica_context.replica_of()
         with tf.GradientTape() as tape:
             logits = tf.matmul(queries, self.mapped(statistics), transpose_b=True)
             loss = losses.identification_loss(
@@ -211,7 +213,9 @@ class PPA(base.Method):
         self.minimise(
             tape, share, [v for layer in self._phi for v in layer.trainable_variables]
         )
-        return base.batch_means(_scalars(loss, logits, labels), tf.shape(labels)[0])
+        return replica_context.batch_means(
+            _scalars(loss, logits, labels), tf.shape(labels)[0]
+        )
 
     def mapped(self, activations):
         """phi: [n, D] -> [n, D] float32, both of unit length."""

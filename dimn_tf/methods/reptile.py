@@ -8,11 +8,9 @@ import tensorflow as tf
 
 from dimn_tf import config, losses
 from dimn_tf.data import batch_request
-from dimn_tf.methods import base, euclidean, fast_weights
+from dimn_tf.methods import base, euclidean, fast_weights, inner_adam, replica_context
 
 HEADS = ("task", "fresh", "identities")
-_BETA_2 = 0.999
-_EPSILON = 1e-8  # Of the inner Adam, TensorFlow 1's, as the official code has it.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +90,9 @@ class Reptile(euclidean.EuclideanMethod):
             self.classifier = self.add_classifier("classifier", units, self.seed, True)
             layers = [self.encoder, self.classifier]
         self._fast = fast_weights.FastWeights(layers)
-        self.second_moments = SecondMoments(self._fast.variables, _fresh_shapes(self))
+        self.second_moments = inner_adam.SecondMoments(
+            self._fast.variables, _fresh_shapes(self)
+        )
 
     def train_step(self, batch):
         """One outer step; see `Method.train_step`."""
@@ -111,7 +111,7 @@ class Reptile(euclidean.EuclideanMethod):
         self.second_moments.assign(moments)
         self._outer_step(theta, statistics, moved)
         means = {k: tf.add_n([s[k] for s in sums]) / len(sums) for k in sums[0]}
-        return base.batch_means(means, tf.shape(batch["labels"])[1])
+        return replica_context.batch_means(means, tf.shape(batch["labels"])[1])
 
     def _outer_step(self, theta, statistics, moved):
         count = len(moved)
@@ -121,7 +121,7 @@ class Reptile(euclidean.EuclideanMethod):
         ):
             mean = tf.add_n([after[i] for _, after in moved]) / count
             variable.assign(old + epsilon * (mean - old))
-        replicas, _ = base.replica_of()
+        replicas, _ = replica_context.replica_of()
         # The optimiser adds up the replicas' "gradients", which are all the same.
         outer = [
             (old - tf.add_n([weights[i] for weights, _ in moved]) / count) / replicas
@@ -138,7 +138,7 @@ class Reptile(euclidean.EuclideanMethod):
         """
         options = self.options
         images, columns = of_task["images"], self._columns(of_task["labels"], task)
-        replicas, _ = base.replica_of()
+        replicas, _ = replica_context.replica_of()
         count = tf.cast(tf.shape(columns)[0] * replicas, tf.float32)
         weights, head = list(theta), self._fresh_head(task)
         sums = []
@@ -162,13 +162,11 @@ class Reptile(euclidean.EuclideanMethod):
                     logits, columns, options.label_smoothing
                 )
                 mean = loss / count
-            gradients = fast_weights.over_replicas(
-                tape.gradient(mean, [*weights, *head])
-            )
+            gradients = replica_context.summed(tape.gradient(mean, [*weights, *head]))
             done = tf.cast(self.optimizer.iterations, tf.float32) * (
                 self.request.batches * options.reptile_inner_steps
             ) + (task * options.reptile_inner_steps + k + 1)
-            moved, moments = adam_without_momentum(
+            moved, moments = inner_adam.step(
                 [*weights, *head], gradients, moments, done, options.reptile_inner_rate
             )
             weights, head = moved[: len(weights)], moved[len(weights) :]
@@ -192,7 +190,7 @@ class Reptile(euclidean.EuclideanMethod):
         """The head's column of each of this replica's identities."""
         if self.options.reptile_head == "identities":
             return labels
-        replicas, replica = base.replica_of()
+        replicas, replica = replica_context.replica_of()
         share = self.request.identities // replicas
         drawn = tf.random.stateless_uniform([self.request.identities], self._seed(task))
         order = tf.argsort(drawn)
@@ -214,67 +212,3 @@ def _fresh_shapes(method) -> list[tuple[int, ...]]:
         return []
     units = method.request.identities
     return [(method.feature_dimension, units), (units,)]
-
-
-class SecondMoments(keras.layers.Layer):
-    """The inner Adam's second moments, which are not reset between tasks.
-
-    Args:
-        variables: What inner steps move.
-        further: Shapes of what they move beside.
-    """
-
-    def __init__(self, variables, further=()):
-        super().__init__(name="second_moments", dtype="float32")
-        shapes = [tuple(v.shape) for v in variables] + list(further)
-        self.moments = [
-            self.add_weight(
-                name=f"moment_{i}",
-                shape=shape,
-                initializer="zeros",
-                trainable=False,
-                # Every replica computes the same from the sum of the gradients.
-                aggregation="only_first_replica",
-            )
-            for i, shape in enumerate(shapes)
-        ]
-        self.built = True
-
-    def values(self) -> list[tf.Tensor]:
-        """The moments now."""
-        return [tf.convert_to_tensor(moment.value) for moment in self.moments]
-
-    def assign(self, values) -> None:
-        """Keeps other moments."""
-        for moment, value in zip(self.moments, values, strict=True):
-            moment.assign(value)
-
-
-def adam_without_momentum(weights, gradients, moments, step, rate: float):
-    """One step of Adam with beta_1 = 0.
-
-        v <- v + (1 - beta_2) (g^2 - v)
-        w <- w - rate sqrt(1 - beta_2^t) g / (sqrt(v) + epsilon)
-
-    Args:
-        weights: Tensors.
-        gradients: Of the same shapes.
-        moments: v, of the same shapes.
-        step: t, 1 at the first step.
-        rate: Learning rate.
-
-    Returns:
-        Weights and moments after it.
-
-    Reference: Kingma and Ba, "Adam", ICLR 2015.
-    """
-    rate = rate * tf.sqrt(1.0 - tf.pow(_BETA_2, step))
-    moments = [
-        v + (1.0 - _BETA_2) * (tf.square(g) - v)
-        for v, g in zip(moments, gradients, strict=True)
-    ]
-    weights = [
-        w - rate * g / (tf.sqrt(v) + _EPSILON)
-        for w, g, v in zip(weights, gradients, moments, strict=True)
-    ]
-    return weights, moments

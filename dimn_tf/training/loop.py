@@ -27,7 +27,7 @@ class Look:
         seconds: What those steps took, with the wait for their batches and without
             what hooks did in between.
         is_first: Whether this is the first look, whose one step holds the compilation.
-        is_last: Whether training ends with it.
+        is_last: Whether the loop ends with it: the run, or one of its phases.
     """
 
     step: int

@@ -175,9 +175,6 @@ def train(
         f"Training {recipe.method} on {prepared.space.num_identities:,} "
         f"identities, {images} images a step, {method.count_params():,} parameters."
     )
-    writing: list[loop.Hook] = []
-    if prepared.is_chief:
-        writing = _writing_hooks(prepared, method, kept, evaluate)
     phases = method.phases(end)
     try:
         for part, first, last in phase.left(phases, start):
@@ -185,17 +182,19 @@ def train(
                 log(f"Steps {first + 1:,} to {last:,}: {part.name}.")
             if part.begin:
                 part.begin(lambda: _every_image(prepared))
-            step = part.step
+            step, seen = part.step, 0
             if part.takes_images:
-                step = _augmented(part.step, recipe.augmentation)
+                step, seen = _augmented(part.step, recipe.augmentation), images
+            watching: list[loop.Hook] = [hooks.Progress(end, seen, log=log)]
+            if prepared.is_chief:
+                watching += _writing_hooks(prepared, method, kept, evaluate, seen)
             with strategies.losing_workers(strategy):
                 loop.run(
                     step,
                     strategies.dataset(strategy, _share(prepared, part, first, last)),
                     first,
                     last,
-                    [hooks.Progress(end, images if part.takes_images else 0, log=log)]
-                    + writing,
+                    watching,
                     strategy,
                     plan.jit_compile,
                     plan.steps_per_execution,
@@ -205,7 +204,7 @@ def train(
     return method
 
 
-def _writing_hooks(prepared, method, kept, evaluate) -> list[loop.Hook]:
+def _writing_hooks(prepared, method, kept, evaluate, images) -> list[loop.Hook]:
     recipe, directory = prepared.recipe, prepared.directory
     plan, end = recipe.plan, recipe.train_steps
     found: list[loop.Hook] = [
@@ -213,7 +212,7 @@ def _writing_hooks(prepared, method, kept, evaluate) -> list[loop.Hook]:
             directory.training_log,
             directory.tensorboard,
             plan.log_every,
-            recipe.batch_request.images,
+            images,
             lambda: float(method.optimizer.learning_rate),
         ),
         checkpoints.SaveCheckpoints(kept, plan.checkpoint_every),

@@ -22,7 +22,7 @@ class TrainingLog(loop.Hook):
         path: The CSV.
         tensorboard: Folder of the event files.
         every: N.
-        images_per_step: Images a step.
+        images_per_step: Images a step; 0: its steps take none.
         learning_rate: Gives the optimiser's at the time.
     """
 

@@ -1,4 +1,4 @@
-"""What all methods share: what they ask for, and sums and lists of a batch."""
+"""What all methods share: what they ask for, and lists of a batch."""
 
 import keras
 import numpy as np
@@ -25,20 +25,6 @@ def test_a_batch_is_asked_for_as_the_shared_options_say():
     assert asked.batches == 1
     plain = training_options.DataOptions()
     assert not methods.Aggregation.batch_request(plain, options).cross_camera
-
-
-def test_means_are_of_the_rows_in_float32():
-    found = base.batch_means({"a": tf.constant(6, tf.int32), "b": tf.constant(9.0)}, 4)
-    assert {name: float(value) for name, value in found.items()} == {
-        "a": 1.5,
-        "b": 2.25,
-    }
-    assert all(value.dtype == tf.float32 for value in found.values())
-
-
-def test_one_replica_has_all_rows():
-    rows = tf.constant([[1, 2], [3, 4]])
-    assert base.all_replicas(rows) is rows
 
 
 def test_correct_counts_the_rows_whose_highest_logit_is_their_label():
@@ -111,54 +97,6 @@ def test_nothing_of_training_is_made_before_it_is_asked_for(name):
     assert made.label_specification is labels
     # All variables are there: Keras need not see an image first.
     assert made.count_params() > tiny.encoder().count_params()
-
-
-class SecondOfTwo:
-    """A replica context whose other replica gives `other` to each sum."""
-
-    num_replicas_in_sync = 2
-    replica_id_in_sync_group = 1
-
-    def __init__(self, other):
-        self._other = other
-
-    def all_reduce(self, operation, value):
-        assert operation == tf.distribute.ReduceOp.SUM
-        return tf.nest.map_structure(lambda own: own + self._other, value)
-
-
-def test_means_are_of_all_replicas_rows(monkeypatch):
-    context = SecondOfTwo(4.0)
-    monkeypatch.setattr(tf.distribute, "get_replica_context", lambda: context)
-    found = base.batch_means({"a": tf.constant(2.0), "b": tf.constant(8.0)}, 2)
-    # 2 + 4 and 8 + 4 over 2 + 4 rows.
-    assert {name: float(value) for name, value in found.items()} == {"a": 1, "b": 2}
-
-
-@pytest.mark.parametrize("dtype", [tf.int32, tf.int64, tf.float32])
-def test_rows_of_all_replicas_stand_in_their_order(dtype, monkeypatch):
-    large = 2**31 - 2 if dtype.is_integer else 0.5
-    others = [[[5, 6], [7, 8]], [[0, 0], [0, 0]]]
-
-    class Context(SecondOfTwo):
-        def all_reduce(self, operation, value):
-            return value + tf.cast(others, value.dtype)
-
-    monkeypatch.setattr(tf.distribute, "get_replica_context", lambda: Context(0))
-    found = base.all_replicas(tf.constant([[1, 2], [3, large]], dtype))
-    assert found.dtype == dtype
-    assert found.numpy().tolist() == [[5, 6], [7, 8], [1, 2], [3, large]]
-
-
-def test_a_rows_gradient_goes_back_to_its_replica(monkeypatch):
-    context = SecondOfTwo(0.0)
-    monkeypatch.setattr(tf.distribute, "get_replica_context", lambda: context)
-    rows = tf.constant([[1.0, 2.0], [3.0, 4.0]])
-    with tf.GradientTape() as tape:
-        tape.watch(rows)
-        joined = base.all_replicas(rows)
-        loss = tf.reduce_sum(joined * tf.reshape(tf.range(8.0), (4, 2)))
-    assert tape.gradient(loss, rows).numpy().tolist() == [[4, 5], [6, 7]]
 
 
 def test_a_loss_scale_goes_out_of_the_step_again():

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from dimn_tf import errors, methods
-from dimn_tf.data import records
+from dimn_tf.data import pipeline, records
 from dimn_tf.encoders import encoder
 from dimn_tf.training import (
     checkpoints,
@@ -410,3 +410,27 @@ def test_the_seed_is_the_samplers_too(tmp_path):
         )
         steps.append([prepared.sampling.sample(step).images for step in range(9)])
     assert not all(np.array_equal(a, b) for a, b in zip(*steps, strict=True))
+
+
+def test_every_image_comes_with_its_label(tmp_path):
+    prepared = _prepared(tmp_path, holdout_identities=1)
+    images, labels = zip(*run._every_image(prepared), strict=True)
+    images, labels = np.concatenate(images), np.concatenate(labels)
+    assert labels.tolist() == np.repeat(np.arange(14), 3).tolist()
+    for domain in prepared.space.domains:
+        for label, person in enumerate(domain.person_ids, start=domain.first_label):
+            rows = np.flatnonzero(domain.records.person_ids == person)
+            expected = pipeline.image_dataset(
+                domain.records, rows, tiny_run.HEIGHT, tiny_run.WIDTH, 3
+            )
+            np.testing.assert_array_equal(images[labels == label], next(iter(expected)))
+
+
+def test_steps_that_take_no_image_have_no_rate_of_images(tmp_path):
+    lines = []
+    _train(tmp_path, lines.append, method="ppa")
+    rows = training_log.read(tmp_path / "training_log.csv")
+    rates = {row["step"]: row["images_per_second"] for row in rows}
+    # Steps 1 to 3 are the encoder's, the others the mapping's.
+    assert rates[2] > 0 and all(rates[step] == 0 for step in (6, 8, 10))
+    assert "Steps 1 to 3: the encoder." in lines and "steps/s" in lines[-1]
