@@ -59,6 +59,18 @@ def _define_run_options() -> None:
         _define(evaluation_options.EvaluationOptions, field)
 
 
+def run_option_names() -> list[str]:
+    """Every option of a run: what decides about its weights and its figures."""
+    names = ["targets"]
+    for group in (*recipe.SHARED.values(), evaluation_options.EvaluationOptions):
+        names += [field.name for field in dataclasses.fields(group)]
+    for field in dataclasses.fields(augmentation.Augmentation):
+        names.append(recipe.AUGMENTATION_PREFIX + field.name)
+    for method in methods.METHODS.values():
+        names += [f.name for f in dataclasses.fields(method.Options)]
+    return list(dict.fromkeys(names))
+
+
 def evaluation() -> evaluation_options.EvaluationOptions:
     """The options of an evaluation, from the parsed flags."""
     values = {name: FLAGS[name].value for name in FLAGS}
