@@ -289,6 +289,19 @@ class Method(keras.Model, abc.ABC):
         del train_steps, options
         return step * request.images
 
+    @classmethod
+    def encoder_passes(cls, options, domains: int) -> float:
+        """Passes of the encoder, forward and back, for each image that is seen.
+
+        What a method's images cost, beside another's with the same encoder.
+
+        Args:
+            options: An instance of the class's `Options`.
+            domains: Source domains.
+        """
+        del options, domains
+        return 1.0
+
     def phases(self, train_steps: int) -> tuple[phase.Phase, ...]:
         """The stretches of a run, one after another; here one of `train_step`.
 

@@ -1,7 +1,7 @@
 """CrossGrad: labels learned on inputs that are moved towards another domain."""
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -93,6 +93,12 @@ class CrossGrad(euclidean.EuclideanMethod):
         )
         self.domain_classifier.build((None, self.domain_encoder.feature_dimension))
 
+    @classmethod
+    def encoder_passes(cls, options, domains):
+        """Real and perturbed images, through as many whole encoders; see `Method`."""
+        del domains
+        return 4.0 if options.crossgrad_domain_net == "whole" else 2.0
+
     def train_step(self, batch):
         """One step of both nets; see `Method.train_step`."""
         options = self.options
@@ -101,40 +107,38 @@ class CrossGrad(euclidean.EuclideanMethod):
         inputs = self.encoder.kind.preprocess(images)
         replicas, _ = replica_context.replica_of()
         count = tf.cast(tf.shape(inputs)[0] * replicas, tf.float32)
-        label_net = (self.encoder, self.classifier)
-        domain_net = (self.domain_encoder, self.domain_classifier)
+        nets = (
+            _Net(self.encoder, self.classifier, labels, options.label_smoothing),
+            _Net(self.domain_encoder, self.domain_classifier, domains),
+        )
+        # One way back gives a loss's gradient by the images and by the weights.
+        real = [net.step(inputs) for net in nets]
+        towards_labels, towards_domains = (
+            # Gradients of means over the whole batch.
+            self._moved(inputs, found.by_inputs / count)
+            for found in real
+        )
+        perturbed = [
+            net.step(moved, keep_averages=True)
+            for net, moved in zip(nets, (towards_domains, towards_labels), strict=True)
+        ]
         share = options.crossgrad_alpha
-        with tf.GradientTape() as tape:
-            with tf.GradientTape(persistent=True) as of_inputs:
-                of_inputs.watch(inputs)
-                logits = _logits(label_net, inputs)
-                of_labels = losses.identification_loss(
-                    logits, labels, options.label_smoothing
-                )
-                domain_logits = _logits(domain_net, inputs)
-                of_domains = losses.identification_loss(domain_logits, domains)
-            with tape.stop_recording():
-                # Gradients of means over the whole batch.
-                towards_domains, towards_labels = (
-                    self._moved(inputs, of_inputs.gradient(loss, inputs) / count)
-                    for loss in (of_domains, of_labels)
-                )
-            label_loss = (1.0 - share) * of_labels + share * losses.identification_loss(
-                _logits(label_net, towards_domains, keep_averages=True),
-                labels,
-                options.label_smoothing,
+        label_loss, domain_loss = (
+            (1.0 - share) * a.loss + share * b.loss
+            for a, b in zip(real, perturbed, strict=True)
+        )
+        self.optimizer.apply_gradients(
+            ((1.0 - share) * of_real + share * of_perturbed, variable)
+            for net, a, b in zip(nets, real, perturbed, strict=True)
+            for variable, of_real, of_perturbed in zip(
+                net.variables, a.by_variables, b.by_variables, strict=True
             )
-            domain_loss = (
-                1.0 - share
-            ) * of_domains + share * losses.identification_loss(
-                _logits(domain_net, towards_labels, keep_averages=True), domains
-            )
-            loss = label_loss + domain_loss
-        self.minimise(tape, loss)
+        )
+        logits, domain_logits = (found.logits for found in real)
         moved = tf.reduce_mean(tf.abs(towards_domains - inputs), axis=(1, 2, 3))
         return replica_context.batch_means(
             {
-                "loss": loss,
+                "loss": label_loss + domain_loss,
                 "identification": label_loss,
                 "domain": domain_loss,
                 "identification_accuracy": base.correct(logits, labels),
@@ -159,22 +163,58 @@ class CrossGrad(euclidean.EuclideanMethod):
         return tf.reduce_mean(white - black) / 255.0
 
 
-def _logits(net, inputs, keep_averages: bool = False):
-    """Of an encoder with its classifier, in training.
+class _Step(NamedTuple):
+    """What a net makes of a batch: sums over its rows, and gradients of their loss."""
 
-    Args:
-        net: The two.
-        inputs: Preprocessed images.
-        keep_averages: Whether batch norm's moving averages stay as they are.
-    """
-    encoder, classifier = net
-    if not keep_averages:
-        return classifier(encoder.of_preprocessed(inputs, training=True))
-    held = fast_weights.FastWeights([encoder.backbone])
-    maps, _ = held.call(
-        encoder.backbone, inputs, held.own(), held.own_statistics(), training=True
-    )
-    return classifier(encoder.pooling(maps))
+    logits: tf.Tensor
+    loss: tf.Tensor
+    by_inputs: tf.Tensor
+    by_variables: list[tf.Tensor]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Net:
+    """An encoder with its classifier, and what the classifier should say."""
+
+    encoder: Any
+    classifier: keras.layers.Layer
+    labels: tf.Tensor
+    label_smoothing: float = 0.0
+
+    @property
+    def variables(self):
+        """What is trained of both."""
+        return [
+            *self.encoder.trainable_variables,
+            *self.classifier.trainable_variables,
+        ]
+
+    def step(self, inputs, keep_averages: bool = False) -> _Step:
+        """Forward and back on preprocessed images.
+
+        Args:
+            inputs: [n, H, W, 3].
+            keep_averages: Whether batch norm's moving averages stay as they are.
+        """
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            logits = self.classifier(self._features(inputs, keep_averages))
+            loss = losses.identification_loss(logits, self.labels, self.label_smoothing)
+        by_inputs, *by_variables = tape.gradient(loss, [inputs, *self.variables])
+        return _Step(logits, loss, by_inputs, by_variables)
+
+    def _features(self, inputs, keep_averages):
+        if not keep_averages:
+            return self.encoder.of_preprocessed(inputs, training=True)
+        held = fast_weights.FastWeights([self.encoder.backbone])
+        maps, _ = held.call(
+            self.encoder.backbone,
+            inputs,
+            held.own(),
+            held.own_statistics(),
+            training=True,
+        )
+        return self.encoder.pooling(maps)
 
 
 def _small_network(encoder) -> keras.Model:

@@ -89,6 +89,13 @@ class MLDG(euclidean.EuclideanMethod):
             )
         return super().batch_request(data, options)
 
+    @classmethod
+    def encoder_passes(cls, options, domains):
+        """Back through the inner step costs two more of its images; see `Method`."""
+        if not options.mldg_second_order:
+            return 1.0
+        return 1.0 + 2.0 * (domains - options.mldg_test_domains) / domains
+
     def build_training(self, labels, request):
         """Makes f_theta; see `Method.build_training`."""
         super().build_training(labels, request)
