@@ -18,6 +18,7 @@ setuptools.setup(
         include=["dimn_tf*", "data_builders*", "experiments*"]
     ),
     package_data={
+        "dimn_tf.comparison": ["quoted.json"],
         "dimn_tf.evaluation.protocols": ["trial_lists/*.txt"],
         "data_builders": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt"],
     },

@@ -1,54 +1,14 @@
-"""The rows that are done: their results, their costs, their differences to DIMN."""
+"""The rows of a comparison that are done: results, costs, differences to DIMN."""
 
 import dataclasses
-import json
 import pathlib
-import re
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dimn_tf import errors, files
-from dimn_tf.comparison import rows
-from dimn_tf.evaluation import bootstrap, results_files
+from dimn_tf import errors
+from dimn_tf.comparison import place, rows
+from dimn_tf.evaluation import bootstrap
 
-REFERENCE = "dimn"
-"""The row that all others are compared with."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where a row's results of one seed lie: small files, to be committed.
-
-    Attributes:
-        folder: Of the comparison.
-        name: A key of `rows.ROWS`.
-        seed: Of its training.
-    """
-
-    folder: pathlib.Path
-    name: str
-    seed: int
-
-    @property
-    def results(self) -> pathlib.Path:
-        """The figures, in the form of a run's results.json, and `cost`."""
-        return self.folder / f"{self.name}_seed{self.seed}.json"
-
-    def keep(self, source: pathlib.Path, cost: Mapping[str, Any]) -> None:
-        """Copies a run's results here, each probe's AP beside them.
-
-        Args:
-            source: The run's results.json.
-            cost: What the run cost; goes into the copy.
-        """
-        figures = results_files.read(source)
-        probes = source.with_name(figures["probes_file"])
-        copied = self.results.with_name(f"{self.results.stem}_probes.csv")
-        with files.replacing(copied) as partial:
-            partial.write_bytes(probes.read_bytes())
-        kept = {**figures, "probes_file": copied.name, "cost": dict(cost)}
-        with files.replacing(self.results) as partial:
-            partial.write_text(json.dumps(kept, indent=1) + "\n")
+_IN_COMMON = ("sources", "holdout_identities")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,18 +16,24 @@ class Gathered:
     """What is there of a comparison.
 
     Attributes:
-        figures: Row -> seed -> its results.
-        differences: Row -> it minus DIMN, at their first common seed, as
-            `bootstrap.compare` gives it; DIMN has none.
+        figures: Row -> seed -> its results, in the order of `rows.ROWS`.
+        differences: Row -> seed -> it minus DIMN of the same seed, as
+            `bootstrap.compare` gives it; of the seeds that both have.
     """
 
     figures: dict[str, dict[int, dict[str, Any]]]
-    differences: dict[str, dict[str, Any]]
+    differences: dict[str, dict[int, dict[str, Any]]]
 
     def first(self, name: str) -> dict[str, Any]:
         """A row's results at its lowest seed."""
         by_seed = self.figures[name]
         return by_seed[min(by_seed)]
+
+    def difference(self, name: str) -> dict[str, Any] | None:
+        """A row's difference to DIMN at its lowest seed; None: there is none."""
+        if name not in self.figures:
+            return None
+        return self.differences.get(name, {}).get(min(self.figures[name]))
 
 
 def gather(folder: pathlib.Path, resamples: int = bootstrap.RESAMPLES) -> Gathered:
@@ -78,32 +44,53 @@ def gather(folder: pathlib.Path, resamples: int = bootstrap.RESAMPLES) -> Gather
         resamples: Of the intervals.
 
     Raises:
-        errors.UserError: rows that were judged on other trials than DIMN's.
+        errors.UserError: no row is there, or rows that cannot stand in one table:
+            other sources, other trials, other weights of one encoder.
     """
     figures: dict[str, dict[int, dict[str, Any]]] = {}
     for name in rows.ROWS:
-        found = sorted(_seeds(folder, name))
-        if found:
+        if seeds := place.seeds_of(folder, name):
             figures[name] = {
-                seed: results_files.read(Place(folder, name, seed).results)
-                for seed in found
+                seed: place.Place(folder, name, seed).read() for seed in seeds
             }
-    differences = {}
+    if not figures:
+        raise errors.UserError(f"{folder}: no row of the comparison is there yet")
+    _refuse_unlike(folder, figures)
+    differences: dict[str, dict[int, dict[str, Any]]] = {}
     for name, by_seed in figures.items():
-        common = sorted(set(by_seed) & set(figures.get(REFERENCE, ())))
-        if name != REFERENCE and common:
-            differences[name] = bootstrap.compare(
-                Place(folder, name, common[0]).results,
-                Place(folder, REFERENCE, common[0]).results,
-                resamples,
-            )
+        if name == rows.REFERENCE:
+            continue
+        for seed in by_seed:
+            if seed in figures.get(rows.REFERENCE, ()):
+                differences.setdefault(name, {})[seed] = bootstrap.compare(
+                    place.Place(folder, name, seed).results,
+                    place.Place(folder, rows.REFERENCE, seed).results,
+                    resamples,
+                )
     return Gathered(figures, differences)
 
 
-def _seeds(folder: pathlib.Path, name: str) -> Iterable[int]:
-    for path in folder.glob(f"{name}_seed*.json"):
-        if match := re.fullmatch(rf"{name}_seed(\d+)\.json", path.name):
-            yield int(match[1])
+def _refuse_unlike(folder: pathlib.Path, figures) -> None:
+    seen: dict[Any, tuple[Any, pathlib.Path]] = {}
+    for name, by_seed in figures.items():
+        for seed, row in by_seed.items():
+            path, flags = place.Place(folder, name, seed).results, row["flags"]
+            held = {f"--{option}": flags.get(option) for option in _IN_COMMON}
+            held["the targets' trials"] = {
+                target: found.get("trials_sha256")
+                for target, found in row["targets"].items()
+            }
+            held[f"--encoder_weights of {flags.get('encoder')}"] = flags.get(
+                "encoder_weights"
+            )
+            for what, value in held.items():
+                first, of = seen.setdefault(what, (value, path))
+                if first != value:
+                    raise errors.UserError(
+                        f"{path}: {what}: {value}, but {first} in {of}. Rows of one "
+                        "table are trained and judged alike: move one of them away, "
+                        "or name another --results_dir"
+                    )
 
 
 def record(gathered: Gathered, command: str) -> dict[str, Any]:
@@ -114,14 +101,16 @@ def record(gathered: Gathered, command: str) -> dict[str, Any]:
         command: That made it.
 
     Returns:
-        `rows`: row -> the figures of its lowest seed (`targets`, `mean`, ...), `seeds`
-        with the mean over targets of each seed, `cost`; `minus_dimn`; `command`.
+        `command`; `rows`: row -> the results of its lowest seed (`targets`, `mean`,
+        `flags`, `cost`, ...) with `seeds`, the means over targets of each seed;
+        `minus_dimn`: row -> seed -> `bootstrap.compare`.
     """
-    if not gathered.figures:
-        raise errors.UserError("no row of the comparison is there yet")
     held = {}
     for name, by_seed in gathered.figures.items():
-        figures = dict(gathered.first(name))
-        figures["seeds"] = {str(s): by_seed[s]["mean"] for s in sorted(by_seed)}
-        held[name] = figures
-    return {"command": command, "rows": held, "minus_dimn": gathered.differences}
+        means = {str(seed): figures["mean"] for seed, figures in by_seed.items()}
+        held[name] = {**gathered.first(name), "seeds": means}
+    minus = {
+        name: {str(seed): found for seed, found in by_seed.items()}
+        for name, by_seed in gathered.differences.items()
+    }
+    return {"command": command, "rows": held, "minus_dimn": minus}

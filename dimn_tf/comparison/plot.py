@@ -8,66 +8,102 @@ from matplotlib.backends import backend_agg
 from dimn_tf import files
 from dimn_tf.comparison import gathered as gathered_lib
 from dimn_tf.comparison import rows
+from dimn_tf.evaluation import paper_results
 
+# Okabe and Ito's colours, which the colour-blind can tell apart.
 _OURS, _PAPER, _INK, _FAINT = "#0072B2", "#D55E00", "#333333", "#D9D9D9"
+_GAP = 0.6  # Between the tables' rows.
 
 
 def plot(gathered: gathered_lib.Gathered, path: str | os.PathLike) -> None:
     """Plots mean mAP over the targets, row by row.
 
-    A bar is the lowest seed; points are all seeds; the line over a bar is the 95 %
-    interval of its difference to DIMN, laid at DIMN's height: a row whose line does
-    not reach DIMN's differs from it on these people.
+    A bar is the lowest seed; points are all seeds. The line over a bar is the 95 %
+    interval of its difference to DIMN, laid at DIMN's height: where it does not reach
+    the upright line, DIMN's, the row differs from DIMN on these people. A diamond is
+    the paper's value, where the targets are the paper's.
 
     Args:
         gathered: What is there.
         path: Of the PNG.
     """
-    names = [name for name in rows.ROWS if name in gathered.figures]
+    heights = _heights(gathered)
     figure = matplotlib.figure.Figure(
-        figsize=(9, 1.6 + 0.42 * len(names)), dpi=120, layout="constrained"
+        figsize=(9, 1.7 + 0.4 * (max(heights.values()) + 1)),
+        dpi=120,
+        layout="constrained",
     )
     backend_agg.FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     reference = None
-    if gathered_lib.REFERENCE in gathered.figures:
-        reference = gathered.first(gathered_lib.REFERENCE)["mean"]["mAP"]
-        axes.axvline(reference, color=_PAPER, linewidth=1.2, label="DIMN")
-    for place, name in enumerate(names):
-        by_seed = gathered.figures[name]
-        axes.barh(
-            place,
-            gathered.first(name)["mean"]["mAP"],
-            color=_OURS,
-            alpha=0.35,
-            height=0.62,
-        )
-        means = [figures["mean"]["mAP"] for figures in by_seed.values()]
-        axes.plot(
-            means,
-            [place] * len(means),
-            "o",
-            color=_OURS,
-            markersize=5,
-            label="a seed" if place == 0 else None,
-        )
-        found = gathered.differences.get(name)
-        if found and reference is not None:
-            low, high = (reference + end for end in found["interval"])
-            axes.plot(
-                [low, high],
-                [place, place],
-                color=_INK,
-                linewidth=1.6,
-                label="95 % interval of the difference to DIMN" if place == 0 else None,
-            )
-    axes.set_yticks(range(len(names)), [rows.ROWS[name].label for name in names])
+    if rows.REFERENCE in heights:
+        reference = gathered.first(rows.REFERENCE)["mean"]["mAP"]
+        axes.axvline(reference, color=_OURS, linewidth=1.2, label="DIMN")
+    for name, height in heights.items():
+        _draw(axes, gathered, name, height, reference)
+    axes.set_yticks(list(heights.values()), [rows.ROWS[name].label for name in heights])
     axes.invert_yaxis()
     axes.set_xlim(left=0)
-    axes.set_xlabel("mAP, mean over the targets (%)")
+    targets = gathered.first(next(iter(heights)))["targets"]
+    axes.set_xlabel(f"mAP, mean over {', '.join(targets)} (%)")
     axes.grid(axis="x", color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower left", frameon=False, fontsize=9, ncols=3)
+    handles, labels = axes.get_legend_handles_labels()
+    once = dict(zip(labels, handles, strict=True))
+    figure.legend(
+        once.values(),
+        once.keys(),
+        loc="outside lower left",
+        frameon=False,
+        fontsize=9,
+        ncols=2,
+    )
     with files.replacing(path) as partial:
         figure.savefig(partial, format="png")
+
+
+def _heights(gathered) -> dict[str, float]:
+    """Where each row's bar is, the rows of one table together."""
+    heights: dict[str, float] = {}
+    place = 0.0
+    for chosen in (rows.TABLE_2, rows.TABLE_7, rows.OURS):
+        new = [n for n in chosen if n in gathered.figures and n not in heights]
+        for name in new:
+            heights[name] = place
+            place += 1
+        place += _GAP if new else 0
+    return heights
+
+
+def _draw(axes, gathered, name, height, reference) -> None:
+    figures, row = gathered.first(name), rows.ROWS[name]
+    axes.barh(
+        height, figures["mean"]["mAP"], color=_OURS, alpha=0.3, height=0.62, zorder=1
+    )
+    means = [found["mean"]["mAP"] for found in gathered.figures[name].values()]
+    axes.plot(
+        means, [height] * len(means), "o", color=_OURS, markersize=5, label="a seed"
+    )
+    difference = gathered.difference(name)
+    if difference and reference is not None:
+        ends = [reference + end for end in difference["interval"]]
+        axes.plot(
+            ends,
+            [height] * 2,
+            "|-",
+            color=_INK,
+            linewidth=1.5,
+            label="95 % interval (over identities) of the difference to DIMN",
+        )
+    targets = {target.split("/")[0] for target in figures["targets"]}
+    if row.paper and targets == set(paper_results.TARGETS):
+        axes.plot(
+            paper_results.paper_mean(row.paper)["mAP"],
+            height,
+            "D",
+            color=_PAPER,
+            fillstyle="none",
+            markersize=5,
+            label="the paper's, on its own data",
+        )

@@ -1,6 +1,13 @@
 """The rows of the comparison: what each trains, and what it is called."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from dimn_tf import methods
+
+REFERENCE = "dimn"
+"""The row that all others are compared with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -9,20 +16,23 @@ class Row:
 
     Attributes:
         label: What tables call it.
-        flags: What its training takes beside the flag file, by flag name.
+        options: What its training takes beside the shared options, by flag name; its
+            `method` among them.
         paper: Its name in `paper_results`; None: the paper has no such row.
-        encoder_passes: Forward and backward passes of the encoder an image that is
-            seen, the forward as a third of both; what one image costs a method.
     """
 
     label: str
-    flags: dict[str, str]
+    options: Mapping[str, Any]
     paper: str | None = None
-    encoder_passes: float = 1.0
+
+    @property
+    def method(self) -> str:
+        """Key of `methods.METHODS`."""
+        return self.options["method"]
 
 
-def _method(name: str, label: str, passes: float = 1.0) -> Row:
-    return Row(label, {"method": name}, name, passes)
+def _method(name: str, label: str) -> Row:
+    return Row(label, {"method": name}, name)
 
 
 TABLE_2: dict[str, Row] = {
@@ -31,10 +41,8 @@ TABLE_2: dict[str, Row] = {
     "aligned_reid": _method("aligned_reid", "aggregation, AlignedReID"),
     "ppa": _method("ppa", "PPA"),
     "reptile": _method("reptile", "Reptile"),
-    # Images of two of three sources: through the step, back, and back of that.
-    "mldg": _method("mldg", "MLDG", 2.3),
-    # Two nets, each on real and on perturbed images.
-    "crossgrad": _method("crossgrad", "CrossGrad", 4.0),
+    "mldg": _method("mldg", "MLDG"),
+    "crossgrad": _method("crossgrad", "CrossGrad"),
     "dimn": _method("dimn", "DIMN"),
 }
 """The paper's Table 2, in its order."""
@@ -42,24 +50,24 @@ TABLE_2: dict[str, Row] = {
 TABLE_7: dict[str, Row] = {
     "dimn_no_memory": Row(
         "DIMN without memory bank",
-        {"method": "dimn", "memory_bank": "false"},
+        {"method": "dimn", "memory_bank": False},
         "dimn_no_memory",
     ),
     "dimn_no_running_average": Row(
         "DIMN without running average",
-        {"method": "dimn", "running_average": "1"},
+        {"method": "dimn", "running_average": 1.0},
         "dimn_no_running_average",
     ),
     "dimn_no_logit_triplet": Row(
         "DIMN without logit-triplet",
-        {"method": "dimn", "triplet_weight": "0"},
+        {"method": "dimn", "triplet_weight": 0.0},
         "dimn_no_logit_triplet",
     ),
     "dimn": TABLE_2["dimn"],
 }
 """The paper's Table 7, in its order."""
 
-SAMPLING: dict[str, Row] = {
+OURS: dict[str, Row] = {
     "dimn_mixed_domains": Row(
         "DIMN, all domains in a batch", {"method": "dimn", "domain_sampling": "all"}
     ),
@@ -67,7 +75,14 @@ SAMPLING: dict[str, Row] = {
         "aggregation, one domain a batch",
         {"method": "aggregation", "domain_sampling": "uniform"},
     ),
+    **{
+        name: Row(name, {"method": name})
+        for name in methods.METHODS
+        if name not in TABLE_2
+    },
 }
-"""Ours: they tell what the sampling of domains does from what the mapping does."""
+"""What the paper has not: the sampling's share told from the mapping's, and every
+method that is registered beside the paper's, by its own name."""
 
-ROWS: dict[str, Row] = {**TABLE_2, **TABLE_7, **SAMPLING}
+ROWS: dict[str, Row] = {**TABLE_2, **TABLE_7, **OURS}
+"""All rows by name, in the tables' order."""

@@ -276,7 +276,12 @@ class Method(keras.Model, abc.ABC):
 
     @classmethod
     def images_seen(
-        cls, step: int, train_steps: int, request: "batch_request.BatchRequest", options
+        cls,
+        step: int,
+        train_steps: int,
+        request: "batch_request.BatchRequest",
+        options,
+        training_images: int | None = None,
     ) -> int:
         """Images that steps of training have seen, each as often as it was.
 
@@ -285,8 +290,10 @@ class Method(keras.Model, abc.ABC):
             train_steps: Of the whole run.
             request: What a step sees.
             options: An instance of the class's `Options`.
+            training_images: All there are; None: not known, and what a method sees
+                between its stages is not counted.
         """
-        del train_steps, options
+        del train_steps, options, training_images
         return step * request.images
 
     @classmethod

@@ -93,13 +93,21 @@ class PPA(base.Method):
                 "once more between its stages. Give --train_steps: as many as the "
                 "budget less the training images last, and --ppa_mapping_steps more."
             )
-        left = max(images - training_images, 0)
+        if images <= training_images:
+            raise errors.UserError(
+                f"--train_images={images}: --method=ppa encodes each of the "
+                f"{training_images:,} training images once between its stages, so "
+                "that nothing is left for the first one. Give more images."
+            )
+        left = images - training_images
         return -(-left // request.images) + options.ppa_mapping_steps
 
     @classmethod
-    def images_seen(cls, step, train_steps, request, options):
-        """Of stage 1; the images that are encoded between the stages not counted."""
-        return min(step, train_steps - options.ppa_mapping_steps) * request.images
+    def images_seen(cls, step, train_steps, request, options, training_images=None):
+        """Of stage 1, and those encoded between the stages; see `Method`."""
+        first = train_steps - options.ppa_mapping_steps
+        encoded = training_images if training_images and step > first else 0
+        return min(step, first) * request.images + encoded
 
     def build_training(self, labels, request):
         """Makes f_theta; see `Method.build_training`."""

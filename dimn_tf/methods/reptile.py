@@ -69,6 +69,18 @@ class Reptile(euclidean.EuclideanMethod):
             batches=len(data.sources),
         )
 
+    @classmethod
+    def steps_of_budget(cls, images, request, options, training_images=None):
+        """An image counts at each inner step on it; see `Method`."""
+        del training_images
+        return -(-images // _images_a_step(request, options))
+
+    @classmethod
+    def images_seen(cls, step, train_steps, request, options, training_images=None):
+        """An image counts at each inner step on it; see `Method`."""
+        del train_steps, training_images
+        return step * _images_a_step(request, options)
+
     def own_optimizer(self, train_steps):
         """A plain step of epsilon, which falls linearly."""
         options = self.options
@@ -205,6 +217,10 @@ class Reptile(euclidean.EuclideanMethod):
             kernel_shape, self._seed(task), -limit, limit
         )
         return [kernel, tf.zeros(bias_shape)]
+
+
+def _images_a_step(request, options) -> int:
+    return request.batches * request.identities * options.reptile_inner_steps
 
 
 def _fresh_shapes(method) -> list[tuple[int, ...]]:

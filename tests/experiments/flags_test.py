@@ -32,6 +32,11 @@ def parse(monkeypatch):
     )
     monkeypatch.setattr(absl_flags, "mark_flag_as_required", lambda name: None)
     flags.define_run()
+    for name in (
+        "results_dir",
+        "more_seeds",
+    ):  # Of `compare`, whose files these are too.
+        absl_flags.DEFINE_list(name, [], "")
 
     def parsed(*arguments):
         values(["train", *arguments])
@@ -155,6 +160,27 @@ def test_dg_without_duke_differs_in_duke_alone(parse):
     assert set(whole["sources"]) - set(less["sources"]) == {"dukemtmc_reid"}
 
 
+def test_the_small_comparison_is_dg_small_for_all_rows(parse):
+    single = parse("--flagfile=dg_small.flags").recorded()
+    compared = parse("--flagfile=compare_small.flags")
+    assert compared.train_steps == single["train_steps"]
+    assert compared.recorded() == {**single, "train_images": 256_000}
+    assert flags.FLAGS.more_seeds == ["dimn:1", "aggregation:1"]
+
+
+def test_the_comparison_is_the_papers_benchmark_for_all_rows(parse):
+    compared = parse("--flagfile=compare.flags")
+    for method, size in {"pcb": (384, 128), "aligned_reid": (256, 128)}.items():
+        found = parse("--flagfile=compare.flags", f"--method={method}")
+        assert (found.encoder.encoder, found.encoder.encoder_width) == ("resnet50", 1)
+        assert found.encoder.encoder_stride == (16 if method == "pcb" else 0)
+        assert (found.data.image_height, found.data.image_width) == size
+    single = parse("--flagfile=dg.flags", "--method=dimn")
+    assert compared.train_steps == single.train_steps
+    expected = {**single.recorded(), "train_images": 180_000 * 64}
+    assert compared.recorded() == expected
+
+
 @pytest.mark.parametrize("name", FLAG_FILES)
 def test_flag_files_open_with_command_hardware_time_and_score(name, parse):
     parse(f"--flagfile={name}")
@@ -164,8 +190,10 @@ def test_flag_files_open_with_command_hardware_time_and_score(name, parse):
     assert f"--flagfile={name}" in head
 
 
-def test_there_are_four_flag_files():
+def test_these_are_the_flag_files():
     assert set(FLAG_FILES) == {
+        "compare.flags",
+        "compare_small.flags",
         "demo.flags",
         "dg.flags",
         "dg_small.flags",

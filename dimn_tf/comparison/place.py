@@ -1,0 +1,102 @@
+"""Where a comparison keeps what a row's run leaves: small files, to be committed."""
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from dimn_tf import errors, files, standard_json
+from dimn_tf.evaluation import results_files
+from dimn_tf.training import workdir
+
+COST = (
+    "minutes",
+    "processes",
+    "peak_memory_gib",
+    "seconds_a_step",
+    "images_seen",
+    "encoder_passes",
+    "training_images",
+)
+"""What `cost` of a row's results holds: wall time of its training with the evaluation,
+over so many processes; memory of the largest of them (GiB); seconds of a step (median
+of the log's rows); images seen by all stages together; passes of the encoder for each;
+images that there are to train on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """The files of a row's run of one seed.
+
+    Attributes:
+        folder: Of the comparison.
+        name: A key of `rows.ROWS`.
+        seed: Of its training.
+    """
+
+    folder: pathlib.Path
+    name: str
+    seed: int
+
+    @property
+    def results(self) -> pathlib.Path:
+        """The figures, in the form of a run's results.json, with `cost`."""
+        return self.folder / f"{self.name}_seed{self.seed}.json"
+
+    @property
+    def training_log(self) -> pathlib.Path:
+        """The run's log, as it is."""
+        return self.folder / f"{self.name}_seed{self.seed}_training_log.csv"
+
+    def keep(self, run: workdir.WorkDir, cost: Mapping[str, float]) -> None:
+        """Copies a finished run's results, each probe's AP and log to here.
+
+        The results come last: a row whose results are here is whole.
+
+        Args:
+            run: The run's work directory.
+            cost: What it cost; see `COST`.
+        """
+        figures = results_files.read(run.results)
+        beside = results_files.probes_path(self.results)
+        for source, copied in (
+            (results_files.probes_path(run.results), beside),
+            (run.training_log, self.training_log),
+        ):
+            with files.replacing(copied) as partial:
+                partial.write_bytes(source.read_bytes())
+        kept = {**figures, "probes_file": beside.name, "cost": dict(cost)}
+        with files.replacing(self.results) as partial:
+            partial.write_text(standard_json.text(kept))
+
+    def read(self) -> dict[str, Any]:
+        """The figures and costs that were kept.
+
+        Raises:
+            errors.UserError: the file is not as `keep` wrote it.
+        """
+        figures = results_files.read(self.results)
+        cost, means = figures.get("cost"), figures.get("mean")
+        if not _numbers(cost, COST) or not _numbers(means, ("mAP",)):
+            raise errors.UserError(
+                f"{self.results}: expected the results of a comparison's row, with "
+                f"`mean` and `cost` ({', '.join(COST)}). It was changed, or is of "
+                "another version: move it away, and the row is made anew"
+            )
+        return figures
+
+
+def seeds_of(folder: pathlib.Path, name: str) -> list[int]:
+    """Seeds of which a row's results are there, rising."""
+    found = []
+    for path in folder.glob(f"{name}_seed*.json"):
+        if match := re.fullmatch(rf"{re.escape(name)}_seed(\d+)\.json", path.name):
+            found.append(int(match[1]))
+    return sorted(found)
+
+
+def _numbers(group: Any, names: tuple[str, ...]) -> bool:
+    return isinstance(group, Mapping) and all(
+        isinstance(group.get(name), int | float) for name in names
+    )

@@ -1,0 +1,132 @@
+"""The tables show the figures that they are given, the paper's and differences."""
+
+import json
+
+import pytest
+
+from dimn_tf.comparison import gathered, rows, tables
+from tests.dimn_tf.comparison import made_up
+
+TARGETS = ("viper", "prid", "grid", "ilids")
+DIMN = {target: [0.5, 0.25, 0.75] for target in TARGETS}
+LESS = {target: [0.4, 0.2, 0.6] for target in TARGETS}
+
+
+@pytest.fixture
+def found(tmp_path):
+    made_up.row(tmp_path / "kept", "dimn", 0, DIMN)
+    made_up.row(tmp_path / "kept", "dimn", 1, LESS)
+    made_up.row(tmp_path / "kept", "aggregation", 0, LESS)
+    made_up.row(tmp_path / "kept", "aggregation_one_domain", 0, LESS)
+    return gathered.gather(tmp_path / "kept", resamples=200)
+
+
+def _lines(table):
+    cells = [line.split("|")[1:-1] for line in table.split("\n")]
+    return [[cell.strip() for cell in line] for line in cells]
+
+
+def test_table_2_has_every_target_the_mean_and_the_papers_values(found):
+    lines = _lines(tables.figures_table(found, rows.TABLE_2))
+    assert lines[0] == [
+        "row", "target", "rank-1", "rank-5", "rank-10", "mAP", "minus DIMN",
+    ]  # fmt: skip
+    assert [line[:2] for line in lines[2:]] == [
+        [label, target]
+        for label in ("aggregation", "DIMN")
+        for target in (*TARGETS, "**mean**")
+    ]
+    viper = lines[2]
+    # -10, -5 and -15 points: -10 on average, resamples between -15 and -5.
+    assert viper[2] == "10.0 ± 0.0 (42.9)" and viper[3] == "18.0 ± 0.0 (61.3)"
+    assert viper[5] == "40.0 ± 1.2 (51.9)"
+    assert viper[6].startswith("-10.0 [-1") and viper[6].endswith("]")
+    mean = lines[6]
+    paper = (51.91 + 50.98 + 39.79 + 75.95) / 4
+    assert mean[5] == f"40.0 ({paper:.1f})"
+    assert mean[6].startswith("-10.0 [")
+    assert all(line[6] == "-" for line in lines[7:])  # DIMN itself.
+    assert lines[7][5] == "50.0 ± 1.2 (60.1)"
+
+
+def test_a_row_that_the_paper_has_not_has_no_brackets(found):
+    lines = _lines(tables.figures_table(found, rows.OURS))
+    assert [line[1] for line in lines[2:]] == [*TARGETS, "**mean**"]
+    assert lines[2][5] == "40.0 ± 1.2" and lines[6][5] == "40.0"
+
+
+def test_the_papers_mean_is_of_its_four_targets_alone(tmp_path):
+    kept = tmp_path / "kept"
+    made_up.row(kept, "dimn", 0, {name: DIMN[name] for name in TARGETS[:3]})
+    lines = _lines(tables.figures_table(gathered.gather(kept, 100), rows.TABLE_2))
+    assert lines[2][5].endswith("(60.1)") and lines[-1][1] == "**mean**"
+    assert "(" not in lines[-1][5]
+
+
+def test_the_cosine_table_is_of_the_bare_features(found):
+    lines = _lines(tables.cosine_table(found))
+    assert lines[0] == ["row", "as it scores", *TARGETS, "mean", "mean, Euclidean"]
+    assert lines[2] == ["aggregation", "40.0", *["41.0"] * 4, "41.0", "38.0"]
+    assert lines[3] == ["DIMN", "50.0", *["51.0"] * 4, "51.0", "48.0"]
+
+
+def test_the_seeds_stand_one_by_one(found):
+    lines = _lines(tables.seeds_table(found))[2:]
+    assert [line[:3] for line in lines] == [
+        ["aggregation", "0", "40.0"],
+        ["DIMN", "0", "50.0"],
+        ["DIMN", "1", "40.0"],
+        ["aggregation, one domain a batch", "0", "40.0"],
+    ]
+    assert lines[0][3].startswith("-10.0 [") and lines[1][3] == lines[2][3] == "-"
+
+
+def test_the_cost_table(found):
+    lines = _lines(tables.cost_table(found))
+    assert lines[3] == [
+        "DIMN", "256,000", "2.33", "4,000", "0.42", "30", "2.2", "0, 1",
+    ]  # fmt: skip
+
+
+def test_quoted_rows_are_marked_and_ours_stand_beneath(found):
+    viper, prid, grid, ilids = map(_lines, tables.quoted_tables(found))
+    assert viper[0] == ["viper", "rank-1", "rank-5", "rank-10", "mAP"]
+    assert viper[2] == ["GatedSia (S), quoted", "37.8", "66.9", "77.4", "-"]
+    assert viper[-3] == ["TJAIDL (U), quoted", "38.5", "-", "-", "-"]
+    assert viper[-2] == ["DIMN, the paper's", "51.2", "70.2", "76.0", "60.1"]
+    assert viper[-1][0] == "DIMN, ours" and viper[-1][4] == "50.0 ± 1.2"
+    assert [len(table) - 4 for table in (viper, prid, grid, ilids)] == [13, 6, 3, 5]
+    for table in (viper, prid, grid, ilids):
+        assert all("quoted" in line[0] for line in table[2:-2])
+
+
+def test_the_quoted_figures_are_the_papers(shared_dir):
+    """Each row of the restated paper's list, which is a text and not our file."""
+    text = (shared_dir / "paper" / "dimn_restated.md").read_text()
+    section = text.split("## Tables 3 to 6")[1].split("##")[0]
+    listed: dict[str, list] = {}
+    target = ""
+    for line in section.split("\n"):
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) != 3 or not cells[1].endswith(("(S)", "(U)")):
+            continue
+        target = cells[0] or target  # An empty cell repeats it.
+        name, kind = cells[1].removesuffix(")").split(" (")
+        values = [None if v == "-" else float(v) for v in cells[2].split(" / ")]
+        listed.setdefault(target.lower().replace("-", ""), []).append(
+            [name, kind, *values, *[None] * (4 - len(values))]
+        )
+    quoted = json.loads(tables._QUOTED.read_text())
+    del quoted["source"]
+    assert quoted == listed
+    assert sum(map(len, listed.values())) == 27
+
+
+def test_all_tables_name_what_is_there_and_nothing_else(found, tmp_path):
+    text = tables.all_tables(found)
+    for heading in ("Table 2", "Table 7", "Not in the paper", "Bare features", "Seeds"):
+        assert f"## {heading}" in text, heading
+    made_up.row(tmp_path / "other", "pcb", 0, LESS)
+    text = tables.all_tables(gathered.gather(tmp_path / "other", 100))
+    assert "## Table 2" in text and "Table 7" not in text
+    assert "DIMN, ours" not in text

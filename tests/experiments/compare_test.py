@@ -1,0 +1,214 @@
+"""`compare`: which rows are trained, what is skipped, refused, told and written."""
+
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dimn_tf.comparison import gathered, rows
+from experiments import row_run
+from tests.dimn_tf.comparison import made_up
+from tests.experiments import launcher
+
+SOURCES = "synthetic_reid/plaza,synthetic_reid/mall"
+TARGET = "synthetic_reid/mall"  # A source too: a domain less to render.
+APS = {TARGET: [0.5, 0.25, 0.8]}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A folder of two built domains."""
+    folder = tmp_path_factory.mktemp("compare") / "tfds"
+    launcher.launch(
+        "build_datasets",
+        f"--datasets={SOURCES}",
+        f"--data_dir={folder}",
+    )
+    return folder
+
+
+@pytest.fixture
+def flags(data, tmp_path):
+    return (
+        f"--data_dir={data}",
+        f"--manual_dir={tmp_path}",
+        f"--workdir={tmp_path / 'runs'}",
+        f"--results_dir={tmp_path / 'results'}",
+        f"--sources={SOURCES}",
+        f"--targets={TARGET}",
+        "--encoder=mobilenet_v2",
+        "--encoder_width=0.35",
+        "--encoder_weights=none",
+        "--image_height=32",
+        "--image_width=32",
+    )
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The rows that were trained, in turn, each by a stand-in; `status` by row."""
+    told = []
+    status = {}
+
+    def train(self):
+        told.append((self.place.name, self.place.seed))
+        if status.get(self.place.name):
+            return status[self.place.name]
+        values = json.loads(json.dumps(self.recipe.recorded()))
+        values["targets"] = self.given["targets"]
+        run = made_up.run(self.workdir.root, APS, **values)
+        self.place.keep(run, {**made_up.COST, "training_images": self.training_images})
+        return 0
+
+    monkeypatch.setattr(row_run.RowRun, "train", train)
+    few = functools.partial(gathered.gather, resamples=100)
+    monkeypatch.setattr(gathered, "gather", few)
+    return told, status
+
+
+def test_every_row_is_trained_once_and_the_tables_are_there(flags, trained, tmp_path):
+    told, _ = trained
+    printed = launcher.launch("compare", *flags, "--more_seeds=dimn:1,aggregation:2")
+    assert told == [*((name, 0) for name in rows.ROWS), ("dimn", 1), ("aggregation", 2)]
+    count = len(told)
+    assert f"[1/{count}] aggregation, seed 0: {tmp_path / 'runs'}" in printed
+    folder = tmp_path / "results"
+    assert (folder / "tables.md").read_text() in printed
+    assert printed.endswith(f"Tables, plot and results: {folder}\n")
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+    record = json.loads((folder / "results.json").read_text())
+    assert set(record["rows"]) == set(rows.ROWS)
+    assert record["command"].startswith("python -m experiments.compare --data_dir=")
+    for row in record["rows"].values():
+        assert set(row["targets"]) == set(APS) and "mAP" in row["mean"]
+    again = launcher.launch("compare", *flags, "--more_seeds=dimn:1,aggregation:2")
+    assert len(told) == count and again.count(": there already, ") == count
+
+
+def test_what_is_there_needs_no_data(flags, trained, tmp_path):
+    told, _ = trained
+    launcher.launch("compare", *flags, "--rows=ppa,dimn")
+    others = [flag for flag in flags if not flag.startswith("--data_dir")]
+    printed = launcher.launch(
+        "compare", *others, f"--data_dir={tmp_path / 'none'}", "--rows=ppa,dimn"
+    )
+    assert printed.count("there already") == 2 and len(told) == 2
+
+
+def test_a_row_that_fails_keeps_no_other_and_is_tried_again(flags, trained, tmp_path):
+    told, status = trained
+    status.update(pcb=1, mldg=-9)
+    error = launcher.launch("compare", *flags, "--rows=pcb,mldg,dimn", code=1)
+    assert [name for name, _ in told] == ["pcb", "mldg", "dimn"]
+    assert error.startswith("error: 2 of 3 rows are missing")
+    assert "pcb, seed 0: ended with exit status 1" in error
+    assert "mldg, seed 0: ended with signal 9" in error
+    record = tmp_path / "results" / "results.json"
+    assert set(json.loads(record.read_text())["rows"]) == {"dimn"}
+    status.clear()
+    launcher.launch("compare", *flags, "--rows=pcb,mldg,dimn")
+    assert [name for name, _ in told[3:]] == ["pcb", "mldg"]
+    assert set(json.loads(record.read_text())["rows"]) == {"pcb", "mldg", "dimn"}
+
+
+def test_the_tables_are_written_after_each_row(flags, trained, tmp_path, monkeypatch):
+    train, seen = row_run.RowRun.train, []
+    record = tmp_path / "results" / "results.json"
+
+    def looked(self):
+        seen.append(
+            set(json.loads(record.read_text())["rows"]) if record.is_file() else set()
+        )
+        return train(self)
+
+    monkeypatch.setattr(row_run.RowRun, "train", looked)
+    launcher.launch("compare", *flags, "--rows=pcb,mldg,dimn")
+    assert seen == [set(), {"pcb"}, {"pcb", "mldg"}]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("--method=dimn", "--method=dimn: each row has its own"),
+        ("--rows=dimn,pcp", "--rows: there is no pcp. Known: aggregation, pcb"),
+        ("--more_seeds=dimn", "--more_seeds=dimn: expected ROW:SEED"),
+        ("--more_seeds=dimn:-1", "--more_seeds=dimn:-1: expected ROW:SEED"),
+        ("--more_seeds=pcp:1", "--more_seeds=pcp:1: expected ROW:SEED"),
+        ("--train_images=100", "--train_images=100: --method=ppa encodes each"),
+        ("--image_height=4", "--image_height=4: expected at least 8"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_trained(
+    given, told, flags, trained, tmp_path
+):
+    error = launcher.launch("compare", *flags, given, code=1)
+    assert error.startswith(f"error: {told}")
+    assert not trained[0] and not (tmp_path / "runs").exists()
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_seed_of_a_row_that_is_not_wanted_is_left_out(flags, trained):
+    launcher.launch("compare", *flags, "--rows=dimn", "--more_seeds=dimn:0,pcb:1")
+    assert trained[0] == [("dimn", 0)]
+
+
+def test_results_of_other_flags_are_refused_before_anything_is_trained(flags, trained):
+    told, _ = trained
+    launcher.launch("compare", *flags, "--rows=dimn")
+    error = launcher.launch(
+        "compare", *flags, "--rows=pcb,dimn", "--triplet_margin=0.5", code=1
+    )
+    assert "dimn_seed0.json: made with --triplet_margin=0.8, now 0.5" in error
+    assert told == [("dimn", 0)]
+
+
+@pytest.mark.slow
+def test_all_rows_in_processes_of_their_own(flags, tmp_path):
+    """Killed in its second row, then trained to the end, exported and ranked again."""
+    small = (
+        *flags,
+        "--identities_per_batch=4",
+        "--train_steps=8",
+        "--ppa_mapping_steps=3",
+        "--batch_norm_momentum=0.1",
+        "--checkpoint_every=2",
+        "--log_every=2",
+        "--image_height=64",
+        "--encoder_stride=16",
+        "--more_seeds=dimn:1",
+    )
+    command = [sys.executable, "-m", "experiments.compare", *small]
+    killed = subprocess.Popen(command, cwd=launcher.ROOT, stdout=subprocess.PIPE)
+    wait_for = tmp_path / "runs" / "pcb_seed0" / "checkpoints"
+    limit = time.monotonic() + 240
+    while not list(wait_for.glob("*")) and time.monotonic() < limit:
+        time.sleep(0.05)
+    os.kill(killed.pid, signal.SIGTERM)
+    killed.communicate(timeout=60)
+    assert killed.returncode == 143
+    assert (tmp_path / "results" / "aggregation_seed0.json").is_file()
+    assert not (tmp_path / "results" / "pcb_seed0.json").exists()
+    before = (tmp_path / "results" / "aggregation_seed0.json").read_bytes()
+    done = subprocess.run(
+        command, cwd=launcher.ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "aggregation, seed 0: there already" in done.stdout
+    assert "Going on from" in done.stdout  # PCB.
+    assert (tmp_path / "results" / "aggregation_seed0.json").read_bytes() == before
+    record = json.loads((tmp_path / "results" / "results.json").read_text())
+    assert set(record["rows"]) == set(rows.ROWS)
+    assert record["rows"]["pcb"]["cost"]["processes"] == 2
+    assert set(record["rows"]["dimn"]["seeds"]) == {"0", "1"}
+    for name, row in record["rows"].items():
+        cost = row["cost"]
+        assert cost["peak_memory_gib"] > 0.3 and cost["minutes"] > 0, name
+        run = tmp_path / "runs" / f"{name}_seed0"
+        launcher.launch("export", f"--workdir={run}", f"--export_dir={tmp_path / name}")
+        ranked = json.loads((run / "results.json").read_text())
+        assert ranked["targets"] == row["targets"]

@@ -1,0 +1,204 @@
+"""A row's run: its options, its command, its process, what it cost, what it refuses."""
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.comparison import place, rows
+from experiments import row_run
+from tests.dimn_tf.comparison import made_up
+
+GIVEN = {
+    "sources": ["cuhk02", "cuhk03", "market1501"],
+    "targets": ["viper", "prid"],
+    "encoder_weights": "none",
+    "train_images": 256_000,
+    "triplet_margin": 0.5,
+    "mldg_inner_rate": 0.01,
+    "trial_seed": 3,
+}
+IMAGES = 24_997
+
+
+@pytest.fixture
+def run(tmp_path):
+    def make(name, seed=0, **more):
+        return row_run.RowRun(
+            place=place.Place(tmp_path / "results", name, seed),
+            given={**GIVEN, **more},
+            places={"data_dir": str(tmp_path / "tfds"), "manual_dir": "archives"},
+            parent=tmp_path / "runs",
+            training_images=IMAGES,
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("dimn", 4000),
+        ("aggregation", 4000),
+        ("mldg", 4000),
+        ("reptile", 1334),  # 3 x 32 x 2 images a step.
+        ("ppa", 3610 + 4000),  # Each image is encoded once; see its default.
+    ],
+)
+def test_all_rows_see_as_many_images(name, steps, run):
+    found = run(name, ppa_mapping_steps=4000).recipe
+    assert found.optimiser.train_images == 0
+    assert found.train_steps == steps
+
+
+def test_a_row_takes_what_its_method_has_and_its_own_comes_first(run):
+    options = run("mldg").options
+    assert "triplet_margin" not in options and options["mldg_inner_rate"] == 0.01
+    dimn = run("dimn_mixed_domains", domain_sampling="uniform").options
+    assert dimn["triplet_margin"] == 0.5 and "mldg_inner_rate" not in dimn
+    assert dimn["domain_sampling"] == "all"
+    assert run("dimn_no_logit_triplet", triplet_weight=0.3).options[
+        "triplet_weight"
+    ] == pytest.approx(0)
+    assert run("dimn", 4).options["seed"] == 4
+
+
+def test_its_command_says_all(run, tmp_path):
+    command = run("dimn_no_memory", 7).command
+    for part in (
+        f"--workdir={tmp_path / 'runs' / 'dimn_no_memory_seed7'}",
+        "--manual_dir=archives",
+        "--sources=cuhk02,cuhk03,market1501",
+        "--targets=viper,prid",
+        "--memory_bank=false",
+        "--train_steps=4000",
+        "--seed=7",
+        "--trial_seed=3",
+    ):
+        assert part in command, part
+    assert not any(part.startswith("--train_images") for part in command)
+
+
+def _keep(run, **flags):
+    """Results of the run, as it would leave them."""
+    values = {
+        **run.recipe.recorded(),
+        "targets": run.given["targets"],
+        "trial_seed": 3,
+        **flags,
+    }
+    made = made_up.run(
+        run.workdir.root, {"viper": [0.5, 0.2]}, **json.loads(json.dumps(values))
+    )
+    run.place.keep(made, {**made_up.COST, "training_images": IMAGES})
+
+
+@pytest.mark.parametrize("name", rows.ROWS)
+def test_results_of_the_same_options_are_there(name, run):
+    wanted = run(name)
+    assert not wanted.is_done
+    wanted.refuse_others_results()  # Nothing to refuse.
+    _keep(wanted, evaluation_batch_size=3, ranked_probes=0)
+    assert wanted.is_done
+    # Without the archives, when nobody has counted the images.
+    dataclasses.replace(wanted, training_images=None).refuse_others_results()
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"triplet_margin": 0.25}, "--triplet_margin=0.5, now 0.25"),
+        ({"train_images": 128_000}, "--train_steps=4000, now 2000 (of --train_images"),
+        ({"sources": ["cuhk02"]}, "--sources=cuhk02,cuhk03,market1501, now cuhk02"),
+        ({"trial_seed": 4}, "--trial_seed=3, now 4"),
+        ({"targets": ["viper"]}, "--targets=viper,prid, now viper"),
+        ({"augment_hue": 0.1}, "--augment_hue=0.0, now 0.1"),
+    ],
+)
+def test_results_of_other_options_are_refused_by_flag(changed, told, run):
+    _keep(run("dimn"))
+    other = run("dimn", **changed)
+    with pytest.raises(errors.UserError) as caught:
+        other.refuse_others_results()
+    assert told in str(caught.value) and "dimn_seed0.json" in str(caught.value)
+
+
+def _trained_by(monkeypatch, tmp_path, script):
+    """Lets a script take Python's place; it finds the command in "$@"."""
+    path = tmp_path / "python"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(path))
+
+
+def test_a_process_trains_it_and_its_results_are_kept(run, tmp_path, monkeypatch):
+    wanted = run("mldg")
+    made_up.run(wanted.workdir.root, {"viper": [0.5, 0.2]})
+    log = "step,images_per_second,loss\n" + "50,160,3\n100,0,3\n150,128,3\n200,640,2\n"
+    wanted.workdir.training_log.write_text(log)
+    told = tmp_path / "told"
+    _trained_by(monkeypatch, tmp_path, f'printf "%s\\n" "$@" > {told}')
+    assert wanted.train() == 0
+    assert told.read_text().split("\n")[:-1] == [
+        "-m",
+        "experiments.train",
+        *wanted.command,
+    ]
+    cost = wanted.place.read()["cost"]
+    assert cost["seconds_a_step"] == pytest.approx(64 / 160)  # Median of the paces.
+    assert cost["images_seen"] == 256_000 and cost["training_images"] == IMAGES
+    assert cost["encoder_passes"] == pytest.approx(1 + 2 * 2 / 3)
+    assert cost["processes"] == 1 and 0 < cost["minutes"] < 1
+    assert 0 < cost["peak_memory_gib"] < 1
+
+
+def test_what_ppa_encodes_between_its_stages_is_counted(run, tmp_path, monkeypatch):
+    wanted = run("ppa")
+    made_up.run(wanted.workdir.root, {"viper": [0.5, 0.2]})
+    _trained_by(monkeypatch, tmp_path, "exit 0")
+    assert wanted.train() == 0
+    seen = wanted.place.read()["cost"]["images_seen"]
+    assert 256_000 <= seen < 256_064
+
+
+@pytest.mark.parametrize(
+    ("script", "status"), [("exit 3", 3), ("kill -9 $$", -signal.SIGKILL)]
+)
+def test_a_failed_process_leaves_no_results_and_its_cost_adds_up(
+    script, status, run, tmp_path, monkeypatch
+):
+    wanted = run("dimn")
+    wanted.workdir.root.mkdir(parents=True)
+    _trained_by(monkeypatch, tmp_path, f"sleep 0.2; {script}")
+    for processes in (1, 2):
+        assert wanted.train() == status
+        assert not wanted.is_done
+        cost = json.loads((wanted.workdir.root / "cost.json").read_text())
+        assert cost["processes"] == processes
+        assert cost["minutes"] >= processes * 0.2 / 60
+        assert cost["seconds_a_step"] == 0  # It logged nothing.
+
+
+def test_a_process_that_never_made_its_folder_leaves_none(run, tmp_path, monkeypatch):
+    _trained_by(monkeypatch, tmp_path, "exit 1")
+    assert run("dimn").train() == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_interruption_ends_the_process_too(run, tmp_path, monkeypatch):
+    ended = tmp_path / "ended"
+    _trained_by(
+        monkeypatch,
+        tmp_path,
+        f"trap 'touch {ended}; exit 143' TERM; while :; do sleep 0.05; done",
+    )
+
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        run("dimn").train()
+    assert ended.exists()
