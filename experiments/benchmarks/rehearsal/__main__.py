@@ -10,17 +10,20 @@ to its end and is evaluated. Takes about ten minutes on two CPU cores, 4 GB of d
 7 GB of memory. Ends with 1 where a stage fails or a check does not hold.
 """
 
+import math
 import os
 import pathlib
 import platform
 import shutil
+import signal
 import sys
 from importlib import metadata
 
 from absl import flags
 
 from dimn_tf import errors, files, standard_json
-from dimn_tf.training import checkpoints
+from dimn_tf.comparison import rows
+from dimn_tf.training import checkpoints, training_log, workdir
 from experiments import launch, path_flags
 from experiments.benchmarks.rehearsal import checks, stages
 
@@ -52,6 +55,12 @@ def define() -> None:
     )
     flags.DEFINE_integer("image_height", 12, "Pixels of the made-up images.", 2)
     flags.DEFINE_integer("image_width", 6, "Pixels of the made-up images.", 2)
+    flags.DEFINE_string(
+        "comparison",
+        None,
+        "Flag file of `experiments.compare`: each of its rows is started too, and "
+        "ended after its first step (a minute or two each on two CPU cores).",
+    )
     path_flags.define_path(
         "output", None, "JSON file of the figures; by default in --folder."
     )
@@ -75,7 +84,9 @@ class Rehearsal:
         self.stages: dict[str, dict[str, object]] = {}
         self.checks: dict[str, bool] = {}
 
-    def stage(self, name, module, *arguments, kill_when=None) -> stages.Stage:
+    def stage(
+        self, name, module, *arguments, kill_when=None, kill_signal=signal.SIGKILL
+    ) -> stages.Stage:
         """Runs a module's command; one that fails ends the rehearsal."""
         print(f"{name} ...", flush=True)
         log = self.folder / "logs" / f"{name}.txt"
@@ -86,6 +97,7 @@ class Rehearsal:
             self.scratch,
             log,
             kill_when,
+            kill_signal,
         )
         figures = done.record(_MARKS)
         command = f"python -m {module} {' '.join(arguments)}"
@@ -100,7 +112,8 @@ class Rehearsal:
             f"memory, exit code {done.exit_code}",
             flush=True,
         )
-        if done.exit_code != (0 if kill_when is None else -9):
+        ended = launch.TERMINATED if kill_signal == signal.SIGTERM else -kill_signal
+        if done.exit_code != (0 if kill_when is None else ended):
             raise errors.UserError(
                 f"{name}: exit code {done.exit_code}. What it printed last:\n"
                 + "\n".join(line for _, line in done.lines[-20:])
@@ -167,6 +180,36 @@ class Rehearsal:
             )
         )
 
+    def comparison(self, flagfile: str, weights: str | None) -> None:
+        """Starts each row of the comparison, and ends it after its first step."""
+        for name in rows.ROWS:
+            work = workdir.WorkDir(self.run / f"{name}_seed0")
+            arguments = [
+                f"--flagfile={flagfile}",
+                f"--rows={name}",
+                "--log_every=1",
+                f"--data_dir={self.records}",
+                f"--manual_dir={self.archives}",
+                f"--workdir={self.run}",
+                f"--results_dir={self.folder / 'results'}",
+            ]
+            if weights is not None:
+                arguments.append(f"--encoder_weights={weights}")
+            self.stage(
+                f"compare_{name}",
+                "experiments.compare",
+                *arguments,
+                kill_when=lambda log=work.training_log: bool(training_log.read(log)),
+                kill_signal=signal.SIGTERM,
+            )
+            first = training_log.read(work.training_log)[0]
+            self.checks[f"{name} starts"] = (
+                first["step"] == 1
+                and math.isfinite(first["loss"])
+                and first["loss"] > 0
+            )
+            shutil.rmtree(work.root)
+
     def remove(self) -> None:
         """Removes all but logs and figures."""
         for place in (self.archives, self.records, self.run, self.scratch):
@@ -204,6 +247,8 @@ def main(_):
         (f"--image_height={FLAGS.image_height}", f"--image_width={FLAGS.image_width}")
     )
     rehearsal.training(FLAGS.flagfile_of_run, FLAGS.train_steps, FLAGS.encoder_weights)
+    if FLAGS.comparison:
+        rehearsal.comparison(FLAGS.comparison, FLAGS.encoder_weights)
     broken = [name for name, held in rehearsal.checks.items() if not held]
     if broken:
         raise errors.UserError(

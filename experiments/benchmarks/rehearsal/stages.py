@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import signal
 import subprocess
 import threading
 import time
@@ -88,6 +89,7 @@ def run(
     scratch: pathlib.Path,
     log: pathlib.Path,
     kill_when: Callable[[], bool] | None = None,
+    kill_signal: signal.Signals = signal.SIGKILL,
 ) -> Stage:
     """Runs a command to its end, or until it is to be killed.
 
@@ -101,8 +103,9 @@ def run(
         cwd: its working directory.
         scratch: its folder for temporary files (TMPDIR), made where it is not there.
         log: where its output goes, with the second in which each line came.
-        kill_when: asked many times a second; the process gets SIGKILL where it says
+        kill_when: asked many times a second; the process gets a signal where it says
             True.
+        kill_signal: that signal.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +140,8 @@ def run(
             temporary = max(temporary, megabytes(scratch))
             if not ended:
                 if kill_when is not None and kill_when():
-                    process.kill()
+                    process.send_signal(kill_signal)
+                    kill_when = None
                 time.sleep(_POLL_SECONDS)
     finally:
         if not ended:  # This process is interrupted: leave no other behind.

@@ -1,6 +1,7 @@
 """A stage tells what its process did and took."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from experiments.benchmarks.rehearsal import stages
 
 @pytest.fixture
 def run(tmp_path):
-    def start(code, kill_when=None):
+    def start(code, kill_when=None, **more):
         return stages.run(
             "stage",
             [sys.executable, "-c", code],
@@ -18,6 +19,7 @@ def run(tmp_path):
             scratch=tmp_path / "scratch",
             log=tmp_path / "logs" / "stage.txt",
             kill_when=kill_when,
+            **more,
         )
 
     return start
@@ -72,6 +74,21 @@ def test_kill(run, tmp_path):
     )
     assert done.exit_code == -9
     assert done.seconds < 30
+
+
+def test_another_signal_is_sent_once_and_the_process_may_clean_up(run, tmp_path):
+    done = run(
+        "import pathlib, signal, sys, time\n"
+        "def end(number, frame):\n"
+        "    with open('signals', 'a') as file: file.write('x')\n"
+        "    time.sleep(0.5); sys.exit(7)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "pathlib.Path('there').touch(); time.sleep(60)",
+        kill_when=(tmp_path / "there").exists,
+        kill_signal=signal.SIGTERM,
+    )
+    assert done.exit_code == 7
+    assert (tmp_path / "signals").read_text() == "x"
 
 
 def test_a_caller_that_is_interrupted_leaves_no_process(run, tmp_path):
