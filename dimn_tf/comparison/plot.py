@@ -105,5 +105,5 @@ def _draw(axes, gathered, name, height, reference) -> None:
             color=_PAPER,
             fillstyle="none",
             markersize=5,
-            label="the paper's, on its own data",
+            label="the paper's value, on its own data and budget",
         )

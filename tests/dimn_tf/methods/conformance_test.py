@@ -148,6 +148,9 @@ def test_mixed_precision_trains_and_infers_in_float32(name, precision, tmp_path)
     )
     half = precision.removeprefix("mixed_")
     assert trained.encoder.backbone.layers[1].compute_dtype == half
+    assert trained.encoder.compute_dtype == "float32"
+    held = {v.dtype for v in trained.variables if tf.as_dtype(v.dtype).is_floating}
+    assert held == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
     rows = training_log.read(tmp_path / "training_log.csv")
     assert [row["step"] for row in rows] == [2, 4, 6, 8, 10]

@@ -11,7 +11,6 @@ from dimn_tf import errors
 from dimn_tf.training import (
     build,
     checkpoints,
-    training_log,
     workdir,
 )
 from tests.dimn_tf.training import tiny_run
@@ -138,26 +137,6 @@ def test_a_checkpoint_of_the_old_form_is_named(tmp_path):
     tf.train.Checkpoint(method=held).write(str(tmp_path / "checkpoints" / "ckpt-3"))
     with pytest.raises(errors.UserError, match="before its checkpoints held named"):
         build.restored(tiny_run.recipe_of(), workdir.WorkDir(tmp_path))
-
-
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_trains_resumes_and_keeps_float32_logits(tmp_path, precision):
-    half = precision.removeprefix("mixed_")
-    stopped = _train(tmp_path, precision=precision, checkpoint_every=4)
-    assert stopped.encoder.backbone.layers[1].compute_dtype == half
-    assert stopped.encoder.compute_dtype == "float32"
-    assert stopped.classifier.compute_dtype == "float32"
-    assert stopped.memory_bank.classifiers.dtype == "float32"
-    rows = training_log.read(tmp_path / "training_log.csv")
-    assert [row["step"] for row in rows] == [2, 4, 6, 8, 10]
-    assert all(np.isfinite(row["loss"]) for row in rows)
-    restored, step = build.restored(
-        tiny_run.recipe_of(precision=precision), workdir.WorkDir(tmp_path)
-    )
-    assert step == 10
-    np.testing.assert_array_equal(
-        restored.mapping.kernel.numpy(), stopped.mapping.kernel.numpy()
-    )
 
 
 def test_steps_that_loss_scaling_skips_are_counted(tmp_path, monkeypatch):
