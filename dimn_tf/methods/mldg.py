@@ -139,22 +139,22 @@ class MLDG(euclidean.EuclideanMethod):
             )
             after = self._loss(test_logits, *tested[1:])
             loss = at_theta + options.mldg_test_weight * after
-        self.minimise(tape, loss)
+            # As large as other methods' sums, beside which Adam's epsilon is nothing.
+            replicas, _ = replica_context.replica_of()
+            rows = tf.cast(tf.shape(labels)[0] * replicas, tf.float32)
+            of_rows = loss * rows
+        self.minimise(tape, of_rows)
         correct = base.correct(logits, trained[1]) + base.correct(
             test_logits, tested[1]
         )
-        count = tf.shape(labels)[0]
-        # Means already: of the batch's images they would be divided by once more.
-        replicas, _ = replica_context.replica_of()
-        rows = tf.cast(count * replicas, tf.float32)
         return replica_context.batch_means(
             {
-                "loss": loss * rows,
+                "loss": of_rows,
                 "meta_train": at_theta * rows,
                 "meta_test": after * rows,
                 "identification_accuracy": correct,
             },
-            count,
+            tf.shape(labels)[0],
         )
 
     def _refuse_too_many_replicas(self):
