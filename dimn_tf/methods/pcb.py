@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from dimn_tf import config, errors, losses
-from dimn_tf.methods import base, part_reduction, replica_context
+from dimn_tf.methods import base, part_reduction, replica_context, step_dropout
 
 _CLASSIFIER_DEVIATION = 0.001  # Of U_i before the first step, as in the official code.
 
@@ -133,24 +133,10 @@ class PCB(base.Method):
         )
 
     def _dropout_mask(self, batch):
-        """0 or 1 / (1 - rate) for each number of g: [n, p, D], a function of the step.
-
-        It is drawn for the whole batch, so that a replica's rows do not depend on how
-        many there are.
-        """
-        rate = self.options.pcb_dropout
-        labels = batch["labels"]
-        each = tf.shape(batch["images"])[1]
+        """Of g: [n, p, D]; see `step_dropout`."""
         shape = (self.options.pcb_parts, self.feature_dimension)
-        replicas, replica = replica_context.replica_of()
-        count = tf.shape(labels)[0]
-        drawn = tf.random.stateless_uniform(
-            tf.concat([[count * replicas, each], shape], 0),
-            tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)]),
-        )
-        own = drawn[replica * count : (replica + 1) * count]
-        own = tf.reshape(tf.transpose(own, (1, 0, 2, 3)), (-1, *shape))
-        return tf.cast(own >= rate, tf.float32) / (1.0 - rate)
+        rate, step = self.options.pcb_dropout, self.optimizer.iterations
+        return step_dropout.mask(batch, shape, rate, self.seed, step)
 
     def embed(self, images):
         """G or H, all parts together: [n, p E] float32."""
