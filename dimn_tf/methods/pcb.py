@@ -7,13 +7,20 @@ import keras
 import tensorflow as tf
 
 from dimn_tf import config, errors, losses
-from dimn_tf.methods import base, part_reduction, replica_context
+from dimn_tf.methods import (
+    base,
+    part_reduction,
+    phase,
+    replica_context,
+    soft_parts,
+    step_dropout,
+)
 
 _CLASSIFIER_DEVIATION = 0.001  # Of U_i before the first step, as in the official code.
 
 
 @dataclasses.dataclass(frozen=True)
-class PCBOptions(base.SmoothingOptions):
+class PCBOptions(soft_parts.SoftPartsOptions, base.SmoothingOptions):
     """PCB's constants; the official code's unless it says otherwise."""
 
     pcb_parts: int = config.option(6, "p, horizontal parts; PCB: 6.", least=1)
@@ -32,7 +39,11 @@ class PCBOptions(base.SmoothingOptions):
         choices=("G", "H"),
     )
     pcb_dropout: float = config.option(
-        0.5, "Of the parts' means before the reduction; PCB: 0.5.", least=0, most=0.99
+        0.5,
+        "Of the parts' means before the reduction, and with --pcb_refined of the "
+        "places' features that say which part a place belongs to; PCB: 0.5.",
+        least=0,
+        most=0.99,
     )
 
 
@@ -48,6 +59,13 @@ class PCB(base.Method):
     Images are matched by the parts' features, each of unit length, put together.
 
     Where p does not divide h, the parts are the official code's windows, which overlap.
+
+    With --pcb_refined (refined part pooling, RPP) a run has three phases: PCB as above;
+    then the soft parts r_i of `soft_parts.SoftParts` take the place of g_i, and their
+    weights alone are trained; then everything is trained by r_i. Images are matched by
+    g_i in the first phase, by r_i afterwards. The learning rates that PCB's authors
+    give these steps are not taken: one schedule and Adam, as the DIMN paper has it for
+    all methods.
 
     Reference: Sun et al., "Beyond Part Models: Person Retrieval with Refined Part
         Pooling", ECCV 2018, section 3; code syfafterzy/PCB_RPP_for_reID (e29cf54).
@@ -70,6 +88,11 @@ class PCB(base.Method):
         self.reduction = None
         if options.pcb_features == "H":
             self.reduction = self._make_reduction()
+        self.soft_parts = None
+        if options.pcb_refined:
+            self.soft_parts = soft_parts.SoftParts(
+                options.pcb_parts, encoder.feature_dimension, self.seed + 2
+            )
 
     def build_training(self, labels, request):
         """Makes V and the U_i; see `Method.build_training`."""
@@ -106,14 +129,87 @@ class PCB(base.Method):
         parts = [tf.reduce_mean(rows[:, a:b], axis=1) for a, b in self._windows]
         return tf.stack(parts, axis=1)
 
+    def phases(self, train_steps):
+        """One, or with --pcb_refined the class's three; see `Method.phases`."""
+        if self.soft_parts is None:
+            return super().phases(train_steps)
+        stripes, alone, everything = soft_parts.phase_steps(
+            train_steps,
+            self.options.pcb_refined_alone_share,
+            self.options.pcb_refined_share,
+        )
+        found = (
+            ("the stripes", stripes, self.train_step, 0.0),
+            ("the soft parts", alone, self.soft_parts_step, 1.0),
+            ("all parts", everything, self.refined_step, 1.0),
+        )
+        return tuple(
+            phase.Phase(name, steps, step, begin=self._set_begun(begun))
+            for name, steps, step, begun in found
+            if steps
+        )
+
+    def _set_begun(self, begun):
+        # Outside the step: there all replicas' copies are set at once.
+        return lambda every_image: self.soft_parts.begun.assign(begun)
+
     def train_step(self, batch):
-        """One iteration of the parts' cross entropies; see `Method.train_step`."""
-        images, labels = base.image_by_image(batch)
+        """One iteration by the stripes, of all but w; see `Method.train_step`."""
+        images, _ = base.image_by_image(batch)
+        own = {id(v) for v in self._soft_variables()}
+        return self._step(
+            batch,
+            lambda: self.part_means(self.encoder.feature_maps(images, training=True)),
+            [v for v in self.trainable_variables if id(v) not in own],
+        )
+
+    def soft_parts_step(self, batch):
+        """One iteration of w and c alone by r_i; see `Method.train_step`.
+
+        Encoder and reduction run as in inference, so that no moving average moves;
+        dropout is as in training.
+        """
+        images, _ = base.image_by_image(batch)
+        maps = self.encoder.feature_maps(images, training=False)
+        kept = self._dropout_mask(batch, of_places=True)
+        return self._step(
+            batch,
+            lambda: self.soft_parts(maps, kept),
+            self._soft_variables(),
+            training=False,
+        )
+
+    def refined_step(self, batch):
+        """One iteration of everything by r_i; see `Method.train_step`."""
+        images, _ = base.image_by_image(batch)
+        kept = self._dropout_mask(batch, of_places=True)
+        return self._step(
+            batch,
+            lambda: self.soft_parts(
+                self.encoder.feature_maps(images, training=True), kept
+            ),
+            self.trainable_variables,
+        )
+
+    def _soft_variables(self):
+        return [] if self.soft_parts is None else self.soft_parts.trainable_variables
+
+    def _step(self, batch, part_features, variables, training=True):
+        """An iteration of the parts' cross entropies.
+
+        Args:
+            batch: See `Method`.
+            part_features: Gives g or r, float32 [n, p, D].
+            variables: What is moved.
+            training: Whether the reduction's batch norm is as in training.
+        """
+        _, labels = base.image_by_image(batch)
         parts = self.options.pcb_parts
         kept = self._dropout_mask(batch)
         with tf.GradientTape() as tape:
-            means = self.part_means(self.encoder.feature_maps(images, training=True))
-            logits = self.classifiers(self.reduction(means * kept, training=True))
+            logits = self.classifiers(
+                self.reduction(part_features() * kept, training=training)
+            )
             of_parts = [
                 losses.identification_loss(
                     logits[:, i], labels, self.options.label_smoothing
@@ -121,7 +217,7 @@ class PCB(base.Method):
                 for i in range(parts)
             ]
             loss = tf.add_n(of_parts)
-        self.minimise(tape, loss)
+        self.minimise(tape, loss, variables)
         correct = tf.add_n([base.correct(logits[:, i], labels) for i in range(parts)])
         return replica_context.batch_means(
             {
@@ -132,29 +228,20 @@ class PCB(base.Method):
             tf.shape(labels)[0],
         )
 
-    def _dropout_mask(self, batch):
-        """0 or 1 / (1 - rate) for each number of g: [n, p, D], a function of the step.
-
-        It is drawn for the whole batch, so that a replica's rows do not depend on how
-        many there are.
-        """
-        rate = self.options.pcb_dropout
-        labels = batch["labels"]
-        each = tf.shape(batch["images"])[1]
-        shape = (self.options.pcb_parts, self.feature_dimension)
-        replicas, replica = replica_context.replica_of()
-        count = tf.shape(labels)[0]
-        drawn = tf.random.stateless_uniform(
-            tf.concat([[count * replicas, each], shape], 0),
-            tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)]),
-        )
-        own = drawn[replica * count : (replica + 1) * count]
-        own = tf.reshape(tf.transpose(own, (1, 0, 2, 3)), (-1, *shape))
-        return tf.cast(own >= rate, tf.float32) / (1.0 - rate)
+    def _dropout_mask(self, batch, of_places=False):
+        """Of g or r: [n, p, D], or of T, for u: [n, h, w, D]; see `step_dropout`."""
+        shape, seed = (self.options.pcb_parts, self.feature_dimension), self.seed
+        if of_places:
+            shape, seed = self.encoder.backbone.output_shape[1:], self.seed + 1
+        rate, step = self.options.pcb_dropout, self.optimizer.iterations
+        return step_dropout.mask(batch, shape, rate, seed, step)
 
     def embed(self, images):
         """G or H, all parts together: [n, p E] float32."""
-        features = self.part_means(self.encoder.feature_maps(images, training=False))
+        maps = self.encoder.feature_maps(images, training=False)
+        features = self.part_means(maps)
+        if self.soft_parts is not None:
+            features = self.soft_parts.once_begun(maps, features)
         if self.options.pcb_features == "H":
             features = self.reduction(features, training=False)
         return tf.reshape(features, (-1, self.representation_dimension))
@@ -169,8 +256,10 @@ class PCB(base.Method):
 
     @property
     def matching_layers(self):
-        """The reduction, where H is matched."""
-        return (self.reduction,) if self.options.pcb_features == "H" else ()
+        """The reduction, where H is matched, and the soft parts, where there are."""
+        reduction = self.reduction if self.options.pcb_features == "H" else None
+        layers = (reduction, self.soft_parts)
+        return tuple(layer for layer in layers if layer is not None)
 
     @property
     def inner_product_scale(self):

@@ -13,6 +13,7 @@ from dimn_tf.encoders import encoder as encoder_lib
 from dimn_tf.encoders import fused_batch_norm
 from dimn_tf.export import exporter
 from dimn_tf.methods import aggregation
+from tests.dimn_tf.methods import tiny as cases
 
 HEIGHT, WIDTH, C = 64, 32, 50
 SHA256 = "ab" * 32
@@ -39,7 +40,13 @@ def shake(model: keras.Model, seed: int = 0) -> None:
 
 
 def tiny_backbone(
-    height, width, width_multiplier=1.0, weights=None, batch_norm_momentum=0.9, **_
+    height,
+    width,
+    width_multiplier=1.0,
+    weights=None,
+    batch_norm_momentum=0.9,
+    channels=TINY,
+    **_,
 ) -> keras.Model:
     """What a backbone's `build` gives, in two convolutions, with all that is folded."""
     images = keras.Input((height, width, 3))
@@ -48,7 +55,7 @@ def tiny_backbone(
     norm = fused_batch_norm.FusedBatchNormalization
     hidden = norm(momentum=batch_norm_momentum, name="first_norm")(hidden)
     hidden = keras.layers.ReLU(name="relu")(hidden)
-    hidden = keras.layers.Conv2D(TINY, 5, strides=4, padding="same", name="last")(
+    hidden = keras.layers.Conv2D(channels, 5, strides=4, padding="same", name="last")(
         hidden
     )
     norm = norm(momentum=batch_norm_momentum, name="last_norm")
@@ -60,14 +67,16 @@ BACKBONE = backbone_lib.Backbone(
 )
 
 
-def encoder(tiny: bool = False) -> encoder_lib.Encoder:
+def encoder(tiny: bool = False, channels: int = TINY) -> encoder_lib.Encoder:
     """An encoder of random weights, and statistics of images.
 
     Without those, the features of all images are the same.
     """
     keras.utils.set_random_seed(0)
     if tiny:
-        made = encoder_lib.Encoder(tiny_backbone(HEIGHT, WIDTH, batch_norm_momentum=0))
+        made = encoder_lib.Encoder(
+            tiny_backbone(HEIGHT, WIDTH, batch_norm_momentum=0, channels=channels)
+        )
     else:
         made = encoders.build_encoder(
             "mobilenet_v2", HEIGHT, WIDTH, 0.35, batch_norm_momentum=0.0
@@ -120,10 +129,11 @@ class Halves(aggregation.Aggregation):
 
 
 def method(name: str, tiny: bool = False) -> methods.Method:
-    """A method by name (or `halves`), as if it were trained."""
-    kind = Halves if name == "halves" else methods.METHODS[name]
-    options = {"logit_scale": 2.0} if name == "dimn" else {}
-    made = kind(encoder(tiny), kind.Options(**options), seed=0)
+    """The method of a case (or `halves`), as if it were trained."""
+    kind = Halves if name == "halves" else methods.METHODS[cases.CASES[name]]
+    options = {"dimn": {"logit_scale": 2.0}, "pcb_refined": {"pcb_refined": True}}
+    channels = cases.DIMENSIONS.get(name, TINY)
+    made = kind(encoder(tiny, channels), kind.Options(**options.get(name, {})), seed=0)
     # What only training needs is there, so that tests see it left out.
     made.build_training(
         label_specification.LabelSpecification(C, 1, 1, np.zeros(C, np.int32)),
@@ -132,6 +142,8 @@ def method(name: str, tiny: bool = False) -> methods.Method:
     for layer in made.matching_layers:
         rng = np.random.default_rng(1)
         layer.kernel.assign_add(rng.normal(0, 0.01, layer.kernel.shape))
+    if name == "pcb_refined":
+        made.soft_parts.begun.assign(1.0)
     return made
 
 

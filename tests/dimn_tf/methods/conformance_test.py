@@ -1,4 +1,7 @@
-"""What every method must do; a method joins by its line in `methods.METHODS`."""
+"""What every method must do; a method joins by its line in `methods.METHODS`.
+
+`tiny.CASES` adds a method again with a flag on that makes it train in another way.
+"""
 
 import contextlib
 import functools
@@ -27,7 +30,7 @@ pytestmark = pytest.mark.parametrize(
     "name",
     [
         pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow)
-        for name in methods.METHODS
+        for name in tiny.CASES
     ],
 )
 
@@ -138,7 +141,7 @@ def test_variables_are_named_alike_in_every_process(name):
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_infers_in_float32(name, precision, tmp_path):
-    if precision not in methods.METHODS[name].precisions:
+    if precision not in methods.METHODS[tiny.CASES[name]].precisions:
         refused = f"--precision={precision}: --method={name} cannot be trained so"
         with pytest.raises(errors.UserError, match=refused):
             tiny_run.recipe_of(method=name, precision=precision)
@@ -208,9 +211,7 @@ def _on_two_devices(*names):
 
 
 def test_two_replicas_equal_one(name):
-    together = (
-        _QUICK if name in _QUICK else [n for n in methods.METHODS if n not in _QUICK]
-    )
+    together = _QUICK if name in _QUICK else [n for n in tiny.CASES if n not in _QUICK]
     found = _on_two_devices(*together)[name]
     assert found["replicas"] == 2
     assert found["moved"] > 1e-3  # Every variable was trained or updated.

@@ -1,12 +1,15 @@
-"""PCB: its windows, its loss part by part, its features, its dropout."""
+"""PCB: its windows, its loss part by part, its features, its dropout, its phases."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from dimn_tf import errors
+from dimn_tf.encoders import encoder
 from dimn_tf.methods import pcb
+from dimn_tf.training import fused_adam
 from tests.dimn_tf.methods import tiny
+from tests.dimn_tf.training import tiny_run
 
 LABELS = [4, 0, 7]
 
@@ -120,3 +123,131 @@ def test_dropout_is_another_each_step_and_the_same_again():
         kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
         losses.append(float(other.train_step(batch)["loss"]))
     assert losses[0] != losses[1]
+
+
+def _refined(**options):
+    """PCB with refined parts that differ from place to place, by the dropout too."""
+    method = tiny.method("pcb_refined", 9, **options)
+    rng = np.random.default_rng(3)
+    for layer, deviation in ((method.classifiers, 0.5), (method.soft_parts, 20.0)):
+        layer.kernel.assign(rng.normal(0, deviation, layer.kernel.shape))
+    return method
+
+
+def test_without_refinement_there_is_nothing_of_it():
+    method = tiny.method("pcb", 9)
+    assert method.soft_parts is None
+    assert not [v.path for v in method.variables if "soft" in v.path]
+    (only,) = method.phases(7)
+    assert (only.name, only.steps, only.begin) == ("all parts", 7, None)
+
+
+def test_refined_parts_are_there_for_inference():
+    for features, layers in (("G", 1), ("H", 2)):
+        made = tiny.method("pcb_refined", 9, pcb_features=features)
+        assert len(made.matching_layers) == layers
+        assert made.matching_layers[-1] is made.soft_parts
+        needed = {v.path for v in made.inference_variables}
+        assert needed >= {f"soft_parts/{n}" for n in ("kernel", "bias", "begun")}
+
+
+def test_refinement_needs_groups_of_8_channels():
+    with pytest.raises(errors.UserError, match="--pcb_refined: .* has 6 channels"):
+        tiny.method("pcb", 9, pcb_refined=True)
+
+
+def test_phases_are_the_shares_and_those_without_steps_are_left_out():
+    method = tiny.method("pcb_refined", 9, pcb_refined_alone_share=0.2)
+    found = [(part.name, part.steps) for part in method.phases(100)]
+    assert found == [("the stripes", 47), ("the soft parts", 20), ("all parts", 33)]
+    method = tiny.method("pcb_refined", 9, pcb_refined_alone_share=0.0)
+    found = [(part.name, part.steps) for part in method.phases(100)]
+    assert found == [("the stripes", 67), ("all parts", 33)]
+    with pytest.raises(errors.UserError, match="--train_steps=1: .* 1, 0 and 0 steps"):
+        method.phases(1)
+
+
+@pytest.mark.parametrize("features", ["G", "H"])
+def test_matching_takes_the_stripes_until_refinement_begins(features):
+    method = _refined(pcb_features=features)
+    images = tiny.view(tiny.batch(LABELS), 0)
+    maps = method.encoder.feature_maps(images)
+    stripes, soft = method.part_means(maps), method.soft_parts(maps)
+    if features == "H":
+        stripes, soft = method.reduction(stripes), method.reduction(soft)
+    stripes, soft = (tf.reshape(x, (3, -1)).numpy() for x in (stripes, soft))
+    assert np.abs(stripes - soft).max() > 1e-3
+    # Weights of --init_from may come with refinement begun: the stripes undo it.
+    for part, expected in zip(
+        (*method.phases(100), method.phases(100)[0]),
+        (stripes, soft, soft, stripes),
+        strict=True,
+    ):
+        part.begin(None)
+        found = method.encode(images)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_refined_loss_is_that_of_the_refined_means(phase):
+    method = _refined(pcb_parts=3, pcb_dropout=0.5, pcb_dimension=4)
+    batch = tiny.batch(LABELS)
+    images = np.concatenate([tiny.view(batch, 0), tiny.view(batch, 1)])
+    training = phase == 2
+    maps = method.encoder.feature_maps(images, training=training)
+    of_places = method._dropout_mask(batch, of_places=True)
+    of_means = method._dropout_mask(batch)
+    assert of_places.shape == (6, 6, 2, 16) and of_means.shape == (6, 3, 16)
+    soft = method.soft_parts(maps, of_places)
+    assert np.abs(soft - method.soft_parts(maps)).max() > 0.01
+    means = soft * of_means
+    reduced = means.numpy() @ method.reduction.linear.kernel.numpy()
+    if training:  # By the batch's own statistics, in place of the start's.
+        reduced = reduced - reduced.mean(axis=(0, 1))
+        reduced = reduced / np.sqrt((reduced**2).mean(axis=(0, 1)) + 1e-5)
+    reduced = np.maximum(reduced, 0)
+    expected = 0.0
+    for i in range(3):
+        logits = reduced[:, i] @ method.classifiers.kernel.numpy()[i]
+        expected += _softmax_losses(logits, LABELS * 2).mean()
+    logs = tf.function(method.phases(100)[phase].step)(batch)
+    assert float(logs["loss"]) == pytest.approx(expected, rel=1e-4)
+    assert set(logs) == {"loss", "identification", "identification_accuracy"}
+
+
+def _with_batch_norm():
+    """A method whose encoder has moving averages, and whose optimiser decays."""
+    network = tiny_run.network(8, 6, 1.0, None, 0.9, True, 2, channels=16)
+    kind = pcb.PCB
+    options = kind.Options(pcb_parts=3, pcb_refined=True, pcb_refined_alone_share=0.3)
+    method = kind(encoder.Encoder(network), options)
+    method.build_training(tiny.labels(9), tiny.request("pcb", {}))
+    optimizer = fused_adam.FusedAdam(0.01, weight_decay=0.01, name="optimizer")
+    method.compile(optimizer=optimizer, jit_compile=False)
+    method.optimizer.build(method.trainable_variables)
+    return method
+
+
+@pytest.mark.filterwarnings("error:Gradients do not exist")
+def test_a_phase_moves_what_is_its_own_and_nothing_else():
+    soft = {"soft_parts/kernel", "soft_parts/bias"}
+    method = _with_batch_norm()
+    every = {v.path for v in method.variables} - {"soft_parts/begun"}
+    assert {p.split("/")[-1] for p in every} >= {"moving_mean", "moving_variance"}
+    shape = (4, 2, 8, 6, 3)
+    images = np.random.default_rng(4).uniform(0, 255, shape).astype("float32")
+    batch = {"images": tf.constant(images), "labels": tf.constant([4, 0, 7, 2])}
+    expected = (every - soft, soft, every)
+    for part, moving in zip(method.phases(100), expected, strict=True):
+        held = [*method.variables, *method.optimizer.variables]
+        before = {v.path: v.numpy() for v in held}
+        step = tf.function(part.step)
+        for _ in range(2):  # Some channels are dropped in one step.
+            step(batch)
+        moved = {v.path for v in held if np.any(v.numpy() != before[v.path])}
+        assert moved & {v.path for v in method.variables} == moving, part.name
+        # Adam's moments are of what moves, and its count of steps goes on.
+        others = moved - moving - {"optimizer/iteration"}
+        assert len(others) == 2 * len(
+            moving & {v.path for v in method.trainable_variables}
+        )

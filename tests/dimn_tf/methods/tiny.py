@@ -16,10 +16,10 @@ HEIGHT, WIDTH, DIMENSION = 8, 4, 6
 DOMAINS, CAMERAS = 3, 5
 
 
-def encoder(seed: int = 0) -> encoder_lib.Encoder:
+def encoder(seed: int = 0, dimension: int = DIMENSION) -> encoder_lib.Encoder:
     keras.utils.set_random_seed(seed)
     images = keras.Input((HEIGHT, WIDTH, 3))
-    features = keras.layers.Conv2D(DIMENSION, 3, activation="relu", name="only")(images)
+    features = keras.layers.Conv2D(dimension, 3, activation="relu", name="only")(images)
     return encoder_lib.Encoder(keras.Model(images, features))
 
 
@@ -33,8 +33,21 @@ def labels(num_identities: int) -> label_specification.LabelSpecification:
     )
 
 
-OPTIONS = {"ppa": {"ppa_mapping_steps": 1, "ppa_queries": 8}}
-"""By method: what a run of a few steps needs to be other than its default."""
+CASES = {**{name: name for name in methods.METHODS}, "pcb_refined": "pcb"}
+"""What does all that methods must do: each of them, and PCB with its refined parts."""
+
+OPTIONS = {
+    "ppa": {"ppa_mapping_steps": 1, "ppa_queries": 8},
+    "pcb_refined": {
+        "pcb_refined": True,
+        "pcb_refined_alone_share": 0.33,
+        "pcb_refined_share": 0.33,
+    },
+}
+"""By case: what a run of a few steps needs to be other than its default."""
+
+DIMENSIONS = {"pcb_refined": 16}
+"""By case: the encoder's channels where `DIMENSION` will not do."""
 
 
 def every_image(num_identities: int):
@@ -47,8 +60,8 @@ def every_image(num_identities: int):
 
 
 def request(name: str, options, identities: int = 4) -> batch_request.BatchRequest:
-    """What the method asks for, of the domains of `labels`."""
-    kind = methods.METHODS[name]
+    """What the method of a case asks for, of the domains of `labels`."""
+    kind = methods.METHODS[CASES[name]]
     values = {"sources": [f"source{i}" for i in range(DOMAINS)], **kind.defaults}
     data = config.read(training_options.DataOptions, values)
     data = dataclasses.replace(data, identities_per_batch=identities)
@@ -63,8 +76,9 @@ def method(
     identities: int = 4,
     **options,
 ):
-    kind, options = methods.METHODS[name], {**OPTIONS.get(name, {}), **options}
-    made = kind(encoder(seed), kind.Options(**options), seed)
+    kind, options = methods.METHODS[CASES[name]], {**OPTIONS.get(name, {}), **options}
+    of_images = encoder(seed, DIMENSIONS.get(name, DIMENSION))
+    made = kind(of_images, kind.Options(**options), seed)
     made.build_training(labels(num_identities), request(name, options, identities))
     optimizer = made.own_optimizer(100) or fused_adam.FusedAdam(rate, name="optimizer")
     made.compile(optimizer=optimizer, jit_compile=False)

@@ -1,5 +1,6 @@
 """A run on made-up sources with a tiny encoder, whole or killed on the way."""
 
+import functools
 import io
 import pathlib
 
@@ -61,10 +62,13 @@ def keep_globals(monkeypatch) -> None:
 
 
 def install() -> None:
-    """Makes `tiny` an encoder and the made-up sources loadable by name."""
-    encoder.BACKBONES["tiny"] = backbone.Backbone(
-        network, backbone.minus_one_to_one, (2,)
-    )
+    """Makes `tiny`, `tiny_16` encoders and the made-up sources loadable by name."""
+    for name, channels in (("tiny", 6), ("tiny_16", 16)):
+        encoder.BACKBONES[name] = backbone.Backbone(
+            functools.partial(network, channels=channels),
+            backbone.minus_one_to_one,
+            (2,),
+        )
     made = {
         "cuhk02/partial": source("cuhk02/partial", 9, seed=1),
         "cuhk03/partial": source("cuhk03/partial", 7, seed=2),
@@ -72,14 +76,23 @@ def install() -> None:
     records.load_records = lambda name, data_dir, splits=None: made[name]
 
 
-OPTIONS = {"ppa": {"ppa_mapping_steps": 7, "ppa_queries": 8}}
-"""By method: what a run of 10 steps needs to be other than its default."""
+OPTIONS = {
+    "ppa": {"ppa_mapping_steps": 7, "ppa_queries": 8},
+    "pcb_refined": {
+        "method": "pcb",
+        "pcb_refined": True,
+        "pcb_refined_alone_share": 0.4,  # Steps 5 to 8: a kill at 7 is amid them.
+        "pcb_refined_share": 0.2,
+        "encoder": "tiny_16",
+    },
+}
+"""By case of `tests.dimn_tf.methods.tiny`: what a run of 10 steps needs of its own."""
 
 
-def recipe_of(**changes) -> recipe.Recipe:
-    """The recipe of a run of 10 steps, with every kind of augmentation on."""
+def recipe_of(method: str = "dimn", **changes) -> recipe.Recipe:
+    """The recipe of a case's run of 10 steps, with every kind of augmentation on."""
     values = {
-        "method": "dimn",
+        "method": method,
         "sources": ["cuhk02/partial", "cuhk03/partial"],
         "encoder": "tiny",
         "encoder_weights": "none",
@@ -94,9 +107,9 @@ def recipe_of(**changes) -> recipe.Recipe:
         "augment_saturation": 0.3,
         "augment_erasing": 0.5,
         "weight_decay": 0.01,
+        **OPTIONS.get(method, {}),
         **changes,
     }
-    values = {**OPTIONS.get(values["method"], {}), **values}
     return recipe.from_values(values)
 
 
