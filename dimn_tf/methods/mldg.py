@@ -139,22 +139,22 @@ class MLDG(euclidean.EuclideanMethod):
             )
             after = self._loss(test_logits, *tested[1:])
             loss = at_theta + options.mldg_test_weight * after
-            # As large as other methods' sums, beside which Adam's epsilon is nothing.
-            replicas, _ = replica_context.replica_of()
-            rows = tf.cast(tf.shape(labels)[0] * replicas, tf.float32)
-            of_rows = loss * rows
-        self.minimise(tape, of_rows)
+        self.minimise(tape, loss)
         correct = base.correct(logits, trained[1]) + base.correct(
             test_logits, tested[1]
         )
+        count = tf.shape(labels)[0]
+        # Means already: of the batch's images they would be divided by once more.
+        replicas, _ = replica_context.replica_of()
+        rows = tf.cast(count * replicas, tf.float32)
         return replica_context.batch_means(
             {
-                "loss": of_rows,
+                "loss": loss * rows,
                 "meta_train": at_theta * rows,
                 "meta_test": after * rows,
                 "identification_accuracy": correct,
             },
-            tf.shape(labels)[0],
+            count,
         )
 
     def _refuse_too_many_replicas(self):
