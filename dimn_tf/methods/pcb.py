@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from dimn_tf import config, errors, losses
+from dimn_tf import config, losses
 from dimn_tf.methods import (
     base,
     part_reduction,
@@ -14,6 +14,7 @@ from dimn_tf.methods import (
     replica_context,
     soft_parts,
     step_dropout,
+    stripes,
 )
 
 _CLASSIFIER_DEVIATION = 0.001  # Of U_i before the first step, as in the official code.
@@ -84,7 +85,7 @@ class PCB(base.Method):
 
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)
-        self._windows = windows(encoder.map_height, options.pcb_parts)
+        self._windows = stripes.windows(encoder.map_height, options.pcb_parts)
         self.reduction = None
         if options.pcb_features == "H":
             self.reduction = self._make_reduction()
@@ -123,23 +124,17 @@ class PCB(base.Method):
             self.seed + 1,
         )
 
-    def part_means(self, maps):
-        """g_1 .. g_p: [n, h, w, D] -> [n, p, D] float32."""
-        rows = tf.reduce_mean(tf.cast(maps, tf.float32), axis=2)
-        parts = [tf.reduce_mean(rows[:, a:b], axis=1) for a, b in self._windows]
-        return tf.stack(parts, axis=1)
-
     def phases(self, train_steps):
         """One, or with --pcb_refined the class's three; see `Method.phases`."""
         if self.soft_parts is None:
             return super().phases(train_steps)
-        stripes, alone, everything = soft_parts.phase_steps(
+        by_stripes, alone, everything = soft_parts.phase_steps(
             train_steps,
             self.options.pcb_refined_alone_share,
             self.options.pcb_refined_share,
         )
         found = (
-            ("the stripes", stripes, self.train_step, 0.0),
+            ("the stripes", by_stripes, self.train_step, 0.0),
             ("the soft parts", alone, self.soft_parts_step, 1.0),
             ("all parts", everything, self.refined_step, 1.0),
         )
@@ -159,7 +154,9 @@ class PCB(base.Method):
         own = {id(v) for v in self._soft_variables()}
         return self._step(
             batch,
-            lambda: self.part_means(self.encoder.feature_maps(images, training=True)),
+            lambda: stripes.means(
+                self.encoder.feature_maps(images, training=True), self._windows
+            ),
             [v for v in self.trainable_variables if id(v) not in own],
         )
 
@@ -239,7 +236,7 @@ class PCB(base.Method):
     def embed(self, images):
         """G or H, all parts together: [n, p E] float32."""
         maps = self.encoder.feature_maps(images, training=False)
-        features = self.part_means(maps)
+        features = stripes.means(maps, self._windows)
         if self.soft_parts is not None:
             features = self.soft_parts.once_begun(maps, features)
         if self.options.pcb_features == "H":
@@ -280,22 +277,3 @@ class PCB(base.Method):
     def score(self, probes, gallery):
         """Mean of the parts' cosines (its ranking is the Euclidean distance's)."""
         return self.inner_product_scale * tf.matmul(probes, gallery, transpose_b=True)
-
-
-def windows(height: int, parts: int) -> list[tuple[int, int]]:
-    """First row and the one behind the last of each part: stripes, or windows.
-
-    The official code's: windows of h - (p - 1) s rows at a stride of s = h // p.
-
-    Raises:
-        errors.UserError: a map of fewer rows than parts.
-    """
-    if height < parts:
-        raise errors.UserError(
-            f"--pcb_parts={parts}: the encoder's feature map has {height} rows, "
-            "expected at least one a part. Give --encoder_stride=16, a greater "
-            "--image_height or fewer parts."
-        )
-    stride = height // parts
-    rows = height - (parts - 1) * stride
-    return [(i * stride, i * stride + rows) for i in range(parts)]

@@ -1,4 +1,4 @@
-"""PCB: its windows, its loss part by part, its features, its dropout, its phases."""
+"""PCB: its loss part by part, its features, its dropout, its phases."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from dimn_tf import errors
 from dimn_tf.encoders import encoder
-from dimn_tf.methods import pcb
+from dimn_tf.methods import pcb, stripes
 from dimn_tf.training import fused_adam
 from tests.dimn_tf.methods import tiny
 from tests.dimn_tf.training import tiny_run
@@ -17,18 +17,6 @@ LABELS = [4, 0, 7]
 def _softmax_losses(logits, labels):
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     return -log_p[np.arange(len(labels)), labels]
-
-
-def test_windows_are_stripes_where_the_parts_divide_the_rows():
-    assert pcb.windows(24, 6) == [(0, 4), (4, 8), (8, 12), (12, 16), (16, 20), (20, 24)]
-
-
-def test_windows_overlap_as_the_official_codes_where_they_do_not():
-    # 8 rows, 6 parts: windows of 8 - 5 = 3 rows, one row on each time.
-    assert pcb.windows(8, 6) == [(0, 3), (1, 4), (2, 5), (3, 6), (4, 7), (5, 8)]
-    assert pcb.windows(14, 6)[-1] == (10, 14)
-    with pytest.raises(errors.UserError, match="--pcb_parts=6: .* has 4 rows"):
-        pcb.windows(4, 6)
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -172,15 +160,15 @@ def test_matching_takes_the_stripes_until_refinement_begins(features):
     method = _refined(pcb_features=features)
     images = tiny.view(tiny.batch(LABELS), 0)
     maps = method.encoder.feature_maps(images)
-    stripes, soft = method.part_means(maps), method.soft_parts(maps)
+    hard, soft = stripes.means(maps, method._windows), method.soft_parts(maps)
     if features == "H":
-        stripes, soft = method.reduction(stripes), method.reduction(soft)
-    stripes, soft = (tf.reshape(x, (3, -1)).numpy() for x in (stripes, soft))
-    assert np.abs(stripes - soft).max() > 1e-3
+        hard, soft = method.reduction(hard), method.reduction(soft)
+    hard, soft = (tf.reshape(x, (3, -1)).numpy() for x in (hard, soft))
+    assert np.abs(hard - soft).max() > 1e-3
     # Weights of --init_from may come with refinement begun: the stripes undo it.
     for part, expected in zip(
         (*method.phases(100), method.phases(100)[0]),
-        (stripes, soft, soft, stripes),
+        (hard, soft, soft, hard),
         strict=True,
     ):
         part.begin(None)
