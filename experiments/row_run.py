@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from absl import flags as absl_flags
+
 from dimn_tf import config, errors, files, methods, standard_json
 from dimn_tf.comparison import place as place_lib
 from dimn_tf.comparison import rows
@@ -183,5 +185,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
+        return absl_flags.CsvListSerializer(",").serialize(list(value))
     return str(value)

@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+from absl import flags
 
 from dimn_tf import errors
 from dimn_tf.comparison import place, rows
@@ -84,13 +85,20 @@ def test_its_command_says_all(run, tmp_path):
     assert not any(part.startswith("--train_images") for part in command)
 
 
-def _keep(run, **flags):
+def test_names_with_commas_and_quotes_come_through(run):
+    sources = ["cuhk02", 'reid_folder:/a,b "c"/d', "e"]
+    (part,) = [p for p in run("dimn", sources=sources).command if "sources" in p]
+    text = part.removeprefix("--sources=")
+    assert flags.ListParser().parse(text) == sources
+
+
+def _keep(run, **changed):
     """Results of the run, as it would leave them."""
     values = {
         **run.recipe.recorded(),
         "targets": run.given["targets"],
         "trial_seed": 3,
-        **flags,
+        **changed,
     }
     made = made_up.run(
         run.workdir.root, {"viper": [0.5, 0.2]}, **json.loads(json.dumps(values))
