@@ -42,8 +42,11 @@ def test_a_short_run_beats_its_own_start(name, data, tmp_path):
         "--learning_rate_end=5e-4",
         "--warmup_steps=50",
     ]
-    if name == "dimn":  # From a random start; see demo.flags.
-        flags += ["--domain_sampling=all", "--identified_branches=both"]
+    # One domain a step learns nothing from a random start; see demo.flags.
+    if name in ("dimn", "aligned_reid"):
+        flags += ["--domain_sampling=all"]
+    if name == "dimn":
+        flags += ["--identified_branches=both"]
     if name == "ppa":
         flags += [f"--ppa_mapping_steps={MAPPING_STEPS}"]
         flags += [f"--train_steps={400 + MAPPING_STEPS}"]
