@@ -28,7 +28,7 @@ def all_tables(gathered: gathered_lib.Gathered) -> str:
     for title, chosen in (
         ("Table 2: systems", rows.TABLE_2),
         ("Table 7: DIMN without its parts", rows.TABLE_7),
-        ("Not in the paper: where a step's identities come from", rows.OURS),
+        ("Not in the paper", rows.OURS),
     ):
         if any(name in gathered.figures for name in chosen):
             parts += [f"## {title}", figures_table(gathered, chosen)]

@@ -58,6 +58,7 @@ def test_a_variant_differs_from_its_method_in_what_its_name_says(name):
             "dimn_no_logit_triplet": {"triplet_weight": (1.0, 0.0)},
             "dimn_mixed_domains": {"domain_sampling": ("uniform", "all")},
             "aggregation_one_domain": {"domain_sampling": ("all", "uniform")},
+            "reptile_identities": {"reptile_head": ("task", "identities")},
         }[name]
     )
 
