@@ -86,8 +86,8 @@ OURS: dict[str, Row] = {
     },
 }
 """What the paper has not: the sampling's share told from the mapping's, the other
-reading of Reptile's head, and every method that is registered beside the paper's, by its
-own name."""
+reading of Reptile's head, and every method that is registered beside the paper's, by
+its own name."""
 
 ROWS: dict[str, Row] = {**TABLE_2, **TABLE_7, **OURS}
 """All rows by name, in the tables' order."""
