@@ -27,6 +27,13 @@ class MLDGOptions(base.ClassifierOptions):
     mldg_test_domains: int = config.option(
         1, "V, source domains of a step's meta-test; MLDG: 1.", least=1
     )
+    mldg_whole_batches: bool = config.option(
+        False,
+        "Whether each source has --identities_per_batch identities in a step, as MLDG's "
+        "code has 64 images of each, or its share of them (ours: a step then costs as "
+        "other methods'). Batch norm sees one source at a time, and learns slowly from "
+        "few images.",
+    )
     mldg_second_order: bool = config.option(
         True,
         "Whether the gradient goes through the inner step (MLDG: yes); without, its "
@@ -87,7 +94,11 @@ class MLDG(euclidean.EuclideanMethod):
                 "--mldg_softmax=domain most identities have no probability to smooth "
                 "to: leave one of them out."
             )
-        return super().batch_request(data, options)
+        request = super().batch_request(data, options)
+        if options.mldg_whole_batches:
+            identities = domains * request.identities
+            request = dataclasses.replace(request, identities=identities)
+        return request
 
     @classmethod
     def encoder_passes(cls, options, domains):

@@ -175,3 +175,14 @@ def test_what_it_cannot_train_with_is_refused(values, options, said):
     data = training_options.DataOptions(**{"domain_sampling": "quota", **values})
     with pytest.raises(errors.UserError, match=said):
         mldg.MLDG.batch_request(data, mldg.MLDG.Options(**options))
+
+
+@pytest.mark.parametrize(("whole", "identities"), [(False, 32), (True, 96)])
+def test_each_source_has_its_share_of_a_batch_or_one_of_its_own(whole, identities):
+    data = training_options.DataOptions(
+        domain_sampling="quota", sources=("a", "b", "c"), identities_per_batch=32
+    )
+    options = mldg.MLDG.Options(mldg_whole_batches=whole)
+    request = mldg.MLDG.batch_request(data, options)
+    assert request.identities == identities and request.images == 2 * identities
+    assert mldg.MLDG.steps_of_budget(1920, request, options) == 1920 // request.images
