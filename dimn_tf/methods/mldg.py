@@ -29,10 +29,10 @@ class MLDGOptions(base.ClassifierOptions):
     )
     mldg_whole_batches: bool = config.option(
         False,
-        "Whether each source has --identities_per_batch identities in a step, as MLDG's "
-        "code has 64 images of each, or its share of them (ours: a step then costs as "
-        "other methods'). Batch norm sees one source at a time, and learns slowly from "
-        "few images.",
+        "Whether each source has --identities_per_batch identities in a step (MLDG's "
+        "code has 64 images of each), or its share of them (ours: a step then costs as "
+        "other methods' do). Batch norm sees one source at a time, and few images of it "
+        "slow the learning.",
     )
     mldg_second_order: bool = config.option(
         True,
