@@ -31,8 +31,8 @@ class MLDGOptions(base.ClassifierOptions):
         False,
         "Whether each source has --identities_per_batch identities in a step (MLDG's "
         "code has 64 images of each), or its share of them (ours: a step then costs as "
-        "other methods' do). Batch norm sees one source at a time, and few images of it "
-        "slow the learning.",
+        "other methods' do). Batch norm sees one source at a time, and few images slow "
+        "the learning.",
     )
     mldg_second_order: bool = config.option(
         True,
