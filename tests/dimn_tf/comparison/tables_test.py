@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dimn_tf.comparison import gathered, rows, tables
+from dimn_tf.comparison import gathered, place, quoted, rows, tables
 from tests.dimn_tf.comparison import made_up
 
 TARGETS = ("viper", "prid", "grid", "ilids")
@@ -29,7 +29,8 @@ def _lines(table):
 def test_table_2_has_every_target_the_mean_and_the_papers_values(found):
     lines = _lines(tables.figures_table(found, rows.TABLE_2))
     assert lines[0] == [
-        "row", "target", "rank-1", "rank-5", "rank-10", "mAP", "minus DIMN",
+        "row", "target", "rank-1", "rank-5", "rank-10", "mAP",
+        "mAP minus DIMN's [95 %]",
     ]  # fmt: skip
     assert [line[:2] for line in lines[2:]] == [
         [label, target]
@@ -89,7 +90,7 @@ def test_the_cost_table(found):
 
 
 def test_quoted_rows_are_marked_and_ours_stand_beneath(found):
-    viper, prid, grid, ilids = map(_lines, tables.quoted_tables(found))
+    viper, prid, grid, ilids = map(_lines, quoted.tables(found))
     assert viper[0] == ["viper", "rank-1", "rank-5", "rank-10", "mAP"]
     assert viper[2] == ["GatedSia (S), quoted", "37.8", "66.9", "77.4", "-"]
     assert viper[-3] == ["TJAIDL (U), quoted", "38.5", "-", "-", "-"]
@@ -116,17 +117,43 @@ def test_the_quoted_figures_are_the_papers(shared_dir):
         listed.setdefault(target.lower().replace("-", ""), []).append(
             [name, kind, *values, *[None] * (4 - len(values))]
         )
-    quoted = json.loads(tables._QUOTED.read_text())
-    del quoted["source"]
-    assert quoted == listed
+    held = json.loads(quoted.FILE.read_text())
+    del held["source"]
+    assert held == listed
     assert sum(map(len, listed.values())) == 27
 
 
 def test_all_tables_name_what_is_there_and_nothing_else(found, tmp_path):
     text = tables.all_tables(found)
-    for heading in ("Table 2", "Table 7", "Not in the paper", "Bare features", "Seeds"):
+    for heading in ("Table 2", "Table 7", "Not in the paper", "Features", "Seeds"):
         assert f"## {heading}" in text, heading
     made_up.row(tmp_path / "other", "pcb", 0, LESS)
     text = tables.all_tables(gathered.gather(tmp_path / "other", 100))
     assert "## Table 2" in text and "Table 7" not in text
     assert "DIMN, ours" not in text
+
+
+def test_what_is_not_like_with_like_is_told(found, tmp_path):
+    assert "**" not in tables.all_tables(found).split("## ")[0]
+    kept = tmp_path / "kept"
+    cost = {**made_up.COST, "images_seen": 6400, "processes_untimed": 1}
+    own = {"method": "mldg", "seed": 0}
+    made = made_up.run(tmp_path / "mldg", LESS, **own)
+    place.Place(kept, "mldg", 0).keep(made, cost)
+    text = tables.all_tables(gathered.gather(kept, 100))
+    assert "the rows saw from 6,400 to 256,000 images" in text.split("## ")[0]
+    (line,) = [line for line in text.split("\n") if "| MLDG | 6,400 |" in line]
+    assert "| > 30 |" in line
+
+
+def test_notes_and_trained_targets_are_marked(tmp_path):
+    kept = tmp_path / "kept"
+    for name in ("pcb", "dimn"):
+        made_up.row(kept, name, 0, {"viper": [0.5]})
+    values = json.loads((kept / "pcb_seed0.json").read_text())
+    values["targets"]["viper"]["seen_in_training"] = {"persons": 1}
+    (kept / "pcb_seed0.json").write_text(json.dumps(values))
+    text = tables.all_tables(gathered.gather(kept, 100))
+    assert "**No difference is told: viper has one identity alone.**" in text
+    assert "| aggregation, PCB | viper (TRAINED ON) |" in text
+    assert "| DIMN | viper |" in text
