@@ -68,7 +68,13 @@ class Place:
         ):
             with files.replacing(copied) as partial:
                 partial.write_bytes(source.read_bytes())
-        kept = {**figures, "probes_file": beside.name, "cost": dict(cost)}
+        kept = {
+            **figures,
+            "probes_file": beside.name,
+            # A run does not count what a method encodes between its stages.
+            "images_seen": cost["images_seen"],
+            "cost": dict(cost),
+        }
         with files.replacing(self.results) as partial:
             partial.write_text(standard_json.text(kept))
 

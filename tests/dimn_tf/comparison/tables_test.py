@@ -50,6 +50,37 @@ def test_table_2_has_every_target_the_mean_and_the_papers_values(found):
     assert lines[7][5] == "50.0 ± 1.2 (60.1)"
 
 
+def test_each_target_has_its_own_figures_and_the_papers(tmp_path):
+    """One AP over all people of a target, so that all resamples are alike."""
+    for name, level in (("dimn", 0.5), ("mldg", 0.25)):
+        aps = {t: [level + step / 8] * 2 for step, t in enumerate(TARGETS)}
+        aps["ilids"] = [0.5, 0.5]
+        made_up.row(tmp_path / "kept", name, 0, aps)
+    found = gathered.gather(tmp_path / "kept", resamples=100)
+    lines = _lines(tables.figures_table(found, rows.TABLE_2))[2:]
+    assert [line[:3] + line[5:] for line in lines[:5]] == [
+        ["MLDG", target, *cells]
+        for target, *cells in (
+            ("viper", "10.0 ± 0.0 (23.5)", "25.0 ± 1.2 (33.5)", "-25.0 [-25.0, -25.0]"),
+            ("prid", "10.0 ± 0.0 (24.0)", "37.5 ± 1.2 (35.4)", "-25.0 [-25.0, -25.0]"),
+            ("grid", "10.0 ± 0.0 (15.8)", "50.0 ± 1.2 (23.6)", "-25.0 [-25.0, -25.0]"),
+            ("ilids", "10.0 ± 0.0 (53.8)", "50.0 ± 1.2 (65.2)", "+0.0 [+0.0, +0.0]"),
+            ("**mean**", "10.0 (29.3)", "40.6 (39.4)", "-18.8 [-18.8, -18.8]"),
+        )
+    ]
+    assert [line[5] for line in lines[5:]] == [
+        "50.0 ± 1.2 (60.1)",
+        "62.5 ± 1.2 (52.0)",
+        "75.0 ± 1.2 (41.1)",
+        "50.0 ± 1.2 (78.4)",
+        "59.4 (57.9)",
+    ]
+    bare = _lines(tables.cosine_table(found))
+    assert bare[2] == ["MLDG", "40.6", "26.0", "38.5", "51.0", "51.0", "41.6", "38.6"]
+    ours = [_lines(table)[-1][4] for table in quoted.tables(found)]
+    assert ours == [line[5].split(" (")[0] for line in lines[5:9]]
+
+
 def test_a_row_that_the_paper_has_not_has_no_brackets(found):
     lines = _lines(tables.figures_table(found, rows.OURS))
     assert [line[1] for line in lines[2:]] == [*TARGETS, "**mean**"]
