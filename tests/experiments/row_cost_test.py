@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dimn_tf import errors
+from dimn_tf.training import recipe
 from experiments import row_cost
 
 OF_RUN = {"images_seen": 64}
@@ -50,3 +51,20 @@ def test_a_cut_file_is_named(tmp_path):
     with pytest.raises(errors.UserError, match=r"cost\.json: .*or remove it"):
         row_cost.begin(path)
     assert path.read_text() == '{"minutes": 3'
+
+
+def test_a_step_takes_as_long_as_its_images_at_the_median_pace(tmp_path):
+    log = tmp_path / "training_log.csv"
+    log.write_text("step,images_per_second\n1,384\n2,0\n3,96\n4,9999\n")
+    values = {"sources": ["cuhk02", "cuhk03", "market1501"], "train_steps": 7}
+    for method, images in (("dimn", 64), ("reptile", 3 * 2 * 32)):
+        found = row_cost.of_run(
+            recipe.from_values({**values, "method": method}), 1000, log
+        )
+        assert found["seconds_a_step"] == pytest.approx(images / 384)
+        assert found["images_seen"] == 7 * images
+        assert found["encoder_passes"] == 1 and found["training_images"] == 1000
+    nothing = row_cost.of_run(
+        recipe.from_values({**values, "method": "dimn"}), 1000, tmp_path / "none.csv"
+    )
+    assert nothing["seconds_a_step"] == 0

@@ -89,6 +89,7 @@ def test_probes_give_the_figures_map_trial_by_trial(whole):
     # A mean of trials' means: 0.75 of one probe, 0 of two; without a match: not there.
     uneven = _probes({**APS, "viper": [0.75]}) + _probes({"viper": [0, 0, ""]}, ("u",))
     kept_results.refuse_other_probes(whole, uneven)
+    kept_results.refuse_other_probes(whole, uneven + _probes({"viper": [""]}, ("v",)))
 
 
 @pytest.mark.parametrize(
