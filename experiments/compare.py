@@ -8,6 +8,7 @@ there is not trained again. After each row the tables, the plot and results.json
 what is there are written anew. The same command goes on after an interruption.
 """
 
+import os
 import pathlib
 import shlex
 import sys
@@ -15,12 +16,19 @@ import sys
 from absl import flags as absl_flags
 
 from dimn_tf import errors, files, standard_json
-from dimn_tf.comparison import gathered, place, plot, rows, tables
+from dimn_tf.comparison import alike, gathered, place, plot, rows, tables
 from dimn_tf.data import label_space, records
-from experiments import flags, launch, path_flags, prepare, row_run
+from experiments import (
+    devices,
+    flags,
+    launch,
+    path_flags,
+    prepare,
+    row_run,
+    wanted_rows,
+)
 
 FLAGS = flags.FLAGS
-_PLACES = ("data_dir", "manual_dir")
 
 
 def define() -> None:
@@ -53,22 +61,39 @@ def main(argv):
         )
     command = f"python -m experiments.compare {shlex.join(sys.argv[1:])}"
     folder = pathlib.Path(FLAGS.results_dir)
-    places = [place.Place(folder, name, seed) for name, seed in _wanted()]
-    runs = [_run(place) for place in places]
-    for run in runs:  # Before anything is trained.
+    wanted = wanted_rows.places()
+    wanted_rows.refuse_heldout()
+    runs = [wanted_rows.run(where) for where in wanted]
+    # Before anything is trained.
+    _refuse_no_folder(folder)
+    for run in runs:
         run.refuse_others_results()
+    there = {w: found["flags"] for w, found in gathered.figures_there(folder).items()}
     if not all(run.is_done for run in runs):
+        devices.prepare()  # Else building data sets takes the GPU from the rows.
         images = _training_images()
-        runs = [_run(place, images) for place in places]
-        for run in runs:
-            _ = run.recipe  # Refuses what its method cannot be trained with.
+        runs = [wanted_rows.run(where, images) for where in wanted]
+        missing = {run.place: run.recorded for run in runs if not run.is_done}
+        alike.refuse_unlike({**there, **missing})
+        wanted_rows.tell_unused(runs)
     failed = _train(runs, folder, command)
-    print(_write(folder, command))
-    print(f"Tables, plot and results: {folder}")
+    if any(place.seeds_of(folder, name) for name in rows.ROWS):
+        print(_write(folder, command))
+        print(f"Tables, plot and results: {folder}")
     if failed:
         raise errors.UserError(
             f"{len(failed)} of {len(runs)} rows are missing, their errors are above; "
             "the same command trains them again:\n" + "\n".join(failed)
+        )
+
+
+def _refuse_no_folder(folder: pathlib.Path) -> None:
+    """Refuses a place that cannot take results, by the first part of it there is."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        found = "a folder that cannot be written to" if there.is_dir() else "no folder"
+        raise errors.UserError(
+            f"--results_dir={folder}: {there} is {found}: name another place"
         )
 
 
@@ -85,51 +110,24 @@ def _train(runs, folder: pathlib.Path, command: str) -> list[str]:
             print(f"{title}: there already, {run.place.results}", flush=True)
             continue
         print(f"{title}: {run.workdir.root}", flush=True)
-        if status := run.train():
-            ended = f"signal {-status}" if status < 0 else f"exit status {status}"
-            failed.append(
-                f"  {run.place.name}, seed {run.place.seed}: ended with {ended} "
-                f"({run.workdir.root})"
-            )
+        if told := _train_one(run):
+            failed.append(f"  {run.place.name}, seed {run.place.seed}: {told}")
             print(failed[-1], flush=True)
         elif number < len(runs):
             _write(folder, command)
     return failed
 
 
-def _wanted() -> list[tuple[str, int]]:
-    """Row and seed of each run."""
-    for name in FLAGS.rows:
-        if name not in rows.ROWS:
-            raise errors.UserError(
-                f"--rows: there is no {name}. Known: {', '.join(rows.ROWS)}"
-            )
-    wanted = [(name, FLAGS.seed) for name in FLAGS.rows]
-    for text in FLAGS.more_seeds:
-        name, _, seed = text.partition(":")
-        if name not in rows.ROWS or not (seed.isascii() and seed.isdecimal()):
-            raise errors.UserError(
-                f"--more_seeds={text}: expected ROW:SEED, such as dimn:1; rows: "
-                f"{', '.join(rows.ROWS)}"
-            )
-        if name in FLAGS.rows:
-            wanted.append((name, int(seed)))
-    return list(dict.fromkeys(wanted))
-
-
-def _run(where: place.Place, images: int | None = None) -> row_run.RowRun:
-    given = {
-        name: FLAGS[name].value
-        for name in flags.run_option_names()
-        if not FLAGS[name].using_default_value
-    }
-    return row_run.RowRun(
-        place=where,
-        given={**given, "targets": FLAGS.targets},
-        places={name: FLAGS[name].value for name in _PLACES},
-        parent=pathlib.Path(FLAGS.workdir),
-        training_images=images,
-    )
+def _train_one(run: row_run.RowRun) -> str:
+    """Trains a row; gives what went wrong, or nothing."""
+    try:
+        status = run.train()
+    except errors.UserError as error:
+        return str(error)
+    if not status:
+        return ""
+    ended = f"signal {-status}" if status < 0 else f"exit status {status}"
+    return f"ended with {ended} ({run.workdir.root})"
 
 
 def _training_images() -> int:
@@ -154,7 +152,7 @@ def _write(folder: pathlib.Path, command: str) -> str:
     with files.replacing(folder / "results.json") as partial:
         partial.write_text(standard_json.text(gathered.record(found, command)))
     with files.replacing(folder / "tables.md") as partial:
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")
     plot.plot(found, folder / "comparison.png")
     return text
 

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import time
@@ -13,15 +12,16 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from dimn_tf import config, errors, files, methods, standard_json
+from dimn_tf import config, errors, methods
+from dimn_tf.comparison import alike, rows
 from dimn_tf.comparison import place as place_lib
-from dimn_tf.comparison import rows
 from dimn_tf.evaluation import options as evaluation_options
+from dimn_tf.evaluation import results_files
 from dimn_tf.training import recipe as recipe_lib
-from dimn_tf.training import training_log, workdir
+from dimn_tf.training import workdir
+from experiments import row_cost
 
 _COST = "cost.json"
-_FREE = ("evaluation_batch_size", "ranked_probes")  # They change no figure.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,35 +85,69 @@ class RowRun:
         """Whether its results are there."""
         return self.place.results.is_file()
 
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """Its flags as its results will record them.
+
+        Raises:
+            errors.UserError: its method cannot be trained with them, or they make it
+                another row.
+        """
+        options = self.options
+        recorded = recipe_lib.from_values(options).recorded()
+        self._refuse_another_row(recorded)
+        return self._with_evaluation(recorded, options)
+
+    def _refuse_another_row(self, recorded: Mapping[str, Any]) -> None:
+        """A row's own option that is given to all would make others that row too."""
+        found = rows.names_of(recorded)
+        if self.place.name in found:
+            return
+        (own, *_) = found
+        name = next(
+            option
+            for option, value in rows.ROWS[own].options.items()
+            if option in self.given and self.given[option] == value
+        )
+        raise errors.UserError(
+            f"--{name}={_text(self.given[name])}: with it {self.place.name} would be "
+            f"{own}, a row that sets it itself. Leave it out, or name the rows by "
+            "--rows"
+        )
+
+    @staticmethod
+    def _with_evaluation(recorded, options) -> dict[str, Any]:
+        evaluation = config.read(evaluation_options.EvaluationOptions, options)
+        every = {**recorded, **dataclasses.asdict(evaluation)}
+        return json.loads(json.dumps({**every, "targets": options["targets"]}))
+
     def refuse_others_results(self) -> None:
         """Refuses results that a run of other options left under this one's name.
-
-        The weights' file may lie elsewhere, and is not looked at: rows of one table
-        are compared with each other (`gathered.gather`).
 
         Raises:
             errors.UserError: names the flag.
         """
-        if not self.is_done:
-            return
-        held = self.place.read()
-        known = {"training_images": held["cost"]["training_images"]}
-        options = dataclasses.replace(self, **known).options
-        recipe = recipe_lib.from_values({**options, "encoder_weights": "none"})
-        evaluation = config.read(evaluation_options.EvaluationOptions, options)
-        expected = {
-            **recipe.recorded(),
-            **dataclasses.asdict(evaluation),
-            "targets": options["targets"],
-        }
+        if self.is_done:
+            self._refuse_other(self.place.read(), self.place.results)
+
+    def _refuse_other(self, held: Mapping[str, Any], path: pathlib.Path) -> None:
+        """Refuses results of other options than are given now.
+
+        The weights' file may lie elsewhere, and is not looked at: rows of one table
+        are compared with each other (`comparison.alike`).
+        """
+        images = held.get("cost", {}).get("training_images", self.training_images)
+        options = dataclasses.replace(self, training_images=images).options
+        weightless = recipe_lib.from_values({**options, "encoder_weights": "none"})
+        expected = self._with_evaluation(weightless.recorded(), options)
         del expected["encoder_weights"]
-        for name, value in json.loads(json.dumps(expected)).items():
-            found = held["flags"].get(name, value)
-            if found != value and name not in _FREE:
+        for name, value in expected.items():
+            found = held.get("flags", {}).get(name, value)
+            if found != value and name not in alike.FREE:
                 budget = self.given.get("train_images")
                 of = f" (of --train_images={budget})" if name == "train_steps" else ""
                 raise errors.UserError(
-                    f"{self.place.results}: made with --{name}={_text(found)}, now "
+                    f"{path}: made with --{name}={_text(found)}, now "
                     f"{_text(value)}{of if budget else ''} is asked for. Give the flag "
                     "as it was, name another --results_dir, or move the file away"
                 )
@@ -124,7 +158,13 @@ class RowRun:
         Returns:
             The exit status of the training, which has told its error; -N: it was ended
             by signal N.
+
+        Raises:
+            errors.UserError: the run left results of other options, such as other
+                targets, or they cannot be kept.
         """
+        place = self.workdir.root / _COST
+        begun = row_cost.begin(place)
         started, peak = time.monotonic(), 0
         process = subprocess.Popen(
             [sys.executable, "-m", "experiments.train", *self.command]
@@ -132,48 +172,26 @@ class RowRun:
         try:
             _, ended, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(ended)
-            peak = usage.ru_maxrss  # KiB; of this process alone.
+            peak = usage.ru_maxrss  # Of this process alone.
         except BaseException:
             process.terminate()
             process.wait()
             raise
         finally:
-            cost = self._add_cost(time.monotonic() - started, peak / 2**20)
+            cost = row_cost.end(
+                place,
+                begun,
+                time.monotonic() - started,
+                peak,
+                row_cost.of_run(
+                    self.recipe, self.training_images, self.workdir.training_log
+                ),
+            )
         if not process.returncode:
+            held = results_files.read(self.workdir.results)
+            self._refuse_other(held, self.workdir.results)
             self.place.keep(self.workdir, cost)
         return process.returncode
-
-    def _add_cost(self, seconds: float, peak: float) -> dict[str, float]:
-        """What the run cost so far, over all its processes."""
-        path = self.workdir.root / _COST
-        before = standard_json.read_object(path) if path.is_file() else {}
-        recipe, options = self.recipe, self.recipe.method_options
-        kind = methods.METHODS[recipe.method]
-        request = recipe.batch_request
-        paces = [
-            row["images_per_second"]
-            for row in training_log.read(self.workdir.training_log)
-            if row["images_per_second"]
-        ]
-        cost = {
-            "minutes": before.get("minutes", 0.0) + seconds / 60,
-            "processes": before.get("processes", 0) + 1,
-            "peak_memory_gib": max(before.get("peak_memory_gib", 0.0), peak),
-            "seconds_a_step": request.images / statistics.median(paces) if paces else 0,
-            "images_seen": kind.images_seen(
-                recipe.train_steps,
-                recipe.train_steps,
-                request,
-                options,
-                self.training_images,
-            ),
-            "encoder_passes": kind.encoder_passes(options, len(recipe.data.sources)),
-            "training_images": self.training_images,
-        }
-        if self.workdir.root.is_dir():
-            with files.replacing(path) as partial:
-                partial.write_text(standard_json.text(cost))
-        return cost
 
 
 def _names(group: type) -> set[str]:

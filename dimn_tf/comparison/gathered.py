@@ -5,10 +5,8 @@ import pathlib
 from typing import Any
 
 from dimn_tf import errors
-from dimn_tf.comparison import place, rows
+from dimn_tf.comparison import alike, place, rows
 from dimn_tf.evaluation import bootstrap
-
-_IN_COMMON = ("sources", "holdout_identities")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,10 +17,12 @@ class Gathered:
         figures: Row -> seed -> its results, in the order of `rows.ROWS`.
         differences: Row -> seed -> it minus DIMN of the same seed, as
             `bootstrap.compare` gives it; of the seeds that both have.
+        notes: Sentences on what could not be told.
     """
 
     figures: dict[str, dict[int, dict[str, Any]]]
     differences: dict[str, dict[int, dict[str, Any]]]
+    notes: tuple[str, ...] = ()
 
     def first(self, name: str) -> dict[str, Any]:
         """A row's results at its lowest seed."""
@@ -36,6 +36,20 @@ class Gathered:
         return self.differences.get(name, {}).get(min(self.figures[name]))
 
 
+def figures_there(folder: pathlib.Path) -> dict[place.Place, dict[str, Any]]:
+    """Results of every run that is there, in the order of `rows.ROWS`, seeds rising.
+
+    Raises:
+        errors.UserError: a file is not as it was kept; see `place.Place.read`.
+    """
+    there = [
+        place.Place(folder, name, seed)
+        for name in rows.ROWS
+        for seed in place.seeds_of(folder, name)
+    ]
+    return {where: where.read() for where in there}
+
+
 def gather(folder: pathlib.Path, resamples: int = bootstrap.RESAMPLES) -> Gathered:
     """Reads what is there.
 
@@ -44,53 +58,30 @@ def gather(folder: pathlib.Path, resamples: int = bootstrap.RESAMPLES) -> Gather
         resamples: Of the intervals.
 
     Raises:
-        errors.UserError: no row is there, or rows that cannot stand in one table:
-            other sources, other trials, other weights of one encoder.
+        errors.UserError: no row is there, a file is not as it was kept, or rows cannot
+            stand in one table; see `alike`.
     """
-    figures: dict[str, dict[int, dict[str, Any]]] = {}
-    for name in rows.ROWS:
-        if seeds := place.seeds_of(folder, name):
-            figures[name] = {
-                seed: place.Place(folder, name, seed).read() for seed in seeds
-            }
-    if not figures:
+    found = figures_there(folder)
+    if not found:
         raise errors.UserError(f"{folder}: no row of the comparison is there yet")
-    _refuse_unlike(folder, figures)
+    alike.refuse_unlike({where: row["flags"] for where, row in found.items()})
+    alike.refuse_other_trials(found)
+    figures: dict[str, dict[int, dict[str, Any]]] = {}
     differences: dict[str, dict[int, dict[str, Any]]] = {}
-    for name, by_seed in figures.items():
-        if name == rows.REFERENCE:
+    notes: dict[str, None] = {}
+    for where, row in found.items():
+        figures.setdefault(where.name, {})[where.seed] = row
+        reference = place.Place(folder, rows.REFERENCE, where.seed)
+        if where.name == rows.REFERENCE or reference not in found:
             continue
-        for seed in by_seed:
-            if seed in figures.get(rows.REFERENCE, ()):
-                differences.setdefault(name, {})[seed] = bootstrap.compare(
-                    place.Place(folder, name, seed).results,
-                    place.Place(folder, rows.REFERENCE, seed).results,
-                    resamples,
-                )
-    return Gathered(figures, differences)
-
-
-def _refuse_unlike(folder: pathlib.Path, figures) -> None:
-    seen: dict[Any, tuple[Any, pathlib.Path]] = {}
-    for name, by_seed in figures.items():
-        for seed, row in by_seed.items():
-            path, flags = place.Place(folder, name, seed).results, row["flags"]
-            held = {f"--{option}": flags.get(option) for option in _IN_COMMON}
-            held["the targets' trials"] = {
-                target: found.get("trials_sha256")
-                for target, found in row["targets"].items()
-            }
-            held[f"--encoder_weights of {flags.get('encoder')}"] = flags.get(
-                "encoder_weights"
-            )
-            for what, value in held.items():
-                first, of = seen.setdefault(what, (value, path))
-                if first != value:
-                    raise errors.UserError(
-                        f"{path}: {what}: {value}, but {first} in {of}. Rows of one "
-                        "table are trained and judged alike: move one of them away, "
-                        "or name another --results_dir"
-                    )
+        try:
+            minus = bootstrap.compare(where.results, reference.results, resamples)
+        except bootstrap.TooFewIdentitiesError as error:
+            note = f"No difference is told: {error.target} has one identity alone."
+            notes[note] = None  # Once, in order.
+        else:
+            differences.setdefault(where.name, {})[where.seed] = minus
+    return Gathered(figures, differences, tuple(notes))
 
 
 def record(gathered: Gathered, command: str) -> dict[str, Any]:

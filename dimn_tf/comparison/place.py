@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from dimn_tf import errors, files, standard_json
+from dimn_tf.comparison import kept_results
 from dimn_tf.evaluation import results_files
 from dimn_tf.training import workdir
 
 COST = (
     "minutes",
     "processes",
+    "processes_untimed",
     "peak_memory_gib",
     "seconds_a_step",
     "images_seen",
@@ -20,9 +22,9 @@ COST = (
     "training_images",
 )
 """What `cost` of a row's results holds: wall time of its training with the evaluation,
-over so many processes; memory of the largest of them (GiB); seconds of a step (median
-of the log's rows); images seen by all stages together; passes of the encoder for each;
-images that there are to train on."""
+over so many processes, but for those untimed, whose parent was killed; memory of the
+largest of them (GiB); seconds of a step (median of the log's rows); images seen by all
+stages together; passes of the encoder for each; images that there are to train on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +68,13 @@ class Place:
         ):
             with files.replacing(copied) as partial:
                 partial.write_bytes(source.read_bytes())
-        kept = {**figures, "probes_file": beside.name, "cost": dict(cost)}
+        kept = {
+            **figures,
+            "probes_file": beside.name,
+            # A run does not count what a method encodes between its stages.
+            "images_seen": cost["images_seen"],
+            "cost": dict(cost),
+        }
         with files.replacing(self.results) as partial:
             partial.write_text(standard_json.text(kept))
 
@@ -74,16 +82,23 @@ class Place:
         """The figures and costs that were kept.
 
         Raises:
-            errors.UserError: the file is not as `keep` wrote it.
+            errors.UserError: the file is not as `keep` wrote it, or not of this row
+                and seed, or the file of its probes is not.
         """
-        figures = results_files.read(self.results)
-        cost, means = figures.get("cost"), figures.get("mean")
-        if not _numbers(cost, COST) or not _numbers(means, ("mAP",)):
-            raise errors.UserError(
-                f"{self.results}: expected the results of a comparison's row, with "
-                f"`mean` and `cost` ({', '.join(COST)}). It was changed, or is of "
-                "another version: move it away, and the row is made anew"
+        try:
+            figures = results_files.read(self.results)
+            kept_results.refuse_incomplete(figures, COST)
+            kept_results.refuse_another(figures["flags"], self.name, self.seed)
+            kept_results.refuse_other_probes(
+                figures, results_files.read_probes(self.results)
             )
+        except errors.UserError as error:
+            raise errors.UserError(
+                f"{self.results}: not the results of {self.name}, seed {self.seed}, as "
+                f"they were kept: {error}. Restore it, or move it and its probes away: "
+                "the same command evaluates the finished run once more, or trains it "
+                "where --workdir has none"
+            ) from error
         return figures
 
 
@@ -91,12 +106,7 @@ def seeds_of(folder: pathlib.Path, name: str) -> list[int]:
     """Seeds of which a row's results are there, rising."""
     found = []
     for path in folder.glob(f"{name}_seed*.json"):
-        if match := re.fullmatch(rf"{re.escape(name)}_seed(\d+)\.json", path.name):
+        match = re.fullmatch(rf"{re.escape(name)}_seed(0|[1-9][0-9]*)\.json", path.name)
+        if match:
             found.append(int(match[1]))
     return sorted(found)
-
-
-def _numbers(group: Any, names: tuple[str, ...]) -> bool:
-    return isinstance(group, Mapping) and all(
-        isinstance(group.get(name), int | float) for name in names
-    )

@@ -1,6 +1,7 @@
 """The comparison as one picture: mean mAP of each row, its interval and its seeds."""
 
 import os
+import textwrap
 
 import matplotlib.figure
 from matplotlib.backends import backend_agg
@@ -13,6 +14,7 @@ from dimn_tf.evaluation import paper_results
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 _OURS, _PAPER, _INK, _FAINT = "#0072B2", "#D55E00", "#333333", "#D9D9D9"
 _GAP = 0.6  # Between the tables' rows.
+_LINE = 90  # Characters.
 
 
 def plot(gathered: gathered_lib.Gathered, path: str | os.PathLike) -> None:
@@ -20,8 +22,9 @@ def plot(gathered: gathered_lib.Gathered, path: str | os.PathLike) -> None:
 
     A bar is the lowest seed; points are all seeds. The line over a bar is the 95 %
     interval of its difference to DIMN, laid at DIMN's height: where it does not reach
-    the upright line, DIMN's, the row differs from DIMN on these people. A diamond is
-    the paper's value, where the targets are the paper's.
+    the upright line, DIMN's, the row differs from DIMN on these people. (None where
+    their lowest seeds differ.) A diamond is the paper's value, where the targets are
+    the paper's.
 
     Args:
         gathered: What is there.
@@ -45,7 +48,9 @@ def plot(gathered: gathered_lib.Gathered, path: str | os.PathLike) -> None:
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     targets = gathered.first(next(iter(heights)))["targets"]
-    axes.set_xlabel(f"mAP, mean over {', '.join(targets)} (%)")
+    label = f"mAP, mean over {', '.join(targets)} (%)"
+    label = label.encode("utf-8", "backslashreplace").decode()
+    axes.set_xlabel(textwrap.fill(label, _LINE), parse_math=False)
     axes.grid(axis="x", color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -86,7 +91,10 @@ def _draw(axes, gathered, name, height, reference) -> None:
         means, [height] * len(means), "o", color=_OURS, markersize=5, label="a seed"
     )
     difference = gathered.difference(name)
-    if difference and reference is not None:
+    # Laid at DIMN's line, it has to be the difference to just that DIMN.
+    if difference and min(gathered.figures[name]) == min(
+        gathered.figures[rows.REFERENCE]
+    ):
         ends = [reference + end for end in difference["interval"]]
         axes.plot(
             ends,

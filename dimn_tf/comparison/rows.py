@@ -91,3 +91,21 @@ its own name."""
 
 ROWS: dict[str, Row] = {**TABLE_2, **TABLE_7, **OURS}
 """All rows by name, in the tables' order."""
+
+
+def names_of(flags: Mapping[str, Any]) -> list[str]:
+    """Which rows a run of these flags is; more than one where it is several at once.
+
+    Those of its method whose own options it has, and of these the ones with the most:
+    DIMN without its memory bank is not DIMN.
+
+    Args:
+        flags: Of a run, by name; what is missing is taken as not set.
+    """
+    fitting = {
+        name: len(row.options)
+        for name, row in ROWS.items()
+        if all(key in flags and flags[key] == row.options[key] for key in row.options)
+    }
+    most = max(fitting.values(), default=0)
+    return [name for name, options in fitting.items() if options == most]

@@ -1,29 +1,29 @@
 """The comparison's tables, in Markdown."""
 
-import json
-import pathlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from dimn_tf.comparison import gathered as gathered_lib
-from dimn_tf.comparison import rows
+from dimn_tf.comparison import markdown, quoted, rows
 from dimn_tf.evaluation import paper_results
 
-_HEADINGS = ("rank-1", "rank-5", "rank-10", "mAP")
-_QUOTED = pathlib.Path(__file__).with_name("quoted.json")
-_NONE = "-"
+_MINUS = f"mAP minus {rows.ROWS[rows.REFERENCE].label}'s [95 %]"
+_UNLIKE = 1.01  # Budgets are met up to a step, less than that of any real run.
 
 
 def all_tables(gathered: gathered_lib.Gathered) -> str:
     """Every table of what is there, in one text."""
-    minus = f"mAP minus {rows.ROWS[rows.REFERENCE].label}'s"
     parts = [
         "# Comparison",
-        "Per cent: mean ± standard deviation over a target's trials, of the lowest "
-        "seed; in brackets the paper's value, which other sources, sizes and steps "
-        f"may have given. {minus}: points, with the 95 % interval over identities "
-        "(paired bootstrap; trials share probes). It tells whether other people would "
-        "have given the same order, and nothing of other seeds.",
+        "Per cent. A figure is the mean ± the standard deviation over the trials of a "
+        "target, of one training: a row's lowest seed (Seeds has the others). In "
+        "brackets stands the paper's value, which was trained on other sources, with "
+        "other sizes and steps. TRAINED ON marks a target of which persons were "
+        "trained on.",
+        f"*{_MINUS}*: points, the row less DIMN of the same seed; above zero the row "
+        "is better. The interval is over identities (paired bootstrap, since trials "
+        "share probes). It tells whether other people would have given the same order, "
+        "and nothing of other seeds.",
+        *_warnings(gathered),
     ]
     for title, chosen in (
         ("Table 2: systems", rows.TABLE_2),
@@ -33,22 +33,46 @@ def all_tables(gathered: gathered_lib.Gathered) -> str:
         if any(name in gathered.figures for name in chosen):
             parts += [f"## {title}", figures_table(gathered, chosen)]
     parts += [
-        "## Bare features by cosine",
-        "mAP of each row's features as they leave the encoder, ranked by cosine "
-        "whatever the row's own score is: what of a row is its measure's.",
+        "## Features by cosine",
+        "mAP of what each row's images are matched by (features as `embed` gives them, "
+        "before a mapping), ranked by cosine whatever the row's own score is. What the "
+        "row has more *as it scores* is its score's, the rest its features'. The last "
+        "column ranks the same features by Euclidean distance.",
         cosine_table(gathered),
         "## Seeds",
-        "The spread over training seeds, which no interval above holds.",
+        "Mean mAP over the targets, training by training. How far seeds of a row lie "
+        "apart no interval here holds.",
         seeds_table(gathered),
         "## Cost",
-        "Passes: of the encoder, forward and back, for each image seen.",
+        "Of the training with the lowest seed. Images seen: by all stages together, "
+        "each as often as it was. Passes: of an encoder, forward and back, for each "
+        "image seen. Seconds a step: the median of steps that see images; a step of "
+        "one row may see more of them than another's. Minutes: wall time with the "
+        "evaluation, on whatever else the machine did; > where a process of it was "
+        "lost sight of. Peak memory: the main memory of the largest process.",
         cost_table(gathered),
         "## Tables 3 to 6: quoted by the paper",
-        "Trained on the target's own data (S: supervised, U: unsupervised), so no "
-        "comparison of like with like.",
-        *quoted_tables(gathered),
+        "Others' figures, which the paper quotes: trained on the target's own data (S: "
+        "supervised, U: unsupervised), so no comparison of like with like.",
+        *quoted.tables(gathered),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _warnings(gathered: gathered_lib.Gathered) -> list[str]:
+    """What keeps the tables from being read as like with like."""
+    found = [f"**{note}**" for note in gathered.notes]
+    seen = [
+        figures["cost"]["images_seen"]
+        for by_seed in gathered.figures.values()
+        for figures in by_seed.values()
+    ]
+    if max(seen) > _UNLIKE * min(seen):
+        found.append(
+            f"**Not like with like: the rows saw from {min(seen):,} to {max(seen):,} "
+            "images in training (Cost).**"
+        )
+    return found
 
 
 def figures_table(
@@ -62,19 +86,21 @@ def figures_table(
         for target, values in targets.items():
             paper = row.paper and paper_results.paper_row(row.paper, target)
             found = minus and minus["targets"][target]
-            lines.append(
-                [row.label, target, *_cells(values, paper), _difference(found)]
-            )
+            shown = f"{target} (TRAINED ON)" if "seen_in_training" in values else target
+            cells = markdown.figures(values, paper)
+            lines.append([row.label, shown, *cells, markdown.difference(found)])
         paper = None
-        if row.paper and _plain(targets) == set(paper_results.TARGETS):
+        if row.paper and {name.split("/")[0] for name in targets} == set(
+            paper_results.TARGETS
+        ):
             paper = paper_results.paper_mean(row.paper)
-        mean = _cells(figures["mean"], paper)
-        lines.append([row.label, "**mean**", *mean, _difference(minus)])
-    return _markdown(["row", "target", *_HEADINGS, "minus DIMN"], lines)
+        mean = markdown.figures(figures["mean"], paper)
+        lines.append([row.label, "**mean**", *mean, markdown.difference(minus)])
+    return markdown.table(["row", "target", *markdown.HEADINGS, _MINUS], lines)
 
 
 def cosine_table(gathered: gathered_lib.Gathered) -> str:
-    """mAP of the encoder's features, by target; beside it that of the row's score."""
+    """mAP of each row's features, by target; beside it that of the row's score."""
     targets = list(next(iter(gathered.figures.values())).values())[0]["targets"]
     lines = []
     for name, row in _there(gathered, rows.ROWS):
@@ -94,7 +120,7 @@ def cosine_table(gathered: gathered_lib.Gathered) -> str:
             ]
         )
     headings = ["row", "as it scores", *targets, "mean", "mean, Euclidean"]
-    return _markdown(headings, lines)
+    return markdown.table(headings, lines)
 
 
 def seeds_table(gathered: gathered_lib.Gathered) -> str:
@@ -104,12 +130,12 @@ def seeds_table(gathered: gathered_lib.Gathered) -> str:
             row.label,
             str(seed),
             f"{figures['mean']['mAP']:.1f}",
-            _difference(gathered.differences.get(name, {}).get(seed)),
+            markdown.difference(gathered.differences.get(name, {}).get(seed)),
         ]
         for name, row in _there(gathered, rows.ROWS)
         for seed, figures in gathered.figures[name].items()
     ]
-    return _markdown(["row", "seed", "mean mAP", "minus DIMN"], lines)
+    return markdown.table(["row", "seed", "mean mAP", _MINUS], lines)
 
 
 def cost_table(gathered: gathered_lib.Gathered) -> str:
@@ -125,7 +151,7 @@ def cost_table(gathered: gathered_lib.Gathered) -> str:
                 f"{cost['encoder_passes']:.3g}",
                 f"{figures['step']:,}",
                 f"{cost['seconds_a_step']:.2f}",
-                f"{cost['minutes']:.0f}",
+                f"{'> ' if cost['processes_untimed'] else ''}{cost['minutes']:.0f}",
                 f"{cost['peak_memory_gib']:.1f}",
                 ", ".join(map(str, gathered.figures[name])),
             ]
@@ -140,59 +166,8 @@ def cost_table(gathered: gathered_lib.Gathered) -> str:
         "peak memory, GiB",
         "seeds",
     ]
-    return _markdown(headings, lines)
-
-
-def quoted_tables(gathered: gathered_lib.Gathered) -> list[str]:
-    """What the paper quotes for each target, DIMN's own figures beneath."""
-    quoted: dict[str, Any] = json.loads(_QUOTED.read_text())
-    tables = []
-    for target in paper_results.TARGETS:
-        lines = [
-            [
-                f"{name} ({kind}), quoted",
-                *(_NONE if value is None else f"{value:.1f}" for value in found),
-            ]
-            for name, kind, *found in quoted[target]
-        ]
-        paper = paper_results.paper_row(rows.REFERENCE, target)
-        lines.append(["DIMN, the paper's", *_cells(paper, None)])
-        if rows.REFERENCE in gathered.figures:
-            for name, values in gathered.first(rows.REFERENCE)["targets"].items():
-                if _plain([name]) == {target}:
-                    lines.append(["DIMN, ours", *_cells(values, None)])
-        tables.append(_markdown([target, *_HEADINGS], lines))
-    return tables
+    return markdown.table(headings, lines)
 
 
 def _there(gathered, chosen: Mapping[str, rows.Row]) -> list[tuple[str, rows.Row]]:
     return [(name, row) for name, row in chosen.items() if name in gathered.figures]
-
-
-def _plain(targets: Iterable[str]) -> set[str]:
-    """Names of data sets without their configs."""
-    return {name.split("/")[0] for name in targets}
-
-
-def _markdown(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    shown = [list(headings), ["---"] * len(headings), *map(list, lines)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in shown)
-
-
-def _cells(values, paper) -> list[str]:
-    cells = []
-    for metric in paper_results.METRICS:
-        value = values[metric]
-        if isinstance(value, Mapping):
-            text = f"{value['mean']:.1f} ± {value['std']:.1f}"
-        else:
-            text = f"{value:.1f}"
-        cells.append(text + (f" ({paper[metric]:.1f})" if paper else ""))
-    return cells
-
-
-def _difference(found) -> str:
-    if not found:
-        return _NONE
-    low, high = found["interval"]
-    return f"{found['difference']:+.1f} [{low:.1f}, {high:.1f}]"

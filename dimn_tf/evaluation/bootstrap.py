@@ -24,6 +24,19 @@ _CONFIDENCE = 0.95
 _BLOCK = 10_000_000  # identities drawn at a time, over all resamples (80 MB)
 
 
+class TooFewIdentitiesError(errors.UserError):
+    """A target's people are too few for an interval.
+
+    Args:
+      message: for the user.
+      target: its name.
+    """
+
+    def __init__(self, message: str, target: str):
+        super().__init__(message)
+        self.target = target
+
+
 def compare(
     path_a: str | os.PathLike,
     path_b: str | os.PathLike,
@@ -43,8 +56,9 @@ def compare(
       `excludes_zero`, the same of each target under `targets`, and what made them.
 
     Raises:
-      UserError: the two runs were not judged on the same trials, or a target has
-        fewer than two identities with a true match, which tell no interval.
+      UserError: the two runs were not judged on the same trials.
+      TooFewIdentitiesError: a target has fewer than two identities with a true match,
+        which tell no interval.
     """
     figures_a, figures_b = results_files.read(path_a), results_files.read(path_b)
     _check_same_trials(path_a, figures_a, path_b, figures_b)
@@ -55,10 +69,11 @@ def compare(
     )
     for target, of_target in counts.items():
         if len(of_target) < 2:
-            raise errors.UserError(
+            raise TooFewIdentitiesError(
                 f"{path_a} and {path_b}: {target} has {len(of_target)} identity with a "
                 "true match, an interval over identities needs two or more. Evaluate "
-                "both with more people in the target"
+                "both with more people in the target",
+                target,
             )
     estimates = _differences(sums, counts)
     low, high = _interval(sums, counts, resamples, seed)

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from dimn_tf import errors
 from dimn_tf.comparison import gathered, rows
 from experiments import row_run
 from tests.dimn_tf.comparison import made_up
@@ -59,8 +60,7 @@ def trained(monkeypatch):
         told.append((self.place.name, self.place.seed))
         if status.get(self.place.name):
             return status[self.place.name]
-        values = json.loads(json.dumps(self.recipe.recorded()))
-        values["targets"] = self.given["targets"]
+        values = json.loads(json.dumps(self.recorded))
         run = made_up.run(self.workdir.root, APS, **values)
         self.place.keep(run, {**made_up.COST, "training_images": self.training_images})
         return 0
@@ -136,6 +136,12 @@ def test_the_tables_are_written_after_each_row(flags, trained, tmp_path, monkeyp
     [
         ("--method=dimn", "--method=dimn: each row has its own"),
         ("--rows=dimn,pcp", "--rows: there is no pcp. Known: aggregation, pcb"),
+        ("--rows=", "--rows=: name some of aggregation, pcb"),
+        ("--more_seeds=dimn:9999999999", "--seed=9999999999: expected at most"),
+        ("--memory_bank=false", "--memory_bank=false: with it dimn would be"),
+        ("--targets=heldout", "--targets=heldout: no identity is set aside"),
+        ("--results_dir=/dev/null", "--results_dir=/dev/null: /dev/null is no folder"),
+        ("--results_dir=/dev/null/a", "--results_dir=/dev/null/a: /dev/null is no"),
         ("--more_seeds=dimn", "--more_seeds=dimn: expected ROW:SEED"),
         ("--more_seeds=dimn:-1", "--more_seeds=dimn:-1: expected ROW:SEED"),
         ("--more_seeds=pcp:1", "--more_seeds=pcp:1: expected ROW:SEED"),
@@ -165,6 +171,62 @@ def test_results_of_other_flags_are_refused_before_anything_is_trained(flags, tr
     )
     assert "dimn_seed0.json: made with --triplet_margin=0.8, now 0.5" in error
     assert told == [("dimn", 0)]
+
+
+def test_other_seeds_have_no_heldout_people_in_common(flags, trained):
+    error = launcher.launch(
+        "compare",
+        *flags,
+        "--targets=heldout",
+        "--holdout_identities=2",
+        "--more_seeds=dimn:1",
+        code=1,
+    )
+    assert error.startswith("error: --more_seeds=dimn:1: each seed sets other people")
+    assert not trained[0]
+
+
+def test_a_damaged_row_that_is_not_wanted_is_told_before_training(
+    flags, trained, tmp_path
+):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "mldg_seed0.json").write_text("{")
+    error = launcher.launch("compare", *flags, "--rows=ppa", code=1)
+    assert "mldg_seed0.json: not the results of mldg" in error and not trained[0]
+
+
+def test_rows_of_other_flags_are_told_before_training(flags, trained):
+    told, _ = trained
+    launcher.launch("compare", *flags, "--rows=dimn")
+    error = launcher.launch(
+        "compare", *flags, "--rows=pcb", "--augment_flip=0.25", code=1
+    )
+    assert "pcb_seed0.json: --augment_flip: 0.25, but " in error
+    assert told == [("dimn", 0)]
+
+
+def test_an_option_that_no_wanted_row_has_is_told(flags, trained):
+    printed = launcher.launch(
+        "compare", *flags, "--rows=dimn", "--mldg_inner_rate=0.5", "--triplet_margin=1"
+    )
+    assert "--mldg_inner_rate=0.5: none of the wanted rows has it\n" in printed
+    assert "--triplet_margin" not in printed
+
+
+def test_where_all_rows_fail_it_is_that_what_is_told(
+    flags, trained, tmp_path, monkeypatch
+):
+    def refused(self):
+        raise errors.UserError("no place for it")
+
+    trained[1].update(pcb=1)
+    error = launcher.launch("compare", *flags, "--rows=pcb", code=1)
+    assert error.startswith("error: 1 of 1 rows are missing")
+    monkeypatch.setattr(row_run.RowRun, "train", refused)
+    error = launcher.launch("compare", *flags, "--rows=pcb,mldg", code=1)
+    assert error.startswith("error: 2 of 2 rows are missing")
+    assert "mldg, seed 0: no place for it" in error
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.slow

@@ -92,18 +92,17 @@ def test_names_with_commas_and_quotes_come_through(run):
     assert flags.ListParser().parse(text) == sources
 
 
-def _keep(run, **changed):
-    """Results of the run, as it would leave them."""
-    values = {
-        **run.recipe.recorded(),
-        "targets": run.given["targets"],
-        "trial_seed": 3,
-        **changed,
-    }
-    made = made_up.run(
+def _leave(run, **changed):
+    """Results of the run in its work directory, as it would leave them."""
+    values = {**run.recorded, **changed}
+    return made_up.run(
         run.workdir.root, {"viper": [0.5, 0.2]}, **json.loads(json.dumps(values))
     )
-    run.place.keep(made, {**made_up.COST, "training_images": IMAGES})
+
+
+def _keep(run, **changed):
+    """Results of the run, as they would be kept."""
+    run.place.keep(_leave(run, **changed), {**made_up.COST, "training_images": IMAGES})
 
 
 @pytest.mark.parametrize("name", rows.ROWS)
@@ -146,7 +145,7 @@ def _trained_by(monkeypatch, tmp_path, script):
 
 def test_a_process_trains_it_and_its_results_are_kept(run, tmp_path, monkeypatch):
     wanted = run("mldg")
-    made_up.run(wanted.workdir.root, {"viper": [0.5, 0.2]})
+    _leave(wanted)
     log = "step,images_per_second,loss\n" + "50,160,3\n100,0,3\n150,128,3\n200,640,2\n"
     wanted.workdir.training_log.write_text(log)
     told = tmp_path / "told"
@@ -162,12 +161,13 @@ def test_a_process_trains_it_and_its_results_are_kept(run, tmp_path, monkeypatch
     assert cost["images_seen"] == 256_000 and cost["training_images"] == IMAGES
     assert cost["encoder_passes"] == pytest.approx(1 + 2 * 2 / 3)
     assert cost["processes"] == 1 and 0 < cost["minutes"] < 1
+    assert cost["processes_untimed"] == 0
     assert 0 < cost["peak_memory_gib"] < 1
 
 
 def test_what_ppa_encodes_between_its_stages_is_counted(run, tmp_path, monkeypatch):
     wanted = run("ppa")
-    made_up.run(wanted.workdir.root, {"viper": [0.5, 0.2]})
+    _leave(wanted)
     _trained_by(monkeypatch, tmp_path, "exit 0")
     assert wanted.train() == 0
     seen = wanted.place.read()["cost"]["images_seen"]
@@ -182,12 +182,13 @@ def test_a_failed_process_leaves_no_results_and_its_cost_adds_up(
 ):
     wanted = run("dimn")
     wanted.workdir.root.mkdir(parents=True)
+    (wanted.workdir.root / "lock").touch()  # As training begins.
     _trained_by(monkeypatch, tmp_path, f"sleep 0.2; {script}")
     for processes in (1, 2):
         assert wanted.train() == status
         assert not wanted.is_done
         cost = json.loads((wanted.workdir.root / "cost.json").read_text())
-        assert cost["processes"] == processes
+        assert cost["processes"] == processes and cost["processes_untimed"] == 0
         assert cost["minutes"] >= processes * 0.2 / 60
         assert cost["seconds_a_step"] == 0  # It logged nothing.
 
@@ -196,6 +197,38 @@ def test_a_process_that_never_made_its_folder_leaves_none(run, tmp_path, monkeyp
     _trained_by(monkeypatch, tmp_path, "exit 1")
     assert run("dimn").train() == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_results_of_other_targets_that_a_finished_run_left_are_not_kept(
+    run, tmp_path, monkeypatch
+):
+    """`train` leaves them where they are, and writes the new ones beside."""
+    wanted = run("dimn")
+    _leave(wanted, targets=["viper"])
+    _trained_by(monkeypatch, tmp_path, "exit 0")
+    with pytest.raises(errors.UserError) as caught:
+        wanted.train()
+    told = str(caught.value)
+    assert f"{wanted.workdir.results}: made with --targets=viper, now" in told
+    assert not wanted.is_done
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "told"),
+    [
+        ("dimn", {"memory_bank": False}, "--memory_bank=false: with it dimn would be"),
+        ("dimn", {"domain_sampling": "all"}, "dimn would be dimn_mixed_domains"),
+        ("aggregation", {"domain_sampling": "uniform"}, "be aggregation_one_domain"),
+    ],
+)
+def test_an_option_that_makes_a_row_another_is_refused(name, given, told, run):
+    with pytest.raises(errors.UserError, match=told):
+        _ = run(name, **given).recorded
+
+
+@pytest.mark.parametrize("name", ["pcb", "dimn_no_memory", "dimn_mixed_domains"])
+def test_a_row_of_another_name_takes_it(name, run):
+    assert run(name, domain_sampling="all").recorded["domain_sampling"] == "all"
 
 
 def test_an_interruption_ends_the_process_too(run, tmp_path, monkeypatch):

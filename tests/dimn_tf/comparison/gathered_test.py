@@ -87,12 +87,35 @@ def test_rows_trained_on_other_terms_stand_in_no_table(flags, told, folder):
     assert told in text and "mldg_seed0.json" in text and "_seed0.json" in text
 
 
-def test_rows_of_other_encoders_have_weights_of_their_own(folder):
-    made_up.row(folder, "mldg", 0, LESS, encoder="resnet50", encoder_weights="other")
-    assert "mldg" in gathered.gather(folder, resamples=100).figures
+def test_rows_of_other_encoders_have_weights_of_their_own(tmp_path):
+    folder = tmp_path / "kept"
+    made_up.row(folder, "dimn", 0, DIMN)
+    made_up.row(
+        folder, "aligned_reid", 0, LESS, encoder="resnet50", encoder_weights="other"
+    )
+    assert "aligned_reid" in gathered.gather(folder, resamples=100).figures
 
 
 def test_rows_of_other_trials_are_refused(folder):
     made_up.row(folder, "mldg", 0, {"viper": [0.5, 0.1, 0.2]})
-    with pytest.raises(errors.UserError, match="trials"):
+    with pytest.raises(errors.UserError, match="trials of .*: prid differ"):
+        gathered.gather(folder, resamples=100)
+
+
+def test_an_interval_that_cannot_be_told_costs_no_table(tmp_path):
+    kept = tmp_path / "kept"
+    for name, aps in (("dimn", [0.5]), ("pcb", [0.25]), ("ppa", [0.75])):
+        made_up.row(kept, name, 0, {"viper": aps, "prid": [0.1, 0.2]})
+    found = gathered.gather(kept, resamples=100)
+    assert list(found.figures) == ["pcb", "ppa", "dimn"]
+    assert found.differences == {} and found.difference("pcb") is None
+    assert found.notes == ("No difference is told: viper has one identity alone.",)
+
+
+def test_a_file_that_is_not_of_its_name_is_refused(folder):
+    (folder / "aggregation_seed0.json").rename(folder / "crossgrad_seed0.json")
+    (folder / "aggregation_seed0_probes.csv").rename(
+        folder / "crossgrad_seed0_probes.csv"
+    )
+    with pytest.raises(errors.UserError, match="crossgrad_seed0.*it is aggregation"):
         gathered.gather(folder, resamples=100)

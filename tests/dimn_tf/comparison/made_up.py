@@ -1,17 +1,19 @@
 """Rows of a comparison, made up: two targets, one trial each, APs chosen by hand."""
 
+import csv
 import pathlib
 
 import numpy as np
 
 from dimn_tf import standard_json
-from dimn_tf.comparison import place
+from dimn_tf.comparison import place, rows
 from dimn_tf.evaluation import results_files
 from dimn_tf.training import workdir
 
 COST = {
     "minutes": 30.4,
     "processes": 1,
+    "processes_untimed": 0,
     "peak_memory_gib": 2.25,
     "seconds_a_step": 0.416,
     "images_seen": 256_000,
@@ -61,13 +63,18 @@ def run(folder: pathlib.Path, aps: dict[str, list[float]], **flags) -> workdir.W
     found = workdir.WorkDir(folder)
     folder.mkdir(parents=True)
     found.results.write_text(standard_json.text(figures(aps, {**FLAGS, **flags})))
-    lines = [",".join(results_files.PROBE_COLUMNS)]
-    lines += [
-        f"{target},trial1,{person}.png,{person},{ap},1"
-        for target, values in aps.items()
-        for person, ap in enumerate(values)
-    ]
-    results_files.probes_path(found.results).write_text("\n".join(lines) + "\n")
+    with open(
+        results_files.probes_path(found.results),
+        "w",
+        newline="",
+        encoding="utf-8",
+        errors="surrogateescape",
+    ) as file:
+        writer = csv.writer(file)
+        writer.writerow(results_files.PROBE_COLUMNS)
+        for target, values in aps.items():
+            for person, ap in enumerate(values):
+                writer.writerow([target, "trial1", f"{person}.png", person, ap, 1])
     found.training_log.write_text("step,images_per_second,loss\n50,150,3.5\n")
     return found
 
@@ -75,7 +82,9 @@ def run(folder: pathlib.Path, aps: dict[str, list[float]], **flags) -> workdir.W
 def row(folder: pathlib.Path, name: str, seed: int, aps, **flags) -> place.Place:
     """A row that is kept in a comparison's folder."""
     kept = place.Place(folder, name, seed)
-    kept.keep(run(folder.parent / f"run_{name}_{seed}", aps, **flags), COST)
+    own = {**rows.ROWS[name].options, "seed": seed}
+    made = run(folder.parent / f"run_{name}_{seed}", aps, **{**own, **flags})
+    kept.keep(made, COST)
     return kept
 
 

@@ -74,3 +74,21 @@ def test_without_dimn_or_the_papers_targets_there_is_nothing_of_theirs(axes, tmp
     plot.plot(gathered.gather(tmp_path / "kept", 100), tmp_path / "c.png")
     (drawn,) = axes
     assert [line.get_label() for line in drawn.lines] == ["a seed"]
+
+
+def test_an_interval_to_another_dimn_than_the_line_is_not_drawn(axes, tmp_path):
+    for name, seed, aps in (("dimn", 0, DIMN), ("dimn", 1, LESS), ("mldg", 1, DIMN)):
+        made_up.row(tmp_path / "kept", name, seed, aps)
+    found = gathered.gather(tmp_path / "kept", 100)
+    assert found.difference("mldg")["difference"] == pytest.approx(10)
+    plot.plot(found, tmp_path / "c.png")
+    (drawn,) = axes
+    assert not any("95 %" in line.get_label() for line in drawn.lines)
+
+
+def test_a_targets_name_is_no_formula(axes, tmp_path):
+    name = "reid_folder:/a$b_{$/c\udcff"
+    made_up.row(tmp_path / "kept", "mldg", 0, {name: LESS["viper"]})
+    plot.plot(gathered.gather(tmp_path / "kept", 100), tmp_path / "c.png")
+    (drawn,) = axes
+    assert "reid_folder:/a$b_{$/c\\udcff" in drawn.get_xlabel()

@@ -63,6 +63,18 @@ def test_a_variant_differs_from_its_method_in_what_its_name_says(name):
     )
 
 
+@pytest.mark.parametrize("name", rows.ROWS)
+def test_a_row_is_told_by_its_runs_flags(name):
+    found = recipe.from_values(rows.ROWS[name].options).recorded()
+    assert rows.names_of({**found, "seed": 5}) == [name]
+
+
+def test_a_run_may_be_two_rows_at_once_or_none():
+    both = {"method": "dimn", "memory_bank": False, "triplet_weight": 0}
+    assert rows.names_of(both) == ["dimn_no_memory", "dimn_no_logit_triplet"]
+    assert rows.names_of({"method": "another"}) == []
+
+
 def test_a_row_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         rows.ROWS["dimn"].label = "other"

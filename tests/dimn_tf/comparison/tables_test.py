@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dimn_tf.comparison import gathered, rows, tables
+from dimn_tf.comparison import gathered, place, quoted, rows, tables
 from tests.dimn_tf.comparison import made_up
 
 TARGETS = ("viper", "prid", "grid", "ilids")
@@ -29,7 +29,8 @@ def _lines(table):
 def test_table_2_has_every_target_the_mean_and_the_papers_values(found):
     lines = _lines(tables.figures_table(found, rows.TABLE_2))
     assert lines[0] == [
-        "row", "target", "rank-1", "rank-5", "rank-10", "mAP", "minus DIMN",
+        "row", "target", "rank-1", "rank-5", "rank-10", "mAP",
+        "mAP minus DIMN's [95 %]",
     ]  # fmt: skip
     assert [line[:2] for line in lines[2:]] == [
         [label, target]
@@ -47,6 +48,37 @@ def test_table_2_has_every_target_the_mean_and_the_papers_values(found):
     assert mean[6].startswith("-10.0 [")
     assert all(line[6] == "-" for line in lines[7:])  # DIMN itself.
     assert lines[7][5] == "50.0 ± 1.2 (60.1)"
+
+
+def test_each_target_has_its_own_figures_and_the_papers(tmp_path):
+    """One AP over all people of a target, so that all resamples are alike."""
+    for name, level in (("dimn", 0.5), ("mldg", 0.25)):
+        aps = {t: [level + step / 8] * 2 for step, t in enumerate(TARGETS)}
+        aps["ilids"] = [0.5, 0.5]
+        made_up.row(tmp_path / "kept", name, 0, aps)
+    found = gathered.gather(tmp_path / "kept", resamples=100)
+    lines = _lines(tables.figures_table(found, rows.TABLE_2))[2:]
+    assert [line[:3] + line[5:] for line in lines[:5]] == [
+        ["MLDG", target, *cells]
+        for target, *cells in (
+            ("viper", "10.0 ± 0.0 (23.5)", "25.0 ± 1.2 (33.5)", "-25.0 [-25.0, -25.0]"),
+            ("prid", "10.0 ± 0.0 (24.0)", "37.5 ± 1.2 (35.4)", "-25.0 [-25.0, -25.0]"),
+            ("grid", "10.0 ± 0.0 (15.8)", "50.0 ± 1.2 (23.6)", "-25.0 [-25.0, -25.0]"),
+            ("ilids", "10.0 ± 0.0 (53.8)", "50.0 ± 1.2 (65.2)", "+0.0 [+0.0, +0.0]"),
+            ("**mean**", "10.0 (29.3)", "40.6 (39.4)", "-18.8 [-18.8, -18.8]"),
+        )
+    ]
+    assert [line[5] for line in lines[5:]] == [
+        "50.0 ± 1.2 (60.1)",
+        "62.5 ± 1.2 (52.0)",
+        "75.0 ± 1.2 (41.1)",
+        "50.0 ± 1.2 (78.4)",
+        "59.4 (57.9)",
+    ]
+    bare = _lines(tables.cosine_table(found))
+    assert bare[2] == ["MLDG", "40.6", "26.0", "38.5", "51.0", "51.0", "41.6", "38.6"]
+    ours = [_lines(table)[-1][4] for table in quoted.tables(found)]
+    assert ours == [line[5].split(" (")[0] for line in lines[5:9]]
 
 
 def test_a_row_that_the_paper_has_not_has_no_brackets(found):
@@ -88,45 +120,37 @@ def test_the_cost_table(found):
     ]  # fmt: skip
 
 
-def test_quoted_rows_are_marked_and_ours_stand_beneath(found):
-    viper, prid, grid, ilids = map(_lines, tables.quoted_tables(found))
-    assert viper[0] == ["viper", "rank-1", "rank-5", "rank-10", "mAP"]
-    assert viper[2] == ["GatedSia (S), quoted", "37.8", "66.9", "77.4", "-"]
-    assert viper[-3] == ["TJAIDL (U), quoted", "38.5", "-", "-", "-"]
-    assert viper[-2] == ["DIMN, the paper's", "51.2", "70.2", "76.0", "60.1"]
-    assert viper[-1][0] == "DIMN, ours" and viper[-1][4] == "50.0 ± 1.2"
-    assert [len(table) - 4 for table in (viper, prid, grid, ilids)] == [13, 6, 3, 5]
-    for table in (viper, prid, grid, ilids):
-        assert all("quoted" in line[0] for line in table[2:-2])
-
-
-def test_the_quoted_figures_are_the_papers(shared_dir):
-    """Each row of the restated paper's list, which is a text and not our file."""
-    text = (shared_dir / "paper" / "dimn_restated.md").read_text()
-    section = text.split("## Tables 3 to 6")[1].split("##")[0]
-    listed: dict[str, list] = {}
-    target = ""
-    for line in section.split("\n"):
-        cells = [cell.strip() for cell in line.split("|")[1:-1]]
-        if len(cells) != 3 or not cells[1].endswith(("(S)", "(U)")):
-            continue
-        target = cells[0] or target  # An empty cell repeats it.
-        name, kind = cells[1].removesuffix(")").split(" (")
-        values = [None if v == "-" else float(v) for v in cells[2].split(" / ")]
-        listed.setdefault(target.lower().replace("-", ""), []).append(
-            [name, kind, *values, *[None] * (4 - len(values))]
-        )
-    quoted = json.loads(tables._QUOTED.read_text())
-    del quoted["source"]
-    assert quoted == listed
-    assert sum(map(len, listed.values())) == 27
-
-
 def test_all_tables_name_what_is_there_and_nothing_else(found, tmp_path):
     text = tables.all_tables(found)
-    for heading in ("Table 2", "Table 7", "Not in the paper", "Bare features", "Seeds"):
+    for heading in ("Table 2", "Table 7", "Not in the paper", "Features", "Seeds"):
         assert f"## {heading}" in text, heading
     made_up.row(tmp_path / "other", "pcb", 0, LESS)
     text = tables.all_tables(gathered.gather(tmp_path / "other", 100))
     assert "## Table 2" in text and "Table 7" not in text
     assert "DIMN, ours" not in text
+
+
+def test_what_is_not_like_with_like_is_told(found, tmp_path):
+    assert "**" not in tables.all_tables(found).split("## ")[0]
+    kept = tmp_path / "kept"
+    cost = {**made_up.COST, "images_seen": 6400, "processes_untimed": 1}
+    own = {"method": "mldg", "seed": 0}
+    made = made_up.run(tmp_path / "mldg", LESS, **own)
+    place.Place(kept, "mldg", 0).keep(made, cost)
+    text = tables.all_tables(gathered.gather(kept, 100))
+    assert "the rows saw from 6,400 to 256,000 images" in text.split("## ")[0]
+    (line,) = [line for line in text.split("\n") if "| MLDG | 6,400 |" in line]
+    assert "| > 30 |" in line
+
+
+def test_notes_and_trained_targets_are_marked(tmp_path):
+    kept = tmp_path / "kept"
+    for name in ("pcb", "dimn"):
+        made_up.row(kept, name, 0, {"viper": [0.5]})
+    values = json.loads((kept / "pcb_seed0.json").read_text())
+    values["targets"]["viper"]["seen_in_training"] = {"persons": 1}
+    (kept / "pcb_seed0.json").write_text(json.dumps(values))
+    text = tables.all_tables(gathered.gather(kept, 100))
+    assert "**No difference is told: viper has one identity alone.**" in text
+    assert "| aggregation, PCB | viper (TRAINED ON) |" in text
+    assert "| DIMN | viper |" in text

@@ -95,7 +95,7 @@ def test_it_is_trained_by_its_flags_and_is_a_row(tree, tmp_path):
         f"--results_dir={tmp_path / 'results'}",
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "| normface | synthetic_reid/mall |" in done.stdout
+    assert "| normface | synthetic_reid/mall (TRAINED ON) |" in done.stdout
     text = (tmp_path / "results" / "normface_seed0.json").read_text()
     assert '"normface_scale": 10' in text
     refused = _run(

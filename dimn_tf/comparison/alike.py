@@ -1,0 +1,86 @@
+"""Whether runs can stand in one table: trained and judged alike but for their rows."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from dimn_tf import errors
+from dimn_tf.comparison import place, rows
+from dimn_tf.training import recipe
+
+FREE = ("evaluation_batch_size", "ranked_probes")
+"""Options that change no figure."""
+_APART = (*FREE, "seed", "train_steps", "train_images", "encoder_weights")
+"""Options that rows differ in: a budget in images is another number of steps each;
+weights are compared by encoder."""
+
+
+def refuse_unlike(flags_of: Mapping[place.Place, Mapping[str, Any]]) -> None:
+    """Refuses runs that differ in more than their rows do.
+
+    An option that is given is given to all rows that have it and do not set it
+    themselves; where two differ, each must have its own row's default.
+
+    Args:
+        flags_of: A run's flags as its results record them.
+
+    Raises:
+        errors.UserError: names the flag and both files.
+    """
+    seen: dict[str, list[tuple[Any, bool, pathlib.Path]]] = {}
+    for where, flags in flags_of.items():
+        row = rows.ROWS[where.name]
+        defaults = recipe.from_values(row.options).recorded()
+        compared = {
+            option: (value, option in defaults and value == _json(defaults[option]))
+            for option, value in flags.items()
+            if option not in (*_APART, *row.options)
+        }
+        weights = f"encoder_weights of {flags.get('encoder')}"
+        compared[weights] = (flags.get("encoder_weights"), False)
+        for option, (value, is_default) in compared.items():
+            for other, other_is_default, path in seen.get(option, ()):
+                if value != other and not (is_default and other_is_default):
+                    raise errors.UserError(
+                        f"{where.results}: --{option}: {value}, but {other} in {path}. "
+                        "Rows of one table are trained and judged alike: give the flag "
+                        "as it was, move one of the files away, or name another "
+                        "--results_dir"
+                    )
+            seen.setdefault(option, []).append((value, is_default, where.results))
+
+
+def refuse_other_trials(
+    figures_of: Mapping[place.Place, Mapping[str, Any]],
+) -> None:
+    """Refuses results that were judged on other targets, or on other trials of them.
+
+    Args:
+        figures_of: A run's results.
+
+    Raises:
+        errors.UserError: names the targets and both files.
+    """
+    first: tuple[dict[str, Any], pathlib.Path] | None = None
+    for where, figures in figures_of.items():
+        trials = {
+            target: found.get("trials_sha256")
+            for target, found in figures["targets"].items()
+        }
+        first = first or (trials, where.results)
+        if trials != first[0]:
+            differing = sorted(
+                target
+                for target in trials.keys() | first[0].keys()
+                if trials.get(target) != first[0].get(target)
+            )
+            raise errors.UserError(
+                f"{where.results}: not judged on the trials of {first[1]}: "
+                f"{', '.join(differing)} differ. Rows of one table are judged alike: "
+                "move one of the files away, or name another --results_dir"
+            )
+
+
+def _json(value: Any) -> Any:
+    """A value as it is read back."""
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,87 @@
+"""Rows of one table differ in what they are, and in nothing else."""
+
+import json
+import pathlib
+
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.comparison import alike, place, rows
+from dimn_tf.training import recipe
+
+GIVEN = {"encoder_weights": "none", "train_steps": 100, "augment_flip": 0.5}
+
+
+def _flags(name, seed=0, **given):
+    """As a run's results record them."""
+    options = {**GIVEN, **given, **rows.ROWS[name].options, "seed": seed}
+    recorded = recipe.from_values(options).recorded()
+    return json.loads(json.dumps({**recorded, "targets": ["viper"], "trial_seed": 0}))
+
+
+def _where(name, seed=0):
+    return place.Place(pathlib.Path("kept"), name, seed)
+
+
+def test_all_rows_of_the_same_options_stand_in_one_table():
+    """Each method has its own defaults, its own steps, and may have its own encoder."""
+    flags = {
+        _where(name): {**_flags(name), "train_steps": steps, "ranked_probes": steps}
+        for steps, name in enumerate(rows.ROWS, start=10)
+    }
+    alike.refuse_unlike({**flags, _where("dimn", 7): _flags("dimn", 7)})
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "option"),
+    [
+        ("pcb", {"augment_flip": 0.25}, "augment_flip"),
+        ("dimn_no_memory", {"triplet_margin": 0.5}, "triplet_margin"),
+        ("mldg", {"identities_per_batch": 16}, "identities_per_batch"),
+        # All at their defaults but one.
+        ("aligned_reid", {"label_smoothing": 0.1}, "label_smoothing"),
+        ("reptile", {"holdout_identities": 5}, "holdout_identities"),
+    ],
+)
+def test_an_option_that_one_row_alone_was_given_is_refused(name, changed, option):
+    flags = {_where("dimn"): _flags("dimn"), _where(name): _flags(name, **changed)}
+    with pytest.raises(errors.UserError) as caught:
+        alike.refuse_unlike(flags)
+    told = str(caught.value)
+    assert f"--{option}: " in told and f"{name}_seed0.json" in told
+    assert "dimn_seed0.json" in told
+
+
+def test_seeds_of_a_row_are_alike_too():
+    flags = {
+        _where("dimn", seed): {**_flags("dimn", seed), "trial_seed": seed}
+        for seed in (0, 1)
+    }
+    with pytest.raises(errors.UserError, match="dimn_seed1.json: --trial_seed: 1"):
+        alike.refuse_unlike(flags)
+
+
+def test_an_option_that_a_row_sets_is_its_own():
+    given = {"triplet_weight": 0.5}
+    names = ("dimn", "dimn_no_logit_triplet", "dimn_no_memory")
+    alike.refuse_unlike({_where(name): _flags(name, **given) for name in names})
+
+
+def test_weights_are_compared_encoder_by_encoder():
+    of = {
+        name: {**_flags(name), "encoder_weights": weights}
+        for name, weights in (("dimn", "a"), ("pcb", "b"), ("mldg", "c"))
+    }
+    alike.refuse_unlike({_where(name): of[name] for name in ("dimn", "pcb")})
+    with pytest.raises(errors.UserError, match="weights of mobilenet_v2: c, but a"):
+        alike.refuse_unlike({_where(name): of[name] for name in ("dimn", "mldg")})
+
+
+def test_trials_are_the_same_for_all():
+    first = {"targets": {"viper": {"trials_sha256": "a"}}}
+    for other in ({"viper": {"trials_sha256": "b"}}, {}, {"viper": {}}):
+        with pytest.raises(errors.UserError, match="pcb_seed0.*viper differ"):
+            alike.refuse_other_trials(
+                {_where("dimn"): first, _where("pcb"): {"targets": other}}
+            )
+    alike.refuse_other_trials({_where("dimn"): first, _where("pcb"): first})
