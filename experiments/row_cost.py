@@ -1,6 +1,7 @@
 """What training a row costs, over all processes that it takes."""
 
 import contextlib
+import math
 import pathlib
 import statistics
 import sys
@@ -90,10 +91,11 @@ def of_run(
     """
     kind, options = methods.METHODS[recipe.method], recipe.method_options
     request = recipe.batch_request
+    # No rate: the first steps', which compile, and those of a stage without images.
     paces = [
-        row["images_per_second"]
+        pace
         for row in training_log.read(log)
-        if row["images_per_second"]
+        if math.isfinite(pace := row["images_per_second"]) and pace
     ]
     return {
         "seconds_a_step": request.images / statistics.median(paces) if paces else 0,
