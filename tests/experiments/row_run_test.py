@@ -146,7 +146,8 @@ def _trained_by(monkeypatch, tmp_path, script):
 def test_a_process_trains_it_and_its_results_are_kept(run, tmp_path, monkeypatch):
     wanted = run("mldg")
     _leave(wanted)
-    log = "step,images_per_second,loss\n" + "1,nan,7\n50,160,3\n100,0,3\n150,128,3\n200,640,2\n"
+    paces = ["1,nan,7", "50,160,3", "100,0,3", "150,128,3", "200,640,2"]
+    log = "\n".join(["step,images_per_second,loss", *paces, ""])
     wanted.workdir.training_log.write_text(log)
     told = tmp_path / "told"
     _trained_by(monkeypatch, tmp_path, f'printf "%s\\n" "$@" > {told}')
