@@ -136,6 +136,14 @@ class Method(keras.Model, abc.ABC):
         del train_steps
         return None
 
+    def learning_rate_stretches(self, train_steps: int) -> tuple[int, ...]:
+        """Steps over which the learning rate falls, start to end; here once, over all.
+
+        Args:
+            train_steps: Of the whole run: the stretches add up to it.
+        """
+        return (train_steps,)
+
     def add_classifier(
         self, name: str, units: int, seed: int, use_bias: bool = False
     ) -> keras.layers.Dense:

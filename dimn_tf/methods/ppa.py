@@ -135,6 +135,12 @@ class PPA(base.Method):
             ),
         )
 
+    def learning_rate_stretches(self, train_steps):
+        """Each stage is a training of its own; see `Method`."""
+        mapping_steps = self.options.ppa_mapping_steps
+        stages = (train_steps - mapping_steps, mapping_steps)
+        return tuple(steps for steps in stages if steps)
+
     def train_step(self, batch):
         """One iteration of stage 1; see `Method.train_step`."""
         images, labels = base.image_by_image(batch)

@@ -40,7 +40,7 @@ def for_training(
             schedule.exponential_decay(
                 rate.learning_rate_start,
                 rate.learning_rate_end,
-                recipe.train_steps,
+                method.learning_rate_stretches(recipe.train_steps),
                 rate.warmup_steps,
             ),
             epsilon=rate.adam_epsilon,

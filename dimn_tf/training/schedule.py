@@ -1,5 +1,7 @@
 """The learning rate's schedule."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -41,18 +43,54 @@ class WarmedUp(keras.optimizers.schedules.LearningRateSchedule):
         return cls(schedule, config["steps"])
 
 
+@keras.saving.register_keras_serializable(package="dimn_tf")
+class Anew(keras.optimizers.schedules.LearningRateSchedule):
+    """An exponential decay that begins anew with each of several stretches of steps.
+
+    Args:
+        start: Learning rate of a stretch's first step.
+        end: Reached after its last one.
+        stretches: Steps of each, at least 1.
+    """
+
+    def __init__(self, start: float, end: float, stretches: Sequence[int]):
+        super().__init__()
+        self.start, self.end, self.stretches = start, end, tuple(stretches)
+
+    def __call__(self, step):
+        """Learning rate of a step, 0, 1, ... of all stretches."""
+        step = tf.cast(step, tf.float32)
+        first, rate = 0, tf.constant(self.start, tf.float32)
+        for length in self.stretches:
+            share = (step - first) / length
+            falling = self.start * (self.end / self.start) ** share
+            rate = tf.where(step >= first, falling, rate)
+            first += length
+        return rate
+
+    def get_config(self):
+        """Arguments of the constructor."""
+        return {"start": self.start, "end": self.end, "stretches": self.stretches}
+
+
 def exponential_decay(
-    start: float, end: float, train_steps: int, warmup_steps: int = 0
+    start: float, end: float, stretches: Sequence[int], warmup_steps: int = 0
 ) -> keras.optimizers.schedules.LearningRateSchedule:
     """start * (end / start) ** (step / train_steps) (paper, section 4.1).
 
     Args:
         start: Learning rate of step 0 (paper: 3.5e-4).
-        end: Learning rate reached after `train_steps` (paper: 1e-4).
-        train_steps: Iterations (paper: 180,000).
+        end: Learning rate reached after the last step (paper: 1e-4).
+        stretches: Iterations (paper: 180,000); of several, each falls from start to
+            end.
         warmup_steps: See `WarmedUp`; 0 is the paper's.
     """
-    decay = keras.optimizers.schedules.ExponentialDecay(
-        initial_learning_rate=start, decay_steps=train_steps, decay_rate=end / start
-    )
+    if len(stretches) == 1:
+        decay = keras.optimizers.schedules.ExponentialDecay(
+            initial_learning_rate=start,
+            decay_steps=stretches[0],
+            decay_rate=end / start,
+        )
+    else:
+        decay = Anew(start, end, stretches)
     return WarmedUp(decay, warmup_steps) if warmup_steps else decay

@@ -153,6 +153,19 @@ def test_the_rate_is_the_recipes_schedule():
     assert rates == pytest.approx(expected)
 
 
+def test_each_of_ppas_stages_has_the_whole_schedule():
+    recipe = tiny_run.recipe_of(
+        method="ppa", train_steps=10, ppa_mapping_steps=6,
+        learning_rate_start=0.25, learning_rate_end=0.0625,
+    )  # fmt: skip
+    optimizer = build.for_training(recipe, tiny.labels(9)).optimizer
+    rates = []
+    for step in (0, 2, 4, 7, 10):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    assert rates == pytest.approx([0.25, 0.125, 0.25, 0.125, 0.0625])
+
+
 def test_without_weight_decay_there_is_none():
     optimizer = build.for_training(
         tiny_run.recipe_of(weight_decay=0.0), tiny.labels(9)

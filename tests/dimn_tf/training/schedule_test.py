@@ -7,7 +7,7 @@ from dimn_tf.training import schedule
 
 
 def test_decays_exponentially_from_start_to_end():
-    rate = schedule.exponential_decay(3.5e-4, 1e-4, 180_000)
+    rate = schedule.exponential_decay(3.5e-4, 1e-4, [180_000])
     assert float(rate(0)) == pytest.approx(3.5e-4)
     assert float(rate(180_000)) == pytest.approx(1e-4)
     # The geometric mean half-way: sqrt(3.5) * 1e-4.
@@ -15,15 +15,27 @@ def test_decays_exponentially_from_start_to_end():
 
 
 def test_warm_up_rises_evenly_to_the_schedule():
-    plain = schedule.exponential_decay(1.0, 0.5, 100)
-    warm = schedule.exponential_decay(1.0, 0.5, 100, warmup_steps=4)
+    plain = schedule.exponential_decay(1.0, 0.5, [100])
+    warm = schedule.exponential_decay(1.0, 0.5, [100], warmup_steps=4)
     ratios = [float(warm(t)) / float(plain(t)) for t in range(6)]
     assert ratios == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])
 
 
+def test_each_of_several_stretches_falls_from_start_to_end():
+    made = schedule.exponential_decay(1.0, 0.25, (10, 4, 100))
+    one = schedule.exponential_decay(1.0, 0.25, (10,))
+    assert [float(made(t)) for t in range(10)] == pytest.approx(
+        [float(one(t)) for t in range(10)]
+    )
+    # Half-way: 0.5. Then the next stretch; after the last it goes on falling.
+    found = [float(made(t)) for t in (5, 9, 10, 12, 14, 64, 114)]
+    assert found == pytest.approx([0.5, 0.25**0.9, 1, 0.5, 1, 0.5, 0.25])
+
+
+@pytest.mark.parametrize("stretches", [[100], [30, 70]])
 @pytest.mark.parametrize("warmup_steps", [0, 4])
-def test_a_saved_schedule_is_the_same(warmup_steps):
-    made = schedule.exponential_decay(1.0, 0.5, 100, warmup_steps)
+def test_a_saved_schedule_is_the_same(warmup_steps, stretches):
+    made = schedule.exponential_decay(1.0, 0.5, stretches, warmup_steps)
     again = keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(made)
     )
@@ -32,7 +44,7 @@ def test_a_saved_schedule_is_the_same(warmup_steps):
 
 
 def test_without_warm_up_the_schedule_is_keras_own():
-    made = schedule.exponential_decay(1.0, 0.5, 100)
+    made = schedule.exponential_decay(1.0, 0.5, [100])
     assert type(made) is keras.optimizers.schedules.ExponentialDecay
     # Within a step it goes on falling: no staircase.
     assert float(made(1)) == pytest.approx(0.5**0.01)
