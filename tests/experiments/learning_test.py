@@ -8,7 +8,20 @@ from tests.experiments import launcher
 
 SOURCES = ("plaza", "station", "mall")
 TARGET = "synthetic_reid/night_market"
-MAPPING_STEPS = 100  # Of PPA's second stage, beside the budget's.
+_MIXED = "--domain_sampling=all"  # One a step learns nothing from a random start.
+OPTIONS = {
+    "dimn": ["--train_images=25600", _MIXED, "--identified_branches=both"],
+    "aligned_reid": ["--train_images=25600", _MIXED],
+    "ppa": ["--train_steps=500", "--ppa_mapping_steps=100"],
+    # From a random start, its head in an order of its own for each task has to be
+    # learnt in the task.
+    "reptile": [
+        "--train_images=51200",
+        "--reptile_inner_steps=8",
+        "--reptile_inner_rate=3e-3",
+    ],
+    "mldg": ["--train_images=38400", "--mldg_whole_batches"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +55,7 @@ def test_a_short_run_beats_its_own_start(name, data, tmp_path):
         "--learning_rate_end=5e-4",
         "--warmup_steps=50",
     ]
-    # One domain a step learns nothing from a random start; see demo.flags.
-    if name in ("dimn", "aligned_reid"):
-        flags += ["--domain_sampling=all"]
-    if name == "dimn":
-        flags += ["--identified_branches=both"]
-    if name == "ppa":
-        flags += [f"--ppa_mapping_steps={MAPPING_STEPS}"]
-        flags += [f"--train_steps={400 + MAPPING_STEPS}"]
-    else:
-        flags += ["--train_images=25600"]
+    flags += OPTIONS.get(name, ["--train_images=25600"])
     launcher.launch("train", *flags)
     launcher.launch(
         "evaluate", "--model=initial", f"--workdir={tmp_path / 'run'}", *flags[1:]
