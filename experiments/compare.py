@@ -78,7 +78,8 @@ def main(argv):
         wanted_rows.tell_unused(runs)
     failed = _train(runs, folder, command)
     if any(place.seeds_of(folder, name) for name in rows.ROWS):
-        print(_write(folder, command))
+        text, overview = _write(folder, command)
+        print(f"{text}\n{overview}\n")  # The last is what stays on the screen.
         print(f"Tables, plot and results: {folder}")
     if failed:
         raise errors.UserError(
@@ -141,11 +142,11 @@ def _training_images() -> int:
     ).num_images
 
 
-def _write(folder: pathlib.Path, command: str) -> str:
+def _write(folder: pathlib.Path, command: str) -> tuple[str, str]:
     """Writes the tables, the plot and results.json of what is there.
 
     Returns:
-        The tables.
+        All tables, and the overview alone.
     """
     found = gathered.gather(folder)
     text = tables.all_tables(found)
@@ -154,7 +155,7 @@ def _write(folder: pathlib.Path, command: str) -> str:
     with files.replacing(folder / "tables.md") as partial:
         partial.write_text(text, encoding="utf-8")
     plot.plot(found, folder / "comparison.png")
-    return text
+    return text, tables.overview(found)
 
 
 if __name__ == "__main__":

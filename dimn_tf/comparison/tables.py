@@ -24,6 +24,8 @@ def all_tables(gathered: gathered_lib.Gathered) -> str:
         "share probes). It tells whether other people would have given the same order, "
         "and nothing of other seeds.",
         *_warnings(gathered),
+        "## Overview: rank-1 / mAP",
+        overview(gathered),
     ]
     for title, chosen in (
         ("Table 2: systems", rows.TABLE_2),
@@ -75,6 +77,21 @@ def _warnings(gathered: gathered_lib.Gathered) -> list[str]:
     return found
 
 
+def overview(gathered: gathered_lib.Gathered) -> str:
+    """A line a row: rank-1 and mAP of each target and of their mean."""
+    lines = []
+    for name, row in _there(gathered, rows.ROWS):
+        figures = gathered.first(name)
+        cells = [
+            f"{values['rank1']['mean']:.1f} / {values['mAP']['mean']:.1f}"
+            for values in figures["targets"].values()
+        ]
+        mean = f"{figures['mean']['rank1']:.1f} / {figures['mean']['mAP']:.1f}"
+        minus = markdown.difference(gathered.difference(name))
+        lines.append([row.label, *cells, mean, minus])
+    return markdown.table(["row", *_targets(gathered), "mean", _MINUS], lines)
+
+
 def figures_table(
     gathered: gathered_lib.Gathered, chosen: Mapping[str, rows.Row]
 ) -> str:
@@ -101,7 +118,7 @@ def figures_table(
 
 def cosine_table(gathered: gathered_lib.Gathered) -> str:
     """mAP of each row's features, by target; beside it that of the row's score."""
-    targets = list(next(iter(gathered.figures.values())).values())[0]["targets"]
+    targets = _targets(gathered)
     lines = []
     for name, row in _there(gathered, rows.ROWS):
         figures = gathered.first(name)
@@ -167,6 +184,10 @@ def cost_table(gathered: gathered_lib.Gathered) -> str:
         "seeds",
     ]
     return markdown.table(headings, lines)
+
+
+def _targets(gathered) -> list[str]:
+    return list(gathered.first(next(iter(gathered.figures)))["targets"])
 
 
 def _there(gathered, chosen: Mapping[str, rows.Row]) -> list[tuple[str, rows.Row]]:

@@ -50,6 +50,18 @@ def test_table_2_has_every_target_the_mean_and_the_papers_values(found):
     assert lines[7][5] == "50.0 ± 1.2 (60.1)"
 
 
+def test_the_overview_is_a_line_a_row(tmp_path):
+    kept = tmp_path / "kept"
+    made_up.row(kept, "dimn", 0, {"viper": [0.5, 0.5], "prid": [0.75, 0.75]})
+    made_up.row(kept, "mldg", 0, {"viper": [0.25, 0.25], "prid": [0.25, 0.25]})
+    lines = _lines(tables.overview(gathered.gather(kept, resamples=100)))
+    assert lines[0] == ["row", "viper", "prid", "mean", "mAP minus DIMN's [95 %]"]
+    assert lines[2:] == [
+        ["MLDG", "10.0 / 25.0", "10.0 / 25.0", "10.0 / 25.0", "-37.5 [-37.5, -37.5]"],
+        ["DIMN", "10.0 / 50.0", "10.0 / 75.0", "10.0 / 62.5", "-"],
+    ]
+
+
 def test_each_target_has_its_own_figures_and_the_papers(tmp_path):
     """One AP over all people of a target, so that all resamples are alike."""
     for name, level in (("dimn", 0.5), ("mldg", 0.25)):
