@@ -93,7 +93,7 @@ def test_a_method_has_defaults_of_its_own_which_a_given_flag_overrides(parse):
 
 def test_the_benchmark_mixes_domains_for_the_baseline(parse):
     for name in FLAG_FILES:
-        if name != "demo.flags":
+        if name != "demo.flags" and not name.startswith("compare"):
             found = parse(f"--flagfile={name}", "--method=aggregation")
             assert found.data.domain_sampling == "all", name
 
@@ -162,7 +162,10 @@ def test_dg_without_duke_differs_in_duke_alone(parse):
 
 def test_the_small_comparison_is_dg_small_for_all_rows(parse):
     single = parse("--flagfile=dg_small.flags").recorded()
-    compared = parse("--flagfile=compare_small.flags")
+    mldg = parse("--flagfile=compare_small.flags", "--method=mldg")
+    assert mldg.method_options.mldg_whole_batches
+    others = ("--method=dimn", "--nomldg_whole_batches")  # MLDG's alone, to `compare`.
+    compared = parse("--flagfile=compare_small.flags", *others)
     assert compared.train_steps == single["train_steps"]
     assert compared.recorded() == {**single, "train_images": 256_000}
     assert flags.FLAGS.more_seeds == ["dimn:1", "aggregation:1"]
@@ -183,7 +186,9 @@ def test_the_comparison_is_the_papers_benchmark_for_all_rows(parse):
 
 @pytest.mark.parametrize("name", FLAG_FILES)
 def test_flag_files_open_with_command_hardware_time_and_score(name, parse):
-    parse(f"--flagfile={name}")
+    # A comparison's options may be one method's alone.
+    own = ["--method=mldg"] if name.startswith("compare") else []
+    parse(f"--flagfile={name}", *own)
     head = (ROOT / name).read_text().split("\n--")[0]
     for word in ("# Command:", "# Hardware:", "# Time:", "# Score:"):
         assert word in head, word
