@@ -22,6 +22,7 @@ from dimn_tf.training import workdir
 from experiments import row_cost
 
 _COST = "cost.json"
+_POLL_SECONDS = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,8 +171,11 @@ class RowRun:
             [sys.executable, "-m", "experiments.train", *self.command]
         )
         try:
-            _, ended, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(ended)
+            ended = 0
+            while not ended:  # A wait without end may sleep over a signal.
+                time.sleep(_POLL_SECONDS)
+                ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            process.returncode = os.waitstatus_to_exitcode(status)
             peak = usage.ru_maxrss  # Of this process alone.
         except BaseException:
             process.terminate()

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 import pytest
 from absl import flags
@@ -233,14 +234,20 @@ def test_a_row_of_another_name_takes_it(name, run):
 
 
 def test_an_interruption_ends_the_process_too(run, tmp_path, monkeypatch):
-    ended = tmp_path / "ended"
+    ready, ended = tmp_path / "ready", tmp_path / "ended"
     _trained_by(
         monkeypatch,
         tmp_path,
-        f"trap 'touch {ended}; exit 143' TERM; while :; do sleep 0.05; done",
+        f"trap 'touch {ended}; exit 143' TERM; touch {ready}; "
+        "while :; do sleep 0.05; done",
     )
 
-    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    def interrupt():
+        while not ready.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         run("dimn").train()
     assert ended.exists()
