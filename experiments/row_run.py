@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from dimn_tf import config, errors, methods
+from dimn_tf import config, errors, methods, standard_json
 from dimn_tf.comparison import alike, rows
 from dimn_tf.comparison import place as place_lib
 from dimn_tf.evaluation import options as evaluation_options
@@ -120,7 +120,8 @@ class RowRun:
     def _with_evaluation(recorded, options) -> dict[str, Any]:
         evaluation = config.read(evaluation_options.EvaluationOptions, options)
         every = {**recorded, **dataclasses.asdict(evaluation)}
-        return json.loads(json.dumps({**every, "targets": options["targets"]}))
+        every["targets"] = options["targets"]
+        return json.loads(standard_json.text(every))
 
     def refuse_others_results(self) -> None:
         """Refuses results that a run of other options left under this one's name.
@@ -174,9 +175,10 @@ class RowRun:
             ended = 0
             while not ended:  # A wait without end may sleep over a signal.
                 time.sleep(_POLL_SECONDS)
+                peak = max(peak, row_cost.high_water(process.pid))
                 ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             process.returncode = os.waitstatus_to_exitcode(status)
-            peak = usage.ru_maxrss  # Of this process alone.
+            peak = peak or usage.ru_maxrss
         except BaseException:
             process.terminate()
             process.wait()

@@ -151,7 +151,7 @@ def test_a_process_trains_it_and_its_results_are_kept(run, tmp_path, monkeypatch
     log = "\n".join(["step,images_per_second,loss", *paces, ""])
     wanted.workdir.training_log.write_text(log)
     told = tmp_path / "told"
-    _trained_by(monkeypatch, tmp_path, f'printf "%s\\n" "$@" > {told}')
+    _trained_by(monkeypatch, tmp_path, f'printf "%s\\n" "$@" > {told}; sleep 0.5')
     assert wanted.train() == 0
     assert told.read_text().split("\n")[:-1] == [
         "-m",
@@ -164,7 +164,8 @@ def test_a_process_trains_it_and_its_results_are_kept(run, tmp_path, monkeypatch
     assert cost["encoder_passes"] == pytest.approx(1 + 2 * 2 / 3)
     assert cost["processes"] == 1 and 0 < cost["minutes"] < 1
     assert cost["processes_untimed"] == 0
-    assert 0 < cost["peak_memory_gib"] < 1
+    # The shell's, and not this process', which has TensorFlow.
+    assert 0 < cost["peak_memory_gib"] < 0.1
 
 
 def test_what_ppa_encodes_between_its_stages_is_counted(run, tmp_path, monkeypatch):
