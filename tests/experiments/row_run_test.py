@@ -246,6 +246,7 @@ def test_an_interruption_ends_the_process_too(run, tmp_path, monkeypatch):
     def interrupt():
         while not ready.exists():
             time.sleep(0.01)
+        time.sleep(0.5)  # Until it is waited for.
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
