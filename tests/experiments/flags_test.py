@@ -43,6 +43,7 @@ def parse(monkeypatch):
         return flags.run_recipe()
 
     monkeypatch.chdir(ROOT)
+    parsed.flags_alone = lambda *arguments: values(["compare", *arguments])
     return parsed
 
 
@@ -162,9 +163,10 @@ def test_dg_without_duke_differs_in_duke_alone(parse):
 
 def test_the_small_comparison_is_dg_small_for_all_rows(parse):
     single = parse("--flagfile=dg_small.flags").recorded()
-    mldg = parse("--flagfile=compare_small.flags", "--method=mldg")
-    assert mldg.method_options.mldg_whole_batches
-    others = ("--method=dimn", "--nomldg_whole_batches")  # MLDG's alone, to `compare`.
+    parse.flags_alone("--flagfile=compare_small.flags")
+    assert flags.FLAGS.mldg_whole_batches and flags.FLAGS.pcb_dropout == 0
+    # One method's alone, to `compare`.
+    others = ("--nomldg_whole_batches", "--pcb_dropout=0.5")
     compared = parse("--flagfile=compare_small.flags", *others)
     assert compared.train_steps == single["train_steps"]
     assert compared.recorded() == {**single, "train_images": 256_000}
@@ -187,8 +189,7 @@ def test_the_comparison_is_the_papers_benchmark_for_all_rows(parse):
 @pytest.mark.parametrize("name", FLAG_FILES)
 def test_flag_files_open_with_command_hardware_time_and_score(name, parse):
     # A comparison's options may be one method's alone.
-    own = ["--method=mldg"] if name.startswith("compare") else []
-    parse(f"--flagfile={name}", *own)
+    (parse.flags_alone if name.startswith("compare") else parse)(f"--flagfile={name}")
     head = (ROOT / name).read_text().split("\n--")[0]
     for word in ("# Command:", "# Hardware:", "# Time:", "# Score:"):
         assert word in head, word
