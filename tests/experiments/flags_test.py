@@ -166,7 +166,11 @@ def test_the_small_comparison_is_dg_small_for_all_rows(parse):
     parse.flags_alone("--flagfile=compare_small.flags")
     assert flags.FLAGS.mldg_whole_batches and flags.FLAGS.pcb_dropout == 0
     # One method's alone, to `compare`.
-    others = ("--nomldg_whole_batches", "--pcb_dropout=0.5")
+    others = (
+        "--nomldg_whole_batches",
+        "--pcb_dropout=0.5",
+        "--nopcb_own_reductions",
+    )
     compared = parse("--flagfile=compare_small.flags", *others)
     assert compared.train_steps == single["train_steps"]
     assert compared.recorded() == {**single, "train_images": 256_000}
