@@ -17,6 +17,21 @@ def shared_dir() -> pathlib.Path:
     return _SHARED
 
 
+@pytest.fixture
+def axes(monkeypatch) -> list:
+    """The axes of every figure that is saved, in turn."""
+    import matplotlib.figure
+
+    kept, save = [], matplotlib.figure.Figure.savefig
+
+    def saved(self, *given, **named):
+        kept.extend(self.axes)
+        return save(self, *given, **named)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", saved)
+    return kept
+
+
 @pytest.fixture(autouse=True)
 def faults_of_data(monkeypatch):
     """Whichever fault of data a test provokes: it says where, what, and what to do."""

@@ -12,7 +12,6 @@ from dimn_tf.training import recipe as recipe_lib
 from dimn_tf.training import training_log
 
 _PEAK_UNIT = 2**30 if sys.platform == "darwin" else 2**20  # Bytes there, KiB here.
-_HIGH_WATER = "VmHWM:"
 
 
 def begin(path: pathlib.Path) -> dict[str, Any]:
@@ -42,19 +41,6 @@ def begin(path: pathlib.Path) -> dict[str, Any]:
     }
     _write(path, cost)
     return cost
-
-
-def high_water(pid: int) -> int:
-    """Highest resident memory of a process up to now, KiB; 0: the system keeps none.
-
-    `wait4` gives at least its caller's own.
-    """
-    try:
-        status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = [line for line in status.splitlines() if line.startswith(_HIGH_WATER)]
-    return int(found[0].split()[1]) if found else 0
 
 
 def end(

@@ -19,7 +19,7 @@ from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.evaluation import results_files
 from dimn_tf.training import recipe as recipe_lib
 from dimn_tf.training import workdir
-from experiments import row_cost
+from experiments import process_memory, row_cost
 
 _COST = "cost.json"
 _POLL_SECONDS = 0.1
@@ -175,7 +175,7 @@ class RowRun:
             ended = 0
             while not ended:  # A wait without end may sleep over a signal.
                 time.sleep(_POLL_SECONDS)
-                peak = max(peak, row_cost.high_water(process.pid))
+                peak = max(peak, process_memory.peak_kib(process.pid))
                 ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             process.returncode = os.waitstatus_to_exitcode(status)
             peak = peak or usage.ru_maxrss

@@ -11,7 +11,7 @@ import tensorflow as tf
 from dimn_tf import config, errors
 from dimn_tf.data import batch_request, label_specification
 from dimn_tf.encoders import encoder as encoder_lib
-from dimn_tf.methods import phase
+from dimn_tf.methods import budget, phase
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ClassifierOptions(SmoothingOptions):
     )
 
 
-class Method(keras.Model, abc.ABC):
+class Method(budget.Budget, keras.Model, abc.ABC):
     """A way to learn from source domains and to match in a target domain.
 
     Shared by all methods: the encoder g. A method adds its own parts, one training step
@@ -259,63 +259,6 @@ class Method(keras.Model, abc.ABC):
             f"the score of {type(self).__name__} is no sum over places of an image, "
             "so that there is no map of it"
         )
-
-    @classmethod
-    def steps_of_budget(
-        cls,
-        images: int,
-        request: "batch_request.BatchRequest",
-        options,
-        training_images: int | None = None,
-    ) -> int:
-        """Steps of a whole run that sees so many images.
-
-        Args:
-            images: Each counted as often as it is seen in training.
-            request: What a step sees.
-            options: An instance of the class's `Options`.
-            training_images: All there are; None: not known.
-
-        Raises:
-            errors.UserError: it cannot be told without `training_images`.
-        """
-        del options, training_images
-        return -(-images // request.images)
-
-    @classmethod
-    def images_seen(
-        cls,
-        step: int,
-        train_steps: int,
-        request: "batch_request.BatchRequest",
-        options,
-        training_images: int | None = None,
-    ) -> int:
-        """Images that steps of training have seen, each as often as it was.
-
-        Args:
-            step: Steps done.
-            train_steps: Of the whole run.
-            request: What a step sees.
-            options: An instance of the class's `Options`.
-            training_images: All there are; None: not known, and what a method sees
-                between its stages is not counted.
-        """
-        del train_steps, options, training_images
-        return step * request.images
-
-    @classmethod
-    def encoder_passes(cls, options, domains: int) -> float:
-        """Passes of the encoder, forward and back, for each image that is seen.
-
-        What a method's images cost, beside another's with the same encoder.
-
-        Args:
-            options: An instance of the class's `Options`.
-            domains: Source domains.
-        """
-        del options, domains
-        return 1.0
 
     def phases(self, train_steps: int) -> tuple[phase.Phase, ...]:
         """The stretches of a run, one after another; here one of `train_step`.

@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from experiments import process_memory
+
 _POLL_SECONDS = 0.05
 
 
@@ -135,7 +137,7 @@ def run(
     memory, temporary, ended = 0.0, 0.0, 0
     try:
         while not ended:
-            memory = max(memory, _peak_memory_mb(process.pid))
+            memory = max(memory, process_memory.peak_kib(process.pid) * 1024 / 1e6)
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             temporary = max(temporary, megabytes(scratch))
             if not ended:
@@ -162,12 +164,3 @@ def run(
         load_before=load,
         lines=tuple(lines),
     )
-
-
-def _peak_memory_mb(pid: int) -> float:
-    """Highest resident memory of a process up to now; 0 once it has ended."""
-    status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    return 0.0

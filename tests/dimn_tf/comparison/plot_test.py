@@ -1,6 +1,5 @@
 """The picture shows each row's mean, seeds, interval and the paper's value."""
 
-import matplotlib.figure
 import pytest
 
 from dimn_tf.comparison import gathered, plot
@@ -10,19 +9,6 @@ from tests.dimn_tf.comparison import made_up
 TARGETS = ("viper", "prid", "grid", "ilids")
 DIMN = {target: [0.5, 0.25, 0.75] for target in TARGETS}
 LESS = {target: [0.4, 0.2, 0.6] for target in TARGETS}
-
-
-@pytest.fixture
-def axes(monkeypatch):
-    """Of the figure that is saved."""
-    kept, save = [], matplotlib.figure.Figure.savefig
-
-    def saved(self, *given, **named):
-        kept.extend(self.axes)
-        return save(self, *given, **named)
-
-    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", saved)
-    return kept
 
 
 def test_a_row_is_a_bar_its_seeds_its_interval_and_the_papers_value(axes, tmp_path):

@@ -3,22 +3,8 @@
 import matplotlib.axes
 import matplotlib.figure
 import numpy as np
-import pytest
 
 from dimn_tf.evaluation import calibration, calibration_plot
-
-
-@pytest.fixture
-def axes(monkeypatch):
-    """The two halves of the figure that is saved."""
-    kept, save = [], matplotlib.figure.Figure.savefig
-
-    def saved(self, *given, **named):
-        kept.extend(self.axes)
-        return save(self, *given, **named)
-
-    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", saved)
-    return kept
 
 
 def test_both_halves(axes, tmp_path, monkeypatch):
