@@ -65,10 +65,27 @@ def main(_):
         recipe.data.image_height,
         recipe.data.image_width,
         metadata,
-        model_card.model_card,
+        _card,
         FLAGS.formats,
     )
     print(f"Exported: {folder}")
+
+
+def _card(metadata):
+    """See `model_card.model_card`.
+
+    Raises:
+        errors.UserError: the results or thresholds are not as they were written.
+    """
+    try:
+        return model_card.model_card(metadata)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
+        raise errors.UserError(
+            f"{directory.results} or {directory.calibration} is not as it was written "
+            f"({type(error).__name__}: {error}). Run experiments.evaluate (and "
+            "experiments.calibrate) again"
+        ) from error
 
 
 def _of_step(path: pathlib.Path, step: int, command: str):

@@ -204,6 +204,25 @@ def test_calibrated_exported_enrolled_and_searched(places, exported, tmp_path):
     assert "--false_accepts=7" in printed
 
 
+def test_an_export_of_results_that_were_edited_names_the_file(places, tmp_path):
+    results = places[0] / "run" / "results.json"
+    before = results.read_text()
+    edited = json.loads(before)
+    del edited["targets"][TARGET]["mAP"]
+    results.write_text(json.dumps(edited))
+    try:
+        told = launch(
+            "export",
+            f"--workdir={places[0] / 'run'}",
+            f"--export_dir={tmp_path / 'export'}",
+            code=1,
+        )
+    finally:
+        results.write_text(before)
+    assert f"{results} or " in told and "KeyError: 'mAP'" in told
+    assert "Run experiments.evaluate" in told and not (tmp_path / "export").exists()
+
+
 def test_a_full_disk_leaves_the_calibration_that_is_there(
     places, exported, monkeypatch
 ):
