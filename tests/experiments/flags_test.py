@@ -166,12 +166,14 @@ def test_the_small_comparison_is_dg_small_for_all_rows(parse):
     parse.flags_alone("--flagfile=compare_small.flags")
     assert flags.FLAGS.mldg_whole_batches and flags.FLAGS.pcb_dropout == 0
     assert flags.FLAGS.reptile_inner_steps == 8
+    assert flags.FLAGS.crossgrad_epsilon == 10
     # One method's alone, to `compare`.
     others = (
         "--nomldg_whole_batches",
         "--pcb_dropout=0.5",
         "--nopcb_own_reductions",
         "--reptile_inner_steps=2",
+        "--crossgrad_epsilon=1",
     )
     compared = parse("--flagfile=compare_small.flags", *others)
     assert compared.train_steps == single["train_steps"]
