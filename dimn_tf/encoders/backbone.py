@@ -1,9 +1,11 @@
 """What a backbone is: all that an encoder of its kind needs to know."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import keras
+
+from dimn_tf.encoders import instance_norm_places
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +21,8 @@ class Backbone:
             the first is the published network's.
         pooling: Makes the layer from a feature map to a feature, [n, h, w, D] ->
             [n, D].
+        instance_norms: Where the network may have instance norms, by name, in
+            the order of its layers.
         weights_hint: What `imagenet` needs, for errors.
     """
 
@@ -27,6 +31,9 @@ class Backbone:
     strides: tuple[int, ...] = (32,)
     pooling: Callable[[], keras.layers.Layer] = lambda: (
         keras.layers.GlobalAveragePooling2D(dtype="float32", name="pooling")
+    )
+    instance_norms: Mapping[str, instance_norm_places.Place] = dataclasses.field(
+        default_factory=dict
     )
     weights_hint: str = ""
 

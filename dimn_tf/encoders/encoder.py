@@ -4,7 +4,13 @@ import keras
 
 from dimn_tf import errors, keras_settings
 from dimn_tf.encoders import backbone as backbone_lib
-from dimn_tf.encoders import mobilenet_v2, resnet50, weight_files
+from dimn_tf.encoders import (
+    instance_norm_places,
+    mobilenet_v2,
+    resnet50,
+    weight_files,
+)
+from dimn_tf.encoders import neck as neck_lib
 
 # A new backbone is one file and one line.
 BACKBONES: dict[str, backbone_lib.Backbone] = {
@@ -23,13 +29,14 @@ class Encoder(keras.layers.Layer):
     >>> encoder(np.zeros([2, 256, 128, 3], "float32")).shape
     (2, 1792)
 
-    Call: float32 [n, H, W, 3] in 0..255 -> float32 [n, D] (>= 0 for MobileNetV2,
-    whose last layer is a ReLU6).
+    Call: float32 [n, H, W, 3] in 0..255 -> float32 [n, D] (>= 0 for MobileNetV2
+    without a neck, whose last layer is a ReLU6).
 
     Args:
         network: A functional model from preprocessed images to feature maps.
         backbone: Its kind, which says how images are preprocessed and maps pooled.
         batch_norm_momentum: Of its batch norms; a method's own take the same.
+        neck: Normalises the pooled feature; None: there is none.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class Encoder(keras.layers.Layer):
         backbone: backbone_lib.Backbone = mobilenet_v2.MOBILENET_V2,
         name: str = "encoder",
         batch_norm_momentum: float = 0.99,
+        neck: neck_lib.Neck | None = None,
     ):
         # Pixels are scaled in float32; the network casts by its own policy.
         super().__init__(name=name, dtype="float32")
@@ -48,19 +56,34 @@ class Encoder(keras.layers.Layer):
         self.batch_norm_momentum = batch_norm_momentum
         self.map_height = int(network.output_shape[1])
         self.feature_dimension = int(network.output_shape[-1])
+        self.neck = neck
         self.built = True
 
-    def with_network(self, network: keras.Model, name: str) -> "Encoder":
-        """Another encoder of this kind, round another network of the same outputs."""
-        return Encoder(network, self.kind, name, self.batch_norm_momentum)
+    @property
+    def parts(self) -> list[keras.layers.Layer]:
+        """The layers that have variables."""
+        return [self.backbone, *([self.neck] if self.neck is not None else [])]
+
+    def with_network(
+        self, network: keras.Model, name: str, neck: neck_lib.Neck | None = None
+    ) -> "Encoder":
+        """Another encoder of this kind, round another network."""
+        return Encoder(network, self.kind, name, self.batch_norm_momentum, neck)
 
     def call(self, images, training=False):
         """Features; see the class."""
-        return self.pooling(self.feature_maps(images, training=training))
+        return self.of_preprocessed(self.kind.preprocess(images), training=training)
 
     def of_preprocessed(self, inputs, training=False):
         """Features of what `kind.preprocess` gives: [n, H, W, 3] -> [n, D]."""
-        return self.pooling(self.backbone(inputs, training=training))
+        maps = self.backbone(inputs, training=training)
+        return self.after_pooling(self.pooling(maps), training=training)
+
+    def after_pooling(self, pooled, training=False):
+        """What the neck makes of the mean over the places: [n, D] -> [n, D]."""
+        if self.neck is None:
+            return pooled
+        return self.neck(pooled, training=training)
 
     def copy(self, prefix: str) -> "Encoder":
         """An encoder with variables of its own, of the values that these have now.
@@ -75,11 +98,24 @@ class Encoder(keras.layers.Layer):
 
         network = keras.models.clone_model(self.backbone, clone_function=clone)
         network.set_weights(self.backbone.get_weights())
-        return self.with_network(network, prefix + self.name)
+        neck = None
+        if self.neck is not None:
+            neck = clone(self.neck)
+            neck.build((None, self.feature_dimension))
+            neck.set_weights(self.neck.get_weights())
+        return self.with_network(network, prefix + self.name, neck)
 
     def feature_maps(self, images, training=False):
         """What is pooled: [n, H, W, 3] -> [n, H / stride, W / stride, D]."""
         return self.backbone(self.kind.preprocess(images), training=training)
+
+    def maps_of_features(self, images):
+        """At test, maps whose mean over the places is the feature: as `feature_maps`.
+
+        Without a neck they are the feature maps.
+        """
+        maps = self.feature_maps(images)
+        return maps if self.neck is None else self.neck.of_places(maps)
 
 
 def build_encoder(
@@ -91,6 +127,8 @@ def build_encoder(
     batch_norm_momentum: float = 0.99,
     fused_batch_norm: bool = True,
     stride: int = 0,
+    instance_norm_through: str = "",
+    neck: bool = False,
 ) -> Encoder:
     """Builds an encoder by name.
 
@@ -105,10 +143,14 @@ def build_encoder(
         batch_norm_momentum: Share of the old moving average kept each step.
         fused_batch_norm: False leaves Keras' own batch norm, for comparison.
         stride: Pixels a place of the feature map; 0: as the backbone is published.
+        instance_norm_through: Name of the last place that has an instance norm (see
+            `Backbone.instance_norms`), as all before it have; "": none has.
+        neck: Whether features go through a `Neck`.
 
     Raises:
         errors.UserError: other global settings of Keras than `keras_settings` needs,
-            an unknown name or stride, or weights that cannot be had or do not fit.
+            an unknown name, stride or place, or weights that cannot be had or do not
+            fit.
     """
     keras_settings.check()
     if name not in BACKBONES:
@@ -121,6 +163,7 @@ def build_encoder(
             f"--encoder_stride={stride}: {name} has "
             f"{' and '.join(map(str, kind.strides))} (0 takes {kind.strides[0]})."
         )
+    places = _places_through(instance_norm_through, name)
     if weights not in ("none", "imagenet"):
         weight_files.existing(weights)
     try:
@@ -144,4 +187,27 @@ def build_encoder(
             f"the internet once{kind.weights_hint}; a file must hold the same backbone "
             "and width; `none` starts at random."
         ) from error
-    return Encoder(network, kind, batch_norm_momentum=batch_norm_momentum)
+    network = instance_norm_places.with_instance_norm(network, places)
+    made = None
+    if neck:
+        made = neck_lib.Neck(momentum=batch_norm_momentum, name="neck")
+        made.build((None, network.output_shape[-1]))
+    return Encoder(network, kind, batch_norm_momentum=batch_norm_momentum, neck=made)
+
+
+def _places_through(last: str, backbone: str) -> dict[str, instance_norm_places.Place]:
+    """The places of a backbone up to one of them.
+
+    Raises:
+        errors.UserError: it has no such place.
+    """
+    places = BACKBONES[backbone].instance_norms
+    if not last:
+        return {}
+    if last not in places:
+        known = f"one of {', '.join(places)}" if places else "it has none"
+        raise errors.UserError(
+            f"--instance_norm_through={last}: {backbone} has no such place: {known}."
+        )
+    names = list(places)
+    return {name: places[name] for name in names[: names.index(last) + 1]}

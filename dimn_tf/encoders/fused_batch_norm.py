@@ -30,10 +30,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
                 "FusedBatchNormalization needs [n, h, w, c] inputs and axis=-1; got "
                 f"input shape {tuple(input_shape)} and axis={self.axis}."
             )
-        if not (self.center and self.scale) or self.renorm or self.synchronized:
+        if not self.scale or self.renorm or self.synchronized:
             raise ValueError(
-                "FusedBatchNormalization needs center=True, scale=True, renorm=False "
-                "and synchronized=False; use keras.layers.BatchNormalization otherwise."
+                "FusedBatchNormalization needs scale=True, renorm=False and "
+                "synchronized=False; use keras.layers.BatchNormalization otherwise."
             )
         super().build(input_shape)
 
@@ -42,7 +42,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         if mask is not None:
             raise ValueError("FusedBatchNormalization takes no mask.")
         inputs = tf.convert_to_tensor(inputs)
-        gamma, beta = (tf.convert_to_tensor(v) for v in (self.gamma, self.beta))
+        gamma = tf.convert_to_tensor(self.gamma)
+        beta = tf.convert_to_tensor(self.beta) if self.center else gamma * 0.0
         mean = tf.convert_to_tensor(self.moving_mean)
         variance = tf.convert_to_tensor(self.moving_variance)
         if not (training and self.trainable):

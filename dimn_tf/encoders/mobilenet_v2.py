@@ -2,7 +2,7 @@
 
 import keras
 
-from dimn_tf.encoders import backbone, published_graph
+from dimn_tf.encoders import backbone, instance_norm_places, published_graph
 
 IMAGENET_WIDTHS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 """Widths for which `keras.applications` publishes ImageNet weights."""
@@ -58,10 +58,28 @@ _WITHOUT_LAST_DOWNSAMPLING = {
     "block_13_depthwise": {"strides": (1, 1), "padding": "same"},
 }
 
+# Blocks whose input is added to their output; the others end in a batch norm.
+_WITH_SUM = (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)
+
+
+def _instance_norms() -> dict[str, instance_norm_places.Place]:
+    """In the stem's place of batch norm, and after each block."""
+    place = instance_norm_places.Place
+    found = {
+        "stem": place("bn_Conv1", replaces=True),
+        "block_0": place("expanded_conv_project_BN"),
+    }
+    for i in range(1, 17):
+        last = "add" if i in _WITH_SUM else "project_BN"
+        found[f"block_{i}"] = place(f"block_{i}_{last}")
+    return found
+
+
 MOBILENET_V2 = backbone.Backbone(
     build=mobilenet_v2,
     preprocess=backbone.minus_one_to_one,
     strides=(32, 16),
+    instance_norms=_instance_norms(),
     weights_hint=(
         f" and a width that Keras has ({', '.join(f'{w:g}' for w in IMAGENET_WIDTHS)})"
     ),

@@ -42,7 +42,9 @@ class ServingModule(tf.Module):
         self.__dict__["_method"] = method
         self.matching_layers = list(method.matching_layers)
         self.encoder = method.encoder.with_network(
-            folding.for_inference(method.encoder.backbone), name="folded_encoder"
+            folding.for_inference(method.encoder.backbone),
+            name="folded_encoder",
+            neck=method.encoder.neck,
         )
         # TensorFlow's own variables, by themselves: the loaders of servers and of
         # `saved_model_cli` restore these and not those inside Keras 3's ("Could not
@@ -106,8 +108,8 @@ class ServingModule(tf.Module):
             probes, probe_fault = decoding.decode_batch(probe_bytes, *size)
             gallery, gallery_fault = decoding.decode_batch(gallery_bytes, *size)
             probe_map, gallery_map = self._method.score_maps(
-                _of_any(self.encoder.feature_maps, probes),
-                _of_any(self.encoder.feature_maps, gallery),
+                _of_any(self.encoder.maps_of_features, probes),
+                _of_any(self.encoder.maps_of_features, gallery),
             )
             found = {
                 "probe_map": probe_map,

@@ -106,7 +106,9 @@ class AlignedReID(euclidean.EuclideanMethod):
                 )
                 loss += options.aligned_local_weight * sums["local_triplet"]
             if options.aligned_identification:
-                logits = self.classifier(features)
+                logits = self.classifier(
+                    self.encoder.after_pooling(features, training=True)
+                )
                 sums["identification"] = losses.identification_loss(
                     logits, labels, options.label_smoothing
                 )

@@ -74,6 +74,9 @@ class Method(budget.Budget, keras.Model, abc.ABC):
     )
     """What it can be trained in; the first one is what is told to take instead."""
 
+    takes_neck: ClassVar[bool] = True
+    """Whether it matches by the encoder's pooled feature, which a neck normalises."""
+
     has_score_maps: ClassVar[bool] = False
     """Whether the score is a sum over places; see `score_maps`."""
 
@@ -245,7 +248,7 @@ class Method(budget.Budget, keras.Model, abc.ABC):
         """Where in both images of a pair its score comes from.
 
         Args:
-            probe_maps: The encoder's feature maps of probes, [n, h, w, D].
+            probe_maps: The encoder's `maps_of_features` of probes, [n, h, w, D].
             gallery_maps: Of as many gallery images, [n, h, w, D].
 
         Returns:

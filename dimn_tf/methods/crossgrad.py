@@ -206,15 +206,17 @@ class _Net:
     def _features(self, inputs, keep_averages):
         if not keep_averages:
             return self.encoder.of_preprocessed(inputs, training=True)
-        held = fast_weights.FastWeights([self.encoder.backbone])
-        maps, _ = held.call(
-            self.encoder.backbone,
-            inputs,
-            held.own(),
-            held.own_statistics(),
-            training=True,
+        held = fast_weights.FastWeights(self.encoder.parts)
+        weights, statistics = held.own(), held.own_statistics()
+        features, _ = held.call(
+            self.encoder.backbone, inputs, weights, statistics, training=True
         )
-        return self.encoder.pooling(maps)
+        features = self.encoder.pooling(features)
+        if self.encoder.neck is not None:
+            features, _ = held.call(
+                self.encoder.neck, features, weights, statistics, training=True
+            )
+        return features
 
 
 def _small_network(encoder) -> keras.Model:

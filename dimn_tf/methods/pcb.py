@@ -82,6 +82,7 @@ class PCB(base.Method):
         "image_width": 128,
     }
     score_name: ClassVar[str] = "parts"
+    takes_neck: ClassVar[bool] = False
 
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)

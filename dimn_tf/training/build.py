@@ -112,6 +112,8 @@ def _inference_parts(recipe: recipes.Recipe, restored: bool) -> methods.Method:
         weights="none" if restored else encoder_options.encoder_weights,
         batch_norm_momentum=encoder_options.batch_norm_momentum,
         stride=encoder_options.encoder_stride,
+        instance_norm_through=encoder_options.instance_norm_through,
+        neck=encoder_options.feature_neck,
     )
     return methods.METHODS[recipe.method](
         encoder, recipe.method_options, seed=recipe.optimiser.seed

@@ -58,6 +58,17 @@ class EncoderOptions:
         "the backbone is published.",
         least=0,
     )
+    instance_norm_through: str = config.option(
+        "",
+        "Last place of the encoder with an instance norm, of which MobileNetV2 has "
+        "stem, block_0, ..., block_16; all places before it have one too. Ours; paper: "
+        "none.",
+    )
+    feature_neck: bool = config.option(
+        False,
+        "Whether a batch norm without shift follows the pooling; classifiers and "
+        "matching read what it gives. Ours; paper: no.",
+    )
     encoder_weights: str = config.option(
         "imagenet",
         "`imagenet`, `none` (random start) or a .weights.h5 file of the stock Keras "

@@ -43,6 +43,11 @@ class Recipe:
         for prefix, groups in self.parts().items():
             for group in groups:
                 config.check(group, prefix)
+        if self.encoder.feature_neck and not methods.METHODS[self.method].takes_neck:
+            raise errors.UserError(
+                f"--feature_neck: --method={self.method} does not match by the pooled "
+                "feature that the neck normalises. Leave the flag out."
+            )
         can, asked = methods.METHODS[self.method].precisions, self.optimiser.precision
         if asked not in can:
             raise errors.UserError(

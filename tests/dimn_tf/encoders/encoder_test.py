@@ -310,3 +310,65 @@ def test_variables_of_the_pooling_are_there_before_the_first_image():
     )
     made = encoder.Encoder(kind.build(), kind)
     assert [(v.name, tuple(v.shape)) for v in made.variables] == [("share", (3,))]
+
+
+_NORMED = {"instance_norm_through": "block_3", "neck": True}
+
+
+def test_a_place_that_a_backbone_lacks_is_refused(asked):
+    del asked
+    with pytest.raises(errors.UserError) as caught:
+        _build(instance_norm_through="block_99")
+    assert "--instance_norm_through=block_99: mobilenet_v2 has no such place: one of " \
+        "stem, block_0, " in str(caught.value)  # fmt: skip
+    with pytest.raises(errors.UserError, match="other has no such place: it has none"):
+        encoders.build_encoder("other", 4, 2, instance_norm_through="stem")
+
+
+def test_norms_are_put_in_as_asked_for():
+    def count(made):
+        return sum("instance_norm" in layer.name for layer in made.backbone.layers)
+
+    plain, normed = _build(), _build(**_NORMED)
+    assert count(plain) == 0 and plain.neck is None
+    assert count(normed) == 5
+    assert normed.neck.momentum == 0.99
+    assert [v.path for v in normed.neck.variables] == [
+        f"neck/{name}" for name in ("gamma", "moving_mean", "moving_variance")
+    ]
+    assert {id(v) for part in normed.parts for v in part.variables} == {
+        id(v) for v in normed.variables
+    }
+    assert plain.parts == [plain.backbone]
+
+
+def test_the_feature_is_the_mean_over_its_maps_after_the_neck():
+    made = _build(height=64, width=32, **_NORMED)
+    made.neck.set_weights([np.linspace(0.5, 2, 1280), *np.ones((2, 1280))])
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 32, 3)).astype("float32")
+    pooled = made.pooling(made.feature_maps(images))
+    expected = made.neck(pooled)
+    assert np.abs(expected - pooled).max() > 0.1
+    np.testing.assert_allclose(made(images), expected, atol=1e-5)
+    np.testing.assert_allclose(made.after_pooling(pooled), expected, atol=1e-5)
+    maps = made.maps_of_features(images)
+    assert maps.shape == (2, 2, 1, 1280)
+    np.testing.assert_allclose(tf.reduce_mean(maps, (1, 2)), expected, atol=1e-5)
+    plain = made.with_network(made.backbone, "plain")
+    assert plain.neck is None
+    np.testing.assert_allclose(plain(images), pooled, atol=1e-5)
+    np.testing.assert_array_equal(
+        plain.maps_of_features(images), made.feature_maps(images)
+    )
+
+
+def test_a_copy_has_norms_of_its_own():
+    made = _build(**_NORMED)
+    made.neck.gamma.assign_add(np.arange(1280.0))
+    copy = made.copy("other_")
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    np.testing.assert_allclose(copy(images), made(images), atol=1e-5)
+    assert copy.neck is not made.neck and copy.neck.name == "other_neck"
+    names = {v.path for v in copy.variables}
+    assert not names & {v.path for v in made.variables}
+    assert len(names) == len(made.variables)

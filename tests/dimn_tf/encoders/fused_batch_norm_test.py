@@ -94,7 +94,24 @@ def test_unfit_inputs_are_refused():
     with pytest.raises(ValueError, match="n, h, w, c"):
         fused_batch_norm.FusedBatchNormalization()(tf.zeros([2, 5]))
     for other in (
-        {"scale": False}, {"center": False}, {"synchronized": True}, {"renorm": True}
+        {"scale": False}, {"synchronized": True}, {"renorm": True}
     ):  # fmt: skip
         with pytest.raises(ValueError, match="scale=True"):
             fused_batch_norm.FusedBatchNormalization(**other)(tf.zeros([2, 4, 4, 5]))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_without_a_shift_it_is_the_stock_layer_too(training):
+    rng = np.random.default_rng(0)
+    weights, found = [rng.uniform(0.5, 2.0, 5) for _ in range(3)], []
+    images = _images()
+    for kind in (
+        keras.layers.BatchNormalization,
+        fused_batch_norm.FusedBatchNormalization,
+    ):
+        layer = kind(center=False)
+        layer.build((None, 4, 3, 5))
+        layer.set_weights(weights)
+        found.append([layer(images, training=training), *layer.get_weights()])
+    for expected, actual in zip(*found, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)

@@ -67,7 +67,7 @@ BACKBONE = backbone_lib.Backbone(
 )
 
 
-def encoder(tiny: bool = False, channels: int = TINY) -> encoder_lib.Encoder:
+def encoder(tiny: bool = False, channels: int = TINY, **norms) -> encoder_lib.Encoder:
     """An encoder of random weights, and statistics of images.
 
     Without those, the features of all images are the same.
@@ -79,7 +79,7 @@ def encoder(tiny: bool = False, channels: int = TINY) -> encoder_lib.Encoder:
         )
     else:
         made = encoders.build_encoder(
-            "mobilenet_v2", HEIGHT, WIDTH, 0.35, batch_norm_momentum=0.0
+            "mobilenet_v2", HEIGHT, WIDTH, 0.35, batch_norm_momentum=0.0, **norms
         )
     shake(made.backbone)
     made(exporter.made_up_images(16, HEIGHT, WIDTH, seed=5)[0], training=True)
@@ -128,12 +128,19 @@ class Halves(aggregation.Aggregation):
         return 3.0 * tf.matmul(probes, gallery, transpose_b=True)
 
 
-def method(name: str, tiny: bool = False) -> methods.Method:
-    """The method of a case (or `halves`), as if it were trained."""
+def method(name: str, tiny: bool = False, **norms) -> methods.Method:
+    """The method of a case (or `halves`), as if it were trained.
+
+    `norms` are `encoders.build_encoder`'s.
+    """
     kind = Halves if name == "halves" else methods.METHODS[cases.CASES[name]]
     options = {"dimn": {"logit_scale": 2.0}, "pcb_refined": {"pcb_refined": True}}
     channels = cases.DIMENSIONS.get(name, TINY)
-    made = kind(encoder(tiny, channels), kind.Options(**options.get(name, {})), seed=0)
+    made = kind(
+        encoder(tiny, channels, **norms),
+        kind.Options(**options.get(name, {})),
+        seed=0,
+    )
     # What only training needs is there, so that tests see it left out.
     made.build_training(
         label_specification.LabelSpecification(C, 1, 1, np.zeros(C, np.int32)),

@@ -9,7 +9,13 @@ import numpy as np
 from PIL import Image
 
 from dimn_tf.data import records
-from dimn_tf.encoders import backbone, encoder, fused_batch_norm, weight_files
+from dimn_tf.encoders import (
+    backbone,
+    encoder,
+    fused_batch_norm,
+    instance_norm_places,
+    weight_files,
+)
 from dimn_tf.training import loop, recipe, run, workdir
 
 HEIGHT, WIDTH = 16, 8
@@ -68,6 +74,7 @@ def install() -> None:
             functools.partial(network, channels=channels),
             backbone.minus_one_to_one,
             (2,),
+            instance_norms={"stem": instance_norm_places.Place("norm", replaces=True)},
         )
     made = {
         "cuhk02/partial": source("cuhk02/partial", 9, seed=1),
