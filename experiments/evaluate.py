@@ -15,6 +15,8 @@ from dimn_tf.training import recipe as recipes
 from experiments import devices, flags, launch, path_flags, prepare
 
 FLAGS = flags.FLAGS
+# A file's content counts, not its place; --mirror may be other than the run's.
+_NOT_COMPARED = ("encoder_weights", "init_from", "mirror")
 _FILES = {
     "trained": "results.json",
     "initial": "results_initial.json",
@@ -48,13 +50,17 @@ def main(argv):
     places = prepare.recall_places(directory)
     if FLAGS.model == "trained" or directory.config.exists():
         # The record holds the content of the weights, the places where they lie.
-        lying = {k: v for k, v in places.items() if k == "encoder_weights"}
-        recipe = recipes.of_run(directory, **lying)
+        instead = {k: v for k, v in places.items() if k == "encoder_weights"}
         values = workdir.read_values(directory)
         _refuse_other_flags(values)
+        as_made = values.get("mirror", False)
+        if not FLAGS["mirror"].using_default_value:
+            values["mirror"] = instead["mirror"] = FLAGS.mirror
+        recipe = recipes.of_run(directory, **instead)
     else:  # Nothing is trained yet.
         recipe = flags.run_recipe()
         values = recipe.recorded()
+        as_made = recipe.encoder.mirror
     given = {
         name: places.get(name, FLAGS[name].value)
         if FLAGS[name].using_default_value
@@ -88,7 +94,11 @@ def main(argv):
         step,
         evaluation.unmatched_probes,
         own=bool(FLAGS.output)
-        or given["targets"] == places.get("targets", given["targets"]),
+        or (
+            given["targets"] == places.get("targets", given["targets"])
+            and recipe.encoder.mirror == as_made
+        ),
+        mirror=recipe.encoder.mirror,
     )
     if FLAGS.output and path != usual:
         raise errors.UserError(
@@ -112,10 +122,13 @@ def main(argv):
 
 
 def _refuse_other_flags(values):
-    """A run is evaluated as it was made; a flag that says otherwise is an error."""
+    """A run is evaluated as it was made; a flag that says otherwise is an error.
+
+    Only --mirror, which is of the test alone, may be given anew.
+    """
     for name, value in values.items():
         flag = FLAGS[name]
-        if flag.using_default_value or name in ("encoder_weights", "init_from"):
+        if flag.using_default_value or name in _NOT_COMPARED:
             continue
         given = list(flag.value) if isinstance(flag.value, list) else flag.value
         if given != value:

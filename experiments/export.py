@@ -54,7 +54,11 @@ def main(_):
             directory.checkpoints, step, before
         ),
         "flags": values,
-        "results": _of_step(directory.results, step, "experiments.evaluate"),
+        "results": _of_mirror(
+            _of_step(directory.results, step, "experiments.evaluate"),
+            directory.results,
+            recipe.encoder.mirror,
+        ),
         "thresholds": _of_step(directory.calibration, step, "experiments.calibrate"),
         "licences": [_licence(name) for name in values["sources"]],
         "versions": results.versions(),
@@ -103,6 +107,17 @@ def _of_step(path: pathlib.Path, step: int, command: str):
         )
         return None
     return found
+
+
+def _of_mirror(found, path: pathlib.Path, mirror: bool):
+    """Results; None where mirror images were matched too and the export's are not."""
+    if found is None or found.get("flags", {}).get("mirror", False) == mirror:
+        return found
+    print(
+        f"{path} is of another --mirror than the run's ({mirror}): left out. Move it "
+        "away and run experiments.evaluate again."
+    )
+    return None
 
 
 def _licence(source: str) -> str:

@@ -66,7 +66,12 @@ def _train(recipe, evaluation, directory, strategy):
 
     def evaluate(method, step, usual, settings):
         path = results_files.place(
-            usual, targets, recipe.method, step, settings.unmatched_probes
+            usual,
+            targets,
+            recipe.method,
+            step,
+            settings.unmatched_probes,
+            mirror=recipe.encoder.mirror,
         )
         report.evaluate_and_report(
             # As `evaluate` and an export of it.

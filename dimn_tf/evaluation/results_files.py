@@ -37,10 +37,12 @@ def place(
     step: int,
     unmatched_probes: str,
     own: bool = True,
+    mirror: bool = False,
 ) -> pathlib.Path:
     """Where a result goes, so that it never replaces another thing's result.
 
-    A result is of a method at a step, on targets with their trials. `path` is taken
+    A result is of a method at a step, on targets with their trials, with or without
+    mirror images. `path` is taken
     where it is free or holds a result of just these; else the file is named by what
     it holds: `evaluations/<stem>_<step>_<targets>_<hash of the trials>.json`.
 
@@ -52,13 +54,14 @@ def place(
       unmatched_probes: see `EvaluationOptions`.
       own: whether these are the targets that belong to `path`; if not, it is left
         alone though it be free.
+      mirror: whether mirror images are matched too.
 
     Raises:
       UserError: `path` holds something else than a result.
     """
     path = pathlib.Path(path)
     trials = {target.name: target.trials_sha256 for target in targets}
-    wanted = [name, step, unmatched_probes, trials]
+    wanted = [name, step, unmatched_probes, trials, *(["mirror"] if mirror else [])]
     if path.exists():
         found = read(path)
         held = [
@@ -66,6 +69,7 @@ def place(
             found.get("step"),
             found.get("flags", {}).get("unmatched_probes", unmatched_probes),
             {n: row.get("trials_sha256") for n, row in found["targets"].items()},
+            *(["mirror"] if found.get("flags", {}).get("mirror") else []),
         ]
         if held == wanted:
             return path

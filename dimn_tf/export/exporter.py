@@ -97,7 +97,7 @@ def _write(method, place, name, size, wanted, log) -> dict[str, Any]:
     """Writes every format into a folder, checked; what is found on the way."""
     module = serving.ServingModule(method, *size)
     images, files = made_up_images(_CHECKED_IMAGES, *size)
-    features = method.embed(images)
+    features = method.matched_features(images)
     live = {
         "probe_features": method.probe_representation(features),
         "gallery_classifiers": method.gallery_representation(features),

@@ -54,19 +54,25 @@ class ServingModule(tf.Module):
 
     def probe_features(self, images):
         """float32 [n, height, width, 3] in 0..255 -> [n, E]."""
-        return self._method.probe_representation(self._embed(images))
+        features = self._folded(self._method.matched_features, images)
+        return self._method.probe_representation(features)
 
     def gallery_classifiers(self, images):
         """float32 [n, height, width, 3] in 0..255 -> [n, E]."""
-        return self._method.gallery_representation(self._embed(images))
+        features = self._folded(self._method.matched_features, images)
+        return self._method.gallery_representation(features)
 
-    def _embed(self, images):
-        """The method's `embed`, with the folded encoder in place of its own."""
+    def _maps(self, images):
+        """`Method.matched_maps`: float32 [n, height, width, 3] -> [n, h, w, D]."""
+        return self._folded(self._method.matched_maps, images)
+
+    def _folded(self, function, images):
+        """A function of the method, with the folded encoder in place of its own."""
         held = self._method.__dict__  # Past Keras, which would track the other too.
         own = held["encoder"]
         held["encoder"] = self.encoder
         try:
-            return self._method.embed(images)
+            return function(images)
         finally:
             held["encoder"] = own
 
@@ -108,8 +114,8 @@ class ServingModule(tf.Module):
             probes, probe_fault = decoding.decode_batch(probe_bytes, *size)
             gallery, gallery_fault = decoding.decode_batch(gallery_bytes, *size)
             probe_map, gallery_map = self._method.score_maps(
-                _of_any(self.encoder.maps_of_features, probes),
-                _of_any(self.encoder.maps_of_features, gallery),
+                _of_any(self._maps, probes),
+                _of_any(self._maps, gallery),
             )
             found = {
                 "probe_map": probe_map,

@@ -94,6 +94,8 @@ class Method(budget.Budget, keras.Model, abc.ABC):
         self.seed = seed
         self.label_specification: label_specification.LabelSpecification | None = None
         self.request: batch_request.BatchRequest | None = None
+        # Of inference: see `matched_features`.
+        self.mirror = False
         # All variables are made in constructors; Keras need not call the model first.
         self.built = True
 
@@ -197,10 +199,36 @@ class Method(budget.Budget, keras.Model, abc.ABC):
         """
         return self.encoder(images, training=False)
 
+    def matched_features(self, images):
+        """`embed`, or with `mirror` the mean of that of images and mirror images.
+
+        It is what evaluation and exports take.
+        """
+        features = self.embed(images)
+        if self.mirror:
+            features = 0.5 * (features + self.embed(_mirrored(images)))
+        return features
+
+    def matched_maps(self, images):
+        """Maps whose mean over the places is the encoder's part in `matched_features`.
+
+        Args:
+            images: float32 [n, H, W, 3] in 0..255.
+
+        Returns:
+            float32 [n, h, w, D]: `Encoder.maps_of_features`, with `mirror` the mean of
+            the image's and of its mirror image's, turned back.
+        """
+        maps = self.encoder.maps_of_features(images)
+        if self.mirror:
+            other = self.encoder.maps_of_features(_mirrored(images))
+            maps = 0.5 * (maps + _mirrored(other))
+        return maps
+
     @tf.function(reduce_retracing=True)
     def encode(self, images):
-        """`embed`, compiled, for many images at test."""
-        return self.embed(images)
+        """`matched_features`, compiled, for many images at test."""
+        return self.matched_features(images)
 
     @abc.abstractmethod
     def train_step(self, batch) -> dict[str, tf.Tensor]:
@@ -248,7 +276,7 @@ class Method(budget.Budget, keras.Model, abc.ABC):
         """Where in both images of a pair its score comes from.
 
         Args:
-            probe_maps: The encoder's `maps_of_features` of probes, [n, h, w, D].
+            probe_maps: `matched_maps` of probes, [n, h, w, D].
             gallery_maps: Of as many gallery images, [n, h, w, D].
 
         Returns:
@@ -291,6 +319,11 @@ class Method(budget.Budget, keras.Model, abc.ABC):
             variables = self.trainable_variables
         gradients = tape.gradient(scaled, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def _mirrored(images):
+    """Left and right exchanged: [n, h, w, c] -> the same."""
+    return tf.reverse(images, axis=[2])
 
 
 def correct(logits, labels):

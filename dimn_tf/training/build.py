@@ -69,7 +69,9 @@ def for_inference(recipe: recipes.Recipe, restored: bool = True) -> methods.Meth
             untrained start.
     """
     with _settings(recipe.optimiser.seed, "float32"):
-        return _inference_parts(recipe, restored)
+        method = _inference_parts(recipe, restored)
+    method.mirror = recipe.encoder.mirror
+    return method
 
 
 def for_inference_of(method: methods.Method, recipe: recipes.Recipe) -> methods.Method:

@@ -69,6 +69,11 @@ class EncoderOptions:
         "Whether a batch norm without shift follows the pooling; classifiers and "
         "matching read what it gives. Ours; paper: no.",
     )
+    mirror: bool = config.option(
+        False,
+        "Whether an image is matched by the mean of its own feature and its mirror "
+        "image's, at twice the cost; training is the same. Ours; paper: no.",
+    )
     encoder_weights: str = config.option(
         "imagenet",
         "`imagenet`, `none` (random start) or a .weights.h5 file of the stock Keras "

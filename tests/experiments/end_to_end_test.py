@@ -16,8 +16,12 @@ TARGET = "synthetic_reid/night_market"
 SIDES = ((1, "probe"), (2, "gallery"))
 
 
+def _json(path):
+    return json.loads(path.read_text())
+
+
 def _figures(path):
-    return json.loads(path.read_text())["targets"]
+    return _json(path)["targets"]
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +124,36 @@ def test_other_targets_replace_no_result(places):
     told = launch("evaluate", *arguments, "--output=results.json", code=1)
     assert "--output=results.json" in told and "the result of other targets" in told
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_mirror_images_may_be_matched_later_and_replace_no_result(places):
+    run = places[0] / "run"
+    before = (run / "results.json").read_bytes()
+    printed = launch("evaluate", f"--workdir={run}", "--mirror", "--ranked_probes=0")
+    (named,) = (
+        path
+        for path in (run / "evaluations").glob("results_0000003_*.json")
+        if _json(path)["flags"]["mirror"]
+    )
+    assert f"Results: {named}" in printed
+    assert _json(run / "results.json")["flags"]["mirror"] is False
+    assert _figures(named) != _figures(run / "results.json")
+    again = launch("evaluate", f"--workdir={run}", "--nomirror", "--ranked_probes=0")
+    assert f"Results: {run / 'results.json'}" in again
+    assert _figures(run / "results.json") == json.loads(before)["targets"]
+    # Under the run's own name by force: an export will not take it for its own.
+    launch("evaluate", f"--workdir={run}", "--mirror", "--output=apart/results.json",
+           "--ranked_probes=0")  # fmt: skip
+    kept = run / "kept.json"
+    (run / "results.json").rename(kept)
+    try:
+        (run / "apart" / "results.json").rename(run / "results.json")
+        out = places[0] / "mirrored_export"
+        told = launch("export", f"--workdir={run}", f"--export_dir={out}")
+        assert "results.json is of another --mirror than the run's (False)" in told
+        assert _json(out / "1" / "metadata.json")["results"] is None
+    finally:
+        kept.rename(run / "results.json")
 
 
 def test_a_run_in_mixed_precision_has_one_figure(places, tiny_encoder, tmp_path):

@@ -50,6 +50,7 @@ def test_the_usual_place_where_it_is_free_or_holds_the_same(tmp_path):
         (_targets(viper="a", prid="b"), {"step": 9}),
         (_targets(viper="a", prid="b"), {"name": "aggregation"}),
         (_targets(viper="a", prid="b"), {"unmatched": "apart"}),
+        (_targets(viper="a", prid="b"), {"mirror": True}),
     ],
 )
 def test_other_targets_trials_steps_methods_go_elsewhere(tmp_path, targets, more):
@@ -69,8 +70,9 @@ def test_all_that_differ_have_places_of_their_own(tmp_path):
         _place(path, _targets(viper="b"), step=9),
         _place(path, _targets(viper="b"), unmatched="apart"),
         _place(path, _targets(viper="b"), name="aggregation"),
+        _place(path, _targets(viper="b"), mirror=True),
     }
-    assert len(found) == 5
+    assert len(found) == 6
 
 
 def test_the_hash_in_a_name_does_not_know_the_order_of_the_targets(tmp_path):

@@ -1,4 +1,4 @@
-"""Exports of an encoder with instance norms and a neck."""
+"""Exports of an encoder with instance norms and a neck, with mirror images."""
 
 import numpy as np
 import pytest
@@ -14,11 +14,14 @@ def method():
     return made_up.method("dimn", **NORMS)
 
 
-def test_every_format_is_the_live_method(method, tmp_path):
+@pytest.mark.parametrize("mirror", [False, True])
+def test_every_format_is_the_live_method(method, tmp_path, monkeypatch, mirror):
+    monkeypatch.setattr(method, "mirror", mirror)
     # The exporter refuses a format that differs from the live method.
     folder = made_up.export(method, tmp_path, formats=tuple(formats.FORMATS))
     images, files = exporter.made_up_images(4, made_up.HEIGHT, made_up.WIDTH, seed=3)
-    features = method.embed(images)
+    features = method.matched_features(images)
+    assert np.allclose(features, method.embed(images), rtol=1e-3) != mirror
     expected = method.gallery_representation(features)
     model = served_model.ServedModel(folder)
     found = model.gallery_classifiers(files).vectors
