@@ -302,6 +302,16 @@ class Method(budget.Budget, keras.Model, abc.ABC):
         """
         return (phase.Phase("all parts", train_steps, self.train_step),)
 
+    def statistics_step(self, batch) -> None:
+        """A pass in training mode that moves batch norm's averages and nothing else.
+
+        Args:
+            batch: As `train_step` takes it.
+        """
+        images = batch["images"]
+        for one in tf.unstack(images) if self.request.leading else [images]:
+            self.encoder(tf.reshape(one, (-1, *one.shape[-3:])), training=True)
+
     def minimise(self, tape: tf.GradientTape, loss, variables=None) -> None:
         """One optimiser step.
 

@@ -234,6 +234,13 @@ class PCB(base.Method):
         rate, step = self.options.pcb_dropout, self.optimizer.iterations
         return step_dropout.mask(batch, shape, rate, seed, step)
 
+    def statistics_step(self, batch):
+        """Through the reduction too; see `Method.statistics_step`."""
+        images, _ = base.image_by_image(batch)
+        maps = self.encoder.feature_maps(images, training=True)
+        parts = stripes.means(maps, self._windows) * self._dropout_mask(batch)
+        self.reduction(parts, training=True)
+
     def embed(self, images):
         """G or H, all parts together: [n, p E] float32."""
         maps = self.encoder.feature_maps(images, training=False)

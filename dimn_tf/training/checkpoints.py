@@ -21,7 +21,8 @@ class Checkpoints:
     """Saves and restores a method with its optimiser.
 
     A checkpoint holds named variables in three parts: `inference` (what evaluation and
-    export need), `training` (f_theta, W and their kind) and `optimizer`, and its step.
+    export need), `training` (f_theta, W and their kind) and `optimizer`, its step, and
+    `average` where the run takes a mean of its weights.
     A batch and its augmentation are functions of the seed and the step, so nothing else
     is needed to go on bit for bit. Names are the variables' paths, not an object
     graph, so that a method for inference restores its part alone.
@@ -35,9 +36,16 @@ class Checkpoints:
         directory: Folder of `ckpt-<step>.*`.
         method: A compiled `Method`, built for training, whose optimiser is built.
         keep: Checkpoints kept, the newest ones.
+        average: Further variables of the run: see `weight_average.WeightAverage`.
     """
 
-    def __init__(self, directory: pathlib.Path, method: keras.Model, keep: int = 3):
+    def __init__(
+        self,
+        directory: pathlib.Path,
+        method: keras.Model,
+        keep: int = 3,
+        average: Sequence[keras.Variable] = (),
+    ):
         self.directory = pathlib.Path(directory)
         self._keep = keep
         inference = by_name(method.inference_variables)
@@ -48,6 +56,8 @@ class Checkpoints:
             "training": training,
             "optimizer": by_name(method.optimizer.variables),
         }
+        if average:
+            self._variables["average"] = by_name(average)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = _checkpoint(self._variables, self._step)
 

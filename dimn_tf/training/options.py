@@ -126,6 +126,13 @@ class OptimiserOptions:
     weight_decay: float = config.option(
         0.0, "Decoupled (AdamW), a step, times the learning rate; paper: none.", least=0
     )
+    average_weights_from: float = config.option(
+        1.0,
+        "Share of the run after which the mean of the weights begins that the run ends "
+        "with, with batch statistics estimated anew; 1, paper: no mean. Ours.",
+        least=0,
+        most=1,
+    )
     precision: str = config.option(
         "float32",
         "Keras dtype policy; the softmax over C stays in float32 with all of them.",

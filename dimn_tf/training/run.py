@@ -1,6 +1,7 @@
 """A run: from a recipe to a trained method in a work directory."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
@@ -20,6 +21,7 @@ from dimn_tf.training import (
     loop,
     strategies,
     training_log,
+    weight_average,
     workdir,
 )
 from dimn_tf.training import recipe as recipes
@@ -150,7 +152,14 @@ def train(
     resumed = prepared.is_chief and bool(checkpoints.whole_steps(directory.checkpoints))
     with strategy.scope():
         method = build.for_training(recipe, prepared.space.specification, resumed)
-    kept = checkpoints.Checkpoints(directory.checkpoints, method, plan.keep_checkpoints)
+        phases = method.phases(end)
+        average = weight_average.asked_for(recipe, method, len(phases))
+    kept = checkpoints.Checkpoints(
+        directory.checkpoints,
+        method,
+        plan.keep_checkpoints,
+        average.variables if average else (),
+    )
     start = 0
     if prepared.is_chief:
         start = kept.restore()
@@ -175,7 +184,6 @@ def train(
         f"Training {recipe.method} on {prepared.space.num_identities:,} "
         f"identities, {images} images a step, {method.count_params():,} parameters."
     )
-    phases = method.phases(end)
     try:
         for part, first, last in phase.left(phases, start):
             if len(phases) > 1:
@@ -186,6 +194,13 @@ def train(
             if part.takes_images:
                 step, seen = _augmented(part.step, recipe.augmentation), images
             watching: list[loop.Hook] = [hooks.Progress(end, seen, log=log)]
+            if average:
+                step = _then(step, average.add)
+            if average and prepared.is_chief:  # Before what saves.
+                batches = functools.partial(_statistics_batches, prepared, part)
+                watching.append(
+                    weight_average.Finish(average, method, batches, end, log)
+                )
             if prepared.is_chief:
                 watching += _writing_hooks(prepared, method, kept, evaluate, seen)
             with strategies.losing_workers(strategy):
@@ -202,6 +217,29 @@ def train(
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error
     return method
+
+
+def _then(step, also):
+    """A step, and what is done after each one."""
+
+    def both(batch):
+        found = step(batch)
+        also()
+        return found
+
+    return both
+
+
+def _statistics_batches(prepared: PreparedRun, part: phase.Phase):
+    """Augmented batches of the steps that would follow the run's last one."""
+    end = prepared.recipe.train_steps
+    last = end + weight_average.STATISTICS_BATCHES
+    for batch in _share(prepared, part, end, last)((0,), 1):
+        batch = dict(batch)
+        images = augmentation.augment(
+            batch["images"], batch.pop("draws"), prepared.recipe.augmentation
+        )
+        yield {**batch, "images": images}
 
 
 def _writing_hooks(prepared, method, kept, evaluate, images) -> list[loop.Hook]:
