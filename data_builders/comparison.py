@@ -1,10 +1,12 @@
 """Compares what an archive holds with what is known about the data set."""
 
+import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
+from data_builders.difference import Difference, first_of
 from data_builders.facts import DatasetFacts
-from data_builders.readers import ImageEntry, Reader
+from data_builders.readers import Entry, Reader
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,69 +18,35 @@ class Counts:
         split_identities: split -> identities.
         identities: identities over the splits that Table 1 counts.
         images: images of those identities.
+        identity_images: identity -> its images, over the same splits.
     """
 
     split_images: Mapping[str, int]
     split_identities: Mapping[str, int]
     identities: int
     images: int
+    identity_images: Mapping[Hashable, int]
 
 
-def count(entries: Mapping[str, Sequence[ImageEntry]], facts: DatasetFacts) -> Counts:
+def count(entries: Mapping[str, Sequence[Entry]], facts: DatasetFacts) -> Counts:
     """Counts of an archive's entries."""
-    persons = {
-        split: [e.person_id for e in listed if e.person_id not in facts.non_identities]
+    shown = {
+        split: [e.identity for e in listed if e.identity not in facts.non_identities]
         for split, listed in entries.items()
     }
-    counted = [
-        person
-        for split, ids in persons.items()
+    counted = collections.Counter(
+        identity
+        for split, identities in shown.items()
         if facts.counts_split(split)
-        for person in ids
-    ]
+        for identity in identities
+    )
     return Counts(
         split_images={split: len(listed) for split, listed in entries.items()},
-        split_identities={split: len(set(ids)) for split, ids in persons.items()},
-        identities=len(set(counted)),
-        images=len(counted),
+        split_identities={split: len(set(found)) for split, found in shown.items()},
+        identities=len(counted),
+        images=counted.total(),
+        identity_images=counted,
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Difference:
-    """One thing that an archive has otherwise than it should.
-
-    Attributes:
-        what: a part ("folder P2/cam1/"), or what is counted ("images in train").
-        found: the count; 0 for a part that is not there.
-        expected: the known count; None for a part.
-    """
-
-    what: str
-    found: int
-    expected: int | None
-
-    @property
-    def is_missing(self) -> bool:
-        """Whether an incomplete archive explains it; too many of a thing, never."""
-        return self.expected is None or self.found < self.expected
-
-    @property
-    def found_text(self) -> str:
-        """What is there, in words."""
-        if self.expected is None:
-            return f"no {self.what}"
-        return f"{self.found:,} {self.what}"
-
-    @property
-    def expected_text(self) -> str:
-        """What should be there, in words."""
-        return self.what if self.expected is None else f"{self.expected:,} {self.what}"
-
-    def __str__(self) -> str:
-        if self.expected is None:
-            return f"{self.what} is missing"
-        return f"{self.found:,} of {self.expected:,} {self.what}"
 
 
 def compare(reader: Reader, facts: DatasetFacts) -> list[Difference]:
@@ -98,17 +66,37 @@ def compare(reader: Reader, facts: DatasetFacts) -> list[Difference]:
         if images or split not in {*explained, *facts.optional_splits}:
             rows.append((f"images in {split}", images, expected))
     rows += [
-        (f"identities in {split}", found.split_identities[split], expected)
+        (f"{facts.counted} in {split}", found.split_identities[split], expected)
         for split, expected in facts.split_identities.items()
         if split in found.split_identities
     ]
     rows += [
-        ("identities in all", found.identities, facts.identities),
-        ("images of identities in all", found.images, facts.images),
+        (f"{facts.counted} in all", found.identities, facts.identities),
+        (f"images of {facts.counted} in all", found.images, facts.images),
     ]
     differences += [
         Difference(what, have, want)
         for what, have, want in rows
         if want is not None and have != want
     ]
+    differences += _of_each_identity(found, facts)
+    return differences + reader.differences
+
+
+def _of_each_identity(found: Counts, facts: DatasetFacts) -> list[Difference]:
+    """Identities with fewer images than each should have, and those with more."""
+    want = facts.images_per_identity
+    if want is None:
+        return []
+    images = found.identity_images
+    fewer = [f"{identity}: {have}" for identity, have in images.items() if have < want]
+    more = [f"{identity}: {have}" for identity, have in images.items() if have > want]
+    differences = []
+    if fewer:
+        what = f"{facts.counted} of {want:,} images"
+        right = len(images) - len(fewer) - len(more)
+        differences.append(Difference(what, right, len(images), first_of(fewer)))
+    if more:
+        what = f"{facts.counted} of more than {want:,} images"
+        differences.append(Difference(what, len(more), 0, first_of(more)))
     return differences

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 COMPLETE = "complete"  # builder config that checks the known statistics
 PARTIAL = "partial"  # builder config that accepts an incomplete archive
+FEW_SHOT = "few_shot"  # role of data sets of classes, not of persons
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,15 +25,24 @@ class DatasetFacts:
     Attributes:
         name: TFDS name, which is also the folder in `data_builders/`.
         title: name as the paper prints it.
-        role: "source" (trained on), "target" (tested on) or "synthetic".
+        role: "source" (trained on), "target" (tested on), "synthetic", "own" (a
+            user's) or `FEW_SHOT` (of classes, no person is in question).
         archives: accepted names in the manual directory: archive files and the
             folders that extracting them leaves.
+        archive_pattern: further accepted names, as a pattern of the whole name in
+            whatever case; for data sets that everyone packs and names anew.
+        subset_archives: those of `archives` that hold a subset; they are taken where
+            the whole is not there, or is not asked for.
+        top_folders: folders of the data set; where the manual directory itself holds
+            one, and no archive, it is taken for the extracted archive.
         homepage: where the data set is published.
         identities: identities of the whole set that are trained on or ranked;
             for sources Table 1's figure.
         images: images of those identities; for sources Table 1's figure.
         split_images: images of each split of the complete archive.
         split_identities: identities of each split, `non_identities` left out.
+        images_per_identity: images of each identity, where all have as many.
+        counted: what identities are called in messages.
         non_identities: raw person ids that stand for no identity.
         training_splits: the splits that `identities` and `images` count; empty
             means all of them.
@@ -55,6 +65,11 @@ class DatasetFacts:
     images: int | None
     split_images: Mapping[str, int]
     split_identities: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    images_per_identity: int | None = None
+    counted: str = "identities"
+    archive_pattern: str = ""
+    subset_archives: tuple[str, ...] = ()
+    top_folders: tuple[str, ...] = ()
     non_identities: tuple[int, ...] = ()
     training_splits: tuple[str, ...] = ()
     optional_splits: tuple[str, ...] = ()

@@ -4,23 +4,44 @@ import os
 import pathlib
 import re
 
-from data_builders.facts import DatasetFacts
+from data_builders.facts import PARTIAL, DatasetFacts
 from dimn_tf.errors import DataError
 
 _ENDING = re.compile(r"\.(?:zip|tgz|tar(?:\.\w+)?|rar|7z|mat)$", re.IGNORECASE)
 
 
 def candidates(
-    facts: DatasetFacts, manual_dir: str | os.PathLike
+    facts: DatasetFacts, manual_dir: str | os.PathLike, config: str | None = None
 ) -> list[pathlib.Path]:
-    """Archive files and extracted folders of the data set that are there."""
+    """Archive files and extracted folders of the data set that are there.
+
+    Args:
+        facts: facts of the data set.
+        manual_dir: where archives lie.
+        config: the builder config; of a whole and a subset, `partial` takes the
+            subset and others the whole.
+    """
+    folder = pathlib.Path(manual_dir)
     found: list[pathlib.Path] = []
-    for name in facts.archives:
-        path = pathlib.Path(manual_dir) / name
+    for name in (*facts.archives, *_names_by_pattern(facts, folder)):
+        path = folder / name
         # A file system that ignores case shows one folder under two names.
         if path.exists() and not any(path.samefile(other) for other in found):
             found.append(path)
-    return found
+    subsets = [path for path in found if path.name in facts.subset_archives]
+    whole = [path for path in found if path not in subsets]
+    if not whole and any((folder / name).is_dir() for name in facts.top_folders):
+        whole = [folder]
+    return subsets or whole if config == PARTIAL else whole or subsets
+
+
+def _names_by_pattern(facts: DatasetFacts, folder: pathlib.Path) -> list[str]:
+    if not (facts.archive_pattern and folder.is_dir()):
+        return []
+    pattern = re.compile(facts.archive_pattern, re.IGNORECASE)
+    return sorted(
+        path.name for path in folder.iterdir() if pattern.fullmatch(path.name)
+    )
 
 
 def likely(facts: DatasetFacts, manual_dir: str | os.PathLike) -> str:
@@ -69,13 +90,15 @@ def build_command(
     return f"{command} in data_builders/{facts.name}"
 
 
-def find_archive(facts: DatasetFacts, manual_dir: str | os.PathLike) -> pathlib.Path:
-    """The one archive file or folder of the data set.
+def find_archive(
+    facts: DatasetFacts, manual_dir: str | os.PathLike, config: str | None = None
+) -> pathlib.Path:
+    """The one archive file or folder of the data set; see `candidates`.
 
     Raises:
         DataError: there is none, or more than one.
     """
-    found = candidates(facts, manual_dir)
+    found = candidates(facts, manual_dir, config)
     if len(found) == 1:
         return found[0]
     if found:
@@ -95,7 +118,7 @@ def find_archive(facts: DatasetFacts, manual_dir: str | os.PathLike) -> pathlib.
         action=(f"{seen}; else " if seen else "")
         + (
             f"get it from {facts.homepage}, put it there, then run "
-            f"{build_command(facts, manual_dir)}"
+            f"{build_command(facts, manual_dir, config)}"
             + (f". {facts.remark}" if facts.remark else "")
         ),
     )

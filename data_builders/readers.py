@@ -4,9 +4,10 @@ import abc
 import collections
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
 from data_builders.archives import Archive
+from data_builders.difference import Difference
 from data_builders.facts import DatasetFacts
 from dimn_tf import images
 from dimn_tf.errors import DataError
@@ -15,18 +16,37 @@ _IMAGE_ENDINGS = r"\.(?:jpe?g|png|bmp)"
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageEntry:
-    """Raw facts of one image.
+class Entry(abc.ABC):
+    """What is known of one image before it is read.
 
     Attributes:
         file_name: path from the data set's root folder, unique in the data set.
+    """
+
+    file_name: str
+
+    @property
+    @abc.abstractmethod
+    def identity(self) -> Hashable:
+        """What it shows, by which images are counted: its person, its class."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageEntry(Entry):
+    """Raw facts of one image of a person.
+
+    Attributes:
         person_id: the archive's number of the person.
         camera_id: the archive's number of the camera; 0 where it names none.
     """
 
-    file_name: str
     person_id: int
     camera_id: int
+
+    @property
+    def identity(self) -> int:
+        """The person."""
+        return self.person_id
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,22 +68,25 @@ class Reader(abc.ABC):
     Attributes:
         entries: split -> its images; found by names and annotations alone.
         missing: parts that the archive should have but lacks.
+        differences: what else it has otherwise than it should; counts of the entries
+            are compared by `comparison.compare`.
         metadata: facts beside the images that are stored with the records.
     """
 
-    entries: dict[str, list[ImageEntry]]
+    entries: dict[str, list[Entry]]
 
     def __init__(self):
         self.entries = {}
         self.missing: list[MissingPart] = []
+        self.differences: list[Difference] = []
         self.metadata: dict[str, object] = {}
 
     def persons(self, split: str) -> set[int]:
         """Person ids of a split; empty for a split that is not there."""
-        return {entry.person_id for entry in self.entries.get(split, ())}
+        return {entry.identity for entry in self.entries.get(split, ())}
 
     @abc.abstractmethod
-    def images(self, split: str) -> Iterator[tuple[ImageEntry, bytes]]:
+    def images(self, split: str) -> Iterator[tuple[Entry, bytes]]:
         """The split's entries with their encoded images, each decoded once.
 
         Raises:

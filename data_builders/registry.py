@@ -134,7 +134,7 @@ def build(
     # Imported here: naming and locating data sets must stay cheap.
     import tensorflow_datasets as tfds
 
-    from data_builders.base_builder import ReidBuilder
+    from data_builders.archive_builder import ArchiveBuilder
 
     builder = make_builder(reference, data_dir)
     builder.log = log
@@ -147,10 +147,10 @@ def build(
         manual_dir=None if manual_dir is None else os.path.abspath(manual_dir),
         try_download_gcs=False,
     )
-    # ReidBuilder cleans up after itself, for the plain command line's sake.
+    # ArchiveBuilder cleans up after itself, for the plain command line's sake.
     cleanly = (
         contextlib.nullcontext()
-        if isinstance(builder, ReidBuilder)
+        if isinstance(builder, ArchiveBuilder)
         else clean_build(data_dir, builder.name)
     )
     with cleanly:
@@ -194,7 +194,8 @@ def missing_archives(
         known = facts(reference, data_dir)
         if not known.archives or is_built(reference, data_dir):
             continue
-        found = [] if manual_dir is None else candidates(known, manual_dir)
+        config = split_reference(reference)[1]
+        found = [] if manual_dir is None else candidates(known, manual_dir, config)
         if len(found) == 1:
             continue
         lines.append(_missing_line(reference, known, manual_dir, found))

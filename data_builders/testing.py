@@ -7,13 +7,13 @@ import pathlib
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from data_builders import registry
-from data_builders.base_builder import ReidConfig
+from data_builders.archive_builder import ArchiveConfig
 from dimn_tf.errors import DataError
 
 
@@ -25,7 +25,12 @@ def zip_folder(folder: pathlib.Path, archive: pathlib.Path) -> None:
                 file.write(path, path.relative_to(folder.parent))
 
 
-class ReidBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
+def _plain(value: bytes | np.integer) -> str | int:
+    """What a record holds, as a builder was given it."""
+    return value.decode() if isinstance(value, bytes) else int(value)
+
+
+class ArchiveBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
     """What depends on the data set: its facts, names and layout.
 
     Attributes:
@@ -33,7 +38,8 @@ class ReidBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         DUMMY: module whose `write(manual_dir)` makes the extracted archive and whose
             `SPLITS` counts its images.
         ARCHIVE: name of the archive file.
-        EXPECTED: (split, file_name) -> (person_id, camera_id) of some records.
+        FIELDS: names of the facts that a record holds of its image.
+        EXPECTED: (split, file_name) -> those facts, for some records.
         IMAGE: an image file, from the extracted folder, that faults are put into.
         PART: a folder, from the extracted folder, without which the archive is
             incomplete.
@@ -41,7 +47,8 @@ class ReidBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
 
     DUMMY = None
     ARCHIVE = ""
-    EXPECTED: Mapping[tuple[str, str], tuple[int, int]] = {}
+    FIELDS: Sequence[str] = ("person_id", "camera_id")
+    EXPECTED: Mapping[tuple[str, str], tuple[int | str, ...]] = {}
     IMAGE = ""
     PART = ""
     SKIP_CHECKSUMS = True
@@ -57,7 +64,7 @@ class ReidBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         cls.EXAMPLE_DIR = cls._scratch.name
         cls.DUMMY.write(pathlib.Path(cls._scratch.name))
         cls.SPLITS = cls.DUMMY.SPLITS
-        cls.made_up = ReidConfig(name="made_up", split_images=cls.SPLITS)
+        cls.made_up = ArchiveConfig(name="made_up", split_images=cls.SPLITS)
         super().setUpClass()
 
     @classmethod
@@ -93,14 +100,13 @@ class ReidBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         )
         return builder
 
-    def records(self, builder) -> dict[tuple[str, str], tuple[bytes, int, int]]:
-        """(split, file_name) -> (encoded image, person_id, camera_id)."""
+    def records(self, builder) -> dict[tuple[str, str], tuple[bytes | int | str, ...]]:
+        """(split, file_name) -> (encoded image, the facts of `FIELDS`)."""
         sources = builder.as_data_source(decoders={"image": tfds.decode.SkipDecoding()})
         return {
             (split, record["file_name"].decode()): (
                 record["image"],
-                int(record["person_id"]),
-                int(record["camera_id"]),
+                *(_plain(record[field]) for field in self.FIELDS),
             )
             for split, source in sources.items()
             for record in source
@@ -128,11 +134,11 @@ class ReidBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             len(records),
             "an example is in two splits",
         )
-        for image, _, _ in records.values():
+        for image, *_ in records.values():
             pixels = builder.info.features["image"].decode_example(image)
             self.assertEqual((pixels.dtype, pixels.shape[2:]), (np.uint8, (3,)))
-        for key, (person, camera) in self.EXPECTED.items():
-            self.assertEqual(records[key][1:], (person, camera), key)
+        for key, facts in self.EXPECTED.items():
+            self.assertEqual(records[key][1:], facts, key)
 
     def test_registered(self):
         """Replaces TFDS' check, which looks among its own data sets."""
@@ -185,7 +191,7 @@ class ReidBuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         self.fail_to_build(
             f"{self.SPLITS[split]} images in {split}",
             f"{images:,} images in {split}",
-            f"{facts.identities:,} identities in all",
+            f"{facts.identities:,} {facts.counted} in all",
             config="complete",
         )
 
@@ -207,7 +213,7 @@ class ReaderChecks:
     """What depends on how an archive is read: for one data set of each form.
 
     Forms are folders of images in a zip and in a tar, `.mat` files, frames. It comes
-    before `ReidBuilderTestCase` among the bases.
+    before `ArchiveBuilderTestCase` among the bases.
     """
 
     def test_two_builds_are_alike_byte_by_byte(self):
@@ -253,9 +259,9 @@ class ReaderChecks:
 
 
 class BuildChecks:
-    """What depends on `ReidBuilder` alone: for one data set of all.
+    """What depends on `ArchiveBuilder` alone: for one data set of all.
 
-    It comes before `ReidBuilderTestCase` among the bases.
+    It comes before `ArchiveBuilderTestCase` among the bases.
     """
 
     def test_download_and_prepare_as_dataset(self):
@@ -291,7 +297,7 @@ class BuildChecks:
 
     def test_too_many_images_are_no_incomplete_archive(self):
         few = {split: count - 1 for split, count in self.SPLITS.items()}
-        config = ReidConfig(name="few", split_images=few, allow_incomplete=True)
+        config = ArchiveConfig(name="few", split_images=few, allow_incomplete=True)
         self.fail_to_build("another version", config=config)
 
     def test_leftovers_of_a_killed_build_are_removed(self):

@@ -6,7 +6,7 @@ from data_builders import dummy_images, testing
 from data_builders.cuhk02 import cuhk02_dataset_builder, dummy_data
 
 
-class Cuhk02Test(testing.ReidBuilderTestCase):
+class Cuhk02Test(testing.ArchiveBuilderTestCase):
     DATASET_CLASS = cuhk02_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "CUHK02.zip"

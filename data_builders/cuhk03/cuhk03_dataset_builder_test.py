@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 
 from data_builders import registry, testing
-from data_builders.base_builder import ReidConfig
+from data_builders.archive_builder import ArchiveConfig
 from data_builders.cuhk03 import cuhk03_dataset_builder, dummy_data
 
 
@@ -19,7 +19,7 @@ class _ExtractedCuhk03:
     write = staticmethod(dummy_data.write_extracted)
 
 
-class Cuhk03ExtractedTest(testing.ReidBuilderTestCase):
+class Cuhk03ExtractedTest(testing.ArchiveBuilderTestCase):
     DATASET_CLASS = cuhk03_dataset_builder.Builder
     DUMMY = _ExtractedCuhk03
     ARCHIVE = "cuhk03_images_detected.zip"
@@ -50,14 +50,16 @@ class Cuhk03ExtractedTest(testing.ReidBuilderTestCase):
         root = self.manual_dir / "cuhk03"
         dummy_data.write_extracted(root, halves=("detected", "labeled"))
         counts = {"detected": 12, "labeled": 12}
-        records = self.records(self.build(ReidConfig(name="both", split_images=counts)))
+        records = self.records(
+            self.build(ArchiveConfig(name="both", split_images=counts))
+        )
         self.assertLen(records, 24)
         self.assertEqual(
             records["labeled", "images_labeled/5_001_2_07.png"][1:], (5001, 10)
         )
 
 
-class Cuhk03MatTest(testing.ReaderChecks, testing.ReidBuilderTestCase):
+class Cuhk03MatTest(testing.ReaderChecks, testing.ArchiveBuilderTestCase):
     DATASET_CLASS = cuhk03_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "cuhk03_release.zip"
@@ -104,7 +106,7 @@ class Cuhk03MatTest(testing.ReaderChecks, testing.ReidBuilderTestCase):
             "12 images in detected",
             "13 images in detected",
             "partial",
-            config=ReidConfig(name="more", split_images=fewer),
+            config=ArchiveConfig(name="more", split_images=fewer),
         )
 
     def test_misnamed_image_is_an_error(self):
@@ -134,7 +136,9 @@ class Cuhk03MatTest(testing.ReaderChecks, testing.ReidBuilderTestCase):
                 persons = file[name].shape[1]
                 empty = np.tile(cells[()][:, :1], (1, persons))
                 file[name][...] = empty
-        builder = self.build(ReidConfig(name="one_half", split_images={"detected": 12}))
+        builder = self.build(
+            ArchiveConfig(name="one_half", split_images={"detected": 12})
+        )
         self.assertEqual(list(builder.info.splits), ["detected"])
 
     def test_image_of_another_type_is_an_error(self):

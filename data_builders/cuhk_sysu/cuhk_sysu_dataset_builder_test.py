@@ -16,7 +16,7 @@ def _decode(encoded: bytes) -> np.ndarray:
     return np.asarray(PIL.Image.open(io.BytesIO(encoded)).convert("RGB"))
 
 
-class CuhkSysuTest(testing.ReaderChecks, testing.ReidBuilderTestCase):
+class CuhkSysuTest(testing.ReaderChecks, testing.ArchiveBuilderTestCase):
     DATASET_CLASS = cuhk_sysu_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "CUHK-SYSU.zip"

@@ -4,7 +4,7 @@ from data_builders import testing
 from data_builders.dukemtmc_reid import dukemtmc_reid_dataset_builder, dummy_data
 
 
-class DukemtmcReidTest(testing.ReidBuilderTestCase):
+class DukemtmcReidTest(testing.ArchiveBuilderTestCase):
     DATASET_CLASS = dukemtmc_reid_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "DukeMTMC-reID.zip"

@@ -7,7 +7,7 @@ from data_builders.grid import dummy_data, grid_dataset_builder, load_folds
 from dimn_tf.errors import DataError
 
 
-class GridTest(testing.ReidBuilderTestCase):
+class GridTest(testing.ArchiveBuilderTestCase):
     DATASET_CLASS = grid_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "underground_reid.zip"

@@ -8,7 +8,7 @@ from data_builders import testing
 from data_builders.ilids import dummy_data, ilids_dataset_builder
 
 
-class IlidsTest(testing.ReaderChecks, testing.ReidBuilderTestCase):
+class IlidsTest(testing.ReaderChecks, testing.ArchiveBuilderTestCase):
     DATASET_CLASS = ilids_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "i-LIDS_Pedestrian.tgz"

@@ -5,7 +5,7 @@ from data_builders.archives import open_archive
 from data_builders.market1501 import dummy_data, market1501_dataset_builder
 
 
-class Market1501Test(testing.ReidBuilderTestCase):
+class Market1501Test(testing.ArchiveBuilderTestCase):
     DATASET_CLASS = market1501_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "Market-1501-v15.09.15.zip"

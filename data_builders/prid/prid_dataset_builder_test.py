@@ -4,7 +4,7 @@ from data_builders import testing
 from data_builders.prid import dummy_data, prid_dataset_builder
 
 
-class PridTest(testing.ReidBuilderTestCase):
+class PridTest(testing.ArchiveBuilderTestCase):
     DATASET_CLASS = prid_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "prid_2011.zip"

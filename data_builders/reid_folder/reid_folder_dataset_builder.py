@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import tensorflow_datasets as tfds
 
-from data_builders.base_builder import ReidBuilder, ReidConfig
+from data_builders.archive_builder import ArchiveConfig
+from data_builders.base_builder import ReidBuilder
 from data_builders.reid_folder import facts as facts_lib
 from data_builders.reid_folder import listing, remembered
 from data_builders.reid_folder.listed_image import NO_CAMERA, Fault, ListedImage
@@ -15,7 +16,7 @@ from dimn_tf.errors import DataError
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
-class FolderConfig(ReidConfig):
+class FolderConfig(ArchiveConfig):
     """One data set of a user.
 
     Attributes:

@@ -4,7 +4,9 @@ from data_builders import testing
 from data_builders.viper import dummy_data, viper_dataset_builder
 
 
-class ViperTest(testing.BuildChecks, testing.ReaderChecks, testing.ReidBuilderTestCase):
+class ViperTest(
+    testing.BuildChecks, testing.ReaderChecks, testing.ArchiveBuilderTestCase
+):
     DATASET_CLASS = viper_dataset_builder.Builder
     DUMMY = dummy_data
     ARCHIVE = "VIPeR.v1.0.zip"

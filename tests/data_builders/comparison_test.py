@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from data_builders import comparison, registry
+from data_builders import comparison, difference, registry
 from data_builders.readers import ImageEntry, MissingPart, Reader
 
 
@@ -105,3 +105,32 @@ def test_absent_split_without_a_missing_part_is_said():
         _reader(train=[5, 5, 6]), _facts(identities=None, images=None)
     )
     assert [str(d) for d in differences] == ["0 of 4 images in test"]
+
+
+def test_images_of_each_identity():
+    facts = _facts(images_per_identity=2, split_images={}, split_identities={})
+    facts = dataclasses.replace(facts, identities=None, images=None, counted="classes")
+    assert comparison.compare(_reader(a=[5, 5, 0], b=[6, 6]), facts) == []
+    differences = comparison.compare(
+        _reader(a=[1, 2, 3, 4, 5, 5, 0], b=[6, 6, 6]), facts
+    )
+    assert [(str(d), d.is_missing) for d in differences] == [
+        ("1 of 6 classes of 2 images (1: 1, 2: 1, 3: 1, ...)", True),
+        ("1 of 0 classes of more than 2 images (6: 3)", False),
+    ]
+    assert differences[0].found_text == "1 classes of 2 images (1: 1, 2: 1, 3: 1, ...)"
+    assert differences[0].expected_text == "6 classes of 2 images"
+
+
+def test_what_a_reader_finds_itself_comes_last():
+    reader = _reader(train=[5, 5], test=[6, 7, 0, -1])
+    own = comparison.Difference("rows with an image", 1, 2, "none for a")
+    reader.differences = [own]
+    others = comparison.compare(_reader(train=[5, 5], test=[6, 7, 0, -1]), _facts())
+    assert comparison.compare(reader, _facts()) == [*others, own] and others
+    assert str(own) == "1 of 2 rows with an image (none for a)"
+
+
+def test_the_first_three_names_are_told():
+    assert difference.first_of(["a", "b", "c"]) == "a, b, c"
+    assert difference.first_of(["a", "b", "c", "d"]) == "a, b, c, ..."
