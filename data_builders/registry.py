@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterable
 
 from data_builders.clean_build import clean_build
-from data_builders.facts import DatasetFacts
+from data_builders.facts import FEW_SHOT, DatasetFacts
 from data_builders.manual_dir import build_command, candidates, likely
 from dimn_tf import errors
 from dimn_tf.errors import DataError
@@ -26,6 +26,7 @@ DATASETS = {
     "ilids": "data_builders.ilids.ilids_dataset_builder",
     "synthetic_reid": "data_builders.synthetic_reid.synthetic_reid_dataset_builder",
     "reid_folder": "data_builders.reid_folder.reid_folder_dataset_builder",
+    "mini_imagenet": "data_builders.mini_imagenet.mini_imagenet_dataset_builder",
 }
 
 OWN_DATA = "reid_folder"
@@ -54,6 +55,32 @@ def split_reference(reference: str) -> tuple[str, str | None]:
             "data_builders/registry.py"
         )
     return name, config or None
+
+
+def benchmark() -> list[str]:
+    """The sources and targets of the paper's Table 1, all built from archives."""
+    return [name for name in DATASETS if facts(name).role in ("source", "target")]
+
+
+def person_data_sets() -> list[str]:
+    """The data sets of persons: all but those of classes."""
+    return [name for name in DATASETS if facts(name).role != FEW_SHOT]
+
+
+def refuse_classes(references: Iterable[str]) -> None:
+    """Refuses data sets of classes where persons are re-identified.
+
+    Raises:
+        errors.UserError: names them.
+    """
+    known = person_data_sets()
+    others = [name for name in references if split_reference(name)[0] not in known]
+    if others:
+        raise errors.UserError(
+            f"{', '.join(others)}: found a data set of classes, for few-shot learning; "
+            "expected data sets of persons, to train re-identification on or to rank. "
+            f"Name one of {', '.join(known)}"
+        )
 
 
 def builder_class(name: str):

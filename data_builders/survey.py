@@ -51,7 +51,7 @@ def look(name: str, manual_dir: str | os.PathLike) -> Survey:
     """Looks at the archive of one data set.
 
     Args:
-        name: a data set that has an archive.
+        name: one of `registry.benchmark()`.
         manual_dir: where archives lie.
     """
     facts = registry.facts(name)

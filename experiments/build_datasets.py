@@ -1,4 +1,4 @@
-"""Builds the whole benchmark, or the data sets named, from their archives.
+"""Builds the whole benchmark of ReID, or the data sets named, from their archives.
 
     python -m experiments.build_datasets --data_dir=TFDS --manual_dir=ARCHIVES
     python -m experiments.build_datasets --datasets=viper,cuhk02/partial ...
@@ -30,8 +30,9 @@ def define() -> None:
         "datasets",
         None,
         "TFDS names: viper, cuhk02/partial (accepts an incomplete archive), "
-        "synthetic_reid/CONFIG; none: all that are built from archives. Of those, an "
-        "optional one whose archive is not there is passed over, and said to be.",
+        "synthetic_reid/CONFIG, mini_imagenet; none: those of the paper's Table 1. Of "
+        "these, an optional one whose archive is not there is passed over, and said "
+        "to be.",
     )
 
 
@@ -43,7 +44,7 @@ def _choose() -> list[str]:
     """
     chosen = FLAGS.datasets
     if not chosen:
-        chosen = [name for name in registry.DATASETS if registry.facts(name).archives]
+        chosen = registry.benchmark()
     places = FLAGS.data_dir, FLAGS.manual_dir
     missing = {name: registry.missing_archives([name], *places) for name in chosen}
     if not FLAGS.datasets:

@@ -82,7 +82,7 @@ def _targets(surveys: Sequence[survey.Survey]) -> str:
 
 
 def main(_):
-    names = [name for name in registry.DATASETS if registry.facts(name).archives]
+    names = registry.benchmark()
     surveys = [survey.look(name, FLAGS.manual_dir) for name in names]
     by_role = {
         role: [s for s in surveys if s.facts.role == role]

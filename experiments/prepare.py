@@ -18,9 +18,11 @@ def refuse_missing(
     """Looks, without building, whether all data sets are built or can be.
 
     Raises:
-        errors.UserError: archives are missing; one line each.
+        errors.UserError: archives are missing, one line each; or it is a data set of
+            classes.
     """
     references = [name for name in references if name != flags.HELDOUT]
+    registry.refuse_classes(references)
     missing = registry.missing_archives(references, data_dir, manual_dir)
     if missing:
         raise errors.UserError(
@@ -33,8 +35,9 @@ def refuse_unbuilt(references: Sequence[str], data_dir: str) -> None:
     """Refuses data sets that are not built, where another process builds.
 
     Raises:
-        errors.UserError: names them.
+        errors.UserError: names them, or data sets of classes.
     """
+    registry.refuse_classes(references)
     unbuilt = [name for name in references if not registry.is_built(name, data_dir)]
     if unbuilt:
         raise errors.UserError(

@@ -90,10 +90,11 @@ def load_records(
 
     Raises:
         errors.UserError: the data set is not built in `data_dir`, was built in a
-            format without random access, or lacks a split.
+            format without random access, lacks a split, or is one of classes.
     """
     from data_builders import registry
 
+    registry.refuse_classes([reference])
     facts = registry.facts(reference, data_dir)
     return records_of_builder(
         registry.make_builder(reference, data_dir),

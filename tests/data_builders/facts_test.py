@@ -38,7 +38,7 @@ def test_targets_are_those_of_table_1():
     assert {registry.facts(name).role for name in _TARGETS} == {"target"}
 
 
-@pytest.mark.parametrize("name", [*_SOURCES, *_TARGETS])
+@pytest.mark.parametrize("name", [*_SOURCES, *_TARGETS, "mini_imagenet"])
 def test_splits_add_up(name):
     facts = registry.facts(name)
     counted = [s for s in facts.split_images if facts.counts_split(s)]
@@ -50,7 +50,8 @@ def test_splits_add_up(name):
 
 
 def test_archive_names_are_those_of_one_data_set_only():
-    names = [a for n in (*_SOURCES, *_TARGETS) for a in registry.facts(n).archives]
+    named = (*_SOURCES, *_TARGETS, "mini_imagenet")
+    names = [a for n in named for a in registry.facts(n).archives]
     assert len(set(names)) == len(names)
 
 
@@ -74,3 +75,12 @@ def test_of_own_data_as_such_nothing_is_known():
     assert (facts.identities, facts.images, facts.table_row) == (None, None, None)
     assert not (facts.required or facts.archives or facts.training_splits)
     assert facts.counts_split("whatever")
+
+
+def test_mini_imagenet_is_that_of_ravi_and_larochelle():
+    facts = registry.facts("mini_imagenet")
+    assert facts.split_images == {"train": 38_400, "val": 9_600, "test": 12_000}
+    assert facts.split_identities == {"train": 64, "val": 16, "test": 20}
+    assert (facts.identities, facts.images) == (100, 60_000)
+    assert facts.images_per_identity * facts.identities == facts.images
+    assert (facts.role, facts.required, facts.table_row) == ("few_shot", False, None)

@@ -1,5 +1,8 @@
 """Tests of finding an archive that is there under another name."""
 
+import dataclasses
+import os
+
 import pytest
 
 from data_builders import manual_dir, registry
@@ -56,3 +59,65 @@ def test_other_archives_are_not_taken_for_it(tmp_path):
     for data_set in ("viper", "market1501", "cuhk_sysu"):
         assert manual_dir.likely(registry.facts(data_set), tmp_path) == ""
     assert manual_dir.likely(registry.facts("viper"), tmp_path / "none") == ""
+
+
+_MINI = registry.facts("mini_imagenet")
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("miniImageNet.zip", True),
+        ("Mini-ImageNet", True),
+        ("miniImageNet--ravi.tar.gz", True),
+        ("mini_imagenet_84.tgz", True),
+        ("images.zip", True),
+        ("mini_imagenet_ravi_splits.zip", False),
+        ("mini_imagenet_csv", False),
+        ("mini_imagenet.pkl", False),
+        ("my_images.zip", False),
+    ],
+)
+def test_names_by_pattern(tmp_path, name, taken):
+    (tmp_path / name).touch()
+    assert manual_dir.candidates(_MINI, tmp_path) == [tmp_path / name] * taken
+    plain = dataclasses.replace(_MINI, archive_pattern="")
+    assert manual_dir.candidates(plain, tmp_path) == []
+
+
+def test_a_name_in_the_list_and_by_the_pattern_is_one_candidate(tmp_path):
+    (tmp_path / "mini_imagenet.zip").touch()
+    assert len(manual_dir.candidates(_MINI, tmp_path)) == 1
+    (tmp_path / "mini-imagenet.zip").touch()
+    with pytest.raises(DataError, match="2 candidates"):
+        manual_dir.find_archive(_MINI, tmp_path)
+
+
+def test_of_a_whole_and_a_subset_partial_takes_the_subset(tmp_path):
+    def found(config):
+        name = manual_dir.find_archive(_MINI, tmp_path, config).name
+        assert (
+            registry.missing_archives(
+                ["mini_imagenet/" + config], tmp_path / "tfds", tmp_path
+            )
+            == []
+        )
+        return name
+
+    (tmp_path / "mini_imagenet_60.zip").touch()
+    assert found("complete") == found("partial") == "mini_imagenet_60.zip"
+    (tmp_path / "miniImagenet.zip").touch()
+    assert found("complete") == "miniImagenet.zip"
+    assert found("partial") == "mini_imagenet_60.zip"
+    os.remove(tmp_path / "mini_imagenet_60.zip")
+    assert found("complete") == found("partial") == "miniImagenet.zip"
+
+
+def test_the_manual_directory_itself_may_be_the_data_set(tmp_path):
+    assert manual_dir.candidates(_MINI, tmp_path) == []
+    (tmp_path / "images").mkdir()
+    assert manual_dir.candidates(_MINI, tmp_path) == [tmp_path]
+    (tmp_path / "mini_imagenet_60.zip").touch()
+    assert manual_dir.find_archive(_MINI, tmp_path) == tmp_path
+    (tmp_path / "mini_imagenet").mkdir()
+    assert manual_dir.find_archive(_MINI, tmp_path) == tmp_path / "mini_imagenet"

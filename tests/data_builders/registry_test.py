@@ -24,11 +24,24 @@ _REAL = [
 
 
 def test_all_are_there():
-    assert list(registry.DATASETS) == [*_REAL, "synthetic_reid", "reid_folder"]
+    persons = [*_REAL, "synthetic_reid", "reid_folder"]
+    assert list(registry.DATASETS) == [*persons, "mini_imagenet"]
+    assert registry.benchmark() == _REAL
+    assert registry.person_data_sets() == persons
+
+
+def test_data_sets_of_classes_are_refused_where_persons_are_meant():
+    registry.refuse_classes(["viper", "cuhk02/partial", "reid_folder:somewhere"])
+    references = ["viper", "mini_imagenet/partial", "mini_imagenet"]
+    with pytest.raises(errors.UserError) as caught:
+        registry.refuse_classes(references)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("mini_imagenet/partial, mini_imagenet: found a data set of")
+    assert line.endswith("Name one of " + ", ".join(registry.person_data_sets()))
 
 
 def test_partial_config_is_asked_for_by_name_only(tmp_path):
-    for name in _REAL:
+    for name in (*_REAL, "mini_imagenet"):
         builder = registry.builder_class(name)
         # The plain `tfds build` builds what BUILDER_CONFIGS lists.
         assert [config.name for config in builder.BUILDER_CONFIGS] == ["complete"]

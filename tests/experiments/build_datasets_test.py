@@ -1,5 +1,6 @@
 """Tests of the command that builds the benchmark."""
 
+from data_builders.mini_imagenet import dummy_data as mini_data
 from data_builders.prid import dummy_data as prid_data
 from data_builders.viper import dummy_data as viper_data
 from tests.experiments import launcher
@@ -42,6 +43,17 @@ def test_one_failure_does_not_stop_the_others(tmp_path):
     again = _run(tmp_path, "--datasets=viper/partial")
     assert again.returncode == 0
     assert "building" not in again.stdout
+
+
+def test_a_data_set_of_classes_is_built_where_it_is_named(tmp_path):
+    mini_data.write(tmp_path / "archives")
+    run = _run(tmp_path, "--datasets=mini_imagenet/partial")
+    assert run.returncode == 0, run.stderr
+    assert "mini_imagenet/partial: 2 of 9,600 images in val" in run.stdout
+    assert "[1/1] mini_imagenet/partial: 8 images in " in run.stdout
+    run = _run(tmp_path)
+    assert "8 of 8 data sets" in run.stderr
+    assert "mini_imagenet" not in run.stderr + run.stdout
 
 
 def test_unknown_data_set(tmp_path):

@@ -1,5 +1,7 @@
 """The launchers in the test's process: exit status, messages, files."""
 
+import pytest
+
 from tests.experiments import launcher
 
 
@@ -33,6 +35,22 @@ def test_missing_archives_end_the_benchmark_at_once(tmp_path):
     assert "dg_without_duke.flags" in duke
     assert "Traceback" not in process.stderr
     assert not (tmp_path / "run").exists() and not (tmp_path / "tfds").exists()
+
+
+@pytest.mark.parametrize("flag", ["sources", "targets"])
+def test_a_data_set_of_classes_is_refused_at_once(flag, tmp_path):
+    error = launcher.launch(
+        "train",
+        "--flagfile=dg.flags",
+        f"--{flag}=mini_imagenet/partial",
+        f"--manual_dir={tmp_path}",
+        f"--data_dir={tmp_path / 'tfds'}",
+        f"--workdir={tmp_path / 'run'}",
+        code=1,
+    )
+    (line,) = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: mini_imagenet/partial: found a data set of classes")
+    assert not list(tmp_path.iterdir())
 
 
 def test_evaluate_without_a_run_says_what_to_give(tmp_path):

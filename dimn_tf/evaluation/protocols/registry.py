@@ -56,8 +56,8 @@ def refuse_unknown(reference: str) -> None:
     if naming.data_set(reference) not in {**PUBLISHED, **registry.DATASETS}:
         raise errors.UserError(
             f"--targets: there is no data set {reference!r}; known are "
-            f"{', '.join(registry.DATASETS)} (synthetic_reid with a domain, as "
-            "synthetic_reid/DOMAIN; own data as reid_folder:FOLDER or "
+            f"{', '.join(registry.person_data_sets())} (synthetic_reid with a domain, "
+            "as synthetic_reid/DOMAIN; own data as reid_folder:FOLDER or "
             "reid_folder:FILE.csv)"
         )
 

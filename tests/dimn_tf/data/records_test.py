@@ -103,7 +103,7 @@ def test_format_without_random_access_is_refused(made_up_builder, tmp_path):
 
 
 def test_load_records_asks_the_registry(made_up_builder, monkeypatch):
-    asked = []
+    asked, looked_at = [], []
 
     def make_builder(reference, data_dir):
         asked.append((reference, data_dir))
@@ -111,6 +111,7 @@ def test_load_records_asks_the_registry(made_up_builder, monkeypatch):
 
     registry = types.ModuleType("data_builders.registry")
     registry.make_builder = make_builder
+    registry.refuse_classes = looked_at.extend
     registry.facts = lambda reference, data_dir: types.SimpleNamespace(
         non_identities=(-1, 0), training_splits=("query",)
     )
@@ -119,11 +120,17 @@ def test_load_records_asks_the_registry(made_up_builder, monkeypatch):
 
     found = records.load_records("made_up", "some/folder", ["query"])
 
-    assert asked == [("made_up", "some/folder")]
+    assert asked == [("made_up", "some/folder")] and looked_at == ["made_up"]
     assert found.reference == "made_up"
     assert found.non_identities == (-1, 0)
     assert found.training_splits == ("query",)
     assert len(found) == 5
+
+
+@pytest.mark.parametrize("reference", ["mini_imagenet", "mini_imagenet/partial"])
+def test_a_data_set_of_classes_has_no_persons(reference, tmp_path):
+    with pytest.raises(errors.UserError, match="expected data sets of persons"):
+        records.load_records(reference, str(tmp_path))
 
 
 def test_in_memory_records_serve_like_built_ones():

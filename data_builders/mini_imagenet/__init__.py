@@ -1,0 +1,1 @@
+"""The mini_imagenet data set: see README.md."""
