@@ -2,6 +2,8 @@
 
 import dataclasses
 import typing
+from collections.abc import Mapping
+from typing import Any
 
 from absl import flags
 
@@ -44,19 +46,29 @@ def define_data_places() -> None:
 
 def _define_run_options() -> None:
     flags.DEFINE_enum("method", "dimn", sorted(methods.METHODS), "What is trained.")
-    for group in recipe.SHARED.values():
-        for field in dataclasses.fields(group):
-            _define(group, field)
+    define_recipe(recipe.Recipe)
+    define_group(evaluation_options.EvaluationOptions)
+
+
+def define_recipe(of: type[recipe.Recipe]) -> None:
+    """Defines a flag for each option of a kind of recipe, but the method's name."""
+    for group in of.groups.values():
+        define_group(group, of=of)
     defined: set[str] = set()
-    for method in methods.METHODS.values():
+    for method in of.registry.values():
         for field in dataclasses.fields(method.Options):
             if field.name not in defined:
-                _define(method.Options, field)
+                _define(method.Options, field, of=of)
                 defined.add(field.name)
-    for field in dataclasses.fields(augmentation.Augmentation):
-        _define(augmentation.Augmentation, field, recipe.AUGMENTATION_PREFIX)
-    for field in dataclasses.fields(evaluation_options.EvaluationOptions):
-        _define(evaluation_options.EvaluationOptions, field)
+    define_group(augmentation.Augmentation, recipe.AUGMENTATION_PREFIX, of)
+
+
+def define_group(
+    group: type, prefix: str = "", of: type[recipe.Recipe] = recipe.Recipe
+) -> None:
+    """Defines a flag for each field of an options dataclass."""
+    for field in dataclasses.fields(group):
+        _define(group, field, prefix, of)
 
 
 def run_option_names() -> list[str]:
@@ -86,18 +98,34 @@ def run_recipe() -> recipe.Recipe:
     Raises:
         errors.UserError: a value out of its range, or of another method's option.
     """
+    return recipe_of(recipe.Recipe, FLAGS.method)
+
+
+def recipe_of(
+    of: type[recipe.Recipe], method: str, own: Mapping[str, Any] | None = None
+) -> recipe.Recipe:
+    """A recipe of a kind from the parsed flags.
+
+    Args:
+        of: The kind, whose options are flags (`define_recipe`).
+        method: A name of its registry.
+        own: Values by flag name that take the flags' place.
+
+    Raises:
+        errors.UserError: a value out of its range, or of another method's option.
+    """
     given = {n: FLAGS[n].value for n in FLAGS if not FLAGS[n].using_default_value}
-    found = recipe.from_values({**given, "method": FLAGS.method})
-    _refuse_other_methods_options(found.method)
+    found = recipe.from_values({**given, **(own or {}), "method": method}, of)
+    _refuse_other_methods_options(of, found.method)
     return found
 
 
-def _refuse_other_methods_options(chosen: str) -> None:
+def _refuse_other_methods_options(of: type[recipe.Recipe], chosen: str) -> None:
     """Refuses an option that the method does not have, unless it is as it stands.
 
     (A flag file may state another method's defaults: dg.flags serves the baseline too.)
     """
-    names = {name: _names(method.Options) for name, method in methods.METHODS.items()}
+    names = {name: _names(method.Options) for name, method in of.registry.items()}
     for option in sorted(set().union(*names.values()) - names[chosen]):
         if FLAGS[option].value != FLAGS[option].default:
             owners = ", ".join(name for name, has in names.items() if option in has)
@@ -112,9 +140,15 @@ def _names(group: type) -> set[str]:
     return {field.name for field in dataclasses.fields(group)}
 
 
-def _define(group: type, field: dataclasses.Field, prefix: str = "") -> None:
-    name, default = prefix + field.name, _default(field)
-    help = field.metadata["help"] + _other_defaults(name, default)
+def _define(
+    group: type,
+    field: dataclasses.Field,
+    prefix: str = "",
+    of: type[recipe.Recipe] = recipe.Recipe,
+) -> None:
+    name = prefix + field.name
+    default = of.common.get(name, _default(field))
+    help = field.metadata["help"] + _other_defaults(name, default, of)
     kind = typing.get_type_hints(group)[field.name]
     if field.metadata["choices"]:
         flags.DEFINE_enum(name, default, list(field.metadata["choices"]), help)
@@ -140,10 +174,10 @@ def _default(field: dataclasses.Field):
     return list(field.default_factory())
 
 
-def _other_defaults(name: str, default) -> str:
+def _other_defaults(name: str, default, of: type[recipe.Recipe]) -> str:
     """What a flag's help says of methods that have another default for it."""
     found = []
-    for method, kind in methods.METHODS.items():
+    for method, kind in of.registry.items():
         own = {
             field.name: _default(field) for field in dataclasses.fields(kind.Options)
         }

@@ -5,6 +5,7 @@ import keras
 from dimn_tf import errors, keras_settings
 from dimn_tf.encoders import backbone as backbone_lib
 from dimn_tf.encoders import (
+    conv4,
     instance_norm_places,
     mobilenet_v2,
     resnet50,
@@ -16,6 +17,8 @@ from dimn_tf.encoders import neck as neck_lib
 BACKBONES: dict[str, backbone_lib.Backbone] = {
     "mobilenet_v2": mobilenet_v2.MOBILENET_V2,
     "resnet50": resnet50.RESNET50,
+    "conv4": conv4.CONV4,
+    "conv4_mean": conv4.CONV4_MEAN,
 }
 
 
@@ -55,7 +58,8 @@ class Encoder(keras.layers.Layer):
         self.pooling.build(network.output_shape)
         self.batch_norm_momentum = batch_norm_momentum
         self.map_height = int(network.output_shape[1])
-        self.feature_dimension = int(network.output_shape[-1])
+        pooled = self.pooling.compute_output_shape(network.output_shape)
+        self.feature_dimension = int(pooled[-1])
         self.neck = neck
         self.built = True
 
@@ -191,7 +195,8 @@ def build_encoder(
     made = None
     if neck:
         made = neck_lib.Neck(momentum=batch_norm_momentum, name="neck")
-        made.build((None, network.output_shape[-1]))
+        pooled = kind.pooling().compute_output_shape(network.output_shape)
+        made.build(pooled)
     return Encoder(network, kind, batch_norm_momentum=batch_norm_momentum, neck=made)
 
 

@@ -149,20 +149,19 @@ class Reptile(euclidean.EuclideanMethod):
             task's rows, the steps' mean.
         """
         options = self.options
-        images, columns = of_task["images"], self._columns(of_task["labels"], task)
+        columns_of_task = self.columns_of(of_task["labels"], task)
         replicas, _ = replica_context.replica_of()
-        count = tf.cast(tf.shape(columns)[0] * replicas, tf.float32)
+        rows = tf.cast(tf.shape(columns_of_task)[0], tf.float32)
         weights, head = list(theta), self._fresh_head(task)
         sums = []
         for k in range(options.reptile_inner_steps):
+            images, columns = self.inner_batch(of_task, columns_of_task, task, k)
+            own_count = tf.cast(tf.shape(columns)[0], tf.float32)
+            count = own_count * replicas
             with tf.GradientTape() as tape:
                 tape.watch([*weights, *head])
                 features, statistics = self._fast.call(
-                    self.encoder,
-                    images[:, k % self.request.images_per_identity],
-                    weights,
-                    statistics,
-                    training=True,
+                    self.encoder, images, weights, statistics, training=True
                 )
                 if head:
                     logits = tf.matmul(tf.cast(features, tf.float32), head[0]) + head[1]
@@ -182,11 +181,13 @@ class Reptile(euclidean.EuclideanMethod):
                 [*weights, *head], gradients, moments, done, options.reptile_inner_rate
             )
             weights, head = moved[: len(weights)], moved[len(weights) :]
+            # As sums over the task's identities, whatever a step takes of them.
+            share = rows / own_count
             sums.append(
                 {
-                    "loss": loss,
-                    "identification": loss,
-                    "identification_accuracy": base.correct(logits, columns),
+                    "loss": share * loss,
+                    "identification": share * loss,
+                    "identification_accuracy": share * base.correct(logits, columns),
                 }
             )
         means = {
@@ -194,17 +195,35 @@ class Reptile(euclidean.EuclideanMethod):
         }
         return weights, statistics, moments, means
 
-    def _seed(self, task):
+    def inner_batch(self, of_task, columns, task, k):
+        """What an inner step takes of a task: here an image of each identity, in turn.
+
+        Args:
+            of_task: The task's part of the batch.
+            columns: int32 [P], the head's column of each identity.
+            task: Its number in the step.
+            k: The inner step's, 0, 1, ...
+
+        Returns:
+            Images [n, H, W, 3] and their columns [n].
+        """
+        del task
+        return of_task["images"][:, k % self.request.images_per_identity], columns
+
+    def task_seed(self, task):
+        """Of what is drawn for a task of this step."""
         step = tf.cast(self.optimizer.iterations, tf.int32)
         return tf.stack([self.seed, step * self.request.batches + task])
 
-    def _columns(self, labels, task):
+    def columns_of(self, labels, task):
         """The head's column of each of this replica's identities."""
         if self.options.reptile_head == "identities":
             return labels
         replicas, replica = replica_context.replica_of()
         share = self.request.identities // replicas
-        drawn = tf.random.stateless_uniform([self.request.identities], self._seed(task))
+        drawn = tf.random.stateless_uniform(
+            [self.request.identities], self.task_seed(task)
+        )
         order = tf.argsort(drawn)
         return order[replica * share : (replica + 1) * share]
 
@@ -214,7 +233,7 @@ class Reptile(euclidean.EuclideanMethod):
         kernel_shape, bias_shape = _fresh_shapes(self)
         limit = (6.0 / sum(kernel_shape)) ** 0.5  # Glorot's.
         kernel = tf.random.stateless_uniform(
-            kernel_shape, self._seed(task), -limit, limit
+            kernel_shape, self.task_seed(task), -limit, limit
         )
         return [kernel, tf.zeros(bias_shape)]
 

@@ -77,10 +77,15 @@ def for_inference(recipe: recipes.Recipe, restored: bool = True) -> methods.Meth
 def for_inference_of(method: methods.Method, recipe: recipes.Recipe) -> methods.Method:
     """A method for inference with the weights that another one has now."""
     made = for_inference(recipe)
+    take_over(method, made)
+    return made
+
+
+def take_over(method: methods.Method, made: methods.Method) -> None:
+    """Gives a method for inference the weights that another one has now."""
     sources = checkpoints.by_name(method.inference_variables)
     for name, variable in checkpoints.by_name(made.inference_variables).items():
         variable.assign(tf.convert_to_tensor(sources[name].value))
-    return made
 
 
 def restored(
@@ -117,9 +122,7 @@ def _inference_parts(recipe: recipes.Recipe, restored: bool) -> methods.Method:
         instance_norm_through=encoder_options.instance_norm_through,
         neck=encoder_options.feature_neck,
     )
-    return methods.METHODS[recipe.method](
-        encoder, recipe.method_options, seed=recipe.optimiser.seed
-    )
+    return recipe.kind(encoder, recipe.method_options, seed=recipe.optimiser.seed)
 
 
 @contextlib.contextmanager

@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from dimn_tf import config, errors, methods
 from dimn_tf.data import augmentation as augmentations
 from dimn_tf.data import batch_request
 from dimn_tf.encoders import weight_files
+from dimn_tf.methods import trainable
 from dimn_tf.training import init_from, workdir
 from dimn_tf.training import options as options_lib
 
@@ -27,9 +28,21 @@ class Recipe:
     """Every option of a run; see the parts for their fields.
 
     Attributes:
-        method: Key of `methods.METHODS`.
+        method: Key of `registry`.
         method_options: An instance of that method's `Options`.
     """
+
+    registry: ClassVar[Mapping[str, type[trainable.Trainable]]] = methods.METHODS
+    """What there is to train, by name."""
+
+    groups: ClassVar[Mapping[str, type]] = SHARED
+    """The option groups that all methods have, by their place here."""
+
+    counted: ClassVar[str] = "identities"
+    """What is trained on, for people."""
+
+    common: ClassVar[Mapping[str, Any]] = {}
+    """Values by flag name that all methods have unless told, other than the groups'."""
 
     method: str
     method_options: Any
@@ -43,12 +56,12 @@ class Recipe:
         for prefix, groups in self.parts().items():
             for group in groups:
                 config.check(group, prefix)
-        if self.encoder.feature_neck and not methods.METHODS[self.method].takes_neck:
+        if self.encoder.feature_neck and not self.kind.takes_neck:
             raise errors.UserError(
                 f"--feature_neck: --method={self.method} does not match by the pooled "
                 "feature that the neck normalises. Leave the flag out."
             )
-        can, asked = methods.METHODS[self.method].precisions, self.optimiser.precision
+        can, asked = self.kind.precisions, self.optimiser.precision
         if asked not in can:
             raise errors.UserError(
                 f"--precision={asked}: --method={self.method} cannot be trained so "
@@ -56,9 +69,14 @@ class Recipe:
                 f"{' or '.join(can)}."
             )
 
+    @property
+    def kind(self) -> type[trainable.Trainable]:
+        """The method's class."""
+        return self.registry[self.method]
+
     def parts(self) -> dict[str, Any]:
         """The option groups by the prefix of their flags."""
-        shared = tuple(getattr(self, name) for name in SHARED)
+        shared = tuple(getattr(self, name) for name in self.groups)
         return {
             "": (*shared, self.method_options),
             AUGMENTATION_PREFIX: (self.augmentation,),
@@ -71,21 +89,20 @@ class Recipe:
         Raises:
             errors.UserError: options that the method cannot train with.
         """
-        kind = methods.METHODS[self.method]
-        return kind.batch_request(self.data, self.method_options)
+        return self.kind.batch_request(self.data, self.method_options)
 
     @property
     def train_steps(self) -> int:
         """Steps of the run: --train_steps, or as many as --train_images last."""
         if self.optimiser.train_images:
-            return methods.METHODS[self.method].steps_of_budget(
+            return self.kind.steps_of_budget(
                 self.optimiser.train_images, self.batch_request, self.method_options
             )
         return self.optimiser.train_steps
 
     def images_seen(self, step: int) -> int:
         """Images that so many steps have seen, each as often as it was."""
-        return methods.METHODS[self.method].images_seen(
+        return self.kind.images_seen(
             step, self.train_steps, self.batch_request, self.method_options
         )
 
@@ -110,39 +127,43 @@ class Recipe:
         return values
 
 
-def from_values(values: Mapping[str, Any]) -> Recipe:
+def from_values(values: Mapping[str, Any], of: type[Recipe] = Recipe) -> Recipe:
     """A recipe from values by flag name, as `Recipe.recorded` gives them.
 
     Args:
         values: Must hold `method`. An option that is missing has the method's default
-            for it (`Method.defaults`), or else its own.
+            for it (`Trainable.defaults`), or else its own.
+        of: The kind of recipe.
 
     Raises:
         errors.UserError: an unknown method, or a value that is not allowed.
     """
     method = values.get("method")
-    if not isinstance(method, str) or method not in methods.METHODS:
+    if not isinstance(method, str) or method not in of.registry:
         raise errors.UserError(
             f"--method={method}: no such method. Known: "
-            f"{', '.join(sorted(methods.METHODS))}."
+            f"{', '.join(sorted(of.registry))}."
         )
-    kind = methods.METHODS[method]
-    values = {**kind.defaults, **values}
-    return Recipe(
+    kind = of.registry[method]
+    values = {**of.common, **kind.defaults, **values}
+    return of(
         method=method,
         method_options=config.read(kind.Options, values),
         augmentation=config.read(
             augmentations.Augmentation, values, AUGMENTATION_PREFIX
         ),
-        **{name: config.read(group, values) for name, group in SHARED.items()},
+        **{name: config.read(group, values) for name, group in of.groups.items()},
     )
 
 
-def of_run(directory: workdir.WorkDir, **instead: Any) -> Recipe:
+def of_run(
+    directory: workdir.WorkDir, of: type[Recipe] = Recipe, **instead: Any
+) -> Recipe:
     """The recipe that a run was made with.
 
     Args:
         directory: Of the run.
+        of: The kind of recipe.
         instead: Values by flag name that take the place of recorded ones.
 
     Raises:
@@ -151,7 +172,7 @@ def of_run(directory: workdir.WorkDir, **instead: Any) -> Recipe:
     """
     values = workdir.read_values(directory)
     try:
-        found = from_values({**values, **instead})
+        found = from_values({**values, **instead}, of)
         if unknown := sorted(values.keys() - found._changing_the_result().keys()):
             raise errors.UserError(f"--{unknown[0]}: there is no such flag")
     except errors.UserError as error:

@@ -91,6 +91,7 @@ def prepare(
     data_dir: str,
     log: Callable[[str], None] = print,
     strategy: tf.distribute.Strategy | None = None,
+    space: label_space.LabelSpace | None = None,
 ) -> PreparedRun:
     """Lays the label space, and claims the work directory for the run.
 
@@ -100,6 +101,7 @@ def prepare(
         data_dir: Where the built data sets are.
         log: Prints the sources' table.
         strategy: Where it trains; default: as the recipe says.
+        space: What it trains on; default: the recipe's sources.
 
     Raises:
         errors.UserError: options that do not fit each other, the data or the work
@@ -112,7 +114,7 @@ def prepare(
             f"--replicas={replicas}: choose a multiple."
         )
     strategy = strategy or strategies.make(replicas)
-    space = build_label_space(recipe, data_dir, log)
+    space = space or build_label_space(recipe, data_dir, log)
     sampling = sampler.IdentitySampler(space, request, seed=recipe.optimiser.seed)
     recorded, found = recipe.recorded(), _sha256(space)
     findings = {
@@ -182,7 +184,8 @@ def train(
         )
     log(
         f"Training {recipe.method} on {prepared.space.num_identities:,} "
-        f"identities, {images} images a step, {method.count_params():,} parameters."
+        f"{recipe.counted}, {images} images a step, {method.count_params():,} "
+        "parameters."
     )
     try:
         for part, first, last in phase.left(phases, start):

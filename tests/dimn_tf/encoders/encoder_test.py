@@ -183,7 +183,7 @@ def test_missing_weights_and_unknown_names_are_named(tmp_path):
     with pytest.raises(errors.UserError, match="no such file.*absent.h5"):
         _build(weights=str(tmp_path / "absent.h5"))
     with pytest.raises(
-        errors.UserError, match="resnet_9.*Known: mobilenet_v2, resnet50"
+        errors.UserError, match="resnet_9.*: conv4, conv4_mean, mobilenet_v2"
     ):
         encoders.build_encoder("resnet_9", height=32, width=32)
 

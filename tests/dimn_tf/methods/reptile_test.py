@@ -31,7 +31,7 @@ def _unrolled(method, batch, steps, rate):
         for variable, value in zip(variables, theta, strict=True):
             variable.assign(value)
         labels = batch["labels"][task]
-        columns = method._columns(labels, task).numpy()
+        columns = method.columns_of(labels, task).numpy()
         for k in range(steps):
             with tf.GradientTape() as tape:
                 features = method.encoder(batch["images"][task, :, k % 2])
@@ -91,7 +91,7 @@ def test_identities_have_other_columns_in_each_task_and_step():
     drawn = []
     for step in range(3):
         method.optimizer.iterations.assign(step)
-        drawn += [tuple(method._columns(LABELS, task).numpy()) for task in range(3)]
+        drawn += [tuple(method.columns_of(LABELS, task).numpy()) for task in range(3)]
     assert all(sorted(columns) == [0, 1, 2, 3] for columns in drawn)
     assert len(set(drawn)) > 4
 
