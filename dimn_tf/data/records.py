@@ -10,11 +10,9 @@ import tensorflow_datasets as tfds
 
 from dimn_tf import errors
 
-_METADATA = {
-    "person_id": tf.io.FixedLenFeature([], tf.int64),
-    "camera_id": tf.io.FixedLenFeature([], tf.int64),
-    "file_name": tf.io.FixedLenFeature([], tf.string),
-}
+# Names of the features that hold a person and a camera; and, of classes, a class.
+_PERSONS = ("person_id", "camera_id")
+_CLASSES = ("label", None)
 
 # Records held at a time while the metadata are read: some 10 MB of pixels.
 _METADATA_CHUNK = 512
@@ -105,6 +103,26 @@ def load_records(
     )
 
 
+def load_class_records(reference: str, data_dir: str, split: str) -> ReidRecords:
+    """Opens a split of a built data set of classes, which stand for persons here.
+
+    Args:
+        reference: As `load_records` takes it, such as `mini_imagenet/partial`.
+        data_dir: folder that TFDS builds into.
+        split: its name.
+
+    Returns:
+        Its records: `person_ids` are the classes' labels, cameras are all 0.
+
+    Raises:
+        errors.UserError: see `load_records`.
+    """
+    from data_builders import registry
+
+    builder = registry.make_builder(reference, data_dir)
+    return records_of_builder(builder, reference, [split], features=_CLASSES)
+
+
 def in_memory(
     reference: str,
     encoded_images: Sequence[bytes],
@@ -162,8 +180,13 @@ def records_of_builder(
     splits: Sequence[str] | None = None,
     non_identities: Sequence[int] = (),
     training_splits: Sequence[str] = (),
+    features: tuple[str, str | None] = _PERSONS,
 ) -> ReidRecords:
-    """Opens what a TFDS builder has built; see `load_records`."""
+    """Opens what a TFDS builder has built; see `load_records`.
+
+    `features` are the names of those that hold a person and a camera; without the
+    latter all cameras are 0.
+    """
     if not builder.is_prepared():
         raise errors.UserError(
             f"Data set {reference!r} is not built: found no {builder.data_path}. "
@@ -199,7 +222,7 @@ def records_of_builder(
             "`python -m experiments.build_datasets`, or with "
             "`tfds build --file_format=array_record`."
         ) from error
-    person_ids, camera_ids, file_names = _read_metadata(source)
+    person_ids, camera_ids, file_names = _read_metadata(source, *features)
     file_names = _decoded(file_names, reference, builder.data_path)
     return ReidRecords(
         reference=reference,
@@ -213,14 +236,20 @@ def records_of_builder(
     )
 
 
-def _read_metadata(source) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _read_metadata(
+    source, person: str, camera: str | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Person ids, camera ids and file names (bytes) of all records, by chunks."""
+    wanted = {name: tf.io.FixedLenFeature([], tf.int64) for name in (person, camera)}
+    wanted.pop(None, None)
+    wanted["file_name"] = tf.io.FixedLenFeature([], tf.string)
     person_ids, camera_ids, file_names = [], [], []
     for start in range(0, len(source), _METADATA_CHUNK):
         stop = min(start + _METADATA_CHUNK, len(source))
-        parsed = tf.io.parse_example(source.__getitems__(range(start, stop)), _METADATA)
-        person_ids.append(parsed["person_id"].numpy())
-        camera_ids.append(parsed["camera_id"].numpy())
+        parsed = tf.io.parse_example(source.__getitems__(range(start, stop)), wanted)
+        person_ids.append(parsed[person].numpy())
+        cameras = parsed[camera].numpy() if camera else np.zeros(stop - start, np.int64)
+        camera_ids.append(cameras)
         file_names.append(parsed["file_name"].numpy().astype("S"))
     return (
         np.concatenate(person_ids),

@@ -94,7 +94,7 @@ def test_a_method_has_defaults_of_its_own_which_a_given_flag_overrides(parse):
 
 def test_the_benchmark_mixes_domains_for_the_baseline(parse):
     for name in FLAG_FILES:
-        if name != "demo.flags" and not name.startswith("compare"):
+        if not name.startswith(("demo", "compare", "fewshot")):
             found = parse(f"--flagfile={name}", "--method=aggregation")
             assert found.data.domain_sampling == "all", name
 
@@ -196,8 +196,10 @@ def test_the_comparison_is_the_papers_benchmark_for_all_rows(parse):
 
 @pytest.mark.parametrize("name", FLAG_FILES)
 def test_flag_files_open_with_command_hardware_time_and_score(name, parse):
-    # A comparison's options may be one method's alone.
-    (parse.flags_alone if name.startswith("compare") else parse)(f"--flagfile={name}")
+    # A comparison's options may be one method's alone; few-shot's are others.
+    if not name.startswith("fewshot"):
+        alone = name.startswith("compare")
+        (parse.flags_alone if alone else parse)(f"--flagfile={name}")
     head = (ROOT / name).read_text().split("\n--")[0]
     for word in ("# Command:", "# Hardware:", "# Time:", "# Score:"):
         assert word in head, word
@@ -212,4 +214,6 @@ def test_these_are_the_flag_files():
         "dg.flags",
         "dg_small.flags",
         "dg_without_duke.flags",
+        "fewshot.flags",
+        "fewshot_small.flags",
     }

@@ -15,7 +15,7 @@ NUMBERS = ("nan", "inf", "-inf", "x", "", "1e999")
 COMMANDS = (
     "build_datasets", "calibrate", "compare_runs", "dataset_stats", "demo_summary",
     "draw_trials", "enroll", "evaluate", "evaluate_gallery", "export",
-    "extract_images", "search", "train",
+    "extract_images", "fewshot", "search", "train",
 )  # fmt: skip
 
 

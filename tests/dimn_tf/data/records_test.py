@@ -163,8 +163,8 @@ def test_in_memory_records_serve_like_built_ones():
 def test_names_that_are_no_text_are_one_clear_error(made_up_builder, monkeypatch):
     read = records._read_metadata
 
-    def with_bytes(source):
-        persons, cameras, names = read(source)
+    def with_bytes(source, *features):
+        persons, cameras, names = read(source, *features)
         names = names.astype("S40")
         names[3], names[5] = b"train/\xfc.png", b"train/\xff.png"
         return persons, cameras, names

@@ -1,0 +1,49 @@
+"""DIMN on classes: the classifier of a class predicted from its support images."""
+
+import dataclasses
+from typing import ClassVar
+
+import tensorflow as tf
+
+from dimn_tf.data import batch_request
+from dimn_tf.fewshot import base, options
+from dimn_tf.methods import dimn
+
+
+@dataclasses.dataclass(frozen=True)
+class DIMNOptions(options.EpisodeOptions, dimn.DIMNOptions):
+    """DIMN's constants, and the episodes'."""
+
+
+class DIMN(base.FeatureMethod, dimn.DIMN):
+    """`methods.DIMN` with classes for persons; K support images are averaged.
+
+    that_k = h(mean_i g(x_ki)); a query's class is argmax_k that_k . g(x). The paper
+    does not say how several images of a class are put together; ours: as PPA does it,
+    before the mapping.
+
+    Reference: Song et al., CVPR 2019, section 4.4 and Table 8.
+    """
+
+    Options = DIMNOptions
+    defaults: ClassVar[dict[str, object]] = {"train_ways": 32}
+
+    @classmethod
+    def batch_request(cls, data, options):
+        """A gallery and a probe image of each of C_b classes; see `Trainable`."""
+        del data
+        return batch_request.BatchRequest(
+            identities=options.classes, domain_sampling="all"
+        )
+
+    def scores_of_features(self, support, queries):
+        """that_k . g(x); see `FeatureMethod`."""
+        classifiers = self.gallery_representation(tf.reduce_mean(support, axis=-2))
+        probes = self.probe_representation(queries)
+        return self.score_of(probes, classifiers)
+
+    def score_of(self, probes, classifiers):
+        """`score`, of several episodes: [..., M, D], [..., N, D] -> [..., M, N]."""
+        return self.options.logit_scale * tf.matmul(
+            probes, classifiers, transpose_b=True
+        )

@@ -1,0 +1,142 @@
+"""MAML: weights from which a few gradient steps on the support suffice."""
+
+import dataclasses
+from typing import ClassVar
+
+import tensorflow as tf
+
+from dimn_tf import config, losses
+from dimn_tf.fewshot import base, options
+from dimn_tf.methods import fast_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class MAMLOptions(options.EpisodeOptions):
+    """MAML's constants; its official code's unless it says otherwise."""
+
+    maml_inner_rate: float = config.option(
+        0.01,
+        "alpha, on N times the mean of the support's cross entropies; MAML: 0.01.",
+        least=0,
+    )
+    maml_inner_steps: int = config.option(
+        5, "Inner steps in training; MAML: 5.", least=1
+    )
+    maml_test_steps: int = config.option(10, "Inner steps at test; MAML: 10.", least=1)
+    maml_first_order: bool = config.option(
+        False, "Whether the inner gradients count as constants; MAML: no."
+    )
+    maml_clip: float = config.option(
+        10.0, "Each number of the outer gradient is within +- this; MAML: 10.", least=0
+    )
+
+
+class MAML(base.EpisodicMethod):
+    """phi_0 = theta; phi_(t+1) = phi_t - alpha grad L_support(phi_t).
+
+    theta takes a step of Adam on the mean over tasks of L_query(phi_T), through the
+    inner steps. Convolutions and the output layer take inner steps; batch norm's scale
+    and shift are part of theta alone, and its statistics are always those of the images
+    at hand: with the published test, of all queries of an episode (transductive).
+
+    Reference: Finn, Abbeel, Levine, "Model-Agnostic Meta-Learning for Fast Adaptation
+        of Deep Networks", ICML 2017, Algorithm 2; code cbfinn/maml (a7f45f1). There the
+        sum over a class' images of 1 / K of their losses is what inner steps descend.
+    """
+
+    Options = MAMLOptions
+    defaults: ClassVar[dict[str, object]] = {"encoder_width": 0.5, "tasks": 4}
+    statistics: ClassVar[tuple[str, ...]] = ("episode", "query")
+    # Half precision's second derivatives are not to be had.
+    precisions: ClassVar[tuple[str, ...]] = ("float32",)
+
+    def __init__(self, encoder, options, seed=0, name=None):
+        super().__init__(encoder, options, seed, name)
+        self.classifier = self.add_classifier("classifier", options.ways, seed, True)
+        self._fast = fast_weights.FastWeights([encoder, self.classifier])
+        norms = {
+            id(v)
+            for layer in encoder.backbone.layers
+            if hasattr(layer, "moving_mean")
+            for v in layer.trainable_variables
+        }
+        self._adapted = [id(v) not in norms for v in self._fast.variables]
+
+    @classmethod
+    def batch_request(cls, data, options):
+        """Tasks of as many ways as the test's; see `FewShotMethod`."""
+        base.same_ways(options, "maml")
+        return super().batch_request(data, options)
+
+    @property
+    def matching_layers(self):
+        """The output layer, which is part of theta."""
+        return (self.classifier,)
+
+    def logits(self, images, weights):
+        """Of weights, normalised by the images themselves: [n, H, W, 3] -> [n, N]."""
+        statistics = self._fast.own_statistics()
+        features, _ = self._fast.call(
+            self.encoder, images, weights, statistics, training=True
+        )
+        return self._fast.call(self.classifier, features, weights, statistics)[0]
+
+    def adapted(self, support, steps: int, constant: bool):
+        """phi after some inner steps.
+
+        Args:
+            support: float32 [N, K, H, W, 3].
+            steps: T.
+            constant: Whether no gradient goes through the inner gradients.
+
+        Returns:
+            Weights in the order of `FastWeights.variables`.
+        """
+        ways, shots = support.shape[:2]
+        flat = tf.reshape(support, (ways * shots, *support.shape[2:]))
+        labels = tf.repeat(tf.range(ways), shots)
+        weights = self._fast.own()
+        for _ in range(steps):
+            with tf.GradientTape() as tape:
+                tape.watch(weights)
+                logits = self.logits(flat, weights)
+                loss = losses.identification_loss(logits, labels) / shots
+            gradients = tape.gradient(loss, weights)
+            if constant:
+                gradients = [tf.stop_gradient(g) for g in gradients]
+            weights = [
+                w - self.options.maml_inner_rate * g if moves else w
+                for w, g, moves in zip(weights, gradients, self._adapted, strict=True)
+            ]
+        return weights
+
+    def training_logits(self, support, queries):
+        """Of phi_T; see `EpisodicMethod`."""
+        options = self.options
+        weights = self.adapted(
+            support, options.maml_inner_steps, options.maml_first_order
+        )
+        return self.logits(queries, weights)
+
+    def minimise(self, tape, loss, variables=None):
+        """A step on the mean over tasks and queries, whose gradient is clipped."""
+        options = self.options
+        count = options.tasks * options.classes * options.train_queries
+        with tape:
+            mean = loss / count
+        variables = self.trainable_variables if variables is None else variables
+        most = options.maml_clip
+        clipped = [
+            tf.clip_by_value(g, -most, most) for g in tape.gradient(mean, variables)
+        ]
+        self.optimizer.apply_gradients(zip(clipped, variables, strict=True))
+
+    def scores_of_images(self, support, queries, statistics):
+        """Logits of phi after the test's inner steps; see `FewShotMethod`."""
+        weights = self.adapted(support, self.options.maml_test_steps, True)
+        if statistics == "episode":
+            return self.logits(queries, weights)
+        flat = tf.reshape(support, (-1, *support.shape[2:]))
+        return base.with_each(
+            flat, queries, lambda images: self.logits(images, weights)[-1]
+        )

@@ -1,0 +1,38 @@
+"""Prototypical networks: the nearest mean of a class' support."""
+
+from typing import ClassVar
+
+import tensorflow as tf
+
+from dimn_tf.fewshot import base, options
+
+
+class ProtoNet(base.EpisodicMethod, base.FeatureMethod):
+    """c_k = mean_i f(x_ki); p(k | x) = softmax_k(-|f(x) - c_k|^2).
+
+    Training tasks have more ways than the test's, and its shots.
+
+    Reference: Snell, Swersky, Zemel, "Prototypical Networks for Few-shot Learning",
+        NIPS 2017, Eq. 1 and 2; code jakesnell/prototypical-networks (c9bb4d2).
+    """
+
+    Options = options.EpisodeOptions
+    # 30 for 1-shot and 20 for 5-shot in the paper, of 15 queries each.
+    defaults: ClassVar[dict[str, object]] = {"train_ways": 20}
+
+    def training_logits(self, support, queries):
+        """All images of the task normalised together; see `EpisodicMethod`."""
+        ways, shots = support.shape[:2]
+        flat = tf.reshape(support, (ways * shots, *support.shape[2:]))
+        both = self.encoder(tf.concat([flat, queries], axis=0), training=True)
+        by_class = tf.reshape(both[: ways * shots], (ways, shots, -1))
+        return self.scores_of_features(by_class, both[ways * shots :])
+
+    def scores_of_features(self, support, queries):
+        """-|f(x) - c_k|^2; see `FeatureMethod`."""
+        prototypes = tf.reduce_mean(support, axis=-2)
+        return -(
+            tf.reduce_sum(tf.square(queries), axis=-1)[..., tf.newaxis]
+            - 2.0 * tf.matmul(queries, prototypes, transpose_b=True)
+            + tf.reduce_sum(tf.square(prototypes), axis=-1)[..., tf.newaxis, :]
+        )

@@ -1,0 +1,44 @@
+"""A few-shot run's options: the shared recipe with few-shot's methods and data."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from dimn_tf import errors, fewshot
+from dimn_tf.fewshot import options
+from dimn_tf.training import recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class FewShotRecipe(recipe.Recipe):
+    """Every option of a few-shot run; see `Recipe`."""
+
+    counted: ClassVar[str] = "classes"
+    registry: ClassVar[Mapping[str, type]] = fewshot.METHODS
+    groups: ClassVar[Mapping[str, type]] = {
+        **recipe.SHARED,
+        "data": options.DataOptions,
+    }
+    # One encoder for all rows, from a random start; no augmentation, as the papers.
+    common: ClassVar[Mapping[str, Any]] = {
+        "encoder": "conv4",
+        "encoder_width": 1.0,
+        "encoder_weights": "none",
+        "batch_norm_momentum": 0.9,
+        "augment_flip": 0.0,
+    }
+
+    data: options.DataOptions = options.DataOptions()
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.plan.replicas != 1:
+            raise errors.UserError(
+                f"--replicas={self.plan.replicas}: few-shot methods are trained on one "
+                "device, since a task is not shared out. Leave the flag out."
+            )
+
+
+def from_values(values: Mapping[str, Any]) -> FewShotRecipe:
+    """A recipe from values by flag name; see `training.recipe.from_values`."""
+    return recipe.from_values(values, FewShotRecipe)

@@ -1,0 +1,100 @@
+"""The step that validation classes choose, and its weights."""
+
+import pathlib
+import zipfile
+
+import numpy as np
+
+from dimn_tf import errors, files, standard_json
+from dimn_tf.fewshot import evaluation
+from dimn_tf.training import checkpoints, workdir
+
+
+class Selection:
+    """Keeps the weights of the step with the highest validation accuracy.
+
+    Of equal ones the earlier step is kept. A step counts once its result is there,
+    which is written last: a run that was killed in between validates that step again.
+
+    Args:
+        directory: Of the run.
+    """
+
+    def __init__(self, directory: workdir.WorkDir):
+        self._directory = directory
+
+    @property
+    def weights(self) -> pathlib.Path:
+        """NumPy archive of the best step's inference variables, by name."""
+        return self._directory.root / "best_weights.npz"
+
+    def results(self) -> dict[int, float]:
+        """Step -> validation accuracy, per cent, of each step that was validated."""
+        found = {}
+        for path in sorted(self._directory.results_at(0).parent.glob("results_*.json")):
+            try:
+                row = standard_json.read_object(path)
+                found[int(row["step"])] = float(row["accuracy"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise errors.UserError(
+                    f"{path}: no validation result ({error}). Remove it; the same "
+                    "command validates that step again where it still can"
+                ) from error
+        return found
+
+    def best(self) -> int:
+        """The chosen step so far; 0: none was validated."""
+        results = self.results()
+        return max(sorted(results), key=results.get) if results else 0
+
+    def add(self, method, step: int, found: evaluation.Accuracy) -> None:
+        """Takes a validation in, and the weights if it is the best one.
+
+        Args:
+            method: For inference, as it was validated.
+            step: Its step.
+            found: Its accuracy.
+        """
+        others = {s: a for s, a in self.results().items() if s != step}
+        accuracy = round(found.mean, 4)
+        earlier = [a for s, a in others.items() if s < step]
+        later = [a for s, a in others.items() if s > step]
+        if accuracy > max(earlier, default=-1) and accuracy >= max(later, default=-1):
+            held = checkpoints.by_name(method.inference_variables)
+            with files.replacing(self.weights) as partial, partial.open("wb") as file:
+                np.savez(
+                    file, **{name: v.numpy() for name, v in held.items()}, _step=step
+                )
+        with files.replacing(self._directory.results_at(step)) as partial:
+            partial.write_text(
+                standard_json.text(
+                    {
+                        "step": step,
+                        "accuracy": accuracy,
+                        "interval": round(found.interval, 4),
+                        "episodes": len(found.of_episodes),
+                    }
+                )
+            )
+
+    def restore(self, method) -> int:
+        """Puts the best step's weights into a method for inference; returns the step.
+
+        Raises:
+            errors.UserError: they are missing, damaged, or of another step.
+        """
+        step = self.best()
+        try:
+            with np.load(self.weights) as held:
+                if int(held["_step"]) != step:
+                    raise ValueError(f"it is of step {int(held['_step'])}")
+                for name, variable in checkpoints.by_name(
+                    method.inference_variables
+                ).items():
+                    variable.assign(held[name])
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise errors.UserError(
+                f"{self.weights}: not the weights of step {step}, which validation "
+                f"chose ({error}). Train again in another --workdir"
+            ) from error
+        return step

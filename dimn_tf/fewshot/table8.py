@@ -1,0 +1,185 @@
+"""The paper's Table 8: what is there of it, as a record and as a table."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from dimn_tf import errors, fewshot, standard_json
+from dimn_tf.comparison import markdown
+
+SHOTS = (1, 5)
+QUOTED = pathlib.Path(__file__).with_name("quoted.json")
+"""Accuracy and interval, per cent, 1-shot and 5-shot: of the paper's Table 8, and of
+the methods' own papers (matching networks: Ravi and Larochelle's runs, without full
+context embeddings)."""
+
+LABELS = {
+    "matching_net": "Matching networks",
+    "meta_lstm": "Meta-Learner LSTM",
+    "reptile": "Reptile",
+    "maml": "MAML",
+    "ppa": "PPA",
+    "dimn": "DIMN",
+    "proto_net": "ProtoNet",
+}
+
+_STATISTICS = {
+    "moving": "moving averages",
+    "query": "support and one query",
+    "episode": "all queries (transductive)",
+}
+
+NOTES = """\
+Table 8 mixes what is not alike, in spite of its words "exactly the same basenet":
+MAML's row is transductive (its batch norm sees all queries of an episode), Reptile's is
+not; MAML, Reptile and the LSTM have 32 filters in their own papers, the others 64; the
+LSTM's 60.00 is a misprint of 60.60; its matching networks are Ravi and Larochelle's
+with full context embeddings (without: 43.40 and 51.09); its PPA is neither of that
+paper's.
+"""
+
+
+def path_of(folder: pathlib.Path, method: str, shots: int) -> pathlib.Path:
+    """Where a row's figures lie."""
+    return folder / f"{method}_{shots}shot.json"
+
+
+def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Method -> shots as text -> figures of `run.figures_of`, of what is there.
+
+    Raises:
+        errors.UserError: a file that is no such figures, or of another row or data set.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    data: tuple[str, pathlib.Path] | None = None
+    for method in fewshot.METHODS:
+        for shots in SHOTS:
+            path = path_of(folder, method, shots)
+            if not path.is_file():
+                continue
+            figures = read(path, method, shots)
+            data = data or (figures["flags"]["dataset"], path)
+            if figures["flags"]["dataset"] != data[0]:
+                raise errors.UserError(
+                    f"{path}: of --dataset={figures['flags']['dataset']}, {data[1]} of "
+                    f"{data[0]}. One table is of one data set: move one of them away, "
+                    "or name another --results_dir"
+                )
+            found.setdefault(method, {})[str(shots)] = figures
+    return found
+
+
+def read(path: pathlib.Path, method: str, shots: int) -> dict[str, Any]:
+    """A row's figures.
+
+    Raises:
+        errors.UserError: see `gather`.
+    """
+    try:
+        figures = standard_json.read_object(path)
+        told = [figures["method"], figures["shots"], float(figures["accuracy"]) >= 0]
+        if told != [method, shots, True] or "dataset" not in figures["flags"]:
+            raise ValueError(f"it is of {told[0]}, {told[1]}-shot")
+        float(figures["interval"]), figures["filters"], figures["statistics"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise errors.UserError(
+            f"{path}: not the figures of {method}, {shots}-shot ({error}). Move it "
+            "away; the same command makes them again"
+        ) from error
+    return figures
+
+
+def refuse_other(
+    figures: Mapping[str, Any], path: pathlib.Path, flags: Mapping[str, Any]
+) -> None:
+    """Refuses a row's file that was made with other flags than are given now.
+
+    Args:
+        figures: Of `read`.
+        path: Where they lie.
+        flags: As a run with these flags would record them.
+
+    Raises:
+        errors.UserError: names the first flag.
+    """
+    held = figures["flags"]
+    for name, value in json.loads(standard_json.text(dict(flags))).items():
+        if held.get(name, value) != value:
+            raise errors.UserError(
+                f"{path}: made with --{name}={held[name]}, now {value} is asked for. "
+                "Give the flag as it was, name another --results_dir, or move the file "
+                "away"
+            )
+
+
+def record(
+    found: Mapping[str, Mapping[str, Mapping[str, Any]]], command: str
+) -> dict[str, Any]:
+    """What results.json of the table holds."""
+    return {
+        "command": command,
+        "note": note(found),
+        "rows": {
+            method: {
+                shots: {k: v for k, v in figures.items() if k != "per_episode"}
+                for shots, figures in of_shots.items()
+            }
+            for method, of_shots in found.items()
+        },
+    }
+
+
+def note(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """One line on the data that the table is of."""
+    figures = next(iter(next(iter(found.values())).values()))
+    if figures["flags"]["dataset"].endswith("/partial"):
+        return (
+            "An incomplete archive, 60 images a class where it is the project's: not "
+            "comparable with the papers' 600."
+        )
+    return "600 images a class, as the papers have them."
+
+
+def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """The table in Markdown, its notes beneath."""
+    quoted = json.loads(QUOTED.read_text())
+    headings = ["method"]
+    for shots in SHOTS:
+        headings += [f"{shots}-shot", "Table 8", "own paper"]
+    headings += ["filters", "batch norm at test", "steps", "images seen"]
+    lines = []
+    for method in fewshot.METHODS:
+        cells = [LABELS.get(method, method)]
+        rows = found.get(method, {})
+        for i, shots in enumerate(SHOTS):
+            row = rows.get(str(shots))
+            ours = (row["accuracy"], row["interval"]) if row else None
+            cells += [
+                _cell(ours),
+                _cell(quoted["table_8"].get(method, (None, None))[i]),
+                _cell(quoted["own_paper"].get(method, (None, None))[i]),
+            ]
+        for name, shown in (
+            ("filters", str),
+            ("statistics", lambda kind: _STATISTICS.get(kind, kind)),
+            ("train_steps", lambda count: f"{count:,}"),
+            ("images_seen", lambda count: f"{count:,}"),
+        ):
+            values = dict.fromkeys(shown(row[name]) for row in rows.values())
+            cells.append(" / ".join(values) or markdown.NONE)
+        lines.append(cells)
+    return "\n".join(
+        [
+            "5-way accuracy of unseen classes, per cent, mean and half of its 95 % "
+            f"interval over episodes. {note(found)}",
+            "",
+            markdown.table(headings, lines),
+            "",
+            NOTES,
+        ]
+    )
+
+
+def _cell(value) -> str:
+    return markdown.NONE if value is None else f"{value[0]:.2f} ± {value[1]:.2f}"

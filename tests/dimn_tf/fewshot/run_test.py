@@ -1,0 +1,131 @@
+"""Few-shot runs: every method is trained, killed, resumed and tested."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from tensorflow.python.framework import config as tensorflow_config
+
+from dimn_tf import errors, fewshot
+from dimn_tf.fewshot import options, run
+from dimn_tf.training import loop, workdir
+from dimn_tf.training import run as training_run
+from tests.dimn_tf.fewshot import made_up
+from tests.dimn_tf.training import tiny_run
+
+TEST = options.TestOptions(
+    test_queries=4, test_episodes=20, validation_episodes=6, episode_seed=3
+)
+
+
+@pytest.fixture(autouse=True)
+def classes(monkeypatch):
+    made_up.install(monkeypatch)
+
+
+def _quiet(line):
+    del line
+
+
+def _run(folder, method, log=_quiet, test=TEST, **changes):
+    recipe = made_up.recipe_of(method, **changes)
+    return run.train_and_test(recipe, test, workdir.WorkDir(folder), "", log)
+
+
+_QUICK = ("dimn", "proto_net", "maml")
+METHODS = [
+    pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow)
+    for name in fewshot.METHODS
+]
+
+
+@pytest.fixture
+def deterministic():
+    tensorflow_config.enable_op_determinism()
+    yield
+    tensorflow_config.disable_op_determinism()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_run_ends_as_an_uninterrupted_one(
+    method, tmp_path, monkeypatch, deterministic
+):
+    whole = _run(tmp_path / "whole", method, shots=2, evaluate_every=4)
+    hooks = training_run._writing_hooks
+
+    class Kill(loop.Hook):
+        every = 1
+
+        def look(self, look):
+            if look.step == 7:
+                raise tiny_run.Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            training_run, "_writing_hooks", lambda *args: [*hooks(*args), Kill()]
+        )
+        with pytest.raises(tiny_run.Killed):
+            _run(tmp_path / "killed", method, shots=2, evaluate_every=4)
+    lines = []
+    resumed = _run(tmp_path / "killed", method, lines.append, shots=2, evaluate_every=4)
+    assert any("Going on from" in line and " of 10" in line for line in lines)
+    for figures in (whole, resumed):
+        del figures["test_seconds"]
+    assert resumed == whole
+    weights = [
+        dict(np.load(tmp_path / name / "best_weights.npz"))
+        for name in ("whole", "killed")
+    ]
+    assert weights[0].keys() == weights[1].keys()
+    for name, value in weights[0].items():
+        np.testing.assert_array_equal(value, weights[1][name], err_msg=name)
+    # A run that is done is tested again, not trained.
+    again = _run(tmp_path / "killed", method, shots=2, evaluate_every=4)
+    del again["test_seconds"]
+    assert again == whole
+
+
+def test_other_statistics_are_refused_before_training(tmp_path):
+    test = dataclasses.replace(TEST, test_statistics="moving")
+    with pytest.raises(errors.UserError, match="maml can be tested with published or"):
+        _run(tmp_path, "maml", test=test)
+    assert not (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"shots": 17}, "has 20 images; expected at least 21 .17 shots and 4 queries"),
+        ({"train_queries": 20}, "expected at least 21 .a training step's of a class"),
+        ({"ways": 9}, "found 8 identities, expected"),
+    ],
+)
+def test_classes_too_small_are_refused(changes, told, tmp_path):
+    with pytest.raises(errors.UserError, match=told):
+        _run(tmp_path, "proto_net", **changes)
+
+
+@pytest.mark.parametrize("method", ["maml", "reptile", "meta_lstm"])
+def test_other_ways_in_training_are_refused_where_outputs_are_classes(method, tmp_path):
+    recipe = made_up.recipe_of(method, train_ways=6)
+    with pytest.raises(errors.UserError, match=f"--train_ways=6: --method={method}"):
+        run.train_and_test(recipe, TEST, workdir.WorkDir(tmp_path), "", _quiet)
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_one_device_alone():
+    with pytest.raises(errors.UserError, match="--replicas=2: few-shot methods"):
+        made_up.recipe_of("proto_net", replicas=2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_trained_and_tested(method, tmp_path):
+    found = _run(tmp_path, method, shots=1, evaluate_every=4)
+    assert found["method"] == method and found["shots"] == 1
+    assert len(found["per_episode"]) == 20
+    assert found["accuracy"] == pytest.approx(
+        100 * np.mean(found["per_episode"]), abs=1e-2
+    )
+    assert found["step"] in (4, 8, 10)
+    json.dumps(found, allow_nan=False)

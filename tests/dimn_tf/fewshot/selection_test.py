@@ -1,0 +1,68 @@
+"""The step that validation chooses."""
+
+import numpy as np
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.fewshot import evaluation, selection
+from dimn_tf.training import build, workdir
+from tests.dimn_tf.fewshot import made_up
+
+
+def _method(value):
+    made = build.for_inference(made_up.recipe_of("proto_net"), restored=False)
+    made.encoder.backbone.layers[1].bias.assign([float(value)] * 8)
+    return made
+
+
+def _bias(method):
+    return float(method.encoder.backbone.layers[1].bias[0])
+
+
+def _add(chosen, step, accuracy):
+    chosen.add(_method(step), step, evaluation.Accuracy(np.array([accuracy, accuracy])))
+
+
+def test_the_best_step_is_kept_and_of_equal_ones_the_first(tmp_path):
+    chosen = selection.Selection(workdir.WorkDir(tmp_path))
+    assert chosen.best() == 0 and chosen.results() == {}
+    for step, accuracy in ((2, 0.3), (4, 0.5), (6, 0.5), (8, 0.4)):
+        _add(chosen, step, accuracy)
+    assert chosen.results() == {2: 30, 4: 50, 6: 50, 8: 40}
+    made = _method(0)
+    assert chosen.restore(made) == chosen.best() == 4
+    assert _bias(made) == 4
+
+
+def test_a_step_that_is_validated_again_changes_nothing(tmp_path):
+    chosen = selection.Selection(workdir.WorkDir(tmp_path))
+    for step, accuracy in ((2, 0.3), (4, 0.5), (6, 0.5), (4, 0.5), (2, 0.3), (6, 0.5)):
+        _add(chosen, step, accuracy)
+    made = _method(0)
+    assert chosen.restore(made) == 4 and _bias(made) == 4
+
+
+def test_weights_of_another_step_are_refused(tmp_path):
+    chosen = selection.Selection(workdir.WorkDir(tmp_path))
+    _add(chosen, 2, 0.3)
+    held = chosen.weights.read_bytes()
+    _add(chosen, 4, 0.5)
+    chosen.weights.write_bytes(held)
+    with pytest.raises(errors.UserError, match="not the weights of step 4.*of step 2"):
+        chosen.restore(_method(0))
+    for damaged in (held[:100], b""):
+        chosen.weights.write_bytes(damaged)
+        with pytest.raises(errors.UserError, match="Train again in another"):
+            chosen.restore(_method(0))
+    chosen.weights.unlink()
+    with pytest.raises(errors.UserError, match="Train again in another"):
+        chosen.restore(_method(0))
+
+
+def test_a_damaged_result_is_named(tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    chosen = selection.Selection(directory)
+    _add(chosen, 2, 0.3)
+    directory.results_at(2).write_text("{")
+    with pytest.raises(errors.UserError, match="results_0000002.json: no validation"):
+        chosen.best()

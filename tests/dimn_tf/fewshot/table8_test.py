@@ -1,0 +1,107 @@
+"""Table 8: what is there, what is quoted, what is refused."""
+
+import json
+
+import pytest
+
+from dimn_tf import errors, fewshot
+from dimn_tf.fewshot import plot, table8
+
+
+def _figures(method, shots, accuracy=40.0, dataset="mini_imagenet/partial", **changes):
+    return {
+        "method": method,
+        "shots": shots,
+        "ways": 5,
+        "accuracy": accuracy,
+        "interval": 0.5,
+        "episodes": 1000,
+        "filters": 64,
+        "statistics": "moving",
+        "train_steps": 2500,
+        "images_seen": 160_000,
+        "flags": {"dataset": dataset},
+        "per_episode": [0.4] * 3,
+        **changes,
+    }
+
+
+def _write(folder, method, shots, **changes):
+    path = table8.path_of(folder, method, shots)
+    path.write_text(json.dumps(_figures(method, shots, **changes)))
+    return path
+
+
+def test_rows_are_gathered_by_method_and_shots(tmp_path):
+    assert table8.gather(tmp_path) == {}
+    for shots in (1, 5):
+        _write(tmp_path, "dimn", shots, accuracy=40.0 + shots)
+    _write(tmp_path, "maml", 5, filters=32, statistics="episode")
+    found = table8.gather(tmp_path)
+    assert {m: list(rows) for m, rows in found.items()} == {
+        "maml": ["5"],
+        "dimn": ["1", "5"],
+    }
+    record = table8.record(found, "a command")
+    assert record["command"] == "a command" and "60 images a class" in record["note"]
+    row = record["rows"]["dimn"]["5"]
+    assert (row["accuracy"], row["interval"], row["episodes"]) == (45.0, 0.5, 1000)
+    assert "per_episode" not in row
+    text = table8.table(found)
+    lines = {line.split(" | ")[0]: line for line in text.splitlines() if "|" in line}
+    assert (
+        "| 41.00 ± 0.50 | 50.74 ± 0.54 | - | 45.00 ± 0.50 | 63.13 ± 0.42 | - | 64 |"
+        in (lines["| DIMN"])
+    )
+    assert "| - | 48.70 ± 1.84 | 48.70 ± 1.84 | 40.00 ± 0.50 |" in lines["| MAML"]
+    assert "32 | all queries (transductive) | 2,500 | 160,000" in lines["| MAML"]
+    assert "| - | - | 49.42 ± 0.78 | - | - | 68.20 ± 0.66 |" in lines["| ProtoNet"]
+    assert len(lines) == 2 + len(fewshot.METHODS)
+    assert "misprint of 60.60" in text
+    plot.plot(found, tmp_path / "some.png")
+    assert (tmp_path / "some.png").stat().st_size > 5000
+
+
+def test_a_row_of_other_flags_is_refused(tmp_path):
+    path = _write(tmp_path, "dimn", 1, flags={"dataset": "a", "tasks": 2, "some": [1]})
+    figures = table8.read(path, "dimn", 1)
+    # A flag that the file does not know yet has its default.
+    table8.refuse_other(figures, path, {"tasks": 2, "some": (1,), "newer": 3})
+    with pytest.raises(errors.UserError, match="made with --tasks=2, now 4 is asked"):
+        table8.refuse_other(figures, path, {"tasks": 4})
+
+
+def test_the_papers_rows_are_its_table_8():
+    quoted = json.loads(table8.QUOTED.read_text())
+    assert set(quoted["table_8"]) == set(fewshot.METHODS) - {"proto_net"}
+    assert set(quoted["own_paper"]) == set(fewshot.METHODS) - {"dimn"}
+    assert quoted["table_8"]["dimn"] == [[50.74, 0.54], [63.13, 0.42]]
+    best = max(rows[0][0] for rows in quoted["table_8"].values())
+    assert best == 50.74
+    assert set(table8.LABELS) == set(fewshot.METHODS)
+
+
+def test_full_data_are_called_so(tmp_path):
+    _write(tmp_path, "dimn", 1, dataset="mini_imagenet")
+    assert table8.note(table8.gather(tmp_path)).startswith("600 images a class")
+    _write(tmp_path, "maml", 1)
+    with pytest.raises(errors.UserError, match="One table is of one data set"):
+        table8.gather(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "not the figures of dimn, 1-shot"),
+        ("[]", "not the figures of dimn, 1-shot"),
+        (json.dumps({"method": "dimn"}), "KeyError|'shots'"),
+        (json.dumps(_figures("maml", 1)), "it is of maml, 1-shot"),
+        (json.dumps(_figures("dimn", 5)), "it is of dimn, 5-shot"),
+        (json.dumps(_figures("dimn", 1, accuracy="high")), "could not convert"),
+        (json.dumps(_figures("dimn", 1, flags={})), "it is of dimn, 1-shot"),
+    ],
+)
+def test_another_file_is_no_row(tmp_path, text, told):
+    table8.path_of(tmp_path, "dimn", 1).write_text(text)
+    with pytest.raises(errors.UserError, match=told):
+        table8.gather(tmp_path)

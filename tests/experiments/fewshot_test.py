@@ -1,0 +1,147 @@
+"""The few-shot command as a newcomer runs it, on a made-up incomplete archive."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_builders.mini_imagenet import classes
+from tests.experiments.launcher import launch
+
+SMALL = (
+    "--dataset=mini_imagenet/partial",
+    "--encoder_width=0.0625",
+    "--train_queries=2",
+    "--train_steps=4",
+    "--evaluate_every=2",
+    "--checkpoint_every=2",
+    "--log_every=2",
+    "--test_episodes=6",
+    "--validation_episodes=3",
+    "--test_queries=2",
+)
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Flags of an archive of five classes a split, eight images each."""
+    root = tmp_path_factory.mktemp("fewshot")
+    folder = root / "archives" / "mini_imagenet"
+    (folder / "images").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for split in ("train", "val", "test"):
+        names = [n for n, s in sorted(classes.SPLIT_OF.items()) if s == split][:5]
+        lines = ["filename,label"]
+        for name in names:
+            colour = rng.uniform(0, 255, 3)
+            for i in range(8):
+                buffer = io.BytesIO()
+                pixels = np.clip(colour + rng.normal(0, 30, (84, 84, 3)), 0, 255)
+                Image.fromarray(pixels.astype(np.uint8)).save(buffer, "JPEG")
+                file = f"{name}{i:08}.jpg"
+                (folder / "images" / file).write_bytes(buffer.getvalue())
+                lines.append(f"{file},{name}")
+        (folder / f"{split}.csv").write_text("\n".join(lines) + "\n")
+    return root, (
+        f"--data_dir={root / 'tfds'}",
+        f"--manual_dir={root / 'archives'}",
+    )
+
+
+def test_a_row_is_trained_tested_and_kept(places, tmp_path):
+    _, data = places
+    arguments = (
+        *SMALL, *data, "--method=proto_net", "--train_ways=4",
+        f"--workdir={tmp_path / 'run'}", f"--results_dir={tmp_path / 'table'}",
+    )  # fmt: skip
+    printed = launch("fewshot", *arguments)
+    assert "Training proto_net on 5 classes, 12 images a step" in printed
+    assert "step 2: " in printed and "% on validation classes (3 episodes)" in printed
+    assert "proto_net, 5-way 1-shot: " in printed and "(6 episodes" in printed
+    kept = json.loads((tmp_path / "table" / "proto_net_1shot.json").read_text())
+    assert kept == json.loads((tmp_path / "run" / "results.json").read_text())
+    assert kept["flags"]["dataset"] == "mini_imagenet/partial" and kept["filters"] == 4
+    assert (tmp_path / "run" / "loss_curves.png").stat().st_size > 1000
+    again = launch("fewshot", *arguments)
+    assert "trained already, 4 of 4 steps" in again
+    repeated = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert repeated["per_episode"] == kept["per_episode"]
+    told = launch("fewshot", *arguments, "--learning_rate_start=1", code=1)
+    assert "proto_net_1shot.json: made with --learning_rate_start=0.00035" in told
+    alone = arguments[:-1]
+    told = launch("fewshot", *alone, "--learning_rate_start=1", code=1)
+    assert "--learning_rate_start: made with 0.00035, now 1" in told
+    # Another test of the same weights replaces no figures.
+    before = (tmp_path / "run" / "results.json").read_bytes()
+    told = launch("fewshot", *alone, "--test_statistics=episode")
+    (other,) = (tmp_path / "run").glob("results_episode_6_*.json")
+    assert f"Results: {other}" in told
+    assert json.loads(other.read_text())["statistics"] == "episode"
+    assert (tmp_path / "run" / "results.json").read_bytes() == before
+    launch("fewshot", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--own=maml"], "--own=maml: expected METHOD:FLAG=VALUE"),
+        (["--own=maml:no=1"], "--own=maml:no=1: expected METHOD:FLAG=VALUE"),
+        (["--own=mam:tasks=1"], "--own=mam:tasks=1: expected METHOD:FLAG=VALUE"),
+        (["--own=maml:tasks=x"], "--own=maml:tasks=x: "),
+        (["--own=maml:tasks=0"], "--tasks=0: expected at least 1"),
+        (["--test_episodes=1"], "--test_episodes=1: expected at least 2"),
+        (["--maml_clip=1", "--method=dimn"], "--method=dimn has no such option"),
+        (["--test_statistics=moving"], "--method=maml can be tested with"),
+        (["--method=all"], "give --results_dir"),
+        (["--dataset=viper"], "viper"),
+        (["--ways=6"], "found 5 identities, expected"),
+    ],
+)
+def test_what_cannot_be_is_one_line(places, tmp_path, flags, told):
+    arguments = (*SMALL, *places[1], f"--workdir={tmp_path / 'run'}", "--method=maml")
+    printed = launch("fewshot", *arguments, *flags, code=1)
+    assert told in printed and printed.startswith("error: ")
+    assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.slow
+def test_all_rows_make_the_table_and_none_is_made_twice(places, tmp_path):
+    _, data = places
+    own = (
+        "--own=maml:maml_inner_steps=1", "--own=maml:maml_test_steps=2",
+        "--own=meta_lstm:lstm_updates=2", "--own=reptile:reptile_train_shots=3",
+        "--own=reptile:reptile_test_steps=3", "--own=ppa:ppa_mapping_steps=2",
+        "--own=dimn:train_ways=4", "--own=ppa:train_ways=4",
+        "--own=proto_net:train_ways=5",
+    )  # fmt: skip
+    table = tmp_path / "table"
+    arguments = (
+        *SMALL, *data, *own, "--method=all",
+        f"--workdir={tmp_path / 'runs'}", f"--results_dir={table}",
+    )  # fmt: skip
+    table.mkdir()
+    (table / "dimn_1shot.json").write_text("{}")
+    told = launch("fewshot", *arguments, code=1)
+    assert "dimn_1shot.json: not the figures of dimn, 1-shot" in told
+    (table / "dimn_1shot.json").unlink()
+    printed = launch("fewshot", *arguments)
+    assert "[14/14] proto_net, 5-shot" in printed
+    rows = json.loads((table / "results.json").read_text())["rows"]
+    assert len(rows) == 7
+    for of_shots in rows.values():
+        assert {k: row["episodes"] for k, row in of_shots.items()} == {"1": 6, "5": 6}
+    assert rows["maml"]["1"]["flags"]["maml_inner_steps"] == 1
+    assert "| MAML | " in (table / "table.md").read_text()
+    assert (table / "table8.png").stat().st_size > 5000
+    kept = {path: path.read_bytes() for path in table.glob("*shot.json")}
+    (table / "maml_5shot.json").unlink()
+    printed = launch("fewshot", *arguments)
+    assert printed.count("there already") == 13
+    for path, before in kept.items():
+        if path.name != "maml_5shot.json":
+            assert path.read_bytes() == before
+    again = json.loads(kept[table / "maml_5shot.json"])
+    found = json.loads((table / "maml_5shot.json").read_text())
+    assert found["per_episode"] == again["per_episode"]
