@@ -10,6 +10,12 @@ Prints one JSON line:
     step_seconds: medians they come from.
     peak_memory_mb: highest resident memory of this process once both of our steps
         have run, before the stock graph is built.
+    variants: what each of --variants takes, as a share of stock Keras' time, all in
+        turn with it at C = 18,530.
+    limits: of this machine, measured in the same run: gigabytes a second of a copy,
+        and giga multiply-adds a second of matrix products; and the step beside them:
+        its convolutions' and products' multiply-adds, forward and back, and the shares
+        of our step's time that they would take at those rates.
 """
 
 import json
@@ -23,13 +29,26 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
-from dimn_tf import encoders, methods
+from dimn_tf import encoders, errors, methods
 from dimn_tf.data import batch_request, label_specification
 from dimn_tf.training import fused_adam
 from experiments import launch
 
 FLAGS = flags.FLAGS
 FEW, MANY = 1_000, 18_530
+
+VARIANTS = {
+    "bfloat16": {"precision": "mixed_bfloat16"},
+    "float16": {"precision": "mixed_float16"},
+    "instance_norm": {"instance_norm_through": "block_12", "neck": True},
+    "instance_norm_bfloat16": {
+        "instance_norm_through": "block_12",
+        "neck": True,
+        "precision": "mixed_bfloat16",
+    },
+    "stride_16": {"stride": 16},
+}
+"""Other steps than DIMN's plain one: what is given to `make_step`."""
 
 
 def define() -> None:
@@ -38,6 +57,9 @@ def define() -> None:
     flags.DEFINE_integer("width", 128, "Pixels.")
     flags.DEFINE_float("encoder_width", 1.4, "Width multiplier.")
     flags.DEFINE_integer("rounds", 7, "Timed steps of each kind.", lower_bound=1)
+    flags.DEFINE_list(
+        "variants", ["bfloat16", "instance_norm"], f"Some of {', '.join(VARIANTS)}."
+    )
 
 
 def make_step(
@@ -47,6 +69,8 @@ def make_step(
     identities: int,
     stock: bool = False,
     pairs: int = 32,
+    precision: str = "float32",
+    **norms,
 ) -> Callable[[], None]:
     """A training step of DIMN on a fixed made-up batch; each call does one.
 
@@ -57,15 +81,27 @@ def make_step(
         identities: C.
         stock: Whether batch norm and Adam are Keras' own, not the fused kernels.
         pairs: C_b.
+        precision: Keras dtype policy.
+        **norms: `encoders.build_encoder`'s.
     """
-    encoder = encoders.build_encoder(
-        "mobilenet_v2", height, width, encoder_width, fused_batch_norm=not stock
-    )
-    method = methods.DIMN(encoder, methods.DIMN.Options())
-    method.build_training(
-        label_specification.LabelSpecification(identities, 1, 1, [0] * identities),
-        batch_request.BatchRequest(pairs),
-    )
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        encoder = encoders.build_encoder(
+            "mobilenet_v2",
+            height,
+            width,
+            encoder_width,
+            fused_batch_norm=not stock,
+            **norms,
+        )
+        method = methods.DIMN(encoder, methods.DIMN.Options())
+        method.build_training(
+            label_specification.LabelSpecification(identities, 1, 1, [0] * identities),
+            batch_request.BatchRequest(pairs),
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
     adam = keras.optimizers.Adam if stock else fused_adam.FusedAdam
     method.compile(optimizer=adam(3.5e-4), jit_compile=False)
     method.optimizer.build(method.trainable_variables)
@@ -102,6 +138,63 @@ def seconds_in_turn(
     return found
 
 
+def multiply_adds(height: int, width: int, encoder_width: float, pairs: int) -> float:
+    """Of a step's convolutions and matrix products, forward and back.
+
+    Going back costs twice the way forward: by the inputs and by the weights.
+    """
+    encoder = encoders.build_encoder("mobilenet_v2", height, width, encoder_width)
+    of_image = 0
+    for layer in encoder.backbone.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):
+            rows, columns, channels = layer.output.shape[1:]
+            kernel = layer.kernel.shape
+            inputs = 1 if isinstance(layer, keras.layers.DepthwiseConv2D) else kernel[2]
+            of_image += rows * columns * channels * kernel[0] * kernel[1] * inputs
+    dimension = encoder.feature_dimension
+    # Of each pair: the mapping of one image, f_theta and W of the other.
+    of_pair = 2 * of_image + dimension**2 + 2 * dimension * MANY
+    return 3.0 * pairs * of_pair
+
+
+def limits(seconds: float, size: tuple[int, int, float], pairs: int = 32) -> dict:
+    """What this machine can do at most, and the step beside it.
+
+    Args:
+        seconds: Of our step.
+        size: Height, width and width multiplier of the step.
+        pairs: C_b of the step.
+    """
+    values = tf.random.normal([1 << 26])  # 256 MB
+    matrices = {
+        kind: tf.cast(tf.random.normal([2048, 2048]), kind)
+        for kind in (tf.float32, tf.bfloat16)
+    }
+    copy = tf.function(lambda: float_sum(values + 1.0))
+    products = [
+        tf.function(lambda m=m: float_sum(tf.matmul(m, m))) for m in matrices.values()
+    ]
+    times = seconds_in_turn([lambda f=f: f().numpy() for f in (copy, *products)], 5)
+    copied, *multiplied = map(min, times)
+    rates = [2048**3 / taken / 1e9 for taken in multiplied]
+    needed = multiply_adds(*size, pairs) / 1e9
+    return {
+        "copy_gigabytes_per_second": round(2 * 4 * (1 << 26) / copied / 1e9, 1),
+        "float32_giga_multiply_adds_per_second": round(rates[0], 1),
+        "bfloat16_giga_multiply_adds_per_second": round(rates[1], 1),
+        "step_giga_multiply_adds": round(needed, 1),
+        "share_of_the_step_at_the_float32_rate": round(needed / rates[0] / seconds, 3),
+        "step_gigabytes_at_the_copys_rate": round(
+            seconds * 2 * 4 * (1 << 26) / copied / 1e9, 1
+        ),
+    }
+
+
+def float_sum(values):
+    """One number of a tensor, so that little is fetched."""
+    return tf.cast(tf.reshape(values, [-1])[0], tf.float32)
+
+
 def step_images_per_second(
     height: int = 256, width: int = 128, encoder_width: float = 1.4, rounds: int = 3
 ) -> float:
@@ -113,13 +206,19 @@ def step_images_per_second(
 
 def main(argv):
     del argv
+    if unknown := [name for name in FLAGS.variants if name not in VARIANTS]:
+        raise errors.UserError(
+            f"--variants={','.join(FLAGS.variants)}: there is no {unknown[0]}; known: "
+            f"{', '.join(VARIANTS)}"
+        )
     size = (FLAGS.height, FLAGS.width, FLAGS.encoder_width)
     ours_few, ours = make_step(*size, FEW), make_step(*size, MANY)
     few, many = map(statistics.median, seconds_in_turn([ours_few, ours], FLAGS.rounds))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     stock = make_step(*size, MANY, stock=True)
-    fused_time, stock_time = map(
-        statistics.median, seconds_in_turn([ours, stock], FLAGS.rounds)
+    steps = [make_step(*size, MANY, **VARIANTS[name]) for name in FLAGS.variants]
+    fused_time, stock_time, *others = map(
+        statistics.median, seconds_in_turn([ours, stock, *steps], FLAGS.rounds)
     )
     print(
         json.dumps(
@@ -133,6 +232,11 @@ def main(argv):
                     "identities_1000": round(few, 3),
                     "identities_18530": round(many, 3),
                 },
+                "variants": {
+                    name: round(taken / stock_time, 3)
+                    for name, taken in zip(FLAGS.variants, others, strict=True)
+                },
+                "limits": limits(fused_time, size),
                 "images": "64 x {}x{}, MobileNetV2 x{:g}".format(*size),
             }
         )
