@@ -77,6 +77,7 @@ def main(argv):
         f"{figures['accuracy']:.2f} ± {figures['interval']:.2f} % on test classes "
         f"({figures['episodes']:,} episodes, {figures['test_seconds']:.0f} s)."
     )
+    print(table8.beside(found.method, figures["shots"]))
     print(f"Results: {places[0]}; curves: {directory.loss_curves}")
 
 

@@ -181,5 +181,20 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     )
 
 
+def beside(method: str, shots: int) -> str:
+    """One line on what the paper and the method's own paper have for a row."""
+    quoted = json.loads(QUOTED.read_text())
+    told = []
+    for name, rows in (
+        ("the paper's Table 8", quoted["table_8"]),
+        ("its own paper", quoted["own_paper"]),
+    ):
+        if method in rows and shots in SHOTS:
+            told.append(f"{name} {_cell(rows[method][SHOTS.index(shots)])}")
+    return (
+        f"On miniImageNet: {', '.join(told)}." if told else "Nothing is quoted for it."
+    )
+
+
 def _cell(value) -> str:
     return markdown.NONE if value is None else f"{value[0]:.2f} ± {value[1]:.2f}"

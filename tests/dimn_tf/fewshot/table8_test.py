@@ -81,6 +81,24 @@ def test_the_papers_rows_are_its_table_8():
     assert set(table8.LABELS) == set(fewshot.METHODS)
 
 
+@pytest.mark.parametrize(
+    ("method", "shots", "told"),
+    [
+        ("dimn", 5, "On miniImageNet: the paper's Table 8 63.13 ± 0.42."),
+        ("proto_net", 1, "On miniImageNet: its own paper 49.42 ± 0.78."),
+        (
+            "meta_lstm",
+            5,
+            "On miniImageNet: the paper's Table 8 60.00 ± 0.71, its own paper "
+            "60.60 ± 0.71.",
+        ),
+        ("dimn", 3, "Nothing is quoted for it."),
+    ],
+)
+def test_a_row_is_told_beside_what_is_quoted(method, shots, told):
+    assert table8.beside(method, shots) == told
+
+
 def test_full_data_are_called_so(tmp_path):
     _write(tmp_path, "dimn", 1, dataset="mini_imagenet")
     assert table8.note(table8.gather(tmp_path)).startswith("600 images a class")
