@@ -58,8 +58,7 @@ class Encoder(keras.layers.Layer):
         self.pooling.build(network.output_shape)
         self.batch_norm_momentum = batch_norm_momentum
         self.map_height = int(network.output_shape[1])
-        pooled = self.pooling.compute_output_shape(network.output_shape)
-        self.feature_dimension = int(pooled[-1])
+        self.feature_dimension = _dimension(self.pooling, network)
         self.neck = neck
         self.built = True
 
@@ -195,9 +194,13 @@ def build_encoder(
     made = None
     if neck:
         made = neck_lib.Neck(momentum=batch_norm_momentum, name="neck")
-        pooled = kind.pooling().compute_output_shape(network.output_shape)
-        made.build(pooled)
+        made.build((None, _dimension(kind.pooling(), network)))
     return Encoder(network, kind, batch_norm_momentum=batch_norm_momentum, neck=made)
+
+
+def _dimension(pooling: keras.layers.Layer, network: keras.Model) -> int:
+    """D, of what a pooling makes of a network's maps."""
+    return int(pooling.compute_output_spec(network.output).shape[-1])
 
 
 def _places_through(last: str, backbone: str) -> dict[str, instance_norm_places.Place]:

@@ -163,7 +163,7 @@ def test_a_run_that_goes_on_needs_no_weights_of_the_encoder(tmp_path, monkeypatc
 
     kind = dataclasses.replace(encoder.BACKBONES["tiny"], build=network)
     monkeypatch.setitem(encoder.BACKBONES, "tiny", kind)
-    monkeypatch.setattr(tiny_run.backbone, "Backbone", lambda *_: kind)
+    monkeypatch.setattr(tiny_run.backbone, "Backbone", lambda *_, **__: kind)
     for _ in range(2):
         _train(tmp_path, encoder_weights="imagenet", train_steps=1)
     assert asked == ["imagenet", None]
