@@ -33,7 +33,7 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         "| | |",
         "| --- | --- |",
         f"| method | {metadata['method']} |",
-        f"| encoder | {flags['encoder']}, width {flags['encoder_width']:g} |",
+        f"| encoder | {_encoder(flags)} |",
         f"| input | RGB, 0..255, any size; resized to {size} inside |",
         f"| dimension of its vectors | {metadata['dimension']:,} |",
         f"| sources | {', '.join(flags['sources'])} |",
@@ -71,6 +71,18 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _encoder(flags: Mapping[str, Any]) -> str:
+    """The encoder and what it does beyond its kind; older runs lack some flags."""
+    told = [flags["encoder"], f"width {flags['encoder_width']:g}"]
+    if through := flags.get("instance_norm_through"):
+        told.append(f"instance norm through {through}")
+    if flags.get("feature_neck"):
+        told.append("neck")
+    if flags.get("mirror"):
+        told.append("mean of an image's feature and its mirror image's")
+    return ", ".join(told)
 
 
 def _of_another_step(metadata: Mapping[str, Any], name: str) -> list[str]:

@@ -47,6 +47,21 @@ def _thresholds(step):
     }
 
 
+def test_the_encoder_is_told_with_what_it_does_beyond_its_kind():
+    assert "| encoder | e, width 1.4 |\n" in model_card.model_card(_metadata())
+    flags = {**_metadata()["flags"], "feature_neck": False, "mirror": False}
+    card = model_card.model_card(
+        _metadata(flags={**flags, "instance_norm_through": ""})
+    )
+    assert "| encoder | e, width 1.4 |\n" in card
+    more = {"instance_norm_through": "stem", "feature_neck": True, "mirror": True}
+    card = model_card.model_card(_metadata(flags={**flags, **more}))
+    assert (
+        "| encoder | e, width 1.4, instance norm through stem, neck, mean of an "
+        "image's feature and its mirror image's |"
+    ) in card
+
+
 def test_figures_of_the_models_step():
     card = model_card.model_card(
         _metadata(results=_results(4000), thresholds=_thresholds(4000))
