@@ -19,6 +19,7 @@ setuptools.setup(
     ),
     package_data={
         "dimn_tf.comparison": ["quoted.json"],
+        "dimn_tf.fewshot": ["quoted.json"],
         "dimn_tf.evaluation.protocols": ["trial_lists/*.txt"],
         "data_builders": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt"],
     },

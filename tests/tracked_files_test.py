@@ -1,10 +1,13 @@
 """What is committed: text, and pictures of results; never data or weights."""
 
+import fnmatch
 import pathlib
+import runpy
 import shutil
 import subprocess
 
 import pytest
+import setuptools
 
 ROOT = pathlib.Path(__file__).parents[1]
 PICTURES = "experiments/results/"
@@ -27,3 +30,25 @@ def test_only_text_is_committed_beside_the_pictures_of_results():
         if not picture and path.is_file() and b"\0" in path.read_bytes():
             binary.append(name)
     assert binary == []
+
+
+def test_files_that_the_packages_read_are_installed_with_them(monkeypatch):
+    """An installation that is no checkout has what `package_data` names alone."""
+    given = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **more: given.update(more))
+    monkeypatch.chdir(ROOT)
+    runpy.run_path(str(ROOT / "setup.py"))
+    installed = [
+        f"{package.replace('.', '/')}/{pattern}"
+        for package, patterns in given["package_data"].items()
+        for pattern in patterns
+    ]
+    read = [
+        path
+        for path in _tracked()
+        if path.startswith(("dimn_tf/", "data_builders/"))
+        and not path.endswith((".py", "TAGS.txt"))
+    ]
+    assert len(read) > 20
+    for path in read:
+        assert any(fnmatch.fnmatch(path, pattern) for pattern in installed), path
