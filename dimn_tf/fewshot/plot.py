@@ -56,6 +56,7 @@ def plot(
     axes.axhline(_CHANCE, color=_INK, linewidth=0.8, linestyle=":", label="chance")
     axes.set_xticks(range(len(found)), [table8.LABELS.get(n, n) for n in found])
     axes.tick_params(axis="x", labelrotation=20)
+    axes.set_title(table8.note(found), fontsize=10, color=_INK)
     axes.set_ylabel("5-way accuracy of unseen classes (%)")
     axes.set_ylim(0)
     axes.grid(axis="y", color=_FAINT, linewidth=0.6)
