@@ -83,6 +83,20 @@ def refuse_classes(references: Iterable[str]) -> None:
         )
 
 
+def refuse_persons(reference: str) -> None:
+    """Refuses a data set of persons where classes are told apart.
+
+    Raises:
+        errors.UserError: names it.
+    """
+    if split_reference(reference)[0] in person_data_sets():
+        classes = [name for name in DATASETS if name not in person_data_sets()]
+        raise errors.UserError(
+            f"{reference}: found a data set of persons; expected one of classes, for "
+            f"few-shot learning: {' or '.join(classes)}"
+        )
+
+
 def builder_class(name: str):
     """The `Builder` class of a data set; imports TFDS."""
     return importlib.import_module(DATASETS[split_reference(name)[0]]).Builder

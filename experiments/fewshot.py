@@ -64,6 +64,7 @@ def main(argv):
         _refuse_other(found, test)
     devices.prepare(found.optimiser.deterministic)
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
+    registry.refuse_persons(found.data.dataset)
     registry.build(found.data.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     with workdir.locked(directory):
         figures = run.train_and_test(found, test, directory, FLAGS.data_dir)
@@ -153,6 +154,7 @@ def _all(of_methods) -> None:
     rows = [(method, shots) for method in fewshot.METHODS for shots in table8.SHOTS]
     # What can be refused is refused before hours.
     there = [_refuse_other(*_options(*row, of_methods)) for row in rows]
+    registry.refuse_persons(FLAGS.dataset)
     registry.build(FLAGS.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     for number, ((method, shots), is_there) in enumerate(
         zip(rows, there, strict=True), start=1

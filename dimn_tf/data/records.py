@@ -115,10 +115,11 @@ def load_class_records(reference: str, data_dir: str, split: str) -> ReidRecords
         Its records: `person_ids` are the classes' labels, cameras are all 0.
 
     Raises:
-        errors.UserError: see `load_records`.
+        errors.UserError: see `load_records`; or it is one of persons.
     """
     from data_builders import registry
 
+    registry.refuse_persons(reference)
     builder = registry.make_builder(reference, data_dir)
     return records_of_builder(builder, reference, [split], features=_CLASSES)
 

@@ -67,6 +67,11 @@ class Encoder(keras.layers.Layer):
         """The layers that have variables."""
         return [self.backbone, *([self.neck] if self.neck is not None else [])]
 
+    @property
+    def pools_by_mean(self) -> bool:
+        """Whether the feature is the mean of maps: what `maps_of_features` tells."""
+        return isinstance(self.pooling, keras.layers.GlobalAveragePooling2D)
+
     def with_network(
         self, network: keras.Model, name: str, neck: neck_lib.Neck | None = None
     ) -> "Encoder":
@@ -115,7 +120,8 @@ class Encoder(keras.layers.Layer):
     def maps_of_features(self, images):
         """At test, maps whose mean over the places is the feature: as `feature_maps`.
 
-        Without a neck they are the feature maps.
+        Without a neck they are the feature maps. There are none where the encoder pools
+        otherwise (`pools_by_mean`).
         """
         maps = self.feature_maps(images)
         return maps if self.neck is None else self.neck.of_places(maps)

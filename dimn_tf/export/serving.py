@@ -132,7 +132,7 @@ class ServingModule(tf.Module):
             enroll_gallery_pixels: (pixels,),
             score: (probes, gallery),
         }
-        if self._method.has_score_maps:
+        if self._method.has_score_maps and self.encoder.pools_by_mean:
             specs[explain] = tuple(
                 tf.TensorSpec([None], tf.string, name)
                 for name in ("probe_bytes", "gallery_bytes")

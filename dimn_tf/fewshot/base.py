@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from dimn_tf import errors, losses
+from dimn_tf import losses
 from dimn_tf.data import batch_request
-from dimn_tf.methods import base, fast_weights, replica_context, trainable
+from dimn_tf.fewshot import episode_statistics
+from dimn_tf.methods import base, replica_context, trainable
 
 
 class FewShotMethod(trainable.Trainable):
@@ -73,8 +74,8 @@ class FeatureMethod(FewShotMethod):
 
     def scores_of_images(self, support, queries, statistics):
         """See `FewShotMethod`; with statistics of the episode's images."""
-        return of_statistics(
-            features_with(self.encoder, statistics),
+        return episode_statistics.of_statistics(
+            episode_statistics.features_with(self.encoder, statistics),
             self.scores_of_features,
             support,
             queries,
@@ -128,75 +129,18 @@ class EpisodicMethod(FewShotMethod):
         )
 
 
-def features_with(encoder, statistics: str):
-    """A function of images, with an encoder's weights, that moves no moving average.
+class FeatureEpisodicMethod(EpisodicMethod, FeatureMethod):
+    """Both: in training, all images of a task are normalised together."""
 
-    Args:
-        encoder: Of features.
-        statistics: "moving": batch norm's averages; else those of the images given.
-    """
-    if statistics == "moving":
-        return lambda images: encoder(images, training=False)
-    held = fast_weights.FastWeights([encoder])
-    weights, averages = held.own(), held.own_statistics()
-    return lambda images: held.call(encoder, images, weights, averages, training=True)[
-        0
-    ]
+    def training_logits(self, support, queries):
+        """Scores of the features; see `EpisodicMethod`."""
+        ways, shots = support.shape[:2]
+        flat = tf.reshape(support, (ways * shots, *support.shape[2:]))
+        both = self.encoder(tf.concat([flat, queries], axis=0), training=True)
+        by_class = tf.reshape(both[: ways * shots], (ways, shots, -1))
+        return self.scores_of_features(by_class, both[ways * shots :])
 
 
-def of_statistics(features, scores_of_features, support, queries, statistics):
-    """Scores whose features are normalised by images of the episode.
-
-    No moving average is moved.
-
-    Args:
-        features: Images -> features; see `features_with`.
-        scores_of_features: See `FeatureMethod`.
-        support: float32 [N, K, H, W, 3].
-        queries: float32 [M, H, W, 3].
-        statistics: "moving"; "episode": of the support among itself, and of all
-            queries; "query": of the support and one query at a time.
-    """
-    ways, shots = support.shape[:2]
-    flat = tf.reshape(support, (ways * shots, *support.shape[2:]))
-    if statistics == "query":
-
-        def one(both):
-            by_class = tf.reshape(both[:-1], (ways, shots, -1))
-            return scores_of_features(by_class, both[-1:])[0]
-
-        return with_each(flat, queries, lambda images: one(features(images)))
-    by_class = tf.reshape(features(flat), (ways, shots, -1))
-    return scores_of_features(by_class, features(queries))
-
-
-def with_each(support, queries, function):
-    """A function of the support images together with one query after the other.
-
-    Args:
-        support: float32 [n, H, W, 3].
-        queries: float32 [M, H, W, 3].
-        function: [n + 1, H, W, 3], the query the last one -> float32 [N].
-
-    Returns:
-        float32 [M, N].
-    """
-
-    def one(query):
-        return function(tf.concat([support, query[tf.newaxis]], axis=0))
-
-    return tf.map_fn(one, queries, fn_output_signature=tf.float32)
-
-
-def same_ways(options, method: str) -> None:
-    """Refuses training tasks of other ways than the test's.
-
-    Raises:
-        errors.UserError: names both flags.
-    """
-    if options.classes != options.ways:
-        raise errors.UserError(
-            f"--train_ways={options.train_ways}: --method={method} has an output for "
-            f"each class of a task, so that it is trained with --ways={options.ways}. "
-            "Leave the flag out, or give both alike."
-        )
+def pairs(options) -> batch_request.BatchRequest:
+    """Two images of each of some classes, as DIMN and PPA are trained."""
+    return batch_request.BatchRequest(identities=options.classes, domain_sampling="all")

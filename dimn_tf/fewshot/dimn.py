@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from dimn_tf.data import batch_request
 from dimn_tf.fewshot import base, options
 from dimn_tf.methods import dimn
 
@@ -32,9 +31,7 @@ class DIMN(base.FeatureMethod, dimn.DIMN):
     def batch_request(cls, data, options):
         """A gallery and a probe image of each of C_b classes; see `Trainable`."""
         del data
-        return batch_request.BatchRequest(
-            identities=options.classes, domain_sampling="all"
-        )
+        return base.pairs(options)
 
     def scores_of_features(self, support, queries):
         """that_k . g(x); see `FeatureMethod`."""

@@ -6,8 +6,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from dimn_tf import config, losses
-from dimn_tf.fewshot import base, options
-from dimn_tf.methods import fast_weights
+from dimn_tf.fewshot import episode_statistics, fine_tuned, options
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +30,7 @@ class MAMLOptions(options.EpisodeOptions):
     )
 
 
-class MAML(base.EpisodicMethod):
+class MAML(fine_tuned.FineTunedMethod):
     """phi_0 = theta; phi_(t+1) = phi_t - alpha grad L_support(phi_t).
 
     theta takes a step of Adam on the mean over tasks of L_query(phi_T), through the
@@ -47,13 +46,9 @@ class MAML(base.EpisodicMethod):
     Options = MAMLOptions
     defaults: ClassVar[dict[str, object]] = {"encoder_width": 0.5, "tasks": 4}
     statistics: ClassVar[tuple[str, ...]] = ("episode", "query")
-    # Half precision's second derivatives are not to be had.
-    precisions: ClassVar[tuple[str, ...]] = ("float32",)
 
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)
-        self.classifier = self.add_classifier("classifier", options.ways, seed, True)
-        self._fast = fast_weights.FastWeights([encoder, self.classifier])
         norms = {
             id(v)
             for layer in encoder.backbone.layers
@@ -61,17 +56,6 @@ class MAML(base.EpisodicMethod):
             for v in layer.trainable_variables
         }
         self._adapted = [id(v) not in norms for v in self._fast.variables]
-
-    @classmethod
-    def batch_request(cls, data, options):
-        """Tasks of as many ways as the test's; see `FewShotMethod`."""
-        base.same_ways(options, "maml")
-        return super().batch_request(data, options)
-
-    @property
-    def matching_layers(self):
-        """The output layer, which is part of theta."""
-        return (self.classifier,)
 
     def logits(self, images, weights):
         """Of weights, normalised by the images themselves: [n, H, W, 3] -> [n, N]."""
@@ -118,18 +102,10 @@ class MAML(base.EpisodicMethod):
         )
         return self.logits(queries, weights)
 
-    def minimise(self, tape, loss, variables=None):
-        """A step on the mean over tasks and queries, whose gradient is clipped."""
-        options = self.options
-        count = options.tasks * options.classes * options.train_queries
-        with tape:
-            mean = loss / count
-        variables = self.trainable_variables if variables is None else variables
-        most = options.maml_clip
-        clipped = [
-            tf.clip_by_value(g, -most, most) for g in tape.gradient(mean, variables)
-        ]
-        self.optimizer.apply_gradients(zip(clipped, variables, strict=True))
+    def clipped(self, gradients):
+        """Each number by itself."""
+        most = self.options.maml_clip
+        return [tf.clip_by_value(g, -most, most) for g in gradients]
 
     def scores_of_images(self, support, queries, statistics):
         """Logits of phi after the test's inner steps; see `FewShotMethod`."""
@@ -137,6 +113,6 @@ class MAML(base.EpisodicMethod):
         if statistics == "episode":
             return self.logits(queries, weights)
         flat = tf.reshape(support, (-1, *support.shape[2:]))
-        return base.with_each(
+        return episode_statistics.with_each(
             flat, queries, lambda images: self.logits(images, weights)[-1]
         )

@@ -31,7 +31,7 @@ class MatchingNetOptions(options.EpisodeOptions):
     )
 
 
-class MatchingNet(base.EpisodicMethod, base.FeatureMethod):
+class MatchingNet(base.FeatureEpisodicMethod):
     """P(y | x, S) = sum_i a(x, x_i) y_i, a = softmax_i(cos(f(x), g(x_i))).
 
     With full context embeddings g(x_i) also gets the states of a forward and of a
@@ -61,14 +61,6 @@ class MatchingNet(base.EpisodicMethod, base.FeatureMethod):
     def matching_layers(self):
         """The LSTMs of the context, where it is asked for."""
         return tuple(self._context)
-
-    def training_logits(self, support, queries):
-        """All images of the task normalised together; see `EpisodicMethod`."""
-        ways, shots = support.shape[:2]
-        flat = tf.reshape(support, (ways * shots, *support.shape[2:]))
-        both = self.encoder(tf.concat([flat, queries], axis=0), training=True)
-        by_class = tf.reshape(both[: ways * shots], (ways, shots, -1))
-        return self.scores_of_features(by_class, both[ways * shots :])
 
     def scores_of_features(self, support, queries):
         """log P(y | x, S), or the sum of the cosines; see `FeatureMethod`."""

@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf import config, losses
-from dimn_tf.fewshot import base, lstm, options
-from dimn_tf.methods import fast_weights
+from dimn_tf.fewshot import episode_statistics, fine_tuned, lstm, options
 
 _EXPONENT = 10.0  # p of `preprocessed`.
 _START = 0.01  # All weights of the meta-learner begin within +- this.
@@ -33,7 +32,7 @@ class MetaLSTMOptions(options.EpisodeOptions):
     )
 
 
-class MetaLSTM(base.EpisodicMethod):
+class MetaLSTM(fine_tuned.FineTunedMethod):
     """A learner's weights are the cell of an LSTM whose candidate is their gradient:
 
         c_t = f_t * c_(t-1) - i_t * grad_t.
@@ -60,12 +59,9 @@ class MetaLSTM(base.EpisodicMethod):
         "batch_norm_momentum": 0.1,
     }
     statistics: ClassVar[tuple[str, ...]] = ("moving", "episode", "query")
-    precisions: ClassVar[tuple[str, ...]] = ("float32",)
 
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)
-        self.classifier = self.add_classifier("classifier", options.ways, seed, True)
-        self._fast = fast_weights.FastWeights([encoder, self.classifier])
         self.reader = lstm.LSTM(
             4,
             options.lstm_hidden,
@@ -73,12 +69,6 @@ class MetaLSTM(base.EpisodicMethod):
             lambda i: _uniform(-_START, _START, seed + 1 + i),
         )
         self.gates = Gates(options.lstm_hidden, seed + 4)
-
-    @classmethod
-    def batch_request(cls, data, options):
-        """Tasks of as many ways as the test's; see `FewShotMethod`."""
-        base.same_ways(options, "meta_lstm")
-        return super().batch_request(data, options)
 
     @property
     def matching_layers(self):
@@ -152,17 +142,9 @@ class MetaLSTM(base.EpisodicMethod):
         weights, statistics = self.learned(support)
         return self.logits(queries, weights, statistics, True)[0]
 
-    def minimise(self, tape, loss, variables=None):
-        """A step on the mean over tasks and queries; its gradient is clipped."""
-        options = self.options
-        count = options.tasks * options.classes * options.train_queries
-        with tape:
-            mean = loss / count
-        variables = self.trainable_variables if variables is None else variables
-        gradients, _ = tf.clip_by_global_norm(
-            tape.gradient(mean, variables), options.lstm_clip
-        )
-        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+    def clipped(self, gradients):
+        """All together, by their length."""
+        return tf.clip_by_global_norm(gradients, self.options.lstm_clip)[0]
 
     def scores_of_images(self, support, queries, statistics):
         """Logits of c_T; see `FewShotMethod`."""
@@ -170,7 +152,7 @@ class MetaLSTM(base.EpisodicMethod):
         if statistics != "query":
             return self.logits(queries, weights, own, statistics == "episode")[0]
         flat = tf.reshape(support, (-1, *support.shape[2:]))
-        return base.with_each(
+        return episode_statistics.with_each(
             flat, queries, lambda images: self.logits(images, weights, own, True)[0][-1]
         )
 

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from dimn_tf.data import batch_request
 from dimn_tf.fewshot import base, options
 from dimn_tf.methods import ppa
 
@@ -31,9 +30,7 @@ class PPA(base.FeatureMethod, ppa.PPA):
     def batch_request(cls, data, options):
         """Two images of each of some classes; see `Trainable`."""
         del data
-        return batch_request.BatchRequest(
-            identities=options.classes, domain_sampling="all"
-        )
+        return base.pairs(options)
 
     def scores_of_features(self, support, queries):
         """phi(mean_i a(x_ki)) . a(x); see `FeatureMethod`."""

@@ -7,7 +7,7 @@ import tensorflow as tf
 from dimn_tf.fewshot import base, options
 
 
-class ProtoNet(base.EpisodicMethod, base.FeatureMethod):
+class ProtoNet(base.FeatureEpisodicMethod):
     """c_k = mean_i f(x_ki); p(k | x) = softmax_k(-|f(x) - c_k|^2).
 
     Training tasks have more ways than the test's, and its shots.
@@ -19,14 +19,6 @@ class ProtoNet(base.EpisodicMethod, base.FeatureMethod):
     Options = options.EpisodeOptions
     # 30 for 1-shot and 20 for 5-shot in the paper, of 15 queries each.
     defaults: ClassVar[dict[str, object]] = {"train_ways": 20}
-
-    def training_logits(self, support, queries):
-        """All images of the task normalised together; see `EpisodicMethod`."""
-        ways, shots = support.shape[:2]
-        flat = tf.reshape(support, (ways * shots, *support.shape[2:]))
-        both = self.encoder(tf.concat([flat, queries], axis=0), training=True)
-        by_class = tf.reshape(both[: ways * shots], (ways, shots, -1))
-        return self.scores_of_features(by_class, both[ways * shots :])
 
     def scores_of_features(self, support, queries):
         """-|f(x) - c_k|^2; see `FeatureMethod`."""

@@ -32,6 +32,10 @@ class FewShotRecipe(recipe.Recipe):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.encoder.mirror:
+            raise errors.UserError(
+                "--mirror: few-shot methods match no mirror images. Leave the flag out."
+            )
         if self.plan.replicas != 1:
             raise errors.UserError(
                 f"--replicas={self.plan.replicas}: few-shot methods are trained on one "

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from dimn_tf import config, losses
 from dimn_tf.data import batch_request
-from dimn_tf.fewshot import base, options
+from dimn_tf.fewshot import base, episode_statistics, fine_tuned, options
 from dimn_tf.methods import fast_weights, inner_adam, reptile, trainable
 
 
@@ -65,7 +65,7 @@ class Reptile(base.FewShotMethod, reptile.Reptile):
     def batch_request(cls, data, options):
         """Some tasks of N classes; see `Trainable`."""
         del data
-        base.same_ways(options, "reptile")
+        fine_tuned.same_ways(options, cls.__name__)
         return batch_request.BatchRequest(
             identities=options.ways,
             images_per_identity=options.reptile_train_shots,
@@ -127,7 +127,9 @@ class Reptile(base.FewShotMethod, reptile.Reptile):
         )
         if statistics == "episode":
             return logits_of(queries, weights)
-        return base.with_each(flat, queries, lambda both: logits_of(both, weights)[-1])
+        return episode_statistics.with_each(
+            flat, queries, lambda both: logits_of(both, weights)[-1]
+        )
 
 
 def _in_turn(count: int, size: int, k, seed):

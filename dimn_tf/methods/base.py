@@ -43,7 +43,8 @@ class Method(trainable.Trainable):
 
     score_name: ClassVar[str] = "score"
     has_score_maps: ClassVar[bool] = False
-    """Whether the score is a sum over places; see `score_maps`."""
+    """Whether the score is a sum over places, where the feature is a mean over them;
+    see `score_maps`."""
 
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)

@@ -95,7 +95,11 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
         (["--maml_clip=1", "--method=dimn"], "--method=dimn has no such option"),
         (["--test_statistics=moving"], "--method=maml can be tested with"),
         (["--method=all"], "give --results_dir"),
-        (["--dataset=viper"], "viper"),
+        (
+            ["--dataset=viper"],
+            "viper: found a data set of persons; expected one of classes, for few-shot "
+            "learning: mini_imagenet",
+        ),
         (["--ways=6"], "found 5 identities, expected"),
     ],
 )

@@ -7,6 +7,7 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
+from dimn_tf import encoders, methods
 from dimn_tf.data import resizing
 from dimn_tf.export import exporter, serving
 from tests.dimn_tf.export import made_up
@@ -82,6 +83,14 @@ def test_scores_are_the_methods(served):
     )
     found = signatures["score"](probe_features=probes, gallery_classifiers=gallery)
     np.testing.assert_allclose(found["scores"], method.score(probes, gallery), 1e-5)
+
+
+def test_a_feature_that_is_no_mean_over_places_has_no_maps():
+    """conv4's features are its maps as they are."""
+    made = methods.DIMN(
+        encoders.build_encoder("conv4", 32, 16, 0.0625), methods.DIMN.Options()
+    )
+    assert "explain" not in serving.ServingModule(made, 32, 16).signatures()
 
 
 def test_a_pair_is_explained_where_both_images_are_decoded(served):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from dimn_tf.fewshot import maml
 from tests.dimn_tf.fewshot import smooth
+from tests.dimn_tf.methods import descent
 
 
 def _method(**options):
@@ -19,17 +20,6 @@ def _method(**options):
     method.classifier.kernel.assign(rng.normal(0, 0.8, method.classifier.kernel.shape))
     method.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
     return method
-
-
-def _step(method, batch):
-    """The loss and the gradient that a step takes; the weights stay."""
-    before = [v.numpy() for v in method.trainable_variables]
-    method.optimizer.iterations.assign(0)
-    logs = method.train_step(batch)
-    after = [v.numpy() for v in method.trainable_variables]
-    for variable, value in zip(method.trainable_variables, before, strict=True):
-        variable.assign(value)
-    return logs, [b - a for a, b in zip(after, before, strict=True)]
 
 
 def _literal_loss(method, batch, steps):
@@ -64,7 +54,7 @@ def _literal_loss(method, batch, steps):
 def test_the_loss_is_that_after_inner_steps_by_hand():
     method = _method()
     batch = smooth.batch(method)
-    logs, _ = _step(method, batch)
+    logs, _ = descent.step(method, batch)
     for steps, same in ((2, True), (1, False)):
         expected = _literal_loss(method, batch, steps)
         assert (float(logs["loss"]) == pytest.approx(expected, rel=1e-4)) == same
@@ -73,29 +63,13 @@ def test_the_loss_is_that_after_inner_steps_by_hand():
 def test_the_gradient_goes_through_the_inner_steps():
     method = _method()
     batch = smooth.batch(method)
-    _, gradient = _step(method, batch)
-    _, first = _step(_method(maml_first_order=True), batch)
-    start = [v.numpy() for v in method.trainable_variables]
-    rng, h = np.random.default_rng(1), 3e-3
-    told_apart = False
+    _, gradient = descent.step(method, batch)
+    _, first = descent.step(_method(maml_first_order=True), batch)
+    rng, told_apart = np.random.default_rng(1), False
     for _ in range(4):
-        direction = [rng.normal(size=g.shape) for g in gradient]
-        length = np.sqrt(sum((d**2).sum() for d in direction))
-        direction = [d / length for d in direction]
-        values = []
-        for sign in (1, -1):
-            for variable, value, d in zip(
-                method.trainable_variables, start, direction, strict=True
-            ):
-                variable.assign(value + sign * h * d)
-            values.append(float(_step(method, batch)[0]["loss"]))
-        for variable, value in zip(method.trainable_variables, start, strict=True):
-            variable.assign(value)
-        expected = (values[0] - values[1]) / (2 * h)
-        found, of_first = (
-            sum((g * d).sum() for g, d in zip(some, direction, strict=True))
-            for some in (gradient, first)
-        )
+        direction = descent.direction_like(gradient, rng)
+        expected = descent.finite_difference(method, batch, direction, h=3e-3)
+        found, of_first = (descent.along(some, direction) for some in (gradient, first))
         assert found == pytest.approx(expected, rel=5e-3, abs=5e-4)
         told_apart |= abs(of_first - expected) > 0.05 * abs(expected) + 5e-3
     assert told_apart
@@ -104,7 +78,7 @@ def test_the_gradient_goes_through_the_inner_steps():
 def test_the_first_order_gradient_is_the_one_at_the_adapted_weights():
     method = _method(maml_first_order=True, tasks=1, maml_inner_steps=1)
     batch = smooth.batch(method)
-    _, found = _step(method, batch)
+    _, found = descent.step(method, batch)
     method.optimizer.iterations.assign(0)
     ((support, queries),) = method.tasks_of(batch)
     adapted = method.adapted(support, 1, True)
@@ -123,8 +97,8 @@ def test_the_first_order_gradient_is_the_one_at_the_adapted_weights():
 def test_the_outer_gradient_is_clipped():
     loose, tight = _method(), _method(maml_clip=0.01)
     batch = smooth.batch(loose)
-    _, whole = _step(loose, batch)
-    _, clipped = _step(tight, batch)
+    _, whole = descent.step(loose, batch)
+    _, clipped = descent.step(tight, batch)
     assert max(np.abs(g).max() for g in whole) > 0.05
     for a, b in zip(whole, clipped, strict=True):
         np.testing.assert_allclose(b, np.clip(a, -0.01, 0.01), atol=1e-5)
@@ -133,7 +107,7 @@ def test_the_outer_gradient_is_clipped():
 def test_no_moving_average_moves():
     method = _method()
     before = [v.numpy() for v in method.encoder.non_trainable_variables]
-    _step(method, smooth.batch(method))
+    descent.step(method, smooth.batch(method))
     for old, v in zip(before, method.encoder.non_trainable_variables, strict=True):
         np.testing.assert_array_equal(v, old)
 

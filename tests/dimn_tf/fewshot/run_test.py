@@ -106,12 +106,22 @@ def test_classes_too_small_are_refused(changes, told, tmp_path):
         _run(tmp_path, "proto_net", **changes)
 
 
-@pytest.mark.parametrize("method", ["maml", "reptile", "meta_lstm"])
-def test_other_ways_in_training_are_refused_where_outputs_are_classes(method, tmp_path):
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [("maml", "MAML"), ("reptile", "Reptile"), ("meta_lstm", "MetaLSTM")],
+)
+def test_other_ways_in_training_are_refused_where_outputs_are_classes(
+    method, name, tmp_path
+):
     recipe = made_up.recipe_of(method, train_ways=6)
-    with pytest.raises(errors.UserError, match=f"--train_ways=6: --method={method}"):
+    with pytest.raises(errors.UserError, match=f"--train_ways=6: {name} has"):
         run.train_and_test(recipe, TEST, workdir.WorkDir(tmp_path), "", _quiet)
     assert not (tmp_path / "config.json").exists()
+
+
+def test_mirror_images_are_not_asked_for_in_vain():
+    with pytest.raises(errors.UserError, match="--mirror: few-shot methods match no"):
+        made_up.recipe_of("proto_net", mirror=True)
 
 
 def test_one_device_alone():

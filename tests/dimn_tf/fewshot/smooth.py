@@ -1,33 +1,21 @@
 """A small encoder with batch norm and without kinks, and a made-up task."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from dimn_tf.data import label_specification
-from dimn_tf.encoders import backbone, encoder, fused_batch_norm
 from dimn_tf.training import fused_adam
+from tests.dimn_tf.methods import descent
 
 HEIGHT, WIDTH, D = 6, 5, 4
-
-
-def made_encoder(seed: int = 0, filters: int = D) -> encoder.Encoder:
-    """Two convolutions with batch norm and tanh; features of `filters` numbers."""
-    keras.utils.set_random_seed(seed)
-    images = keras.Input((HEIGHT, WIDTH, 3))
-    hidden = images
-    for i in range(2):
-        hidden = keras.layers.Conv2D(filters, 2, name=f"c{i}")(hidden)
-        hidden = fused_batch_norm.FusedBatchNormalization(name=f"n{i}")(hidden)
-        hidden = keras.layers.Activation("tanh", name=f"t{i}")(hidden)
-    kind = backbone.Backbone(lambda **_: None, backbone.minus_one_to_one, (1,))
-    return encoder.Encoder(keras.Model(images, hidden), kind)
 
 
 def method(kind, classes: int = 9, seed: int = 0, **options):
     """A method built for training, its weights well apart from its start."""
     values = kind.Options(**options)
-    made = kind(made_encoder(seed), values, seed)
+    made = kind(
+        descent.smooth_encoder(HEIGHT, WIDTH, D, seed, use_bias=True), values, seed
+    )
     specification = label_specification.LabelSpecification(
         classes, 1, 1, np.zeros(classes, np.int32)
     )

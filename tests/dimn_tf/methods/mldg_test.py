@@ -6,29 +6,19 @@ import pytest
 import tensorflow as tf
 
 from dimn_tf import errors
-from dimn_tf.encoders import backbone, encoder, fused_batch_norm
+from dimn_tf.encoders import fused_batch_norm
 from dimn_tf.methods import mldg
 from dimn_tf.training import options as training_options
-from tests.dimn_tf.methods import tiny
+from tests.dimn_tf.methods import descent, tiny
 
 LABELS = [4, 0, 7, 2]  # Of the domains 1, 0, 1, 2.
 
 
-def _smooth(seed=0, norm=fused_batch_norm.FusedBatchNormalization):
-    """An encoder with two batch norms and no kink."""
-    keras.utils.set_random_seed(seed)
-    images = keras.Input((tiny.HEIGHT, tiny.WIDTH, 3))
-    hidden = images
-    for i in range(2):
-        hidden = keras.layers.Conv2D(5, 2, use_bias=False, name=f"c{i}")(hidden)
-        hidden = norm(name=f"n{i}")(hidden)
-        hidden = keras.layers.Activation("tanh", name=f"t{i}")(hidden)
-    kind = backbone.Backbone(lambda **_: None, backbone.minus_one_to_one, (1,))
-    return encoder.Encoder(keras.Model(images, hidden), kind)
-
-
 def _method(norm=fused_batch_norm.FusedBatchNormalization, **options):
-    method = mldg.MLDG(_smooth(norm=norm), mldg.MLDG.Options(**options))
+    method = mldg.MLDG(
+        descent.smooth_encoder(tiny.HEIGHT, tiny.WIDTH, 5, norm=norm),
+        mldg.MLDG.Options(**options),
+    )
     method.build_training(tiny.labels(9), tiny.request("mldg", options))
     rng = np.random.default_rng(0)
     for variable in method.trainable_variables:
@@ -37,43 +27,16 @@ def _method(norm=fused_batch_norm.FusedBatchNormalization, **options):
     return method
 
 
-def _step(method, batch):
-    """The value that a step descends, and its gradient; the weights stay."""
-    before = [v.numpy() for v in method.trainable_variables]
-    method.optimizer.iterations.assign(0)
-    logs = method.train_step(batch)
-    after = [v.numpy() for v in method.trainable_variables]
-    for variable, value in zip(method.trainable_variables, before, strict=True):
-        variable.assign(value)
-    return logs, [b - a for a, b in zip(after, before, strict=True)]
-
-
-def _finite_difference(method, batch, direction, h=5e-3):
-    values = []
-    start = [v.numpy() for v in method.trainable_variables]
-    for sign in (1, -1):
-        for variable, value, d in zip(
-            method.trainable_variables, start, direction, strict=True
-        ):
-            variable.assign(value + sign * h * d)
-        values.append(float(_step(method, batch)[0]["loss"]))
-    for variable, value in zip(method.trainable_variables, start, strict=True):
-        variable.assign(value)
-    return (values[0] - values[1]) / (2 * h)
-
-
 @pytest.mark.parametrize("softmax", mldg.SOFTMAXES)
 def test_gradient_is_that_of_the_whole_objective(softmax):
     method = _method(mldg_inner_rate=0.5, mldg_test_weight=2.0, mldg_softmax=softmax)
     batch = tiny.batch(LABELS)
-    _, gradient = _step(method, batch)
+    _, gradient = descent.step(method, batch)
     rng = np.random.default_rng(1)
     for _ in range(3):
-        direction = [rng.normal(size=g.shape) for g in gradient]
-        length = np.sqrt(sum((d**2).sum() for d in direction))
-        direction = [d / length for d in direction]
-        found = sum((g * d).sum() for g, d in zip(gradient, direction, strict=True))
-        expected = _finite_difference(method, batch, direction)
+        direction = descent.direction_like(gradient, rng)
+        found = descent.along(gradient, direction)
+        expected = descent.finite_difference(method, batch, direction, h=5e-3)
         assert abs(expected) > 1e-2
         assert found == pytest.approx(expected, rel=3e-3)
 
@@ -84,7 +47,7 @@ def test_first_order_is_the_gradient_at_two_places():
         mldg_inner_rate=rate, mldg_test_weight=weight, mldg_second_order=False
     )
     batch = tiny.batch(LABELS)
-    logs, found = _step(method, batch)
+    logs, found = descent.step(method, batch)
     variables = method.trainable_variables
     images = np.concatenate([tiny.view(batch, 0), tiny.view(batch, 1)])
     labels, domains = np.array(LABELS * 2), np.array([1, 0, 1, 2] * 2)
@@ -124,7 +87,9 @@ def test_first_order_is_the_gradient_at_two_places():
     assert float(logs["loss"]) == pytest.approx(float(train + weight * test), rel=1e-4)
     for g, a, b in zip(found, at_theta, after, strict=True):
         np.testing.assert_allclose(g, a + weight * b, rtol=1e-3, atol=1e-4)
-    _, second = _step(_method(mldg_inner_rate=rate, mldg_test_weight=weight), batch)
+    _, second = descent.step(
+        _method(mldg_inner_rate=rate, mldg_test_weight=weight), batch
+    )
     assert max(np.abs(a - b).max() for a, b in zip(found, second, strict=True)) > 1e-2
 
 
@@ -146,7 +111,7 @@ def test_the_pass_at_theta_alone_moves_the_averages():
     start = None
     for weight in (0.0, 5.0):
         method = _method(mldg_test_weight=weight, mldg_inner_rate=3.0)
-        _step(method, tiny.batch(LABELS))
+        descent.step(method, tiny.batch(LABELS))
         found = [v.numpy() for v in method.encoder.non_trainable_variables]
         if start is not None:
             for a, b in zip(start, found, strict=True):

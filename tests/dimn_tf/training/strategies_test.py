@@ -15,10 +15,10 @@ from dimn_tf import errors
 from dimn_tf.training import strategies, training_log
 
 
-def _start(folder, index, kill_after, ports, seed=0):
+def _start(folder, index, kill_after, ports, **changes):
+    given = [folder, index, kill_after, json.dumps(changes), *ports]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.dimn_tf.training.worker"]
-        + [str(folder), str(index), str(kill_after), str(seed), *map(str, ports)],
+        [sys.executable, "-m", "tests.dimn_tf.training.worker", *map(str, given)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -35,9 +35,12 @@ def _ports():
     return ports
 
 
-def _pair(folder, kill_after=(0, 0), seeds=(0, 0)):
+def _pair(folder, kill_after=(0, 0), seeds=(0, 0), **changes):
     ports = _ports()
-    started = [_start(folder, i, kill_after[i], ports, seeds[i]) for i in (0, 1)]
+    started = [
+        _start(folder, i, kill_after[i], ports, seed=seeds[i], **changes)
+        for i in (0, 1)
+    ]
     texts = [process.communicate(timeout=300)[0] for process in started]
     return [process.returncode for process in started], texts
 
@@ -79,6 +82,31 @@ def test_two_workers_equal_two_replicas_and_go_on_after_a_kill(tmp_path):
     assert [row["step"] for row in rows[1]] == list(range(1, 11))
     for a, b in zip(*rows, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_norms_and_the_mean_of_the_weights_on_two_workers(tmp_path):
+    """The first one ends with the mean, as both replicas of one process do."""
+    changes = {
+        "instance_norm_through": "stem",
+        "feature_neck": True,
+        "average_weights_from": 0.4,
+    }
+    both = _start(tmp_path, "both", 0, (), **changes)
+    text, _ = both.communicate(timeout=300)
+    assert both.returncode == 0, text[-3000:]
+    codes, texts = _pair(tmp_path, **changes)
+    assert codes == [0, 0], texts[0][-3000:] + texts[1][-3000:]
+    assert "Taking the mean of the weights after steps 5 to 10" in texts[0]
+    assert "Taking the mean" not in texts[1]
+    with np.load(tmp_path / "both.npz") as one, np.load(tmp_path / "0.npz") as first:
+        assert set(one.files) == set(first.files)
+        assert {"neck/gamma", "stem_instance_norm/gamma"} <= set(one.files)
+        for name in one.files:
+            limit = 3.5e-3 if "convolution" in name and "bias" in name else 5e-4
+            np.testing.assert_allclose(
+                one[name], first[name], rtol=1e-3, atol=limit, err_msg=name
+            )
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
 """One of two workers on this machine, or both replicas in one process (a script).
 
-    python -m tests.dimn_tf.training.worker FOLDER INDEX KILL_AFTER SEED PORT PORT
+    python -m tests.dimn_tf.training.worker FOLDER INDEX KILL_AFTER CHANGES PORT PORT
 
 INDEX `both` trains two replicas in one process. KILL_AFTER 0 kills nobody.
+CHANGES are the recipe's, as JSON.
 """
 
 import json
@@ -12,7 +13,7 @@ import signal
 import sys
 
 
-def main(folder: str, index: str, kill_after: str, seed: str, *ports: str) -> None:
+def main(folder: str, index: str, kill_after: str, changes: str, *ports: str) -> None:
     """Trains; writes FOLDER/INDEX.npz of all variables where it ends."""
     if index != "both":
         os.environ["TF_CONFIG"] = json.dumps(
@@ -49,7 +50,7 @@ def main(folder: str, index: str, kill_after: str, seed: str, *ports: str) -> No
     directory = workdir.WorkDir(pathlib.Path(folder) / f"run_{index}")
     try:
         prepared = run.prepare(
-            tiny_run.recipe_of(replicas=2, log_every=1, seed=int(seed)),
+            tiny_run.recipe_of(replicas=2, log_every=1, **json.loads(changes)),
             directory,
             data_dir="",
             strategy=strategy,
