@@ -3,8 +3,9 @@ r"""Exports a trained run for serving, each format checked against the live mode
     python -m experiments.export --workdir=runs/dg --export_dir=exports/dg \
         --formats=saved_model,onnx,litert
 
-Writes EXPORT_DIR/VERSION/: a SavedModel in TensorFlow Serving's layout, model.onnx and
-model.tflite where asked for, metadata.json and model_card.md.
+Writes EXPORT_DIR/VERSION/: a SavedModel in TensorFlow Serving's layout, model.onnx,
+model.tflite and a multi-object tracker's model, named after encoder and method, where
+asked for, metadata.json and model_card.md.
 """
 
 import pathlib
@@ -14,7 +15,7 @@ from absl import flags as absl_flags
 from data_builders import registry
 from dimn_tf import errors, standard_json
 from dimn_tf.evaluation import results
-from dimn_tf.export import exporter, formats, identity, model_card
+from dimn_tf.export import exporter, formats, identity, model_card, tracker_onnx
 from dimn_tf.training import build, workdir
 from dimn_tf.training import recipe as recipes
 from experiments import devices, launch, path_flags
@@ -34,8 +35,9 @@ def define() -> None:
     absl_flags.DEFINE_list(
         "formats",
         ["saved_model"],
-        f"Some of {', '.join(formats.FORMATS)}. The last two take pixels at the "
-        "model's input size and need the extras of their names (setup.py).",
+        f"Some of {', '.join(formats.FORMATS)}. onnx and litert take pixels at the "
+        "model's input size, tracker_onnx what multi-object trackers give; they need "
+        "the extras onnx and litert (setup.py).",
     )
 
 
@@ -71,6 +73,10 @@ def main(_):
         metadata,
         _card,
         FLAGS.formats,
+        network_name=tracker_onnx.network_name(
+            recipe.encoder.encoder, recipe.encoder.encoder_width
+        ),
+        method_name=recipe.method,
     )
     print(f"Exported: {folder}")
 

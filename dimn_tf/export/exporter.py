@@ -30,6 +30,8 @@ def export(
     card: Callable[[Mapping[str, Any]], str],
     formats: Sequence[str] = ("saved_model",),
     log: Callable[[str], None] = print,
+    network_name: str = "network",
+    method_name: str = "method",
 ) -> pathlib.Path:
     """Writes `export_dir/<version>/`, checked against the live model.
 
@@ -45,6 +47,8 @@ def export(
         card: Makes the text of model_card.md of the metadata.
         formats: Keys of `formats.FORMATS`; a SavedModel is always among them.
         log: Takes a line for each format.
+        network_name: See `serving.ServingModule`.
+        method_name: See `serving.ServingModule`.
 
     Returns:
         The version's folder.
@@ -72,10 +76,13 @@ def export(
     try:
         partial.mkdir()
         with plain_paths.plain(partial) as place, full_precision():
+            module = serving.ServingModule(
+                method, height, width, network_name, method_name
+            )
             written = {
                 **metadata,
                 "version": version,
-                **_write(method, place, export_dir.name, (height, width), wanted, log),
+                **_write(method, module, place, export_dir.name, wanted, log),
             }
         text = standard_json.text(written)
         (partial / layout.METADATA_FILE).write_text(text, encoding="utf-8")
@@ -93,22 +100,19 @@ def export(
     return folder
 
 
-def _write(method, place, name, size, wanted, log) -> dict[str, Any]:
+def _write(method, module, place, name, wanted, log) -> dict[str, Any]:
     """Writes every format into a folder, checked; what is found on the way."""
-    module = serving.ServingModule(method, *size)
+    size = module.height, module.width
     images, files = made_up_images(_CHECKED_IMAGES, *size)
-    features = method.matched_features(images)
-    live = {
-        "probe_features": method.probe_representation(features),
-        "gallery_classifiers": method.gallery_representation(features),
-    }
+    live = live_outputs(method, method.matched_features(images))
     refuse_lifeless(live)
     differences = {}
     for format_name in wanted:
         log(f"{format_name}: exporting")
         formats_lib.FORMATS[format_name](module, place)
         outputs = formats_lib.RUNNERS[format_name](place, images, files)
-        differences[format_name] = check(format_name, live, outputs)
+        expected = {key: live[key] for key in formats_lib.CHECKED[format_name]}
+        differences[format_name] = check(format_name, expected, outputs)
         log(
             f"{format_name}: largest relative difference {differences[format_name]:.1e}"
         )
@@ -179,6 +183,20 @@ def next_version(export_dir: pathlib.Path) -> int:
     return max(versions, default=0) + 1
 
 
+def live_outputs(method: methods.Method, features: tf.Tensor) -> dict[str, tf.Tensor]:
+    """What a live model makes of its features, by the names of `formats.CHECKED`.
+
+    Args:
+        method: A trained method.
+        features: `Method.matched_features` of images, [n, D].
+    """
+    return {
+        "probe_features": method.probe_representation(features),
+        "gallery_classifiers": method.gallery_representation(features),
+        "unit_features": tf.math.l2_normalize(features, axis=-1),
+    }
+
+
 def refuse_lifeless(live: Mapping[str, Any]) -> None:
     """Raises where a model's own outputs for different images tell nothing.
 
@@ -200,6 +218,12 @@ def check(
     name: str, live: Mapping[str, Any], outputs: Mapping[str, np.ndarray]
 ) -> float:
     """The largest difference of a format from the live model, relative to the output.
+
+    Args:
+        name: The format's.
+        live: What is expected: of the live model's outputs, those of
+            `formats.CHECKED`.
+        outputs: What the format's runner gave, by the same names.
 
     Raises:
         errors.UserError: it is above `LARGEST_DIFFERENCE`, or not finite.

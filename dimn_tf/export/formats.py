@@ -10,10 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from dimn_tf import extras
-from dimn_tf.export import layout, serving
+from dimn_tf.export import layout, onnx_files, serving, tracker_onnx
 
-ONNX_OPSET = 17
-"""ONNX operator set; ours: 17, which every runtime since 2022 reads."""
 ONNX_FILE, LITERT_FILE = "model.onnx", "model.tflite"
 OUTPUTS = ("gallery_classifiers", "probe_features")
 """What the formats for pixels give for `images`: float32 [n, height, width, 3], RGB in
@@ -38,13 +36,7 @@ def onnx(module: serving.ServingModule, folder: pathlib.Path) -> None:
     Raises:
         errors.UserError: the packages for it are not installed.
     """
-    tf2onnx = _package("tf2onnx", "onnx")
-    tf2onnx.convert.from_function(
-        _both(module),
-        input_signature=[_images(module)],
-        opset=ONNX_OPSET,
-        output_path=str(folder / ONNX_FILE),
-    )
+    onnx_files.write(_both(module), _images(module), folder / ONNX_FILE, "onnx")
 
 
 def litert(module: serving.ServingModule, folder: pathlib.Path) -> None:
@@ -74,7 +66,17 @@ FORMATS: dict[str, Callable[[serving.ServingModule, pathlib.Path], None]] = {
     "saved_model": saved_model,
     "onnx": onnx,
     "litert": litert,
+    tracker_onnx.NAME: tracker_onnx.write,
 }
+
+CHECKED: dict[str, tuple[str, ...]] = {
+    "saved_model": OUTPUTS,
+    "onnx": OUTPUTS,
+    "litert": OUTPUTS,
+    tracker_onnx.NAME: ("unit_features",),
+}
+"""By format: what its runner gives, all of it compared with the live model's outputs of
+these names (`exporter.live_outputs`)."""
 
 
 def run_saved_model(folder: pathlib.Path, images, files) -> dict[str, Any]:
@@ -94,21 +96,15 @@ def run_saved_model(folder: pathlib.Path, images, files) -> dict[str, Any]:
 def run_onnx(folder: pathlib.Path, images, files) -> dict[str, Any]:
     """Outputs of ONNX Runtime for images at the model's input size."""
     del files
-    runtime = _package("onnxruntime", "onnx")
-    session = runtime.InferenceSession(
-        str(folder / ONNX_FILE), providers=["CPUExecutionProvider"]
-    )
-    return dict(
-        zip(OUTPUTS, session.run(list(OUTPUTS), {"images": images}), strict=True)
-    )
+    found = onnx_files.run(folder / ONNX_FILE, OUTPUTS, {"images": images}, "onnx")
+    return dict(zip(OUTPUTS, found, strict=True))
 
 
 def run_litert(folder: pathlib.Path, images, files) -> dict[str, Any]:
     """Outputs of LiteRT for images at the model's input size."""
     del files
-    interpreter = _package("ai_edge_litert.interpreter", "litert").Interpreter(
-        str(folder / LITERT_FILE)
-    )
+    package = extras.load("ai_edge_litert.interpreter", "litert", "--formats=litert")
+    interpreter = package.Interpreter(str(folder / LITERT_FILE))
     return interpreter.get_signature_runner()(images=images)
 
 
@@ -116,6 +112,7 @@ RUNNERS: dict[str, Callable[..., dict[str, Any]]] = {
     "saved_model": run_saved_model,
     "onnx": run_onnx,
     "litert": run_litert,
+    tracker_onnx.NAME: tracker_onnx.run,
 }
 
 
@@ -133,7 +130,3 @@ def _both(module: serving.ServingModule):
         }
 
     return tf.function(represent)
-
-
-def _package(name: str, extra: str):
-    return extras.load(name, extra, f"--formats={extra}")

@@ -33,11 +33,21 @@ class ServingModule(tf.Module):
         method: A trained method; a copy of its encoder is folded for inference.
         height: Rows of the encoder's input, pixels.
         width: Columns of it.
+        network_name: Of the encoder's kind, for files that are named after it.
+        method_name: Of the method, likewise.
     """
 
-    def __init__(self, method: methods.Method, height: int, width: int):
+    def __init__(
+        self,
+        method: methods.Method,
+        height: int,
+        width: int,
+        network_name: str = "network",
+        method_name: str = "method",
+    ):
         super().__init__(name="dimn_tf")
         self.height, self.width = height, width
+        self.network_name, self.method_name = network_name, method_name
         # Not tracked, so that W and f_theta, C rows each, stay out of the SavedModel.
         self.__dict__["_method"] = method
         self.matching_layers = list(method.matching_layers)
@@ -61,6 +71,14 @@ class ServingModule(tf.Module):
         """float32 [n, height, width, 3] in 0..255 -> [n, E]."""
         features = self._folded(self._method.matched_features, images)
         return self._method.gallery_representation(features)
+
+    def unit_features(self, images):
+        """float32 [n, height, width, 3] in 0..255 -> [n, D], D of `Method.embed`.
+
+        Unmapped, of unit length: their products are the diagnosis' cosines.
+        """
+        features = self._folded(self._method.matched_features, images)
+        return tf.math.l2_normalize(features, axis=-1)
 
     def _maps(self, images):
         """`Method.matched_maps`: float32 [n, height, width, 3] -> [n, h, w, D]."""

@@ -10,7 +10,15 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from dimn_tf import errors
 from dimn_tf.data import resizing
-from dimn_tf.export import exporter, formats, layout, served_model, serving, warmup
+from dimn_tf.export import (
+    exporter,
+    formats,
+    layout,
+    served_model,
+    serving,
+    tracker_onnx,
+    warmup,
+)
 from tests.dimn_tf.export import made_up
 from tests.dimn_tf.export.made_up import HEIGHT, WIDTH, C
 
@@ -131,7 +139,7 @@ def test_a_failed_export_leaves_what_others_put_there(tiny, quick, tmp_path):
     assert left == {"new", "new/other"}
 
 
-@pytest.mark.parametrize("name", formats.FORMATS)
+@pytest.mark.parametrize("name", ["saved_model", "onnx", "litert"])
 def test_agrees_and_ranks_as_the_live_model_does(exported, name):
     method = exported.method
     images, files = exporter.made_up_images(24, HEIGHT, WIDTH, seed=7)
@@ -333,6 +341,29 @@ def test_a_failed_export_leaves_nothing(
     with pytest.raises(expected, match=said):
         _export(tiny, tmp_path / "new" / "E", formats=["onnx"])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_trackers_file_is_named_and_checked(tiny, tmp_path, monkeypatch):
+    given = {
+        "formats": ["tracker_onnx"],
+        "network_name": "mobilenetv2_x1_0",
+        "method_name": "dimn",
+    }
+    folder = _export(tiny, tmp_path, **given)
+    name = "mobilenetv2_x1_0_dimn.onnx"
+    assert {p.name for p in folder.glob("*onnx*")} == {name, f"{name}.metadata.json"}
+    written = json.loads((folder / "metadata.json").read_text())
+    found = written["largest_relative_difference"]
+    assert found.keys() == {"saved_model", "tracker_onnx"}
+    assert 0 < found["tracker_onnx"] < 1e-4
+
+    def of_other_colours(folder, images, files):
+        return tracker_onnx.run(folder, images[..., ::-1], files)
+
+    monkeypatch.setitem(formats.RUNNERS, "tracker_onnx", of_other_colours)
+    with pytest.raises(errors.UserError, match="^tracker_onnx: the export differs"):
+        _export(tiny, tmp_path, **given)
+    assert [p.name for p in tmp_path.iterdir()] == ["1"]
 
 
 def test_a_failed_export_leaves_older_versions(tiny, tmp_path, monkeypatch):

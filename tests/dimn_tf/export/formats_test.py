@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from dimn_tf import errors
-from dimn_tf.export import exporter, formats, serving
+from dimn_tf.export import exporter, formats, serving, tracker_onnx
 from tests.dimn_tf.export import made_up
 from tests.dimn_tf.export.made_up import HEIGHT, WIDTH
 
@@ -24,8 +24,23 @@ def module(method):
     return serving.ServingModule(method, HEIGHT, WIDTH)
 
 
+BOTH = ("gallery_classifiers", "probe_features")
+
+
+def test_each_format_is_checked_against_what_it_gives():
+    assert formats.CHECKED == {
+        "saved_model": BOTH,
+        "onnx": BOTH,
+        "litert": BOTH,
+        "tracker_onnx": ("unit_features",),
+    }
+    assert formats.CHECKED.keys() == formats.FORMATS.keys() == formats.RUNNERS.keys()
+
+
 @pytest.mark.parametrize("name", formats.FORMATS)
-def test_what_is_written_gives_both_representations(method, module, tmp_path, name):
+def test_what_is_written_gives_what_it_is_checked_against(
+    method, module, tmp_path, name
+):
     images, files = exporter.made_up_images(3, HEIGHT, WIDTH, seed=2)
     formats.FORMATS[name](module, tmp_path)
     found = formats.RUNNERS[name](tmp_path, images, files)
@@ -33,9 +48,11 @@ def test_what_is_written_gives_both_representations(method, module, tmp_path, na
     expected = {
         "probe_features": method.probe_representation(features).numpy(),
         "gallery_classifiers": method.gallery_representation(features).numpy(),
+        "unit_features": features / np.linalg.norm(features, axis=1, keepdims=True),
     }
-    assert set(found) == set(expected) == set(formats.OUTPUTS)
-    for key, values in expected.items():
+    assert set(found) == set(formats.CHECKED[name])
+    for key in found:
+        values = expected[key]
         limit = 1e-4 * np.abs(values).max()
         np.testing.assert_allclose(found[key], values, rtol=0, atol=limit)
     written = sorted(path.name for path in tmp_path.iterdir())
@@ -47,32 +64,48 @@ def test_what_is_written_gives_both_representations(method, module, tmp_path, na
             default["probe_features"], expected["probe_features"], rtol=0, atol=limit
         )
     else:
-        file = {"onnx": "model.onnx", "litert": "model.tflite"}[name]
-        assert written == [file]  # Nothing made on the way is left.
+        files = {
+            "onnx": ["model.onnx"],
+            "litert": ["model.tflite"],
+            "tracker_onnx": [
+                "network_method.onnx",
+                "network_method.onnx.metadata.json",
+            ],
+        }
+        assert written == files[name]  # Nothing made on the way is left.
     if name == "onnx":
         (opset,) = {
-            x.version for x in onnx.load(tmp_path / file).opset_import if not x.domain
+            x.version
+            for x in onnx.load(tmp_path / "model.onnx").opset_import
+            if not x.domain
         }
         assert opset == 17
 
 
 @pytest.mark.parametrize(
-    ("call", "missing", "extra"),
+    ("call", "missing", "name", "extra"),
     [
-        (lambda module, folder: formats.onnx(module, folder), "tf2onnx", "onnx"),
-        (lambda _, x: formats.run_onnx(x, None, None), "onnxruntime", "onnx"),
-        (lambda _, x: formats.run_litert(x, None, None), "ai_edge_litert", "litert"),
+        (formats.onnx, "tf2onnx", "onnx", "onnx"),
+        (tracker_onnx.write, "tf2onnx", "tracker_onnx", "onnx"),
+        (lambda _, x: formats.run_onnx(x, None, None), "onnxruntime", "onnx", "onnx"),
+        (
+            lambda _, x: formats.run_litert(x, None, None),
+            "ai_edge_litert",
+            "litert",
+            "litert",
+        ),
     ],
 )
 def test_a_missing_package_is_named_with_what_installs_it(
-    module, tmp_path, monkeypatch, call, missing, extra
+    module, tmp_path, monkeypatch, call, missing, name, extra
 ):
-    for name in [x for x in sys.modules if x.split(".")[0] == missing]:
-        monkeypatch.delitem(sys.modules, name)
+    for package in [x for x in sys.modules if x.split(".")[0] == missing]:
+        monkeypatch.delitem(sys.modules, package)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(errors.UserError) as caught:
         call(module, tmp_path)
-    assert f"{extra} needs the package {missing}, which is not" in str(caught.value)
+    said = f"--formats={name} needs the package {missing}, which is not"
+    assert said in str(caught.value)
     assert f"pip install -e '.[{extra}]'" in str(caught.value)
     assert not list(tmp_path.iterdir())
 
