@@ -56,10 +56,12 @@ setuptools.setup(
         "torch": ["torch>=2.2"],
         # Looking at the scalars of a run.
         "tensorboard": ["tensorboard>=2.18"],
-        # tfds.testing imports dill without declaring it.
+        # tfds.testing imports dill without declaring it; OpenCV cuts out and resizes as
+        # trackers do.
         "dev": [
             "cosmic-ray>=8.4",
             "dill>=0.3",
+            "opencv-python-headless>=4.8",
             "pytest>=8.0",
             "pytest-xdist>=3.6",
             "ruff>=0.6",

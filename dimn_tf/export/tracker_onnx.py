@@ -1,7 +1,7 @@
 """An ONNX file that multi-object trackers load as their appearance model.
 
-What a tracker gives and takes is BoxMOT's convention, which others follow. Read in its
-sources of versions 10 to 25:
+What a tracker gives and takes is BoxMOT's convention. Read in its sources, and tried
+with its releases 13.0.17, 22.0.0 and 25.0.0:
 
 * A box of a BGR frame is cut out, resized by OpenCV's linear rule without keeping its
   proportions (`preprocess` "resize"), turned to RGB, and normalised by ImageNet's mean
@@ -9,15 +9,16 @@ sources of versions 10 to 25:
   taken, and brought to unit length once more.
 * Where ONNX Runtime is absent, OpenCV runs the file and asks for `images` and
   `output0`; batches of fixed sizes are made by the name `batch` of the first axis.
-* Versions that know no sidecar look in the file's name for one of their own kinds of
-  network (of ours `mobilenetv2_x1_0`, `mobilenetv2_x1_4`, `resnet50`), refuse a name
-  without one, and take crops of 256x128 only. They build that network and never run it.
-  Of the name they read more: "veri" and "vehicleid" mean square crops, "clip" other
-  normalisation, "lmbn" and "hacnn" other sizes, data sets' names their identities.
-* Newer ones read `X.onnx.metadata.json` first: `model_name`, `preprocess` and
-  `model_kwargs`, of which `img_size` is the size of crops. An unknown key in
-  `model_kwargs`, or another `model_kwargs_schema_version`, is refused. Every kind and
-  size of ours loads.
+* Releases that know no sidecar (22 is one) look in the file's name for one of their
+  own kinds of network (of ours `mobilenetv2_x1_0`, `mobilenetv2_x1_4`, `resnet50`),
+  refuse a name without one, and give crops of 256x128 only. They build that network and
+  never run it. Of the name they read more: "veri" and "vehicleid" mean square crops,
+  "clip" other normalisation, "lmbn" and "hacnn" other sizes, data sets' names how many
+  identities there are.
+* Newer ones (25 is one) read `X.onnx.metadata.json` first: `model_name`, `preprocess`
+  and `model_kwargs`, of which `img_size` is the size of crops. An unknown key in
+  `model_kwargs`, or another `model_kwargs_schema_version`, is refused; a network that
+  they do not know is not.
 """
 
 from __future__ import annotations

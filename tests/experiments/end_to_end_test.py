@@ -194,7 +194,12 @@ def exported(places):
     root, _, _ = places
     export = root / "export"
     calibrated = launch("calibrate", f"--workdir={root / 'run'}")
-    printed = launch("export", f"--workdir={root / 'run'}", f"--export_dir={export}")
+    printed = launch(
+        "export",
+        f"--workdir={root / 'run'}",
+        f"--export_dir={export}",
+        "--formats=saved_model,tracker_onnx",
+    )
     return export, calibrated, printed
 
 
@@ -212,6 +217,9 @@ def test_calibrated_exported_enrolled_and_searched(places, exported, tmp_path):
     assert f"Exported: {export}/1" in told
     card = (export / "1" / "model_card.md").read_text()
     assert "free of people" in card and "1 in 100 |" in card
+    assert "| formats | saved_model, tracker_onnx |" in card
+    (tracker,) = (export / "1").glob("*.onnx")
+    assert tracker.name == "mobilenetv2_x0_35_dimn.onnx"
     crops = tmp_path / "crops"
     dummy_images.write(crops, [f"{p}/{k}.png" for p in "abc" for k in range(3)])
     (crops / "c" / "9.png").write_text("no image")
