@@ -65,6 +65,32 @@ class BaseGallery(abc.ABC):
     def persons(self) -> dict[str, str | None]:
         """Every entry's person, by entry id."""
 
+    def vectors(self, entry_ids: Sequence[str]) -> np.ndarray:
+        """The vectors of entries as they are kept, in the order of the ids.
+
+        Args:
+            entry_ids: n of them; one may stand there more than once.
+
+        Returns:
+            float32 [n, D]; of a gallery in half precision, what that left of them.
+
+        Raises:
+            errors.UserError: ids that are not there.
+        """
+        entry_ids = list(entry_ids)
+        entries_lib.refuse_no_text(entry_ids)
+        wanted = list(dict.fromkeys(entry_ids))
+        found = self._vectors(wanted)
+        entries_lib.refuse_names(
+            [name for name in wanted if name not in found],
+            "entry ids are not there",
+            "Where they were a moment ago, another process removed them: search again",
+        )
+        made = np.empty((len(entry_ids), self.dimension), np.float32)
+        for row, name in zip(made, entry_ids, strict=True):
+            row[:] = found[name]
+        return made
+
     def add(self, entries: Sequence[entries_lib.Entry], replace: bool = False) -> None:
         """Adds entries, all or none (on Milvus: 16 MiB at a time), and for good.
 
@@ -204,6 +230,10 @@ class BaseGallery(abc.ABC):
     @abc.abstractmethod
     def _remove(self, entry_ids: Sequence[str]) -> None:
         """Removes entries that are there."""
+
+    @abc.abstractmethod
+    def _vectors(self, entry_ids: Sequence[str]) -> dict[str, np.ndarray]:
+        """The vectors, real [D], of those of the ids that are there, by id."""
 
     @abc.abstractmethod
     def _hits(self, probes: np.ndarray, k: int) -> list[list[entries_lib.Hit]]:

@@ -201,6 +201,10 @@ class Gallery(base.BaseGallery):
     def _remove(self, entry_ids) -> None:
         self._store.remove(list(self._store.numbers_of(entry_ids).values()))
 
+    def _vectors(self, entry_ids) -> dict[str, np.ndarray]:
+        with self._store.snapshot():
+            return self._store.vectors_of(entry_ids)
+
     def _hits(self, probes, k) -> list[list[entries_lib.Hit]]:
         k = min(k, len(self._index))
         if not k:

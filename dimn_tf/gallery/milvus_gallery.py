@@ -7,6 +7,8 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from dimn_tf import errors
 from dimn_tf.gallery import base
 from dimn_tf.gallery import entries as entries_lib
@@ -126,20 +128,11 @@ class MilvusGallery(base.BaseGallery):
 
     def known(self, entry_ids: Sequence[str]) -> dict[str, entries_lib.Known]:
         """Person and metadata of those of the ids that are there."""
-        found, keys = {}, [_key(entry_id) for entry_id in entry_ids]
-        for start in range(0, len(keys), _KEYS_AT_A_TIME):
-            with collections.told(self.name):
-                rows = self._client.get(
-                    self._collection,
-                    ids=keys[start : start + _KEYS_AT_A_TIME],
-                    output_fields=["entry_id", "person_id", "metadata"],
-                    consistency_level="Strong",
-                )
-            for row in rows:
-                found[row["entry_id"]] = entries_lib.Known(
-                    row["entry_id"], row["person_id"], row["metadata"]
-                )
-        return found
+        fields = ["entry_id", "person_id", "metadata"]
+        return {
+            row["entry_id"]: entries_lib.Known(*(row[name] for name in fields))
+            for row in self._rows(entry_ids, fields, _KEYS_AT_A_TIME)
+        }
 
     def persons(self) -> dict[str, str | None]:
         """Every entry's person, by entry id."""
@@ -190,6 +183,26 @@ class MilvusGallery(base.BaseGallery):
                 self._client.delete(
                     self._collection, ids=keys[start : start + _KEYS_AT_A_TIME]
                 )
+
+    def _vectors(self, entry_ids) -> dict[str, np.ndarray]:
+        at_once = max(1, min(_KEYS_AT_A_TIME, _REQUEST_BYTES // (4 * self.dimension)))
+        rows = self._rows(entry_ids, ["entry_id", "vector"], at_once)
+        return {row["entry_id"]: np.asarray(row["vector"]) for row in rows}
+
+    def _rows(
+        self, entry_ids: Sequence[str], fields: list[str], at_once: int
+    ) -> Iterator[dict]:
+        """Fields of those of the ids that are there; so many ids a request."""
+        keys = [_key(entry_id) for entry_id in entry_ids]
+        for start in range(0, len(keys), at_once):
+            with collections.told(self.name):
+                rows = self._client.get(
+                    self._collection,
+                    ids=keys[start : start + at_once],
+                    output_fields=fields,
+                    consistency_level="Strong",
+                )
+            yield from rows
 
     def _hits(self, probes, k) -> list[list[entries_lib.Hit]]:
         parameters = dict(collections.INDEXES[self.index_kind][2])

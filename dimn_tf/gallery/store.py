@@ -210,16 +210,26 @@ class Store:
             )
             if not block:
                 return
-            numbers, blobs = zip(*block, strict=True)
-            for number, blob in block:
-                if not isinstance(blob, bytes) or len(blob) != self._bytes:
-                    raise self.damaged(
-                        f"the vector of its entry {number} is no {self._bytes} bytes"
-                    )
-            vectors = np.frombuffer(b"".join(blobs), self._type)
-            vectors = vectors.reshape(len(block), -1).astype(np.float32)
-            yield np.array(numbers, np.int64), vectors
+            numbers = [number for number, _ in block]
+            yield np.array(numbers, np.int64), self._as_vectors(block)
             after = numbers[-1]
+
+    def vectors_of(self, entry_ids: Sequence[str]) -> dict[str, np.ndarray]:
+        """The vectors, float32 [D], of those entries that are there."""
+        found = self._select("entry_id, number, vector", "entry_id", entry_ids)
+        vectors = self._as_vectors([row[1:] for row in found])
+        return {row[0]: vector for row, vector in zip(found, vectors, strict=True)}
+
+    def _as_vectors(self, rows: Sequence[tuple[int, bytes]]) -> np.ndarray:
+        """Float32 [n, D] of numbers and stored vectors."""
+        for number, blob in rows:
+            if not isinstance(blob, bytes) or len(blob) != self._bytes:
+                raise self.damaged(
+                    f"the vector of its entry {number} is no {self._bytes} bytes"
+                )
+        vectors = np.frombuffer(b"".join(blob for _, blob in rows), self._type)
+        width = self._bytes // self._type.itemsize
+        return vectors.reshape(-1, width).astype(np.float32)
 
     def removed_between(self, after: int, last: int) -> list[int]:
         """Numbers of entries that were removed by after < change <= last."""
