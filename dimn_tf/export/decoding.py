@@ -67,7 +67,7 @@ def nan_where(values: tf.Tensor, faulty: tf.Tensor) -> tf.Tensor:
 
     Args:
         values: float [n, ...].
-        faulty: bool [n].
+        faulty: bool [n], or [1] for all rows.
     """
     rows = tf.reshape(faulty, [-1] + [1] * (len(values.shape) - 1))
     return tf.where(rows, tf.constant(float("nan"), values.dtype), values)

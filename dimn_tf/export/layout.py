@@ -9,8 +9,9 @@ SIGNATURES = (
     "enroll_gallery_pixels",
     "score",
 )
-EXPLAIN = "explain"
-"""A further signature, of methods that have score maps."""
+EXPLAIN, EXPLAIN_VECTORS = "explain", "explain_vectors"
+"""Further signatures, of methods that have score maps: of pairs of images, and of an
+image and vectors."""
 DEFAULT_SIGNATURE = "embed_probe"
 """What a server answers with where a request names no signature."""
 

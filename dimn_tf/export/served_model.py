@@ -59,6 +59,21 @@ class Explanation:
     faults: tuple[str, ...]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class ProbeExplanation:
+    """Where the scores of a probe against vectors come from.
+
+    Attributes:
+        probe_maps: float32 [n, rows, columns], of the probe for each vector.
+        scores: float32 [n]; each map adds up to its score.
+        fault: Of the probe, as `Answer.faults`; maps and scores are NaN there.
+    """
+
+    probe_maps: np.ndarray
+    scores: np.ndarray
+    fault: str
+
+
 class ServedModel:
     """The newest version of an export.
 
@@ -159,11 +174,7 @@ class ServedModel:
         Raises:
             errors.UserError: the export has no such signature.
         """
-        if layout.EXPLAIN not in self._loaded.signatures:
-            raise errors.UserError(
-                f"{self.folder}: it cannot explain its scores: it is of a method whose "
-                "score is no sum over places of an image"
-            )
+        self._refuse_no_maps()
         found = self._call(
             layout.EXPLAIN, probe_bytes=[probe] * len(gallery), gallery_bytes=gallery
         )
@@ -173,6 +184,45 @@ class ServedModel:
             found["scores"],
             self._reasons(found),
         )
+
+    def explain_vectors(
+        self, probe: bytes, classifiers: np.ndarray
+    ) -> ProbeExplanation:
+        """Where in a probe its scores against vectors come from.
+
+        Map and score are linear in the vector: of the difference of two vectors they
+        are the difference of the maps, and of the scores.
+
+        Args:
+            probe: Image file.
+            classifiers: Real [n, E], as `gallery_classifiers` gives them, or sums and
+                differences of such.
+
+        Raises:
+            errors.UserError: the export has no such signature.
+        """
+        self._refuse_no_maps()
+        if layout.EXPLAIN_VECTORS not in self._loaded.signatures:
+            raise errors.UserError(
+                f"{self.folder}: it cannot tell a match from others by maps: the "
+                f"export is older than the signature {layout.EXPLAIN_VECTORS}. Export "
+                "the run again (of the same checkpoint: galleries stay as they are), "
+                "or take maps of the scores (--explain_against=0)"
+            )
+        found = self._loaded.signatures[layout.EXPLAIN_VECTORS](
+            probe_bytes=tf.constant([probe]),
+            gallery_classifiers=tf.constant(classifiers, tf.float32),
+        )
+        found = {name: values.numpy() for name, values in found.items()}
+        (fault,) = self._reasons(found)
+        return ProbeExplanation(found["probe_map"], found["scores"], fault)
+
+    def _refuse_no_maps(self) -> None:
+        if layout.EXPLAIN not in self._loaded.signatures:
+            raise errors.UserError(
+                f"{self.folder}: it cannot explain its scores: it is of a method whose "
+                "score is no sum over places of an image"
+            )
 
     def _vectors(self, signature: str, output: str, files) -> Answer:
         found = self._call(signature, image_bytes=files)

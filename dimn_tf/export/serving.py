@@ -18,6 +18,8 @@ class ServingModule(tf.Module):
     | `score` | `probe_features`, `gallery_classifiers` | `scores` [P, G] |
     | `explain` | `probe_bytes`, `gallery_bytes` string [n] | `scores` [n] of the pairs,
       `probe_map` and `gallery_map` [n, rows, columns]: see `Method.score_maps` |
+    | `explain_vectors` | `probe_bytes` string [1], `gallery_classifiers` [n, E] |
+      `scores` [n], `probe_map` [n, rows, columns]: see `Method.probe_score_maps` |
 
     E is the dimension of the method's representation. `image_bytes` are whole JPEG, PNG
     or BMP files of any size; `pixels` are RGB in 0..255, of any size, one size a batch.
@@ -27,7 +29,9 @@ class ServingModule(tf.Module):
     A request's faults are data: one image that is none does not fail the others.
     Signatures that take files also give `decoded` bool [n] and `fault` string [n] (see
     `layout`); the vectors, scores and maps of what was not decoded are NaN. A pair that
-    `explain` is asked for is decoded where both images are.
+    `explain` is asked for is decoded where both images are; of `explain_vectors`,
+    `decoded` and `fault` [1] are the probe's. Its maps and scores are linear in the
+    vectors, so that of a difference of vectors they are the differences.
 
     Args:
         method: A trained method; a copy of its encoder is folded for inference.
@@ -143,6 +147,14 @@ class ServingModule(tf.Module):
             fault = tf.where(gallery_fault == "", probe_fault, gallery_fault)
             return _with_faults(found, fault)
 
+        def explain_vectors(probe_bytes, gallery_classifiers):
+            probe, fault = decoding.decode_batch(probe_bytes, *size)
+            probe_map = self._method.probe_score_maps(
+                self._maps(probe), gallery_classifiers
+            )
+            scores = tf.reduce_sum(probe_map, axis=(1, 2))
+            return _with_faults({"probe_map": probe_map, "scores": scores}, fault)
+
         specs = {
             embed_probe: (files,),
             embed_probe_pixels: (pixels,),
@@ -155,6 +167,8 @@ class ServingModule(tf.Module):
                 tf.TensorSpec([None], tf.string, name)
                 for name in ("probe_bytes", "gallery_bytes")
             )
+            probe = tf.TensorSpec([1], tf.string, "probe_bytes")
+            specs[explain_vectors] = probe, gallery
         return {
             function.__name__: tf.function(function).get_concrete_function(*spec)
             for function, spec in specs.items()

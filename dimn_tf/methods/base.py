@@ -44,7 +44,7 @@ class Method(trainable.Trainable):
     score_name: ClassVar[str] = "score"
     has_score_maps: ClassVar[bool] = False
     """Whether the score is a sum over places, where the feature is a mean over them;
-    see `score_maps`."""
+    see `score_maps` and `probe_score_maps`."""
 
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)
@@ -155,7 +155,28 @@ class Method(trainable.Trainable):
         Raises:
             errors.UserError: this method's score is no sum over places.
         """
-        raise errors.UserError(
+        raise self._no_sum_over_places()
+
+    def probe_score_maps(self, probe_maps, classifiers):
+        """Where in probes their scores against vectors come from; linear in these.
+
+        Args:
+            probe_maps: `matched_maps` of probes, [n, h, w, D], or of one for all
+                vectors, [1, h, w, D].
+            classifiers: float32 [n, E], as `gallery_representation` gives them, or
+                sums and differences of such.
+
+        Returns:
+            The shares of each place of probe i in its score against vector i, float32
+            [n, h, w], which add up to it.
+
+        Raises:
+            errors.UserError: this method's score is no sum over places.
+        """
+        raise self._no_sum_over_places()
+
+    def _no_sum_over_places(self) -> errors.UserError:
+        return errors.UserError(
             f"the score of {type(self).__name__} is no sum over places of an image, "
             "so that there is no map of it"
         )

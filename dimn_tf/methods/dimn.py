@@ -260,15 +260,11 @@ class DIMN(base.Method):
         mapping without a bias, the share of u is (h's kernel times F_u) . g(x) /
         (length) / (places). `normalise_probes` is held constant likewise.
         """
-        probe_maps, gallery_maps = (
-            tf.cast(maps, tf.float32) for maps in (probe_maps, gallery_maps)
-        )
+        probe_maps = self._represented(probe_maps)
+        gallery_maps = tf.cast(gallery_maps, tf.float32)
         probes = tf.reduce_mean(probe_maps, axis=(1, 2))
         gallery = tf.reduce_mean(gallery_maps, axis=(1, 2))
         scale = self.options.logit_scale
-        if self.options.normalise_probes:
-            length = _inverse_length(probes)
-            probes, probe_maps = probes * length, probe_maps * length[:, None, None]
         kernel = tf.cast(self.mapping.kernel, tf.float32)
         mapped = tf.matmul(gallery, kernel)
         bias = tf.zeros_like(mapped[0])
@@ -282,12 +278,37 @@ class DIMN(base.Method):
             predicted, slope = predicted * length, slope * length
         weighted = scale * slope * probes
         back = tf.matmul(weighted, kernel, transpose_b=True)
-        places = tf.cast(tf.reduce_prod(tf.shape(probe_maps)[1:3]), tf.float32)
         constant = tf.reduce_sum(weighted * bias, axis=-1)[:, None, None]
         return (
-            tf.einsum("nhwd,nd->nhw", probe_maps, scale * predicted) / places,
-            (tf.einsum("nhwd,nd->nhw", gallery_maps, back) + constant) / places,
+            _shares(probe_maps, scale * predicted),
+            _shares(gallery_maps, back) + constant / _places(gallery_maps),
         )
+
+    def probe_score_maps(self, probe_maps, classifiers):
+        """v . F_u / (places), times the scale; see `Method.probe_score_maps`."""
+        vectors = self.options.logit_scale * tf.cast(classifiers, tf.float32)
+        return _shares(self._represented(probe_maps), vectors)
+
+    def _represented(self, probe_maps):
+        """Maps whose mean is `probe_representation`: [n, h, w, D] -> the same."""
+        probe_maps = tf.cast(probe_maps, tf.float32)
+        if self.options.normalise_probes:
+            length = _inverse_length(tf.reduce_mean(probe_maps, axis=(1, 2)))
+            probe_maps *= length[:, None, None]
+        return probe_maps
+
+
+def _shares(maps, vectors):
+    """What each place adds to the mean map's inner product with a vector.
+
+    Maps [n, h, w, D] (or one for all, [1, h, w, D]) and vectors [n, D] -> [n, h, w].
+    """
+    return tf.einsum("...hwd,...d->...hw", maps, vectors) / _places(maps)
+
+
+def _places(maps):
+    """h w of [n, h, w, D], float32 scalar."""
+    return tf.cast(tf.reduce_prod(tf.shape(maps)[1:3]), tf.float32)
 
 
 def _inverse_length(vectors):

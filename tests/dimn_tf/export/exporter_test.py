@@ -179,7 +179,7 @@ def test_bytes_of_other_sizes_are_resized_as_in_evaluation(dimn_export):
 def test_signatures_say_what_they_take_and_give(exported):
     method = exported.method
     loaded = tf.saved_model.load(str(exported.folder)).signatures
-    more = {"explain"} if method.has_score_maps else set()
+    more = {"explain", "explain_vectors"} if method.has_score_maps else set()
     assert set(loaded) == {*layout.SIGNATURES, *more, "serving_default"}
     dimension = method.representation_dimension
     enroll = loaded["enroll_gallery_pixels"]

@@ -151,6 +151,47 @@ def test_an_export_explains_its_scores(dimn_export, aggregation_export):
         np.testing.assert_allclose(values, live_map, rtol=0, atol=limit)
 
 
+def test_an_export_explains_a_probe_against_vectors(dimn_export, aggregation_export):
+    method, model = dimn_export.method, dimn_export.model
+    (probe, other), rng = _images(2, seed=3), np.random.default_rng(0)
+    vectors = rng.normal(size=(4, model.dimension))
+    with pytest.raises(errors.UserError, match="cannot explain its scores"):
+        aggregation_export.model.explain_vectors(probe, vectors)
+    found = model.explain_vectors(probe, vectors)
+    assert found.fault == "" and found.probe_maps.dtype == np.float32
+    assert found.probe_maps.shape == (4, HEIGHT // STRIDE, WIDTH // STRIDE)
+    feature = model.probe_features([probe]).vectors[0].astype(np.float64)
+    expected = method.inner_product_scale * vectors @ feature
+    limit = 1e-4 * np.abs(expected).max()
+    for scores in (found.scores, found.probe_maps.sum((1, 2))):
+        np.testing.assert_allclose(scores, expected, rtol=0, atol=limit)
+    # Of a pair's classifier it is the pair's map.
+    classifiers = model.gallery_classifiers([other]).vectors
+    pair = model.explain(probe, [other]).probe_maps
+    found = model.explain_vectors(probe, classifiers).probe_maps
+    np.testing.assert_allclose(found, pair, atol=1e-5 * np.abs(pair).max())
+    refused = model.explain_vectors(b"bad", vectors)
+    assert "decoder refuses it" in refused.fault and np.isnan(refused.scores).all()
+    none = model.explain_vectors(probe, np.zeros((0, model.dimension)))
+    assert none.scores.shape == (0,) and none.fault == ""
+
+
+def test_an_export_of_before_the_maps_against_vectors_says_to_export_again(
+    dimn_export, monkeypatch
+):
+    model = dimn_export.model
+    kept = {
+        name: signature
+        for name, signature in model._loaded.signatures.items()
+        if name != "explain_vectors"
+    }
+    monkeypatch.setattr(model, "_loaded", type("L", (), {"signatures": kept}))
+    (probe,) = _images(1)
+    with pytest.raises(errors.UserError, match="Export the run again.*galleries stay"):
+        model.explain_vectors(probe, np.zeros((1, model.dimension)))
+    assert model.explain(probe, [probe]).faults == ("",)
+
+
 @pytest.fixture
 def copied(halves_export, tmp_path):
     """A version's folder to spoil."""

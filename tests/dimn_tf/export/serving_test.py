@@ -11,7 +11,7 @@ from dimn_tf import encoders, methods
 from dimn_tf.data import resizing
 from dimn_tf.export import exporter, serving
 from tests.dimn_tf.export import made_up
-from tests.dimn_tf.export.made_up import HEIGHT, WIDTH
+from tests.dimn_tf.export.made_up import HEIGHT, STRIDE, TINY, WIDTH
 
 
 @pytest.fixture(scope="module", params=["dimn", "halves"])
@@ -72,6 +72,13 @@ def test_a_request_of_no_image_is_answered_by_none(served):
     if method.has_score_maps:
         found = signatures["explain"](probe_bytes=nothing, gallery_bytes=nothing)
         assert {len(values) for values in found.values()} == {0}
+        found = signatures["explain_vectors"](
+            probe_bytes=tf.constant([_file(40, 20)[1]]),
+            gallery_classifiers=tf.zeros((0, method.representation_dimension)),
+        )
+        assert found["scores"].shape == (0,)
+        assert found["probe_map"].shape == (0, HEIGHT // STRIDE, WIDTH // STRIDE)
+        assert found["decoded"].numpy().tolist() == [True]
 
 
 def test_scores_are_the_methods(served):
@@ -90,7 +97,8 @@ def test_a_feature_that_is_no_mean_over_places_has_no_maps():
     made = methods.DIMN(
         encoders.build_encoder("conv4", 32, 16, 0.0625), methods.DIMN.Options()
     )
-    assert "explain" not in serving.ServingModule(made, 32, 16).signatures()
+    signatures = serving.ServingModule(made, 32, 16).signatures()
+    assert not {"explain", "explain_vectors"} & set(signatures)
 
 
 def test_a_pair_is_explained_where_both_images_are_decoded(served):
@@ -120,6 +128,40 @@ def test_a_pair_is_explained_where_both_images_are_decoded(served):
     )
     _close(found["scores"][:1], score[0].numpy())
     assert np.isnan(found["scores"][1:]).all()
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_probe_is_explained_against_vectors(mirror, monkeypatch):
+    method = made_up.method("dimn", tiny=True)
+    monkeypatch.setattr(method, "mirror", mirror)
+    signature = serving.ServingModule(method, HEIGHT, WIDTH).signatures()[
+        "explain_vectors"
+    ]
+    images, files = exporter.made_up_images(1, HEIGHT, WIDTH, seed=3)
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(3, TINY)).astype(np.float32)
+
+    def asked(file):
+        return signature(
+            probe_bytes=tf.constant([file]), gallery_classifiers=tf.constant(vectors)
+        )
+
+    found = asked(files[0])
+    assert set(found) == {"probe_map", "scores", "decoded", "fault"}
+    maps = method.encoder.feature_maps(images).numpy()
+    if mirror:
+        other = method.encoder.feature_maps(images[:, :, ::-1]).numpy()
+        maps = (maps + other[:, :, ::-1]) / 2
+    places = (HEIGHT // STRIDE) * (WIDTH // STRIDE)
+    # The logit scale is 2.
+    _close(found["probe_map"], np.stack([2 * maps[0] @ v / places for v in vectors]))
+    feature = method.probe_representation(method.matched_features(images))
+    _close(found["scores"], 2 * vectors @ feature[0].numpy())
+    assert found["decoded"].numpy().tolist() == [True]
+    refused = asked(b"bad")
+    assert np.isnan(refused["probe_map"]).all() and np.isnan(refused["scores"]).all()
+    assert refused["scores"].shape == (3,)
+    assert refused["fault"].numpy().tolist() == [b"undecodable"]
 
 
 @pytest.mark.parametrize("size", [(40, 20), (41, 20), (40, 21), (80, 10), (10, 80)])

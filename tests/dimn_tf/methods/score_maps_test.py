@@ -88,8 +88,44 @@ def test_a_gallery_images_share_place_by_place_with_its_length_held():
             np.testing.assert_allclose(gallery_map[i, row, column], share, rtol=1e-4)
 
 
+@pytest.mark.parametrize("probes_too", [False, True])
+def test_a_probes_map_against_vectors_place_by_place(probes_too):
+    method, probes, _ = _made(normalise_probes=probes_too, logit_scale=3.0)
+    vectors = np.random.default_rng(3).normal(size=(PAIRS, tiny.DIMENSION))
+    found = method.probe_score_maps(probes, tf.constant(vectors, tf.float32))
+    one = method.probe_score_maps(probes[1:2], tf.constant(vectors, tf.float32))
+    assert found.shape == one.shape == (PAIRS, ROWS, COLUMNS)
+    for i in range(PAIRS):
+        for image, found_map in ((i, found[i]), (1, one[i])):
+            places = probes[image].numpy().astype(np.float64)
+            length = 1.0
+            if probes_too:
+                length = np.linalg.norm(places.mean(axis=(0, 1)))
+            for row, column in itertools.product(range(ROWS), range(COLUMNS)):
+                share = 3 * places[row, column] @ vectors[i] / length / ROWS / COLUMNS
+                np.testing.assert_allclose(
+                    found_map[row, column], share, rtol=1e-4, atol=1e-6
+                )
+
+
+def test_a_probes_map_against_a_classifier_is_the_pairs():
+    method, probes, gallery = _made(
+        mapping_activation="tanh", normalise_probes=True, logit_scale=3.0
+    )
+    classifiers = method.gallery_representation(method.encoder.pooling(gallery))
+    np.testing.assert_allclose(
+        method.probe_score_maps(probes, classifiers),
+        method.score_maps(probes, gallery)[0],
+        rtol=1e-5,
+    )
+
+
 def test_a_distance_has_no_map():
     method = tiny.method("aggregation", 5)
     assert not method.has_score_maps
-    with pytest.raises(errors.UserError, match="Aggregation is no sum over places"):
-        method.score_maps(tf.zeros((1, 2, 2, 6)), tf.zeros((1, 2, 2, 6)))
+    for refused, other in (
+        (method.score_maps, tf.zeros((1, 2, 2, 6))),
+        (method.probe_score_maps, tf.zeros((1, 6))),
+    ):
+        with pytest.raises(errors.UserError, match="Aggregation is no sum over places"):
+            refused(tf.zeros((1, 2, 2, 6)), other)
