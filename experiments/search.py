@@ -47,15 +47,28 @@ def define() -> None:
     flags.DEFINE_bool(
         "explain",
         False,
-        "Maps of where in probe and match each score comes from, in the picture or the "
-        "JSON. A map adds up to the score: exact for the probe, for the match with the "
-        "length that its classifier is divided by held constant.",
+        "Maps of what in probe and match speaks for each entry rather than the others "
+        "(--explain_against), in the picture or the JSON. A map adds up to the margin, "
+        "the score less the others' mean score: exact for the probe, for the match "
+        "with the length that its classifier is divided by held constant.",
+    )
+    flags.DEFINE_integer(
+        "explain_against",
+        100,
+        "Of --explain: how many of the best entries (with --one_per_person: of as many "
+        "persons) are the others, those shown among them: all, where the gallery holds "
+        "fewer. 0: none, and the maps add up to the score.",
+        0,
     )
 
 
 def main(_):
     if FLAGS.explain and not (FLAGS.picture or FLAGS.json):
         raise errors.UserError("--explain needs --picture=FILE.png or --json")
+    if FLAGS["explain_against"].present and not FLAGS.explain:
+        raise errors.UserError(
+            f"--explain_against={FLAGS.explain_against}: it needs --explain"
+        )
     if FLAGS.picture and not FLAGS.picture.lower().endswith(".png"):
         raise errors.UserError(f"--picture={FLAGS.picture}: expected a name in .png")
     if FLAGS.picture and FLAGS.topk > _PICTURED:
@@ -77,15 +90,22 @@ def main(_):
             f"--probe={FLAGS.probe}: the model finds nothing in it (its vector is zero "
             "or not finite). Take another image, or look after the model"
         )
+    against = FLAGS.explain_against if FLAGS.explain else 0
+    wide = max(FLAGS.topk, against)
+    others = None
     with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
-        hits = gallery.search(features, FLAGS.topk, FLAGS.one_per_person)[0]
-    hits = [dataclasses.replace(hit, score=scale * hit.score) for hit in hits]
+        hits = gallery.search(features, wide, FLAGS.one_per_person)[0]
+        if against:
+            others = explanation.others_of(gallery, hits, FLAGS.topk)
+    hits = [
+        dataclasses.replace(hit, score=scale * hit.score) for hit in hits[: FLAGS.topk]
+    ]
     length = float(np.linalg.norm(features))
     found = [explanation.Found(hit, hit.score / length) for hit in hits]
     if FLAGS.picture or FLAGS.explain:
         found = explanation.with_images(found)
     if FLAGS.explain:
-        found = explanation.explained(model, encoded, found)
+        found = explanation.explained(model, encoded, found, others)
     if FLAGS.picture:
         search_picture.paint(
             encoded,
@@ -95,9 +115,10 @@ def main(_):
             threshold,
             _threshold_name(),
             FLAGS.explain,
+            None if others is None else others.count,
         )
     if FLAGS.json:
-        _print_json(found, threshold)
+        _print_json(found, threshold, others)
     else:
         _print_table(found, threshold)
         if FLAGS.picture:
@@ -118,7 +139,7 @@ def _threshold_name() -> str:
     return f"1 false accept in {FLAGS.false_accepts or 0:,}"
 
 
-def _print_json(found, threshold) -> None:
+def _print_json(found, threshold, others) -> None:
     rows = []
     for rank, row in enumerate(found, start=1):
         hit = row.hit
@@ -135,12 +156,19 @@ def _print_json(found, threshold) -> None:
         )
         if FLAGS.explain:
             rows[-1]["explanation"] = {
+                **_margin(row, others),
                 "probe_map": _as_lists(row.probe_map),
                 "gallery_map": _as_lists(row.gallery_map),
                 **({"missing": row.missing} if row.missing else {}),
             }
     told = {"probe": FLAGS.probe, "threshold": threshold, "hits": rows}
     print(standard_json.text(told), end="")
+
+
+def _margin(row, others) -> dict:
+    if others is None:
+        return {}
+    return {"margin": row.margin, "against": others.count}
 
 
 def _as_lists(shares):

@@ -1,4 +1,14 @@
-"""Why an entry was found: where in probe and match the score comes from."""
+"""Why an entry was found: where in probe and match its score, or its margin, is from.
+
+A score's maps are red all over, since features are seldom negative: whatever two people
+share adds to it. What tells one entry from the others is its margin, the score less the
+mean score of the entries that a search found (the `Others`). With w_j their vectors and
+w the mean of these,
+
+    m_i = s_i - mean_j s_j = scale * p . (w_i - w),
+
+which is linear in the probe's feature p: its shares are as exact as the score's.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +20,7 @@ import numpy as np
 
 from dimn_tf import images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import entries
+from dimn_tf.gallery import base, entries
 
 TOLERANCE = 0.01
 """Largest difference of a score from the index' (which may be of half precision),
@@ -18,6 +28,7 @@ relative to the best score, before an image counts as changed since it was enrol
 ours."""
 
 _AT_A_TIME = 16  # Pairs explained.
+_READ_AT_A_TIME = 4096  # Vectors.
 _CHANGED = "changed since enrolment"
 
 
@@ -32,8 +43,10 @@ class Found:
         image: The enrolled image's file, or None.
         missing: Why there is no image or no map of it; empty where there is.
         probe_map: float32 [rows, columns], the shares of the probe's places in the
-            score, whose sum is the score; None where not asked for or not to be had.
+            score, whose sum is the score, or in the margin where there is one; None
+            where not asked for or not to be had.
         gallery_map: Those of the enrolled image's places, likewise.
+        margin: The score less the others' mean score; None where not asked for.
     """
 
     hit: entries.Hit
@@ -42,6 +55,45 @@ class Found:
     missing: str = ""
     probe_map: np.ndarray | None = None
     gallery_map: np.ndarray | None = None
+    margin: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Others:
+    """What hits are told from: the entries that a search found, the hits among them.
+
+    Attributes:
+        count: N of them.
+        mean: float32 [E], the mean of their vectors.
+        differences: float32 [hits, E], of the hits' vectors from the mean.
+    """
+
+    count: int
+    mean: np.ndarray
+    differences: np.ndarray
+
+
+def others_of(
+    gallery: base.BaseGallery, found: Sequence[entries.Hit], hits: int
+) -> Others:
+    """The mean of what a search found, and what its first hits differ by.
+
+    Args:
+        gallery: That was searched.
+        found: Best first.
+        hits: How many of them are to be explained.
+
+    Raises:
+        errors.UserError: an entry was removed since the search.
+    """
+    names = [hit.entry_id for hit in found]
+    total = np.zeros(gallery.dimension)
+    for start in range(0, len(names), _READ_AT_A_TIME):
+        part = gallery.vectors(names[start : start + _READ_AT_A_TIME])
+        total += part.sum(axis=0, dtype=np.float64)
+    mean = total / max(1, len(names))
+    differences = gallery.vectors(names[:hits]) - mean
+    return Others(len(names), mean.astype(np.float32), differences.astype(np.float32))
 
 
 def with_images(found: Sequence[Found]) -> list[Found]:
@@ -61,28 +113,44 @@ def with_images(found: Sequence[Found]) -> list[Found]:
 
 
 def explained(
-    model: served_model.ServedModel, probe: bytes, found: Sequence[Found]
+    model: served_model.ServedModel,
+    probe: bytes,
+    found: Sequence[Found],
+    others: Others | None = None,
 ) -> list[Found]:
-    """Adds the maps to those that have an image.
+    """Adds the maps to those that have an image; with `others`, margins to all.
 
     The score is linear in each side's pooled feature map. A probe's map is exact: what
-    the score would lose without the place. An enrolled image's holds the length that
-    its classifier is divided by constant. A place sees beyond its square of the image,
-    since the encoder's receptive field is larger.
+    the score, or the margin, would lose without the place. An enrolled image's holds
+    the length that its classifier is divided by constant; in the margin's, the others'
+    mean score is taken from it in even parts, since it is no place's more than
+    another's. A place sees beyond its square of the image, since the encoder's
+    receptive field is larger.
 
     Args:
         model: The gallery's.
         probe: Image file.
         found: Of `with_images`; scores are the model's.
+        others: What they are told from, of as many hits; None explains the scores.
 
     Returns:
         The same, with maps; without where the image was changed since it was enrolled.
 
     Raises:
-        errors.UserError: the model's score is no sum over places.
+        errors.UserError: the model's score is no sum over places, or its export is
+            older than the maps of margins.
     """
     rows = [i for i, row in enumerate(found) if row.image is not None]
     made = list(found)
+    against, mean_score = None, 0.0
+    if others is not None:
+        asked = [*others.differences, others.mean]
+        against = model.explain_vectors(probe, np.stack(asked))
+        *margins, mean_score = against.scores.tolist()
+        made = [
+            dataclasses.replace(row, margin=margin)
+            for row, margin in zip(found, margins, strict=True)
+        ]
     if not rows:
         return made
     limit = TOLERANCE * max(abs(row.hit.score) for row in found)
@@ -92,14 +160,16 @@ def explained(
         for k, i in enumerate(part):
             if told.faults[k]:
                 made[i] = dataclasses.replace(
-                    found[i], image=None, missing=told.faults[k]
+                    made[i], image=None, missing=told.faults[k]
                 )
             elif abs(told.scores[k] - found[i].hit.score) > limit:
-                made[i] = dataclasses.replace(found[i], missing=_CHANGED)
+                made[i] = dataclasses.replace(made[i], missing=_CHANGED)
             else:
+                probe_map, gallery_map = told.probe_maps[k], told.gallery_maps[k]
+                if against is not None:
+                    probe_map = against.probe_maps[i]
+                    gallery_map = gallery_map - mean_score / gallery_map.size
                 made[i] = dataclasses.replace(
-                    found[i],
-                    probe_map=told.probe_maps[k],
-                    gallery_map=told.gallery_maps[k],
+                    made[i], probe_map=probe_map, gallery_map=gallery_map
                 )
     return made

@@ -26,6 +26,7 @@ def paint(
     threshold: float | None = None,
     threshold_name: str = "",
     explain: bool = False,
+    others: int | None = None,
 ) -> None:
     """Paints the probe and its matches, best first; with `explain`, two rows of maps.
 
@@ -37,6 +38,8 @@ def paint(
         threshold: Matches of at least this likeness are framed in green.
         threshold_name: What it stands for.
         explain: Whether the maps of `found` are shown.
+        others: How many entries their margins are against (`Others.count`); None: the
+            maps are of the scores.
     """
     lines = [title]
     if threshold is not None:
@@ -46,10 +49,7 @@ def paint(
         )
     rows = [[tiles.Tile(probe), *(_match(row, threshold) for row in found)]]
     if explain:
-        lines.append(
-            "red adds to the score, blue takes away; a map adds up to the score (the "
-            "match's with its length held constant)"
-        )
+        lines += _said_of_maps(others)
         limit = _largest(found)
         rows.append([_label("where in\nthe probe")])
         rows.append([_label("where in\nthe match")])
@@ -58,6 +58,24 @@ def paint(
             rows[2].append(_map(row, row.image, row.gallery_map, limit))
     heads = ["probe", *(str(rank) for rank in range(1, len(found) + 1))]
     tiles.paint(rows, heads, path, lines, _SCALE)
+
+
+def _said_of_maps(others: int | None) -> list[str]:
+    held = "(the match's with its length held constant)"
+    if others is None:
+        return [
+            "red adds to the score, blue takes away; a map adds up to the score " + held
+        ]
+    if others < 2:
+        return [
+            "there is no other entry to tell this one from: the margin is 0, and "
+            "nothing in the probe speaks for it or against"
+        ]
+    return [
+        f"red speaks for this one rather than the mean of the {others:,} best entries, "
+        "blue against",
+        f"a map adds up to the margin, the score less those entries' mean score {held}",
+    ]
 
 
 def overlay(
@@ -91,16 +109,18 @@ def _largest(found: Sequence[explanation.Found]) -> float:
 
 def _match(row: explanation.Found, threshold: float | None) -> tiles.Tile:
     hit = row.hit
-    beneath = [
-        f"score {hit.score:.4g}",
-        f"likeness {row.likeness:.4f}",
-        _short(hit.person_id or hit.entry_id),
-    ]
+    likeness = f"likeness {row.likeness:.4f}"
     frame, above = tiles.INK, False
     if threshold is not None:
         above = row.likeness >= threshold
         frame = tiles.RIGHT if above else tiles.PLAIN
-        beneath[1] += " above" if above else " below"
+        likeness += " above" if above else " below"
+    beneath = [
+        f"score {hit.score:.4g}",
+        *([] if row.margin is None else [f"margin {row.margin:+.4g}"]),
+        likeness,
+        _short(hit.person_id or hit.entry_id),
+    ]
     return tiles.Tile(
         row.image,
         frame,

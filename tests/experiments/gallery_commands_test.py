@@ -108,6 +108,58 @@ def test_crops_that_are_gone_are_said_in_the_picture_and_found_all_the_same(plac
     }
 
 
+def _total(shares):
+    return sum(map(sum, shares))
+
+
+@pytest.mark.parametrize(
+    ("how", "flags", "against"),
+    [
+        ([], [], 8),
+        ([], ["--explain_against=5"], 5),
+        ([], ["--explain_against=2"], 3),
+        (["--one_per_person"], [], 2),
+    ],
+)
+def test_margins_and_their_maps_are_in_the_json(place, how, flags, against):
+    root, arguments = place
+    launch("enroll", *arguments, *PERSONS, str(root / "crops"))
+    dummy_images.write(root, ["probe.png"], height=40, width=20)
+    asked = (*arguments, f"--probe={root / 'probe.png'}", *how)
+    every = _json("search", *asked, "--topk=8")["hits"]
+    assert len(every) == (2 if how else 8)
+    mean = sum(hit["score"] for hit in every[:against]) / against
+    picture = root / "margins.png"
+    told = _json(
+        "search", *asked, "--topk=3", "--explain", *flags, f"--picture={picture}"
+    )
+    hits = told["hits"]
+    assert picture.stat().st_size > 1000
+    assert len(hits) == min(3, against)
+    for hit, plain in zip(hits, every, strict=False):
+        told = hit.pop("explanation")
+        assert hit == plain
+        assert set(told) == {"margin", "against", "probe_map", "gallery_map"}
+        limit = 1e-5 * abs(mean)
+        assert told["against"] == against
+        assert told["margin"] == pytest.approx(hit["score"] - mean, abs=limit)
+        for name in ("probe_map", "gallery_map"):
+            assert _total(told[name]) == pytest.approx(told["margin"], abs=2 * limit)
+
+
+def test_without_others_the_json_has_the_maps_of_scores(place):
+    root, arguments = place
+    launch("enroll", *arguments, str(root / "crops"))
+    probe = f"--probe={root / 'crops/bo/2_a.png'}"
+    against = "--explain_against=0"
+    for hit in _json("search", *arguments, probe, "--explain", against)["hits"]:
+        assert set(hit["explanation"]) == {"probe_map", "gallery_map"}
+        for shares in hit["explanation"].values():
+            assert _total(shares) == pytest.approx(hit["score"], rel=1e-4)
+    error = launch("search", *arguments, probe, against, "--json", code=1)
+    assert "--explain_against=0: it needs --explain" in error
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -128,12 +128,49 @@ class Halves(aggregation.Aggregation):
         return 3.0 * tf.matmul(probes, gallery, transpose_b=True)
 
 
+class Cosine(aggregation.Aggregation):
+    """The baseline by cosines, ten times, which are sums over places."""
+
+    has_score_maps = True
+
+    @property
+    def inner_product_scale(self):
+        return 10.0
+
+    def probe_representation(self, features):
+        return tf.math.l2_normalize(features, axis=-1)
+
+    gallery_representation = probe_representation
+
+    def score(self, probes, gallery):
+        return 10.0 * tf.matmul(probes, gallery, transpose_b=True)
+
+    def score_maps(self, probe_maps, gallery_maps):
+        probes, gallery = (
+            self.probe_representation(tf.reduce_mean(maps, axis=(1, 2)))
+            for maps in (probe_maps, gallery_maps)
+        )
+        return (
+            self.probe_score_maps(probe_maps, gallery),
+            self.probe_score_maps(gallery_maps, probes),
+        )
+
+    def probe_score_maps(self, probe_maps, classifiers):
+        lengths = tf.norm(tf.reduce_mean(probe_maps, axis=(1, 2)), axis=-1)
+        places = probe_maps.shape[1] * probe_maps.shape[2]
+        products = tf.reduce_sum(probe_maps * classifiers[:, None, None], axis=-1)
+        return 10.0 * products / lengths[:, None, None] / places
+
+
+_MADE_UP = {"halves": Halves, "cosine": Cosine}
+
+
 def method(name: str, tiny: bool = False, **norms) -> methods.Method:
-    """The method of a case (or `halves`), as if it were trained.
+    """The method of a case (or of `_MADE_UP`), as if it were trained.
 
     `norms` are `encoders.build_encoder`'s.
     """
-    kind = Halves if name == "halves" else methods.METHODS[cases.CASES[name]]
+    kind = _MADE_UP.get(name) or methods.METHODS[cases.CASES[name]]
     options = {"dimn": {"logit_scale": 2.0}, "pcb_refined": {"pcb_refined": True}}
     channels = cases.DIMENSIONS.get(name, TINY)
     made = kind(

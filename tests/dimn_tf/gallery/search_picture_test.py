@@ -187,6 +187,44 @@ def test_what_stands_beneath_a_match_is_its_score_likeness_and_person(found, dra
     assert drawn[1][0][0][1].beneath[1] == "likeness 0.9000"
 
 
+def test_a_margin_stands_beneath_its_score(found, drawn):
+    margins = (0.25, -1.5, 0.0)
+    found = [
+        dataclasses.replace(f, margin=m) for f, m in zip(found, margins, strict=True)
+    ]
+    search_picture.paint(b"", found, "x.png", "a title", 0.5, "one in 100")
+    ((((_, *matches),), _),) = drawn
+    assert [tile.beneath[:3] for tile in matches] == [
+        ["score 9", "margin +0.25", "likeness 0.9000 above"],
+        ["score 5", "margin -1.5", "likeness 0.5000 above"],
+        ["score 1", "margin +0", "likeness 0.1000 below"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("others", "said", "not_said"),
+    [
+        (None, ["red adds to the score", "adds up to the score ("], "margin"),
+        (
+            1_234,
+            ["rather than the mean of the 1,234 best entries", "up to the margin"],
+            "adds to the score",
+        ),
+        (2, ["rather than the mean of the 2 best entries"], "no other entry"),
+        (1, ["no other entry", "the margin is 0"], "red"),
+    ],
+)
+def test_what_red_and_blue_mean_is_said(found, drawn, others, said, not_said):
+    search_picture.paint(
+        found[0].image, found, "x.png", "a title", explain=True, others=others
+    )
+    ((_, (_, _, title, _)),) = drawn
+    text = "\n".join(title[1:])
+    assert all(words in text for words in said) and not_said not in text
+    search_picture.paint(found[0].image, found, "x.png", "a title", others=others)
+    assert drawn[1][1][2] == ["a title"]
+
+
 def test_why_there_is_no_map_stands_in_its_place(found, drawn):
     reason = "changed since enrolment, so that nothing can be told of it"
     found[1] = dataclasses.replace(found[1], probe_map=None, missing=reason)
