@@ -7,7 +7,8 @@ w the mean of these,
 
     m_i = s_i - mean_j s_j = scale * p . (w_i - w),
 
-which is linear in the probe's feature p: its shares are as exact as the score's.
+which is linear in the probe's feature p: its shares are as exact as the score's. Of a
+match that is more alike in every way, places speak for it all over too.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ _SCALE = 2  # Times the usual size of a tile.
 _LETTERS = 18  # In a line beneath a tile.
 _ADDS, _TAKES = np.array([178, 24, 43]), np.array([33, 102, 172])
 _STRONGEST = 0.6  # Opacity of the largest share.
+_FAINTEST = 0.01  # A row's strongest colour, least share of the other row's.
 
 
 def paint(
@@ -50,12 +51,12 @@ def paint(
     rows = [[tiles.Tile(probe), *(_match(row, threshold) for row in found)]]
     if explain:
         lines += _said_of_maps(others)
-        limit = _largest(found)
+        of_probe, of_match = _limits(found, others)
         rows.append([_label("where in\nthe probe")])
         rows.append([_label("where in\nthe match")])
         for row in found:
-            rows[1].append(_map(row, probe, row.probe_map, limit))
-            rows[2].append(_map(row, row.image, row.gallery_map, limit))
+            rows[1].append(_map(row, probe, row.probe_map, of_probe))
+            rows[2].append(_map(row, row.image, row.gallery_map, of_match))
     heads = ["probe", *(str(rank) for rank in range(1, len(found) + 1))]
     tiles.paint(rows, heads, path, lines, _SCALE)
 
@@ -73,7 +74,7 @@ def _said_of_maps(others: int | None) -> list[str]:
         ]
     return [
         f"red speaks for this one rather than the mean of the {others:,} best entries, "
-        "blue against",
+        "blue against; each row has its own strongest colour",
         f"a map adds up to the margin, the score less those entries' mean score {held}",
     ]
 
@@ -97,14 +98,24 @@ def overlay(
     return PIL.Image.fromarray(mixed.round().astype(np.uint8))
 
 
-def _largest(found: Sequence[explanation.Found]) -> float:
-    maps = [
-        share
-        for row in found
-        for share in (row.probe_map, row.gallery_map)
-        if share is not None
-    ]
-    return max([float(np.abs(share).max()) for share in maps] + [np.finfo("f").tiny])
+def _limits(
+    found: Sequence[explanation.Found], others: int | None
+) -> tuple[float, float]:
+    """The shares of the strongest colour, in the probe's maps and in the matches'.
+
+    One for both where the maps are of scores. A margin's shares are far smaller in the
+    probe, where others take away place by place, than in the match, where they do
+    evenly: each has its own, unless rounding is all that one of them shows.
+    """
+    probe = _largest([row.probe_map for row in found])
+    match = _largest([row.gallery_map for row in found])
+    least = max(probe, match) * (1.0 if others is None else _FAINTEST)
+    return max(probe, least), max(match, least)
+
+
+def _largest(maps: Sequence[np.ndarray | None]) -> float:
+    there = [float(np.abs(shares).max()) for shares in maps if shares is not None]
+    return max([*there, float(np.finfo("f").tiny)])
 
 
 def _match(row: explanation.Found, threshold: float | None) -> tiles.Tile:

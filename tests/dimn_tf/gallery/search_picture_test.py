@@ -225,6 +225,27 @@ def test_what_red_and_blue_mean_is_said(found, drawn, others, said, not_said):
     assert drawn[1][1][2] == ["a title"]
 
 
+@pytest.mark.parametrize(
+    ("others", "share", "limit"), [(None, 0.25, 1.0), (9, 0.25, 0.25), (9, 1e-4, 0.01)]
+)
+def test_maps_of_margins_have_a_strongest_colour_a_row(
+    found, drawn, others, share, limit
+):
+    found = [
+        dataclasses.replace(row, probe_map=share * row.probe_map) for row in found[:2]
+    ]
+    probe = found[0].image
+    search_picture.paint(probe, found, "x.png", "t", explain=True, others=others)
+    (((_, of_probe, of_match), _),) = drawn
+    size = of_probe[1].image.size
+    for tile, image, shares, strongest in (
+        (of_probe[1], probe, found[0].probe_map, limit),
+        (of_match[2], found[1].image, found[1].gallery_map, 1.0),
+    ):
+        expected = search_picture.overlay(tiles.opened(image, size), shares, strongest)
+        np.testing.assert_array_equal(np.asarray(tile.image), np.asarray(expected))
+
+
 def test_why_there_is_no_map_stands_in_its_place(found, drawn):
     reason = "changed since enrolment, so that nothing can be told of it"
     found[1] = dataclasses.replace(found[1], probe_map=None, missing=reason)
