@@ -214,14 +214,52 @@ def size_of(
         return image.size
 
 
-def encode_png(pixels: np.ndarray) -> bytes:
+def pixels_of(image: PIL.Image.Image) -> np.ndarray:
+    """Pixels of an image that PIL holds, as `decoded` makes them of its file.
+
+    Args:
+        image: of any mode; it may still have to be read.
+
+    Returns:
+        uint8 [height, width, 3], RGB, 0..255.
+
+    Raises:
+        ImageFault: it cannot be read whole, is too large, or has no 8-bit RGB form.
+    """
+    name, place = "the image", getattr(image, "filename", None) or None
+    width, height = image.size
+    _check_size(width, height, name, place)
+    try:
+        image.load()
+    except _DECODING_FAULTS as error:
+        raise _damaged(error, name, place) from error
+    return _rgb(image, _turn(image), name, place)
+
+
+def checked_pixels(pixels: np.ndarray) -> np.ndarray:
+    """The pixels, if there are any and not too many.
+
+    Args:
+        pixels: uint8 [height, width, 3].
+
+    Raises:
+        ImageFault: an array without a pixel, or larger than an image may be.
+    """
+    height, width = pixels.shape[:2]
+    _check_size(width, height, "the image", None)
+    return pixels
+
+
+def encode_png(pixels: np.ndarray, compression: int = 6) -> bytes:
     """Lossless PNG of an RGB image.
 
     Args:
         pixels: uint8 [height, width, 3], 0..255.
+        compression: 0 (none, fast, for what is read again at once) to 9.
     """
     buffer = io.BytesIO()
-    PIL.Image.fromarray(pixels).save(buffer, format="PNG")
+    image = PIL.Image.fromarray(pixels)
+    image.save(buffer, format="PNG", compress_level=compression)
     return buffer.getvalue()
 
 
@@ -230,6 +268,18 @@ def _check_bytes(size: int, name, place) -> None:
         raise ImageFault("empty", "an empty file", name, place)
     if size > LARGEST_BYTES:
         reason = f"{size:,} bytes, more than {LARGEST_BYTES:,}"
+        raise ImageFault("too_large", reason, name, place)
+
+
+def _check_size(width: int, height: int, name, place) -> None:
+    shape = f"{width:,} x {height:,} pixels"
+    if not width * height:
+        raise ImageFault("damaged", shape, name, place)
+    if width * height > LARGEST_PIXELS:
+        reason = f"{shape}, more than {LARGEST_PIXELS:,}"
+        raise ImageFault("too_large", reason, name, place)
+    if max(width, height) > LARGEST_SIDE:
+        reason = f"{shape}, a side of more than {LARGEST_SIDE:,}"
         raise ImageFault("too_large", reason, name, place)
 
 
@@ -249,16 +299,7 @@ def _opened(file: BinaryIO, name, place) -> Iterator[PIL.Image.Image]:
         except _DECODING_FAULTS as error:
             raise _damaged(error, name, place) from error
         with image:
-            width, height = image.size
-            shape = f"{width:,} x {height:,} pixels"
-            if not width * height:
-                raise ImageFault("damaged", shape, name, place)
-            if width * height > LARGEST_PIXELS:
-                reason = f"{shape}, more than {LARGEST_PIXELS:,}"
-                raise ImageFault("too_large", reason, name, place)
-            if max(width, height) > LARGEST_SIDE:
-                reason = f"{shape}, a side of more than {LARGEST_SIDE:,}"
-                raise ImageFault("too_large", reason, name, place)
+            _check_size(*image.size, name, place)
             yield image
 
 

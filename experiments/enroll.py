@@ -18,16 +18,15 @@ all entries below it).
 from absl import flags
 
 from dimn_tf import errors, standard_json
-from dimn_tf.export import served_model
 from dimn_tf.gallery import enrolment, image_sources, places
-from experiments import image_flags, launch, path_flags
+from experiments import image_flags, launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    path_flags.define_path("model", None, "Export, or one version.")
+    model_flags.define(required=False)
     path_flags.define_path(
         "gallery", None, f"Made if it is missing: {places.HELP}.", required=True
     )
@@ -52,10 +51,10 @@ def main(argv):
         return
     if FLAGS.model is None:
         raise errors.UserError("--model: name the export that the images go through")
-    model = served_model.ServedModel(FLAGS.model)
-    _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
     skipped = []
     sources = image_flags.given(argv, skipped)
+    model = model_flags.load()
+    _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
     with places.create(
         FLAGS.gallery, model.sha256, model.dimension, FLAGS.index
     ) as gallery:
@@ -71,6 +70,7 @@ def main(argv):
             "there": report.there,
             "changed": _rows(report.changed, "change"),
             "gallery": held,
+            "runtime": model.runtime,
             "skipped": _rows(report.skipped, "reason"),
         }
         print(standard_json.text(figures), end="")
@@ -89,7 +89,8 @@ def main(argv):
         f"{report.added:,} enrolled, {report.there:,} there already, "
         f"{f'{report.replaced:,} replaced, ' if report.replaced else ''}"
         f"{changed if report.changed else ''}"
-        f"{len(report.skipped):,} skipped; the gallery holds {held:,}."
+        f"{len(report.skipped):,} skipped; the gallery holds {held:,} "
+        f"({model_flags.told(model)})."
     )
 
 

@@ -15,16 +15,15 @@ from absl import flags
 
 from dimn_tf import errors, standard_json
 from dimn_tf.evaluation import ranking
-from dimn_tf.export import served_model
 from dimn_tf.gallery import embedding, image_sources, judging, places
-from experiments import command_line, image_flags, launch, path_flags
+from experiments import command_line, image_flags, launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
 
 
 def define() -> None:
     """Defines the command's flags."""
-    path_flags.define_path("model", None, "Export, or one version.", required=True)
+    model_flags.define()
     path_flags.define_path(
         "gallery", None, places.HELP.capitalize() + ".", required=True
     )
@@ -46,10 +45,7 @@ def define() -> None:
 
 
 def main(argv):
-    model = served_model.ServedModel(FLAGS.model)
-    scale = model.inner_product_scale
     rates = command_line.whole_numbers("false_accepts")
-    thresholds = [model.threshold(one_in) for one_in in rates]
     skipped = []
     given = image_flags.given(argv, skipped)
     sources = list(image_sources.agreed(given, skipped).values())
@@ -59,6 +55,9 @@ def main(argv):
             f"{len(unknown)} of {len(sources)} probes are of no known person (the "
             f"first is {unknown[0]}). Use --person_folders, or a CSV with person_id"
         )
+    model = model_flags.load()
+    scale = model.inner_product_scale
+    thresholds = [model.threshold(one_in) for one_in in rates]
     persons, features = [], []
     with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
         for batch in embedding.embed(
@@ -83,6 +82,7 @@ def main(argv):
             "probes": len(persons),
             "gallery": len(gallery),
             "skipped": len(skipped),
+            "runtime": model.runtime,
             "unmatched_probes": len(result.unmatched),
             **{f"rank{k}": 100 * share for k, share in result.cmc.items()},
             "mAP": 100 * result.mean_average_precision,
@@ -105,7 +105,10 @@ def main(argv):
     if FLAGS.json:
         print(standard_json.text(figures), end="")
         return
-    print(f"{figures['probes']:,} probes against {figures['gallery']:,} entries:")
+    print(
+        f"{figures['probes']:,} probes against {figures['gallery']:,} entries "
+        f"({model_flags.told(model)}):"
+    )
     for k in ranking.RANKS:
         print(f"  rank-{k:<3} {figures[f'rank{k}']:8.4f} %")
     print(f"  mAP      {figures['mAP']:8.4f} %")

@@ -14,9 +14,8 @@ import numpy as np
 from absl import flags
 
 from dimn_tf import errors, images, standard_json
-from dimn_tf.export import served_model
 from dimn_tf.gallery import explanation, places, search_picture
-from experiments import launch, path_flags
+from experiments import launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
 
@@ -25,7 +24,7 @@ _PICTURED = 50
 
 def define() -> None:
     """Defines the command's flags."""
-    path_flags.define_path("model", None, "Export, or one version.", required=True)
+    model_flags.define()
     path_flags.define_path(
         "gallery", None, places.HELP.capitalize() + ".", required=True
     )
@@ -75,12 +74,12 @@ def main(_):
         raise errors.UserError(
             f"--topk={FLAGS.topk}: a picture holds {_PICTURED} matches at most"
         )
-    model = served_model.ServedModel(FLAGS.model)
+    encoded = _probe()
+    model = model_flags.load()
     scale = model.inner_product_scale
     threshold = None
     if FLAGS.false_accepts is not None:
         threshold = model.threshold(FLAGS.false_accepts)
-    encoded = _probe()
     answer = model.probe_features([encoded])
     if answer.faults[0]:
         raise errors.UserError(f"--probe={FLAGS.probe}: {answer.faults[0]}")
@@ -118,9 +117,10 @@ def main(_):
             None if others is None else others.count,
         )
     if FLAGS.json:
-        _print_json(found, threshold, others)
+        _print_json(found, threshold, others, model.runtime)
     else:
         _print_table(found, threshold)
+        print(f"({model_flags.told(model)})")
         if FLAGS.picture:
             print(f"Picture: {FLAGS.picture}")
 
@@ -139,7 +139,7 @@ def _threshold_name() -> str:
     return f"1 false accept in {FLAGS.false_accepts or 0:,}"
 
 
-def _print_json(found, threshold, others) -> None:
+def _print_json(found, threshold, others, runtime: str) -> None:
     rows = []
     for rank, row in enumerate(found, start=1):
         hit = row.hit
@@ -161,7 +161,12 @@ def _print_json(found, threshold, others) -> None:
                 "gallery_map": _as_lists(row.gallery_map),
                 **({"missing": row.missing} if row.missing else {}),
             }
-    told = {"probe": FLAGS.probe, "threshold": threshold, "hits": rows}
+    told = {
+        "probe": FLAGS.probe,
+        "threshold": threshold,
+        "runtime": runtime,
+        "hits": rows,
+    }
     print(standard_json.text(told), end="")
 
 

@@ -12,7 +12,6 @@ import tensorflow as tf
 from dimn_tf import extras
 from dimn_tf.export import layout, onnx_files, serving, tracker_onnx
 
-ONNX_FILE, LITERT_FILE = "model.onnx", "model.tflite"
 OUTPUTS = ("gallery_classifiers", "probe_features")
 """What the formats for pixels give for `images`: float32 [n, height, width, 3], RGB in
 0..255, at the model's input size."""
@@ -36,7 +35,7 @@ def onnx(module: serving.ServingModule, folder: pathlib.Path) -> None:
     Raises:
         errors.UserError: the packages for it are not installed.
     """
-    onnx_files.write(_both(module), _images(module), folder / ONNX_FILE, "onnx")
+    onnx_files.write(_both(module), _images(module), folder / layout.ONNX_FILE, "onnx")
 
 
 def litert(module: serving.ServingModule, folder: pathlib.Path) -> None:
@@ -58,7 +57,7 @@ def litert(module: serving.ServingModule, folder: pathlib.Path) -> None:
     scratch = folder / ".litert"
     tf.saved_model.save(holder, str(scratch), signatures=holder.frozen)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(scratch))
-    (folder / LITERT_FILE).write_bytes(converter.convert())
+    (folder / layout.LITERT_FILE).write_bytes(converter.convert())
     shutil.rmtree(scratch)
 
 
@@ -96,7 +95,9 @@ def run_saved_model(folder: pathlib.Path, images, files) -> dict[str, Any]:
 def run_onnx(folder: pathlib.Path, images, files) -> dict[str, Any]:
     """Outputs of ONNX Runtime for images at the model's input size."""
     del files
-    found = onnx_files.run(folder / ONNX_FILE, OUTPUTS, {"images": images}, "onnx")
+    found = onnx_files.run(
+        folder / layout.ONNX_FILE, OUTPUTS, {"images": images}, "onnx"
+    )
     return dict(zip(OUTPUTS, found, strict=True))
 
 
@@ -104,7 +105,7 @@ def run_litert(folder: pathlib.Path, images, files) -> dict[str, Any]:
     """Outputs of LiteRT for images at the model's input size."""
     del files
     package = extras.load("ai_edge_litert.interpreter", "litert", "--formats=litert")
-    interpreter = package.Interpreter(str(folder / LITERT_FILE))
+    interpreter = package.Interpreter(str(folder / layout.LITERT_FILE))
     return interpreter.get_signature_runner()(images=images)
 
 

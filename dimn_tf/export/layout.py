@@ -1,6 +1,7 @@
 """Names of what an export holds: files, signatures, faults. Needs no TensorFlow."""
 
 METADATA_FILE, CARD_FILE = "metadata.json", "model_card.md"
+ONNX_FILE, LITERT_FILE = "model.onnx", "model.tflite"
 
 SIGNATURES = (
     "embed_probe",

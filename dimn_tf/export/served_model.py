@@ -6,24 +6,17 @@ Imports TensorFlow and NumPy, and nothing of training, evaluation or data sets.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors, plain_paths, standard_json, tensorflow_errors
+from dimn_tf import errors, plain_paths, tensorflow_errors
 from dimn_tf.evaluation import measures
-from dimn_tf.export import layout
-
-_METADATA = {
-    "checkpoint_sha256": str,
-    "dimension": int,
-    "inner_product_scale": (int, float, type(None)),
-    "largest_pixels": int,
-}
+from dimn_tf.export import layout, onnx_vectors, version_folder
 
 # TensorFlow documents no list of what its loader raises on files that are not whole.
 _NOT_LOADED = (OSError, ValueError, IndexError, AttributeError, tf.errors.OpError)
@@ -79,18 +72,38 @@ class ServedModel:
 
     Args:
         export_dir: What `experiments.export` wrote to, or one version's folder.
+        runtime: What computes vectors, see `onnx_vectors.chosen`. Explanations and
+            scores are TensorFlow's in any case, which is loaded where they are asked
+            for.
+
+    Attributes:
+        folder: Of the version.
+        metadata: Of metadata.json.
+        runtime: One of `onnx_vectors.RUNTIMES`.
 
     Raises:
-        errors.UserError: there is no export, or one that is not whole.
+        errors.UserError: there is no export, or one that is not whole, or not for this
+            runtime.
     """
 
-    def __init__(self, export_dir: str | os.PathLike):
-        self.folder = version_folder(pathlib.Path(export_dir))
-        self.metadata = _metadata(self.folder / layout.METADATA_FILE)
+    def __init__(self, export_dir: str | os.PathLike, runtime: str = "saved_model"):
+        self.folder = version_folder.find(pathlib.Path(export_dir))
+        self.metadata = version_folder.read_metadata(self.folder / layout.METADATA_FILE)
+        self.runtime = onnx_vectors.chosen(self.folder, runtime)
+        self._onnx = None
+        if self.runtime == "onnx":
+            size = self.metadata["input_height"], self.metadata["input_width"]
+            self._onnx = onnx_vectors.OnnxVectors(self.folder, *size)
+        else:
+            _ = self._loaded
+
+    @functools.cached_property
+    def _loaded(self):
+        """The SavedModel."""
         try:
             with plain_paths.plain(self.folder) as folder:
-                self._loaded = tf.saved_model.load(str(folder))
-            signatures = set(self._loaded.signatures)
+                loaded = tf.saved_model.load(str(folder))
+            signatures = set(loaded.signatures)
         except errors.UserError:
             raise
         except _NOT_LOADED as error:
@@ -104,6 +117,7 @@ class ServedModel:
                 f"--model={self.folder}: it lacks the signatures "
                 f"{', '.join(missing)}: it is no export of experiments.export"
             )
+        return loaded
 
     @property
     def sha256(self) -> str:
@@ -131,6 +145,14 @@ class ServedModel:
     def dimension(self) -> int:
         """E, of the vectors."""
         return self.metadata["dimension"]
+
+    def has_threshold(self, one_in: int) -> bool:
+        """Whether `threshold` has an answer."""
+        try:
+            self.threshold(one_in)
+        except errors.UserError:
+            return False
+        return True
 
     def threshold(self, one_in: int) -> float:
         """The likeness that one in so many pairs of two people reaches.
@@ -225,7 +247,16 @@ class ServedModel:
             )
 
     def _vectors(self, signature: str, output: str, files) -> Answer:
-        found = self._call(signature, image_bytes=files)
+        if self._onnx is None:
+            found = self._call(signature, image_bytes=files)
+        elif len(files):
+            found = _in_requests(
+                lambda image_bytes: self._onnx(output, image_bytes),
+                {"image_bytes": files},
+            )
+        else:
+            found = {output: np.empty((0, self.dimension), np.float32)}
+            found[layout.FAULT] = np.empty(0, object)
         return Answer(found[output], self._reasons(found))
 
     def _reasons(self, found: dict[str, np.ndarray]) -> tuple[str, ...]:
@@ -239,85 +270,29 @@ class ServedModel:
         return tuple(reasons[kind] for kind in found[layout.FAULT])
 
     def _call(self, signature: str, **files: Sequence[bytes]) -> dict[str, np.ndarray]:
-        """A signature's outputs; what one request cannot take goes in further ones."""
-        (count,) = {len(column) for column in files.values()}
-        outputs: dict[str, np.ndarray] = {}
-        rows = np.arange(count)
-        while True:
-            tensors = {
-                name: tf.constant([column[i] for i in rows], tf.string)
-                for name, column in files.items()
-            }
+        """A signature's outputs."""
+
+        def run(**files):
+            tensors = {name: tf.constant(f, tf.string) for name, f in files.items()}
             found = self._loaded.signatures[signature](**tensors)
-            for name, values in found.items():
-                values = values.numpy()
-                shape = (count, *values.shape[1:])
-                outputs.setdefault(name, np.empty(shape, values.dtype))[rows] = values
-            left = rows[outputs[layout.FAULT][rows] == layout.REQUEST_FULL.encode()]
-            if not len(left):
-                return outputs
-            if len(left) == len(rows):
-                raise AssertionError("a request that is full before its first image")
-            rows = left
+            return {name: values.numpy() for name, values in found.items()}
+
+        return _in_requests(run, files)
 
 
-def version_folder(path: pathlib.Path) -> pathlib.Path:
-    """The folder of the newest version of an export, or the version's that is named.
-
-    Raises:
-        errors.UserError: there is none, or the newest is not whole.
-    """
-    if (path / layout.METADATA_FILE).is_file():
-        return path
-    command = "python -m experiments.export --workdir=RUN --export_dir="
-    if not path.is_dir():
-        found = "it is a file" if path.exists() else "there is no such folder"
-        raise errors.UserError(
-            f"--model={path}: {found}; expected the folder of an export. Make one: "
-            f"{command}{path if not path.exists() else 'EXPORT'}"
-        )
-    versions = [p for p in path.iterdir() if p.name.isdecimal() and p.is_dir()]
-    if not versions:
-        found = "an empty folder"
-        if (path / "saved_model.pb").is_file():
-            found = f"a SavedModel without {layout.METADATA_FILE}"
-        elif (path / "checkpoints").is_dir():
-            found = "a run's work directory: export it first"
-        elif any(path.iterdir()):
-            found = "a folder without a version's folder (1, 2, ...)"
-        raise errors.UserError(
-            f"--model={path}: there is no export, found {found}. Make one: "
-            f"{command}EXPORT"
-        )
-    newest = max(versions, key=lambda p: int(p.name))
-    if not (newest / layout.METADATA_FILE).is_file():
-        raise errors.UserError(
-            f"--model={newest}: it lacks {layout.METADATA_FILE}: it is no export of "
-            "experiments.export, or not whole. Name another version, or export again"
-        )
-    return newest
-
-
-def _metadata(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        found = standard_json.read_object(path)
-    except (OSError, ValueError) as error:
-        raise errors.UserError(
-            f"{path}: cannot be read as JSON ({error}). Copy the export again, or "
-            "export the run again"
-        ) from error
-    wrong = [
-        name
-        for name, kind in _METADATA.items()
-        if name not in found
-        or not isinstance(found[name], kind)
-        or isinstance(found[name], bool)
-        or found[name] == ""
-    ]
-    if wrong:
-        raise errors.UserError(
-            f"{path}: {', '.join(wrong)} missing or of another type: the export is of "
-            "an older version of this program, or was changed by hand. Export the run "
-            "again (of the same checkpoint: galleries stay as they are)"
-        )
-    return found
+def _in_requests(run, files: dict[str, Sequence[bytes]]) -> dict[str, np.ndarray]:
+    """What `run` gives for files; what one request cannot take goes in further ones."""
+    (count,) = {len(column) for column in files.values()}
+    outputs: dict[str, np.ndarray] = {}
+    rows = np.arange(count)
+    while True:
+        found = run(**{name: [of[i] for i in rows] for name, of in files.items()})
+        for name, values in found.items():
+            shape = (count, *values.shape[1:])
+            outputs.setdefault(name, np.empty(shape, values.dtype))[rows] = values
+        left = rows[outputs[layout.FAULT][rows] == layout.REQUEST_FULL.encode()]
+        if not len(left):
+            return outputs
+        if len(left) == len(rows):
+            raise AssertionError("a request that is full before its first image")
+        rows = left

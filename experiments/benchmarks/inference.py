@@ -32,7 +32,7 @@ import tensorflow as tf
 from absl import flags
 
 from dimn_tf import encoders, errors, methods
-from dimn_tf.export import exporter, formats, serving
+from dimn_tf.export import exporter, formats, layout, serving
 from experiments import launch
 
 FLAGS = flags.FLAGS
@@ -89,10 +89,10 @@ def our_ways(
     signatures = tf.saved_model.load(str(folder)).signatures
     threads = len(os.sched_getaffinity(0))
     session = InferenceSession(
-        str(folder / formats.ONNX_FILE), providers=["CPUExecutionProvider"]
+        str(folder / layout.ONNX_FILE), providers=["CPUExecutionProvider"]
     )
     runner = interpreter.Interpreter(
-        str(folder / formats.LITERT_FILE), num_threads=threads
+        str(folder / layout.LITERT_FILE), num_threads=threads
     ).get_signature_runner()
     graph = _graph(serving.ServingModule(method, height, width), height, width)
     features = method.encode(images)

@@ -34,7 +34,7 @@ def test_enrolled_again_it_tells_what_changed_and_replaces_it(place):
     told = _json("enroll", *arguments, *PERSONS, crops)
     assert told == {
         "enrolled": 8, "replaced": 0, "there": 0, "changed": [], "gallery": 8,
-        "skipped": [],
+        "runtime": "saved_model", "skipped": [],
     }  # fmt: skip
     dummy_images.write(root, ["other.png"], height=40, width=20)
     os.replace(root / "other.png", root / "crops/anna/1_a.png")
@@ -203,3 +203,28 @@ def test_the_judged_probes_are_of_one_person_each(place):
         str(root / "list.csv"),
     )  # fmt: skip
     assert (told["probes"], told["gallery"], told["skipped"]) == (7, 4, 1)
+
+
+def test_onnx_runtime_finds_what_tensorflow_finds(dimn_export, place):
+    root, (_, gallery) = place
+    crops, probe = str(root / "crops"), f"--probe={root / 'crops/bo/2_a.png'}"
+    model = f"--model={dimn_export.folder}"
+    told = launch("enroll", model, gallery, *PERSONS, crops)
+    assert "the gallery holds 8 (vectors by ONNX Runtime)." in told
+    assert _json("enroll", model, gallery, "--runtime=saved_model", crops)["there"] == 8
+    found = {
+        runtime: _json("search", model, gallery, probe, f"--runtime={runtime}")
+        for runtime in ("onnx", "saved_model")
+    }
+    for runtime, told in found.items():
+        assert told["runtime"] == runtime
+    hits, wanted = (told["hits"] for told in found.values())
+    assert [h["entry_id"] for h in hits] == [h["entry_id"] for h in wanted]
+    assert [h["score"] for h in hits] == pytest.approx([h["score"] for h in wanted])
+    assert "(vectors by TensorFlow)" in launch(
+        "search", model, gallery, probe, "--runtime=saved_model"
+    )
+    told = launch("evaluate_gallery", model, gallery, *PERSONS, crops)
+    assert "8 probes against 8 entries (vectors by ONNX Runtime):" in told
+    missing = launch("search", *place[1], probe, "--runtime=onnx", code=1)
+    assert "holds no model.onnx" in missing
