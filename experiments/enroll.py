@@ -122,6 +122,7 @@ def _remove(given, persons) -> None:
                 "removed; `experiments.search` shows entries and persons"
             )
         gallery.remove(sorted(gone))
+        gallery.keep_index()
         held = len(gallery)
     if FLAGS.json:
         told = {"removed": sorted(gone), "gallery": held}

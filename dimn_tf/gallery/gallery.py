@@ -30,6 +30,12 @@ class Gallery(base.BaseGallery):
     index in memory is brought up to it before every search. An index that takes long
     to build (`hnsw`) is kept beside it by `keep_index`: a cache, which may be deleted.
 
+    What is removed or replaced is gone from the disk when that is acknowledged: its
+    bytes in the entries' file are overwritten, and a kept index that holds it is
+    deleted. (`keep_index` writes one without it; without that, the next opening builds
+    it anew.) What a file system or a backup keeps of deleted files is not in this
+    program's hands.
+
     Memory is the index: 4 D bytes an entry (`exact`; 7 kB at D = 1,792), half of that
     with `exact_float16`, so a machine holds some millions. What outgrows it belongs on
     Milvus, behind the same interface (`milvus_gallery`).
@@ -69,6 +75,7 @@ class Gallery(base.BaseGallery):
         self._position = (0, 0)
         self._kept: tuple[int, int] | None = None  # Position of the kept index.
         self._load_index()
+        self._finish_erasure()
 
     @classmethod
     def create(
@@ -159,10 +166,26 @@ class Gallery(base.BaseGallery):
                     self._index.write(partial)
                 self._store.set_kept_index(name)
                 self._kept = self._position
-            for path in self.folder.glob(f"*{_INDEX}*"):  # Partial ones begin with ".".
-                if path.name != self._store.kept_index():
-                    path.unlink()
+            self._delete_other_indexes()
         return True
+
+    def _delete_other_indexes(self) -> None:
+        """Deletes all index files but the kept one; only for the one writer."""
+        kept = self._store.kept_index()
+        for path in self.folder.glob(f"*{_INDEX}*"):  # Partial ones begin with ".".
+            if path.name != kept:
+                path.unlink()
+        if kept is None:
+            self._kept = None
+
+    def _finish_erasure(self) -> None:
+        """Deletes what a writer that was killed in a removal did not come to."""
+        kept = self._store.kept_index()
+        if all(path.name == kept for path in self.folder.glob(f"*{_INDEX}*")):
+            return
+        # Another writer does it by itself; who may only read, cannot.
+        with contextlib.suppress(errors.UserError, OSError), self._writing():
+            self._delete_other_indexes()
 
     def _forget_index(self) -> None:
         self._index = indexes.INDEXES[self.index_kind](self.dimension)
@@ -197,9 +220,12 @@ class Gallery(base.BaseGallery):
         ]
         replaced = self._store.numbers_of([entry.entry_id for entry in entries])
         self._store.add(rows, vectors, list(replaced.values()))
+        if replaced:
+            self._delete_other_indexes()
 
     def _remove(self, entry_ids) -> None:
         self._store.remove(list(self._store.numbers_of(entry_ids).values()))
+        self._delete_other_indexes()
 
     def _vectors(self, entry_ids) -> dict[str, np.ndarray]:
         with self._store.snapshot():

@@ -66,11 +66,12 @@ class Index:
         return len(self._removed) / max(1, self._index.ntotal)
 
     def write(self, path: str | os.PathLike) -> None:
-        """Writes it to a file, with the vectors that it could not forget.
+        """Writes it to a file, without the vectors that were removed.
 
         Raises:
             errors.UserError: the place cannot be written to, or is full.
         """
+        self._overwrite_removed()
         try:
             # FAISS' own files pass over what fails when they are closed.
             with open(path, "wb") as file:
@@ -87,6 +88,27 @@ class Index:
             self._index = faiss.read_index(faiss.PyCallbackIOReader(file.read))
         self._removed.clear()
 
+    def _overwrite_removed(self) -> None:
+        """Puts a neighbour's vector in the place of each that it cannot forget.
+
+        The removed place stays a step on the graph's ways, and holds nothing of its
+        own any more.
+        """
+        if not self._removed:
+            return
+        graph = faiss.downcast_index(self._index.index)
+        storage = faiss.downcast_index(graph.storage)
+        rows = _view(storage.codes).reshape(storage.ntotal, storage.code_size)
+        numbers = faiss.vector_to_array(self._index.id_map)
+        gone = np.isin(numbers, np.fromiter(self._removed, np.int64))
+        neighbours, starts = _view(graph.hnsw.neighbors), _view(graph.hnsw.offsets)
+        for place in np.flatnonzero(gone):
+            start = int(starts[place])
+            near = neighbours[start : start + graph.hnsw.nb_neighbors(0)]
+            near = near[near >= 0]
+            kept = near[~gone[near]]
+            rows[place] = rows[kept[0]] if len(kept) else 0
+
     def search(self, probes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Scores float32 [P, k] and numbers int64 [P, k], best first; -1: none."""
         kept = None
@@ -95,6 +117,11 @@ class Index:
             kept = faiss.IDSelectorNot(gone)
         parameters = self._parameters(k, len(self._removed), kept)
         return self._index.search(probes, k, params=parameters)
+
+
+def _view(vector) -> np.ndarray:
+    """A vector of FAISS as an array of the same memory."""
+    return faiss.rev_swig_ptr(vector.data(), vector.size())
 
 
 def _exact(dimension: int) -> Index:

@@ -62,7 +62,7 @@ class Store:
     `synchronous=FULL`): a process that is killed at any moment loses nothing that
     was acknowledged and leaves nothing half-written. Readers see the state of the
     last transaction. SQLite's log wants a local file system. What is removed is
-    overwritten with zeros.
+    overwritten with zeros; an index that was kept of it is kept no longer.
 
     Args:
         path: The file; it must exist. Where it cannot be written to, it is read.
@@ -257,3 +257,5 @@ def _delete(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     rows = [(number,) for number in numbers]
     connection.executemany("DELETE FROM entries WHERE number = ?", rows)
     connection.executemany("INSERT INTO removals (number) VALUES (?)", rows)
+    if rows:
+        connection.execute("DELETE FROM facts WHERE name = 'kept_index'")

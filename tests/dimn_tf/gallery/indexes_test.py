@@ -54,3 +54,37 @@ def test_of_one_vector_all_is_removed(index):
     index.remove([7])
     assert len(index) == 0
     assert index.removed_share == (1.0 if index.worth_keeping else 0)
+
+
+def test_what_is_written_holds_no_removed_vector_and_finds_the_others(tmp_path):
+    for kind in ("hnsw", "hnsw_float16"):
+        index, vectors = indexes.INDEXES[kind](D), _vectors(400)
+        index.add(np.arange(400) * 3, vectors)
+        gone = np.arange(0, 400, 7)
+        index.remove(3 * gone)
+        index.write(tmp_path / kind)
+        content = (tmp_path / kind).read_bytes()
+        stored = vectors.astype(np.float16 if "16" in kind else np.float32)
+        held = [content.count(vector.tobytes()) for vector in stored]
+        assert not any(held[i] for i in gone)
+        assert all(held[i] for i in range(400) if i % 7)
+        again = indexes.INDEXES[kind](D)
+        again.read(tmp_path / kind)
+        again.remove(3 * gone)  # As a gallery does: it is in the file as a step.
+        for found in (index, again):
+            kept = np.delete(np.arange(400), gone)
+            _, numbers = found.search(vectors[:50], 5)
+            expected = kept[np.argsort(-(vectors[:50] @ vectors[kept].T))[:, :5]]
+            shared = [
+                len({*a} & {*b}) for a, b in zip(numbers // 3, expected, strict=True)
+            ]
+            assert sum(shared) >= 245
+
+
+def test_where_every_neighbour_is_gone_nothing_is_left(tmp_path):
+    index, vectors = indexes.INDEXES["hnsw"](D), _vectors(4)
+    index.add(np.arange(4), vectors)
+    index.remove([0, 1, 2, 3])
+    index.write(tmp_path / "x")
+    content = (tmp_path / "x").read_bytes()
+    assert not any(vector.tobytes() in content for vector in vectors)

@@ -1,0 +1,114 @@
+"""What is removed is on no file any more: the bytes of all files are looked through."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from dimn_tf.gallery import Entry, Gallery, indexes
+
+D, MODEL = 600, "ab" * 32  # More than a page of SQLite holds of one entry.
+_PIECE = 16  # Bytes by which a vector is known.
+
+
+def _vectors(count, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, D)).astype(np.float32)
+
+
+def _traces(folder: pathlib.Path, vector: np.ndarray) -> list[str]:
+    """Files that hold any piece of a vector, in either precision."""
+    pieces = set()
+    for stored in (vector.tobytes(), vector.astype(np.float16).tobytes()):
+        pieces |= {
+            stored[i : i + _PIECE] for i in range(0, len(stored) - _PIECE, _PIECE)
+        }
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        content = path.read_bytes()
+        found += [path.name] if any(piece in content for piece in pieces) else []
+    return found
+
+
+@pytest.fixture(params=[(kind, t) for kind in indexes.INDEXES for t in (32, 16)])
+def made(request, tmp_path):
+    """A gallery of 40 with its index on disk where that is kept, and the vectors."""
+    kind, bits = request.param
+    vectors = _vectors(40)
+    with Gallery.create(tmp_path / "g", MODEL, D, kind, f"float{bits}") as gallery:
+        gallery.add(
+            [Entry(f"e{i}", v, f"p{i // 4}", {"i": i}) for i, v in enumerate(vectors)]
+        )
+        gallery.search(vectors[:1], 1)
+        gallery.keep_index()
+        yield gallery, vectors
+
+
+def _others_are_found(gallery, vectors, gone):
+    kept = np.delete(np.arange(40), gone)
+    found = gallery.search(vectors[kept], 1)
+    assert [hits[0].metadata["i"] for hits in found] == kept.tolist()
+
+
+def test_removed_entries_leave_no_trace(made):
+    gallery, vectors = made
+    folder, gone = gallery.folder, [3, 4, 5, 6, 20]
+    for i in gone:
+        assert "gallery.sqlite" in " ".join(_traces(folder, vectors[i]))
+    gallery.remove([f"e{i}" for i in gone])
+    for i in gone:
+        assert _traces(folder, vectors[i]) == []
+    _others_are_found(gallery, vectors, gone)
+    gallery.keep_index()
+    for i in gone:
+        assert _traces(folder, vectors[i]) == []
+    for again in (gallery, Gallery(folder)):
+        _others_are_found(again, vectors, gone)
+    again.close()
+    assert _traces(folder, vectors[7]) != []
+
+
+def test_a_replaced_entry_leaves_no_trace_of_what_it_was(made):
+    gallery, vectors = made
+    new = _vectors(1, seed=9)[0]
+    gallery.add([Entry("e7", new, "p1", {"i": 7})], replace=True)
+    assert _traces(gallery.folder, vectors[7]) == []
+    gallery.keep_index()
+    assert _traces(gallery.folder, vectors[7]) == []
+    assert _traces(gallery.folder, new) != []
+    assert gallery.search(new[np.newaxis], 1)[0][0].entry_id == "e7"
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "hnsw_float16"])
+def test_an_erasure_that_was_cut_off_is_finished_by_the_next_opening(
+    tmp_path, monkeypatch, kind
+):
+    vectors = _vectors(40)
+    gallery = Gallery.create(tmp_path, MODEL, D, kind)
+    gallery.add([Entry(f"e{i}", v, None, {"i": i}) for i, v in enumerate(vectors)])
+    gallery.keep_index()
+
+    def killed(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Gallery, "_delete_other_indexes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            gallery.remove(["e11"])
+    gallery.close()
+    (left,) = _traces(tmp_path, vectors[11])
+    assert left.endswith(".faiss")
+    with Gallery(tmp_path) as again:
+        assert _traces(tmp_path, vectors[11]) == []
+        _others_are_found(again, vectors, [11])
+
+
+def test_another_writers_new_index_is_not_taken_for_a_left_one(tmp_path):
+    gallery = Gallery.create(tmp_path, MODEL, D, "hnsw")
+    gallery.add([Entry("e0", _vectors(1)[0])])
+    with gallery._writing():
+        (tmp_path / "index-of-a-writer-1-0.faiss").write_bytes(b"being written")
+        Gallery(tmp_path).close()
+        assert (tmp_path / "index-of-a-writer-1-0.faiss").exists()
+    Gallery(tmp_path).close()
+    assert not (tmp_path / "index-of-a-writer-1-0.faiss").exists()
+    gallery.close()
