@@ -18,7 +18,7 @@ install: $(VENV)/installed
 $(VENV)/installed: setup.py constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not on the PATH; install Python 3.11 or name another: make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tfds,tensorboard,gallery,milvus,onnx,litert,serving,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[tfds,tensorboard,gallery,milvus,onnx,litert,serving,service,dev]'
 	touch $@
 
 # Synthetic pedestrians, no download: the unseen domain is ranked by colour histogram,

@@ -52,6 +52,14 @@ setuptools.setup(
         "litert": ["ai-edge-litert>=1.0"],
         # Warm-up requests for TensorFlow Serving in an export.
         "serving": ["tensorflow-serving-api>=2.18"],
+        # A gallery over HTTP: `experiments.serve`.
+        "service": [
+            "fastapi>=0.115",
+            "httptools>=0.6",
+            "prometheus-client>=0.20",
+            "python-multipart>=0.0.20",
+            "uvicorn>=0.30",
+        ],
         # PyTorch beside our exports, in `experiments.benchmarks.inference` alone.
         "torch": ["torch>=2.2"],
         # Looking at the scalars of a run.
@@ -61,6 +69,7 @@ setuptools.setup(
         "dev": [
             "cosmic-ray>=8.4",
             "dill>=0.3",
+            "httpx>=0.27",
             "opencv-python-headless>=4.8",
             "pytest>=8.0",
             "pytest-xdist>=3.6",

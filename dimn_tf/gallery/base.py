@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,10 @@ from dimn_tf import errors
 from dimn_tf.gallery import entries as entries_lib
 
 _MORE_HITS = 4  # Factor by which a search widens until it has enough persons.
+
+
+class NoGallery(errors.UserError):
+    """There is no gallery at a place, though one may be made there."""
 
 
 class BaseGallery(abc.ABC):
@@ -91,6 +95,22 @@ class BaseGallery(abc.ABC):
             row[:] = found[name]
         return made
 
+    def entries_of(self, person_id: str) -> list[str]:
+        """The ids of a person's entries."""
+        return [e for e, person in self.persons().items() if person == person_id]
+
+    @abc.abstractmethod
+    def page(self, after: str = "", limit: int = 100) -> entries_lib.Page:
+        """Some of the entries, so that page by page all are seen once.
+
+        Args:
+            after: `Page.next` of the page before; "": from the first.
+            limit: Entries, at most; at least 1.
+
+        Raises:
+            errors.UserError: an `after` that no page had.
+        """
+
     def add(self, entries: Sequence[entries_lib.Entry], replace: bool = False) -> None:
         """Adds entries, all or none (on Milvus: 16 MiB at a time), and for good.
 
@@ -155,7 +175,11 @@ class BaseGallery(abc.ABC):
             self._remove(entry_ids)
 
     def search(
-        self, probe_features: Any, k: int = 10, one_per_person: bool = False
+        self,
+        probe_features: Any,
+        k: int = 10,
+        one_per_person: bool = False,
+        accept: Callable[[entries_lib.Hit], bool] | None = None,
     ) -> list[list[entries_lib.Hit]]:
         """The k best entries for each probe.
 
@@ -164,6 +188,10 @@ class BaseGallery(abc.ABC):
             k: Entries a probe; fewer are given where the gallery holds fewer.
             one_per_person: Whether of several entries of one person only the best is
                 given; entries without a person stand for themselves.
+            accept: Which hits count, by what a hit tells; None: all. The search is
+                widened until there are k of them, in the worst case to the whole
+                gallery (on Milvus to `largest_k`, so that fewer may be given than
+                there are).
 
         Returns:
             For each probe its hits, best first.
@@ -187,20 +215,24 @@ class BaseGallery(abc.ABC):
         with self._reading():
             if not len(probes):
                 return []
-            if not one_per_person:
+            if not one_per_person and accept is None:
                 return self._hits(probes, k)
-            return [self._persons(probe[np.newaxis], k) for probe in probes]
+            return [
+                self._widened(probe[np.newaxis], k, one_per_person, accept)
+                for probe in probes
+            ]
 
-    def _persons(self, probe: np.ndarray, k: int) -> list[entries_lib.Hit]:
-        """The best entry of each of the k best persons: wider until there are k."""
+    def _widened(self, probe: np.ndarray, k: int, one_per_person: bool, accept):
+        """The k best that are accepted: wider until there are so many."""
         width = k
         while True:
             hits = self._hits(probe, width)[0]
             best: dict[tuple, entries_lib.Hit] = {}
             for hit in hits:
-                person = hit.person_id
-                key = ("entry", hit.entry_id) if person is None else ("person", person)
-                best.setdefault(key, hit)
+                if accept is None or accept(hit):
+                    person = hit.person_id if one_per_person else None
+                    key = (person, None) if person is not None else (None, hit.entry_id)
+                    best.setdefault(key, hit)
             if len(best) >= k or len(hits) < width or width == self.largest_k:
                 return list(best.values())[:k]
             width *= _MORE_HITS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Sequence
 
 from absl import logging
@@ -13,6 +14,8 @@ from dimn_tf.gallery import base, embedding, entries, image_sources
 
 CONTENT = "content_sha256"
 """Key of an entry's metadata: the hash of its image file's bytes."""
+CAMERA, ENROLLED = "camera_id", "enrolled_at"
+"""Keys of an entry's metadata: its camera; when it was enrolled (UTC, ISO 8601)."""
 _AT_A_TIME = 4096  # Entries whose person and metadata are held.
 
 
@@ -111,7 +114,7 @@ def _is_to_replace(source, known: entries.Known, replace, report: Report) -> boo
         f"{what} {before or 'unknown'}, now {now}"
         for what, before, now in (
             ("person", known.person_id, source.person_id),
-            ("camera", known.metadata.get("camera_id"), source.camera_id),
+            ("camera", known.metadata.get(CAMERA), source.camera_id),
         )
         if now is not None and now != before
     ]
@@ -139,9 +142,18 @@ def _entry(row: embedding.Embedded, replaced) -> entries.Entry:
     person, camera = source.person_id, source.camera_id
     if before is not None:
         person = before.person_id if person is None else person
-        camera = before.metadata.get("camera_id") if camera is None else camera
+        camera = before.metadata.get(CAMERA) if camera is None else camera
     # From any working directory, `search --picture` finds the image again.
-    metadata = {"path": str(source.path.absolute()), CONTENT: row.sha256}
+    metadata = {
+        "path": str(source.path.absolute()),
+        CONTENT: row.sha256,
+        ENROLLED: now_text(),
+    }
     if camera is not None:
-        metadata["camera_id"] = camera
+        metadata[CAMERA] = camera
     return entries.Entry(source.entry_id, row.vector, person, metadata)
+
+
+def now_text() -> str:
+    """The time as metadata hold it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

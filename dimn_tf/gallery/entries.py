@@ -47,6 +47,19 @@ class Known:
 
 
 @dataclasses.dataclass(frozen=True)
+class Page:
+    """Some of a gallery's entries.
+
+    Attributes:
+        entries: In an order that stays.
+        next: Where the next page begins; "": this is the last one.
+    """
+
+    entries: tuple[Known, ...]
+    next: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Hit:
     """An entry that a search found.
 
@@ -120,6 +133,14 @@ def metadata_text(entry: Entry) -> str:
             f"entry {entry.entry_id!r}: its metadata are nothing that JSON can hold "
             f"({error})"
         ) from error
+
+
+def no_page(name: str, after: str) -> errors.UserError:
+    """The error of a place in the entries that no page told."""
+    return errors.UserError(
+        f"{name}: after={after[:80]!r} is no place in its entries. Give what the page "
+        "before said, or nothing for the first"
+    )
 
 
 def refuse_names(names: Sequence[str], problem: str, remedy: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -55,7 +56,7 @@ class MilvusGallery(base.BaseGallery):
         try:
             facts = collections.read_facts(self._client, self.name, collection)
             if facts is None:
-                raise errors.UserError(
+                raise base.NoGallery(
                     f"{self.name}: there is no gallery. Enrol images first, or correct "
                     "the place"
                 )
@@ -148,6 +149,26 @@ class MilvusGallery(base.BaseGallery):
                 found.update((row["entry_id"], row["person_id"]) for row in part)
             rows.close()
         return found
+
+    def page(self, after: str = "", limit: int = 100) -> entries_lib.Page:
+        """Some of the entries, in the order of their primary keys."""
+        if after and not re.fullmatch("[0-9a-f]{64}", after):
+            raise entries_lib.no_page(self.name, after)
+        with collections.told(self.name):
+            rows = self._client.query_iterator(
+                self._collection,
+                batch_size=limit,
+                filter=f'key > "{after}"',
+                output_fields=["key", "entry_id", "person_id", "metadata"],
+                consistency_level="Strong",
+            )
+            part = rows.next()
+            rows.close()
+        known = tuple(
+            entries_lib.Known(row["entry_id"], row["person_id"], row["metadata"])
+            for row in part
+        )
+        return entries_lib.Page(known, part[-1]["key"] if len(part) == limit else "")
 
     def _add(self, entries, metadata, vectors) -> None:
         for entry, text in zip(entries, metadata, strict=True):

@@ -33,6 +33,14 @@ def create(
     return gallery.Gallery.create(place, model_sha256, dimension, index)
 
 
+def open_or_create(place: str, model_sha256: str, dimension: int) -> base.BaseGallery:
+    """Opens the gallery at a place, of whatever kind; makes one where there is none."""
+    try:
+        return open_gallery(place, model_sha256)
+    except base.NoGallery:
+        return create(place, model_sha256, dimension)
+
+
 def open_gallery(place: str, model_sha256: str | None = None) -> base.BaseGallery:
     """Opens the gallery at a place; see `Gallery`."""
     if place.startswith(_MILVUS):

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.gallery import sqlite_files
+from dimn_tf.gallery import base, sqlite_files
 
 FORMAT = "1"
 """Raise it when older code could not read the file any more."""
@@ -74,7 +74,7 @@ class Store:
     def __init__(self, path: pathlib.Path):
         self.path = path
         if not path.is_file():
-            raise errors.UserError(
+            raise base.NoGallery(
                 f"{path}: there is no gallery. Enrol images first, or correct the path"
             )
         self._file = sqlite_files.SqliteFile(path)
@@ -169,6 +169,22 @@ class Store:
         """Entries by number; those that are not there any more are left out."""
         columns = "number, entry_id, person_id, metadata"
         return {x[0]: Row(*x) for x in self._select(columns, "number", numbers)}
+
+    def rows_after(self, number: int, limit: int) -> list[Row]:
+        """The next entries behind a number, in their order."""
+        found = self._file.read(
+            "SELECT number, entry_id, person_id, metadata FROM entries "
+            "WHERE number > ? ORDER BY number LIMIT ?",
+            (number, limit),
+        )
+        return [Row(*row) for row in found]
+
+    def entries_of(self, person_id: str) -> list[str]:
+        """The ids of a person's entries."""
+        found = self._file.read(
+            "SELECT entry_id FROM entries WHERE person_id = ?", (person_id,)
+        )
+        return [entry_id for (entry_id,) in found]
 
     def persons(self) -> dict[str, str | None]:
         """Every entry's person, by entry id."""

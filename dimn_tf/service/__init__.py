@@ -1,0 +1,1 @@
+"""A gallery over HTTP: search, enrol, compare, remove. Extra `service` of setup.py."""

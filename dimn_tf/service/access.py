@@ -1,0 +1,158 @@
+"""Who may ask: tokens, hosts and origins."""
+
+from __future__ import annotations
+
+import dataclasses
+import hmac
+import http.cookies
+import ipaddress
+import pathlib
+import re
+from collections.abc import Mapping
+
+from dimn_tf import errors
+from dimn_tf.service import problems
+
+COOKIE = "dimn_tf_token"
+SHORTEST_TOKEN = 16
+"""Letters of a token, at least; ours."""
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_NAME = re.compile(r"[\w.@-]{1,64}")
+_CROSS = ("cross-site", "same-site")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen at is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def read_tokens(path: pathlib.Path) -> dict[str, str]:
+    """Tokens by name, of a file with a line `name token` for each.
+
+    Raises:
+        errors.UserError: it cannot be read, or a line is none of that form.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.UserError(
+            f"--token_file={path}: cannot be read ({error}). Expected a text file with "
+            "a line `name token` for each caller"
+        ) from error
+    tokens: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, _, token = line.strip().partition(" ")
+        token = token.strip()
+        if not _NAME.fullmatch(name) or not token or name in tokens:
+            raise errors.UserError(
+                f"--token_file={path}: line {number} is no `name token` with a name of "
+                "its own (letters, digits and . @ _ -)"
+            )
+        tokens[name] = checked_token(token, f"--token_file={path}: line {number}")
+    if not tokens:
+        raise errors.UserError(
+            f"--token_file={path}: it holds no line `name token`. Make a token: python "
+            '-c "import secrets; print(secrets.token_urlsafe())"'
+        )
+    return tokens
+
+
+def checked_token(token: str, where: str) -> str:
+    """The token.
+
+    Raises:
+        errors.UserError: it is too short to be secret, or no plain text.
+    """
+    if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
+        raise errors.UserError(
+            f"{where}: a token of {len(token)} letters; expected at least "
+            f"{SHORTEST_TOKEN} plain ones. Make one: python -c "
+            '"import secrets; print(secrets.token_urlsafe())"'
+        )
+    return token
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """Who is let in.
+
+    Attributes:
+        tokens: By the name of who holds it; empty: everybody on this machine, which
+            the service alone listens to.
+        hosts: Without tokens, further names by which a browser may call the service.
+    """
+
+    tokens: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+
+    def caller(self, headers: Mapping[str, str], address: str, open_path: bool) -> str:
+        """The name of who asks.
+
+        Args:
+            headers: Of the request, names in lower case.
+            address: Of the other end.
+            open_path: Whether what is asked for needs no token.
+
+        Raises:
+            problems.Problem: 401 without the right token, 403 where a browser was sent
+                here by another site's page.
+        """
+        self._refuse_other_sites(headers)
+        if not self.tokens:
+            self._refuse_other_hosts(headers.get("host", ""))
+            return address
+        name = self._name(_given(headers))
+        if name is None and not open_path:
+            raise problems.Problem(
+                401,
+                "token",
+                "No token, or not the right one: send Authorization: Bearer TOKEN",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        return name or address
+
+    def _name(self, given: str) -> str | None:
+        found = None
+        for name, token in self.tokens.items():  # All, so that time tells nothing.
+            if hmac.compare_digest(token.encode(), given.encode()):
+                found = name
+        return found
+
+    def _refuse_other_sites(self, headers: Mapping[str, str]) -> None:
+        """A page of another site may not make a browser call this one."""
+        site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
+        origin = headers.get("origin")
+        host = headers.get("host", "")
+        foreign = origin is not None and origin.partition("://")[2] != host
+        if foreign or (site in _CROSS and mode != "navigate"):
+            raise problems.Problem(
+                403, "origin", "Pages of other sites may not call this service"
+            )
+
+    def _refuse_other_hosts(self, host: str) -> None:
+        """Another name for this machine may be a trick to get past the above."""
+        name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+        if name not in (*_LOOPBACK, *self.hosts):
+            raise problems.Problem(
+                403,
+                "host",
+                f"This service is not called {name[:80]!r}; call it localhost, or "
+                "start it with a token",
+            )
+
+
+def _given(headers: Mapping[str, str]) -> str:
+    """The token that a request carries; empty: none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    try:
+        cookies = http.cookies.SimpleCookie(headers.get("cookie", ""))
+    except http.cookies.CookieError:
+        return ""
+    return cookies[COOKIE].value if COOKIE in cookies else ""

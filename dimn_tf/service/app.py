@@ -1,0 +1,77 @@
+"""The service as an ASGI application."""
+
+from __future__ import annotations
+
+import contextlib
+
+import fastapi
+from starlette import formparsers
+
+import dimn_tf
+from dimn_tf.service import access, answers, guard, problems, routes
+from dimn_tf.service import core as core_lib
+
+_ABOUT = """
+Finds people again across cameras: enrol images of people, then search for whom another
+camera saw. Every answer is a proposal for a human who looks at the pictures.
+
+Errors are problem details (RFC 9457): `type` is a stable name, `detail` says what was
+found, what was expected and what to do.
+"""
+
+
+def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
+    """Makes the application; its gallery is opened when it is started, if it is not.
+
+    Args:
+        core: What all requests share.
+        allowed: Who may ask.
+    """
+    chosen, log, model = core.options, core.log, core.model
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        async with core.running():
+            yield
+
+    app = fastapi.FastAPI(
+        title="dimn_tf",
+        version=dimn_tf.__version__,
+        description=_ABOUT,
+        lifespan=lifespan,
+        # Their pages load scripts from elsewhere; /openapi.json is what they show.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.core, app.state.log = core, log
+    # The guard limits bodies; a larger part would be written to a temporary file.
+    formparsers.MultiPartParser.spool_max_size = chosen.largest_bytes
+    problems.install(app)
+    app.include_router(routes.router)
+
+    @app.get("/healthz", summary="Whether the process is alive")
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get(
+        "/readyz",
+        summary="Whether the service can answer",
+        responses={503: problems.RESPONSES[503]},
+    )
+    async def readyz() -> answers.Ready:
+        if not core.ready:
+            raise problems.Problem(503, "starting", "The service starts, or ends")
+        return answers.Ready(
+            model=model.sha256,
+            runtime=model.runtime,
+            entries=await core.gallery(len),
+            thresholds=core.thresholds(),
+        )
+
+    @app.get("/metrics", response_class=fastapi.Response, summary="Prometheus' text")
+    async def metrics() -> fastapi.Response:
+        core.metrics.entries.set(await core.gallery(len))
+        text, kind = core.metrics.text()
+        return fastapi.Response(text, media_type=kind)
+
+    return guard.Guard(app, allowed, chosen, core.metrics, log)

@@ -1,0 +1,235 @@
+"""What all requests share: the model's queue, the gallery's thread, limits, logs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import pathlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import anyio
+import numpy as np
+
+from dimn_tf import errors, images
+from dimn_tf.export import served_model
+from dimn_tf.service import (
+    audit,
+    encoder_queue,
+    metrics,
+    one_thread,
+    options,
+    people,
+    problems,
+    uploads,
+)
+
+FALSE_ACCEPTS = 1000
+"""Of the threshold that is used where a request names none; ours."""
+_DECODERS = 4  # Images that are decoded at the same time.
+_SWEEP_SECONDS = 3600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where the service keeps what it keeps.
+
+    Attributes:
+        gallery: See `places.HELP`.
+        folder: For pictures and the audit log.
+    """
+
+    gallery: str
+    folder: pathlib.Path
+
+    @property
+    def audit_log(self) -> pathlib.Path:
+        """The audit log's file."""
+        return self.folder / "audit.jsonl"
+
+
+class Core:
+    """One service.
+
+    Args:
+        model: Loaded; its score is an inner product.
+        place: Of the gallery and what belongs to it.
+        chosen: Options.
+        log: Takes lines for who runs the service.
+
+    Raises:
+        errors.UserError: the model's score is no inner product, or the audit log cannot
+            be written to.
+    """
+
+    def __init__(
+        self,
+        model: served_model.ServedModel,
+        place: Place,
+        chosen: options.ServiceOptions,
+        log: Callable[[str], None] = print,
+    ):
+        self.model, self.place, self.options, self.log = model, place, chosen, log
+        self.scale = model.inner_product_scale
+        self.audit = audit.AuditLog(place.audit_log if chosen.audit_log else None)
+        self.metrics = metrics.Metrics(lambda: len(self.queue))
+        self.queue = encoder_queue.EncoderQueue(
+            model, chosen.batch_size, chosen.waiting_images, self.metrics.batch
+        )
+        self.ready = False
+        self._thread = one_thread.OneThread("gallery")
+        self._people: people.People | None = None
+
+    def open(self) -> None:
+        """Opens the gallery, or makes it; `running` does it where nobody did.
+
+        Raises:
+            errors.UserError: another model's gallery, or a place that cannot be used.
+        """
+        self._people = self._thread.wait_for(
+            people.People,
+            self.place.gallery,
+            self.model.sha256,
+            self.model.dimension,
+            self.place.folder,
+            self.options.keep_pictures,
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Opens the gallery; at the end does what waits, and gives all back."""
+        self._decoding = anyio.CapacityLimiter(_DECODERS)
+        if self._people is None:
+            self.open()
+        self.queue.start()
+        await self._warm_up()
+        keeper = asyncio.create_task(self._keep_young())
+        self.ready = True
+        try:
+            yield
+        finally:
+            self.ready = False
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+            await self.queue.stop()
+            await self._thread.call(self._people.close)
+            self._thread.close()
+            self.audit.close()
+
+    async def _warm_up(self) -> None:
+        """Encodes noise, so that the first caller does not wait for what is built then.
+
+        Raises:
+            errors.UserError: the model gives no vector of it.
+        """
+        noise = np.random.default_rng(0).integers(0, 256, (64, 32, 3), np.uint8)
+        picture = uploads.Picture(images.encode_png(noise), "", None)
+        for kind in (encoder_queue.PROBE, encoder_queue.ENROLLED):
+            _, (fault,) = await self.vectors(kind, [picture])
+            if fault is not None:
+                raise errors.UserError(
+                    f"{self.model.folder}: of an image of noise, {fault}. Export the "
+                    "run again"
+                )
+
+    async def gallery(self, function: Callable[..., Any], *given: Any) -> Any:
+        """What a function of `People` and further arguments gives, in its thread."""
+        return await self._thread.call(function, self._people, *given)
+
+    async def changed(self, function: Callable[..., Any], *given: Any) -> Any:
+        """The same for a change.
+
+        Raises:
+            problems.Problem: 503, the gallery cannot be written to now.
+        """
+        try:
+            return await self.gallery(function, *given)
+        except errors.UserError as error:
+            self.log(f"the gallery cannot be changed: {error}")
+            raise problems.Problem(
+                503,
+                "gallery",
+                "The gallery cannot be changed now; the server's log says why",
+                {"Retry-After": "5"},
+            ) from error
+
+    async def pictures(
+        self, content: bytes, boxes: Sequence[uploads.Box] = (), name: str = "image"
+    ) -> list[uploads.Picture]:
+        """See `uploads.pictures`; in a thread."""
+        return await anyio.to_thread.run_sync(
+            uploads.pictures,
+            content,
+            list(boxes),
+            self.options.largest_pixels,
+            name,
+            limiter=self._decoding,
+        )
+
+    async def vectors(
+        self, kind: str, pictures: Sequence[uploads.Picture]
+    ) -> tuple[np.ndarray, list[str | None]]:
+        """Vectors [n, D], and for each why there is none, or None."""
+        answer = await self.queue.encode(kind, [p.file for p in pictures])
+        faults = [
+            fault or (None if _is_vector(vector) else "the model finds nothing in it")
+            for vector, fault in zip(answer.vectors, answer.faults, strict=True)
+        ]
+        return answer.vectors, faults
+
+    def threshold(self, false_accepts: int | None) -> tuple[float | None, int | None]:
+        """The threshold and its false accepts: what is asked for, else 1,000's.
+
+        Raises:
+            problems.Problem: 422, the model has no such threshold.
+        """
+        if false_accepts is None:
+            false_accepts = FALSE_ACCEPTS
+            if not self.model.has_threshold(false_accepts):
+                return None, None
+        if not self.model.has_threshold(false_accepts):
+            raise problems.Problem(
+                422,
+                "threshold",
+                f"false_accepts={false_accepts}: the model has no such threshold; "
+                f"/readyz lists those that it has ({self.thresholds() or 'none'})",
+            )
+        return self.model.threshold(false_accepts), false_accepts
+
+    def thresholds(self) -> list[int]:
+        """False accepts for which the model has a threshold."""
+        rows = (self.model.metadata.get("thresholds") or {}).get("thresholds", [])
+        return [r["one_in"] for r in rows if self.model.has_threshold(r["one_in"])]
+
+    async def remove_old(self, now: datetime.datetime | None = None) -> int:
+        """Removes what was kept longer than `keep_days`; says how many entries."""
+        now = now or datetime.datetime.now(datetime.UTC)
+        before = now - datetime.timedelta(days=self.options.keep_days)
+        after, count = "", 0
+        while True:
+            gone, after = await self.changed(
+                people.People.remove_older, before, now, after
+            )
+            count += len(gone)
+            if gone:
+                self.audit.write("service", "remove_old", entries=len(gone))
+            if not after:
+                return count
+
+    async def _keep_young(self) -> None:
+        while self.options.keep_days:
+            try:
+                count = await self.remove_old()
+            except (problems.Problem, OSError) as error:
+                self.log(f"what is old could not be removed: {error}")
+            else:
+                if count:
+                    self.log(f"{count:,} entries were older than --keep_days: removed")
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+
+def _is_vector(vector: np.ndarray) -> bool:
+    return bool(np.isfinite(vector).all() and vector.any())

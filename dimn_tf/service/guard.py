@@ -1,0 +1,165 @@
+"""What stands before every request: who asks, how often, how much."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable
+
+from dimn_tf.service import access, metrics, options, problems, rates
+
+OPEN = ("/", "/healthz", "/readyz", "/login", "/openapi.json")
+"""Paths that need no token; what is below `/static/` neither."""
+_METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+_BODY = "http.response.body"
+_UNCOUNTED = ("/healthz", "/readyz", "/metrics")
+_BUFFERED = 512 << 20  # Bytes of bodies held at a time; ours.
+_DISCARDED = 8
+"""Limits' worth of a body that is too large which is read and thrown away: a caller who
+is still sending would not hear the answer."""
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'",
+    ),
+)
+
+
+class Guard:
+    """An ASGI application around another one.
+
+    A body is read whole before the request goes on, within its limits of bytes and
+    seconds: a slow caller holds nothing but its connection.
+
+    Args:
+        app: The other one.
+        allowed: Who may ask.
+        chosen: Limits.
+        measures: Takes counts and times.
+        log: Takes what is told of defects.
+    """
+
+    def __init__(
+        self,
+        app,
+        allowed: access.Access,
+        chosen: options.ServiceOptions,
+        measures: metrics.Metrics,
+        log: Callable[[str], None],
+    ):
+        self._app, self._access, self._options = app, allowed, chosen
+        self._metrics, self._rates = measures, rates.Rates(chosen.requests_per_minute)
+        self._held, self._log = 0, log
+
+    async def __call__(self, scope, receive, send):
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start, status, answered = time.perf_counter(), 500, False
+
+        async def send_with_headers(message):
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message = {**message, "headers": [*message["headers"], *_HEADERS]}
+            await send(message)
+            answered = not message.get("more_body", message["type"] != _BODY)
+
+        try:
+            await self._let_in(scope, receive, send_with_headers)
+        except problems.Problem as problem:
+            await problem.response()(scope, receive, send_with_headers)
+        except Exception:  # It is answered already: see `problems.install`.
+            self._log(f"{scope['method']} {scope['path']}\n{traceback.format_exc()}")
+            if not answered:
+                raise
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            seconds = time.perf_counter() - start
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.request(method, route, status, seconds)
+
+    async def _let_in(self, scope, receive, send) -> None:
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
+        }
+        path = scope["path"]
+        is_open = path in OPEN or path.startswith("/static/")
+        address = (scope.get("client") or ("unknown",))[0]
+        caller = self._access.caller(headers, address, is_open)
+        if path not in _UNCOUNTED:
+            self._rates.count(caller)
+        scope.setdefault("state", {})["caller"] = caller
+        body = await self._body(headers, receive)
+        try:
+            await self._app(scope, _replayed(body, receive), send)
+        finally:
+            self._held -= len(body)
+
+    async def _body(self, headers, receive) -> bytes:
+        """The whole body; `_held` counts it."""
+        limit, seconds = self._options.largest_bytes, self._options.upload_seconds
+        claimed = headers.get("content-length", "0")
+        too_large = not claimed.isdecimal() or int(claimed) > limit
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise problems.Problem(400, "cut_off", "Half a request")
+                    part = message.get("body", b"")
+                    size += len(part)
+                    too_large = too_large or size > limit
+                    if not too_large:
+                        parts.append(part)
+                        self._held += len(part)
+                    if self._held > _BUFFERED:
+                        raise problems.Problem(
+                            503,
+                            "busy",
+                            "Too much is being uploaded. Try again after a second",
+                            {"Retry-After": "1"},
+                        )
+                    if not message.get("more_body") or size > _DISCARDED * limit:
+                        break
+            if too_large:
+                raise problems.Problem(
+                    413,
+                    "too_large",
+                    f"The request's body has more than {limit:,} bytes",
+                    {"Connection": "close"},
+                )
+        except TimeoutError as error:
+            self._held -= sum(map(len, parts))
+            raise problems.Problem(
+                408,
+                "slow",
+                f"The request was not there after {seconds:g} seconds",
+                {"Connection": "close"},
+            ) from error
+        except problems.Problem:
+            self._held -= sum(map(len, parts))
+            raise
+        return b"".join(parts)
+
+
+def _replayed(body: bytes, receive):
+    """`receive` of a request whose body is here already."""
+    given = False
+
+    async def replay():
+        nonlocal given
+        if not given:
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return replay

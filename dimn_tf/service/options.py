@@ -1,0 +1,56 @@
+"""What can be chosen about the service: limits, waiting, keeping."""
+
+import dataclasses
+
+from dimn_tf import config
+
+
+@dataclasses.dataclass(frozen=True)
+class ServiceOptions:
+    """Options of `app.create`; all are ours."""
+
+    largest_bytes: int = config.option(
+        16 << 20, "Bytes of a request's body, at most.", least=1
+    )
+    largest_pixels: int = config.option(
+        25_000_000, "Pixels of an image, at most.", least=1
+    )
+    images_per_request: int = config.option(
+        32, "Boxes of a frame in one request, at most.", least=1
+    )
+    largest_k: int = config.option(
+        1_000, "Entries that a search may ask for, at most.", least=1
+    )
+    requests_per_minute: int = config.option(
+        600,
+        "Requests of one caller (a token's name, or an address) in a minute, at most; "
+        "0: any number.",
+        least=0,
+    )
+    upload_seconds: float = config.option(
+        30.0, "Seconds in which a request's body has to be there.", least=0.1
+    )
+    batch_size: int = config.option(
+        32, "Images that are encoded together, at most.", least=1
+    )
+    waiting_images: int = config.option(
+        256,
+        "Images that may wait to be encoded; a request beyond them is answered with "
+        "503 and Retry-After.",
+        least=1,
+    )
+    keep_pictures: bool = config.option(
+        True,
+        "Whether enrolled pictures are kept, for thumbnails and explanations; they go "
+        "with their entries.",
+    )
+    keep_days: float = config.option(
+        0.0,
+        "Entries that were enrolled longer ago are removed, with their pictures; 0: "
+        "none. Of entries whose time is not known the service's first look counts.",
+        least=0.0,
+    )
+    audit_log: bool = config.option(
+        True,
+        "Whether who searched for whom, and when, is written to the audit log.",
+    )

@@ -1,0 +1,248 @@
+"""The gallery as the service sees it: entries, their pictures, their age."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dimn_tf import images
+from dimn_tf.gallery import enrolment, places
+from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.service import state as state_lib
+
+CAMERA, ENROLLED = enrolment.CAMERA, enrolment.ENROLLED
+SEEN = "seen_at"
+"""Key of an entry's metadata: when its camera saw it (UTC, ISO 8601)."""
+CREATED, THERE, REPLACED, DIFFERS = "created", "there", "replaced", "differs"
+"""What an enrolment comes to."""
+_AT_A_TIME = 1_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """An entry that a client wants.
+
+    Attributes:
+        entry_id: By the picture's content.
+        person_id: The person, or None.
+        camera_id: The camera, or None.
+        seen_at: When the camera saw it (UTC, ISO 8601), or None.
+        picture: Its file.
+        replace: Whether it takes the place of what is there under other labels.
+    """
+
+    entry_id: str
+    person_id: str | None
+    camera_id: str | None
+    seen_at: str | None
+    picture: bytes
+    replace: bool
+
+    def differs(self, known: entries_lib.Known) -> list[str]:
+        """What is told otherwise than it is known."""
+        return [
+            name
+            for name, wanted, there in (
+                ("person_id", self.person_id, known.person_id),
+                (CAMERA, self.camera_id, known.metadata.get(CAMERA)),
+                (SEEN, self.seen_at, known.metadata.get(SEEN)),
+            )
+            if wanted is not None and wanted != there
+        ]
+
+
+class People:
+    """A gallery, and what the service keeps beside it; for one thread.
+
+    Args:
+        place: Of the gallery (see `places.HELP`).
+        model_sha256: Of the model.
+        dimension: D.
+        folder: For what is kept beside it.
+        keep_pictures: Whether pictures are kept.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        model_sha256: str,
+        dimension: int,
+        folder: pathlib.Path,
+        keep_pictures: bool = True,
+    ):
+        self._gallery = places.open_or_create(place, model_sha256, dimension)
+        self._keep_pictures = keep_pictures
+        try:
+            self._state = state_lib.State(folder)
+        except BaseException:
+            self._gallery.close()
+            raise
+        self._sweep()
+
+    def close(self) -> None:
+        """Keeps what took long to build, and gives all files back."""
+        try:
+            self._gallery.keep_index()
+        finally:
+            self._gallery.close()
+            self._state.close()
+
+    def __len__(self) -> int:
+        return len(self._gallery)
+
+    def enrol(
+        self, wish: Wish, vector: np.ndarray | None, now: datetime.datetime
+    ) -> tuple[str, list[str]]:
+        """Enrols, unless it is there.
+
+        Args:
+            wish: What is wanted.
+            vector: [D]; None looks only whether one is needed.
+            now: The time.
+
+        Returns:
+            What it came to: one of the words above (`CREATED` or `REPLACED` for a
+            vector that is still needed), and in what the wish differs from what is
+            there.
+        """
+        known = self._gallery.known([wish.entry_id]).get(wish.entry_id)
+        if known is None:
+            outcome, differences = CREATED, []
+        else:
+            differences = wish.differs(known)
+            if not differences:
+                return THERE, []
+            if not wish.replace:
+                return DIFFERS, differences
+            outcome = REPLACED
+        if vector is None:
+            return outcome, differences
+        told = {CAMERA: wish.camera_id, SEEN: wish.seen_at, ENROLLED: text_of(now)}
+        metadata = {} if known is None else dict(known.metadata)
+        metadata.update({k: v for k, v in told.items() if v is not None})
+        person = wish.person_id
+        if person is None and known is not None:
+            person = known.person_id
+        # The picture first: what is acknowledged has one, and one without an entry is
+        # swept away at the next start.
+        if self._keep_pictures:
+            self._state.put_picture(wish.entry_id, wish.picture)
+        entry = entries_lib.Entry(wish.entry_id, vector, person, metadata)
+        try:
+            self._gallery.add([entry], replace=known is not None)
+        except BaseException:
+            if known is None:
+                self._state.forget([wish.entry_id])
+            raise
+        return outcome, differences
+
+    def remove(self, entry_ids: Sequence[str]) -> list[str]:
+        """Removes those of the entries that are there, and all that belongs to them."""
+        there = sorted(self._gallery.which_of(entry_ids))
+        if there:
+            self._gallery.remove(there)
+        self._state.forget(there)
+        return there
+
+    def remove_person(self, person_id: str) -> list[str]:
+        """Removes a person's entries; gives their ids."""
+        return self.remove(self._gallery.entries_of(person_id))
+
+    def search(
+        self,
+        features: np.ndarray,
+        k: int,
+        one_per_person: bool,
+        accept: Callable[[entries_lib.Hit], bool] | None,
+    ) -> list[list[entries_lib.Hit]]:
+        """See `BaseGallery.search`."""
+        return self._gallery.search(features, k, one_per_person, accept)
+
+    def page(self, after: str, limit: int) -> entries_lib.Page:
+        """See `BaseGallery.page`."""
+        return self._gallery.page(after, limit)
+
+    def of_person(self, person_id: str) -> list[entries_lib.Known]:
+        """A person's entries."""
+        names = self._gallery.entries_of(person_id)
+        return list(self._gallery.known(names).values())
+
+    def picture(self, entry_id: str) -> bytes | None:
+        """An entry's picture: what the service kept, or the file it was enrolled of."""
+        if (kept := self._state.picture(entry_id)) is not None:
+            return kept
+        known = self._gallery.known([entry_id]).get(entry_id)
+        path = known and known.metadata.get("path")
+        if not path:
+            return None
+        try:
+            return images.read_file(path)
+        except images.ImageFault:
+            return None
+
+    def public_ids(self, entry_ids: Sequence[str]) -> dict[str, str]:
+        """What clients call entries whose ids are paths of this machine."""
+        return self._state.public_ids(entry_ids)
+
+    def private_id(self, public_id: str) -> str:
+        """The entry that a client's name for it stands for."""
+        return self._state.private_id(public_id)
+
+    def remove_older(
+        self, before: datetime.datetime, now: datetime.datetime, after: str
+    ) -> tuple[list[str], str]:
+        """Removes a page's entries that were enrolled before a time.
+
+        Args:
+            before: The time.
+            now: The time that counts for entries whose own is not known, from now on.
+            after: Where the page begins, see `page`.
+
+        Returns:
+            The entries removed, and where the next page begins.
+        """
+        page = self._gallery.page(after, _AT_A_TIME)
+        times = {known.entry_id: known.metadata.get(ENROLLED) for known in page.entries}
+        unknown = [name for name, time in times.items() if _time(time) is None]
+        times.update(self._state.first_seen(unknown, text_of(now)))
+        old = [name for name, time in times.items() if _time(time) < before]
+        return self.remove(old), page.next
+
+    def _sweep(self) -> None:
+        """Forgets what belongs to entries that are gone."""
+        named = self._state.named()
+        for start in range(0, len(named), _AT_A_TIME):
+            part = named[start : start + _AT_A_TIME]
+            there = self._gallery.which_of(part)
+            if gone := [name for name in part if name not in there]:
+                self._state.forget(gone)
+
+
+def within(
+    metadata: Mapping[str, Any],
+    since: datetime.datetime | None,
+    until: datetime.datetime | None,
+) -> bool:
+    """Whether a camera saw an entry in a time; it counts by its enrolment otherwise."""
+    time = _time(metadata.get(SEEN)) or _time(metadata.get(ENROLLED))
+    if time is None:
+        return since is None and until is None
+    return (since is None or time >= since) and (until is None or time < until)
+
+
+def text_of(time: datetime.datetime) -> str:
+    """A time as metadata hold it."""
+    return time.astimezone(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _time(text: Any) -> datetime.datetime | None:
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

@@ -1,0 +1,47 @@
+"""How often each caller asks."""
+
+from __future__ import annotations
+
+import collections
+import math
+import time
+
+from dimn_tf.service import problems
+
+_CALLERS = 10_000  # That are remembered; the one heard of longest ago goes.
+
+
+class Rates:
+    """A bucket for each caller, which a minute fills and each request takes from.
+
+    Args:
+        per_minute: Requests; 0: any number.
+    """
+
+    def __init__(self, per_minute: int):
+        self._per_minute = per_minute
+        self._left: collections.OrderedDict[str, tuple[float, float]]
+        self._left = collections.OrderedDict()
+
+    def count(self, caller: str, now: float | None = None) -> None:
+        """Counts a request.
+
+        Raises:
+            problems.Problem: 429, the caller's bucket is empty.
+        """
+        if not self._per_minute:
+            return
+        now = time.monotonic() if now is None else now
+        left, before = self._left.pop(caller, (float(self._per_minute), now))
+        rate = self._per_minute / 60
+        left = min(self._per_minute, left + rate * (now - before))
+        self._left[caller] = (max(left - 1, 0.0) if left >= 1 else left, now)
+        if len(self._left) > _CALLERS:
+            self._left.popitem(last=False)
+        if left < 1:
+            raise problems.Problem(
+                429,
+                "rate",
+                f"More than {self._per_minute} requests in a minute",
+                {"Retry-After": str(math.ceil((1 - left) / rate))},
+            )

@@ -1,0 +1,115 @@
+"""What the service keeps beside a gallery: pictures, masked ids, first sights."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from dimn_tf.gallery import sqlite_files
+
+FILE = "service.sqlite"
+_ALIAS = "entry-"
+_STATEMENTS = (
+    ("CREATE TABLE pictures (entry_id TEXT PRIMARY KEY, content BLOB NOT NULL)",),
+    ("CREATE TABLE aliases (alias TEXT PRIMARY KEY, entry_id TEXT NOT NULL)",),
+    ("CREATE TABLE first_seen (entry_id TEXT PRIMARY KEY, time TEXT NOT NULL)",),
+)
+_TABLES = ("pictures", "aliases", "first_seen")
+_VARIABLES = 500
+
+
+class State:
+    """A SQLite file; what is removed is overwritten.
+
+    Args:
+        folder: Made if it is missing.
+
+    Raises:
+        errors.UserError: the place cannot be written to.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        path = folder / FILE
+        sqlite_files.make(path, _STATEMENTS)
+        self._file = sqlite_files.SqliteFile(path)
+
+    def close(self) -> None:
+        """Gives the file back."""
+        self._file.close()
+
+    def put_picture(self, entry_id: str, content: bytes) -> None:
+        """Keeps an entry's picture, in place of the one before."""
+        with self._file.transaction(erases=True) as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO pictures VALUES (?, ?)", (entry_id, content)
+            )
+
+    def picture(self, entry_id: str) -> bytes | None:
+        """An entry's picture."""
+        found = self._file.read(
+            "SELECT content FROM pictures WHERE entry_id = ?", (entry_id,)
+        )
+        return found[0][0] if found else None
+
+    def public_ids(self, entry_ids: Iterable[str]) -> dict[str, str]:
+        """What clients call entries: an id that is a path of this machine is masked.
+
+        The masks are kept, so that `private_id` finds the entries again.
+        """
+        masks = {
+            entry_id: _ALIAS + hashlib.sha256(entry_id.encode()).hexdigest()[:32]
+            for entry_id in entry_ids
+            if "/" in entry_id or "\\" in entry_id
+        }
+        known = self._known("aliases", "alias", list(masks.values()))
+        new = [(mask, name) for name, mask in masks.items() if mask not in known]
+        if new:
+            with self._file.transaction() as connection:
+                connection.executemany(
+                    "INSERT OR IGNORE INTO aliases VALUES (?, ?)", new
+                )
+        return masks
+
+    def private_id(self, public_id: str) -> str:
+        """The entry that a client's name for it stands for."""
+        found = self._file.read(
+            "SELECT entry_id FROM aliases WHERE alias = ?", (public_id,)
+        )
+        return found[0][0] if found else public_id
+
+    def first_seen(self, entry_ids: Sequence[str], now: str) -> dict[str, str]:
+        """When entries were seen here first; those that were not, are now."""
+        known = dict(self._rows("first_seen", "entry_id", entry_ids, "entry_id, time"))
+        new = [(entry_id, now) for entry_id in entry_ids if entry_id not in known]
+        if new:
+            with self._file.transaction() as connection:
+                connection.executemany(
+                    "INSERT OR IGNORE INTO first_seen VALUES (?, ?)", new
+                )
+        return {**known, **dict(new)}
+
+    def forget(self, entry_ids: Sequence[str]) -> None:
+        """Removes all that belongs to entries."""
+        rows = [(entry_id,) for entry_id in entry_ids]
+        with self._file.transaction(erases=True) as connection:
+            for table in _TABLES:
+                connection.executemany(f"DELETE FROM {table} WHERE entry_id = ?", rows)
+
+    def named(self) -> list[str]:
+        """Every entry of which anything is kept."""
+        union = " UNION ".join(f"SELECT entry_id FROM {table}" for table in _TABLES)
+        return [entry_id for (entry_id,) in self._file.read(union)]
+
+    def _known(self, table: str, key: str, values: Sequence[str]) -> set[str]:
+        return {row[0] for row in self._rows(table, key, values, key)}
+
+    def _rows(self, table: str, key: str, values: Sequence[str], columns: str):
+        found = []
+        for start in range(0, len(values), _VARIABLES):
+            part = values[start : start + _VARIABLES]
+            marks = ", ".join("?" * len(part))
+            found += self._file.read(
+                f"SELECT {columns} FROM {table} WHERE {key} IN ({marks})", part
+            )
+        return found

@@ -1,0 +1,102 @@
+"""Pages, a person's entries and searches that pass over some: on every backend."""
+
+import numpy as np
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.gallery import Entry, Gallery, MilvusGallery
+
+D, MODEL = 8, "ab" * 32
+
+
+@pytest.fixture(params=["exact", "hnsw", "milvus"])
+def gallery(request, tmp_path):
+    """23 entries of five persons and none, by two cameras; three were removed."""
+    if request.param == "milvus":
+        made = MilvusGallery.create(str(tmp_path / "m.db"), "people", MODEL, D)
+    else:
+        made = Gallery.create(tmp_path / "g", MODEL, D, request.param)
+    vectors = np.zeros((26, D), np.float32)
+    vectors[:, 0] = np.arange(26, 0, -1)
+    vectors[:, 1] = 1
+    with made:
+        made.add(
+            [
+                Entry(
+                    f"e/{i}",
+                    vector,
+                    ["anna", "bo", "c'y \"\\", None, "日本"][i % 5],
+                    {"camera_id": str(i % 2), "i": i},
+                )
+                for i, vector in enumerate(vectors)
+            ]
+        )
+        made.remove(["e/0", "e/7", "e/25"])
+        yield made
+
+
+THERE = [i for i in range(26) if i not in (0, 7, 25)]
+
+
+@pytest.mark.parametrize("limit", [1, 5, 22, 23, 24, 1000])
+def test_page_by_page_every_entry_is_seen_once(gallery, limit):
+    seen, after, pages = [], "", 0
+    while True:
+        page = gallery.page(after, limit)
+        assert len(page.entries) <= limit
+        seen += page.entries
+        after, pages = page.next, pages + 1
+        if not after:
+            break
+    assert pages in (-(-23 // limit), 23 // limit + 1)
+    assert sorted(known.metadata["i"] for known in seen) == THERE
+    expected = gallery.known([known.entry_id for known in seen])
+    assert {known.entry_id: known for known in seen} == expected
+    assert gallery.page("", limit) == gallery.page("", limit)
+
+
+def test_what_comes_between_two_pages_shifts_no_other(gallery):
+    first = gallery.page("", 10)
+    names = [known.entry_id for known in first.entries]
+    gallery.remove(names[3:5])
+    rest = gallery.page(first.next, 100).entries
+    assert len(rest) == 13 and not {known.entry_id for known in rest} & {*names}
+
+
+def test_a_place_that_no_page_told_is_refused(gallery):
+    for after in ("x", "-1", "1 or 1", '"', "9" * 40, "²"):
+        with pytest.raises(errors.UserError, match="is no place in its entries"):
+            gallery.page(after)
+
+
+def test_a_persons_entries(gallery):
+    assert sorted(gallery.entries_of("anna")) == ["e/10", "e/15", "e/20", "e/5"]
+    assert sorted(gallery.entries_of("c'y \"\\")) == [
+        "e/12", "e/17", "e/2", "e/22",
+    ]  # fmt: skip
+    assert gallery.entries_of("nobody") == gallery.entries_of("") == []
+
+
+def test_a_search_is_widened_past_what_is_not_accepted(gallery):
+    probe = np.eye(1, D, dtype=np.float32)
+
+    def found(k, accept, **more):
+        return [
+            hit.metadata["i"]
+            for hit in gallery.search(probe, k, accept=accept, **more)[0]
+        ]
+
+    odd = [i for i in THERE if i % 2]
+    assert found(3, lambda hit: hit.metadata["camera_id"] == "1") == odd[:3]
+    assert found(99, lambda hit: hit.metadata["camera_id"] == "1") == odd
+    assert found(2, lambda hit: hit.metadata["i"] > 20) == [21, 22]
+    assert found(3, lambda hit: False) == []
+    assert found(4, lambda hit: True) == THERE[:4]
+    # The best entry of each person that is accepted, and no other of hers.
+    assert found(
+        3, lambda hit: hit.metadata["camera_id"] == "0", one_per_person=True
+    ) == [2, 4, 6]
+    last = found(1, lambda hit: hit.person_id == "anna" and hit.metadata["i"] > 12)
+    assert last == [15]
+    two = gallery.search(np.repeat(probe, 2, 0), 2, accept=lambda hit: True)
+    assert two[0] == two[1] and len(two) == 2

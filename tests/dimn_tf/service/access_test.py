@@ -1,0 +1,110 @@
+"""Tokens, hosts and origins: who is let in, and what a token file may hold."""
+
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.service import access, problems
+
+TOKEN = "x" * 20
+GUARDED = access.Access({"anna": TOKEN, "bo": "y" * 20})
+
+
+def _caller(allowed, open_path=False, **headers):
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return allowed.caller({"host": "h:1", **named}, "10.0.0.7", open_path)
+
+
+def _status(allowed, open_path=False, **headers):
+    with pytest.raises(problems.Problem) as told:
+        _caller(allowed, open_path, **headers)
+    return told.value.status
+
+
+def test_the_right_token_names_its_holder():
+    assert _caller(GUARDED, authorization=f"Bearer {TOKEN}") == "anna"
+    assert _caller(GUARDED, authorization=f"bearer  {'y' * 20} ") == "bo"
+    assert _caller(GUARDED, cookie=f"a=b; {access.COOKIE}={TOKEN}") == "anna"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": ""},
+        {"authorization": "Bearer"},
+        {"authorization": f"Bearer {TOKEN}x"},
+        {"authorization": f"Bearer {TOKEN[:-1]}"},
+        {"authorization": f"Basic {TOKEN}"},
+        {"authorization": "Bearer \xff\xfe"},
+        {"cookie": f"{access.COOKIE}=no"},
+        {"cookie": "\x00;;=;"},
+        {"cookie": f"other={TOKEN}"},
+    ],
+)
+def test_without_the_right_token_nobody_is_let_in(headers):
+    assert _status(GUARDED, **headers) == 401
+    assert _caller(GUARDED, open_path=True, **headers) == "10.0.0.7"
+
+
+def test_pages_of_other_sites_may_not_call():
+    for allowed in (GUARDED, access.Access(hosts=("h",))):
+        token = {"authorization": f"Bearer {TOKEN}"}
+        for headers in (
+            {"origin": "http://evil.example"},
+            {"origin": "null"},
+            {"origin": "http://h:2"},
+            {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors"},
+            {"sec_fetch_site": "same-site", "sec_fetch_mode": "cors"},
+        ):
+            assert _status(allowed, **token, **headers) == 403
+            assert _status(allowed, open_path=True, **token, **headers) == 403
+        for headers in (
+            {"origin": "http://h:1"},
+            {"origin": "https://h:1", "sec_fetch_site": "same-origin"},
+            {"sec_fetch_site": "none", "sec_fetch_mode": "navigate"},
+            {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"},  # A link.
+        ):
+            assert _caller(allowed, **token, **headers) in ("anna", "10.0.0.7")
+
+
+def test_without_tokens_this_machine_is_called_by_its_names_alone():
+    open_to_all = access.Access(hosts=("gallery.home",))
+    for host in ("localhost", "localhost:80", "127.0.0.1:9", "[::1]:9", "gallery.home"):
+        assert open_to_all.caller({"host": host}, "127.0.0.1", False) == "127.0.0.1"
+    for host in ("", "evil.example", "evil.example:80", "localhost.evil:1", "[::2]:1"):
+        with pytest.raises(problems.Problem) as told:
+            open_to_all.caller({"host": host}, "127.0.0.1", True)
+        assert told.value.status == 403
+
+
+def test_which_addresses_are_this_machines_own():
+    for host in ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"):
+        assert access.is_loopback(host)
+    for host in ("0.0.0.0", "::", "192.168.0.1", "example.org", ""):
+        assert not access.is_loopback(host)
+
+
+def test_a_token_file_names_callers(tmp_path):
+    path = tmp_path / "tokens"
+    path.write_text(f"# who\n\nanna {TOKEN}\n bo@x.org   {'y' * 16}  \n")
+    assert access.read_tokens(path) == {"anna": TOKEN, "bo@x.org": "y" * 16}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no line `name token`. Make a token"),
+        ("anna", "line 1 is no `name token`"),
+        (f"a/b {TOKEN}", "line 1 is no `name token`"),
+        (f"a {TOKEN}\n\na {'y' * 20}", "line 3 is no `name token` with a name of its"),
+        ("a short", "line 1: a token of 5 letters; expected at least 16"),
+        ("a " + "\u00e9" * 20, "line 1: a token of 20 letters; .* plain"),
+    ],
+)
+def test_a_token_file_of_another_form_is_named(tmp_path, text, said):
+    path = tmp_path / "tokens"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(errors.UserError, match=said):
+        access.read_tokens(path)
+    with pytest.raises(errors.UserError, match="nowhere: cannot be read"):
+        access.read_tokens(tmp_path / "nowhere")

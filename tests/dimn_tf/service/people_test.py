@@ -1,0 +1,200 @@
+"""Entries with their pictures: made, found, masked, grown old, and gone for good."""
+
+import datetime
+import pathlib
+
+import numpy as np
+import pytest
+
+from data_builders import dummy_images
+from dimn_tf import images
+from dimn_tf.gallery import Entry, Gallery
+from dimn_tf.service import people as people_lib
+
+D, MODEL = 300, "ab" * 32
+NOW = datetime.datetime(2026, 11, 29, 12, tzinfo=datetime.UTC)
+DAY = datetime.timedelta(days=1)
+
+
+def _vector(seed):
+    return np.random.default_rng(seed).normal(size=D).astype(np.float32)
+
+
+def _wish(name="sha256-1", person="anna", replace=False, picture=b"picture", **more):
+    labels = {"camera_id": None, "seen_at": None, **more}
+    return people_lib.Wish(name, person, picture=picture, replace=replace, **labels)
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Opens the same people again and again."""
+    made = []
+
+    def open_them(**more):
+        while made:
+            made.pop().close()
+        place = str(tmp_path / "g")
+        made.append(people_lib.People(place, MODEL, D, tmp_path / "s", **more))
+        return made[-1]
+
+    yield open_them
+    while made:
+        made.pop().close()
+
+
+def _traces(folder: pathlib.Path, content: bytes) -> list[str]:
+    pieces = {content[i : i + 16] for i in range(0, len(content) - 16, 16)}
+    return [
+        path.name
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and any(piece in path.read_bytes() for piece in pieces)
+    ]
+
+
+def test_an_enrolment_comes_to_what_it_should(opened):
+    people = opened()
+    wish = _wish(camera_id="door")
+    assert people.enrol(wish, None, NOW) == ("created", []) and len(people) == 0
+    assert people.enrol(wish, _vector(0), NOW) == ("created", []) and len(people) == 1
+    for same in (wish, _wish(person=None), _wish(camera_id=None)):
+        assert people.enrol(same, None, NOW) == ("there", [])
+    other = _wish(person="bo", seen_at="2026-01-01T00:00:00+00:00")
+    assert people.enrol(other, None, NOW) == ("differs", ["person_id", "seen_at"])
+    other = _wish(person=None, seen_at="2026-01-01T00:00:00+00:00", replace=True)
+    assert people.enrol(other, None, NOW) == ("replaced", ["seen_at"])
+    assert people.enrol(other, _vector(0), NOW + DAY)[0] == "replaced"
+    (known,) = people.page("", 9).entries
+    assert known.person_id == "anna"  # What was not told stays.
+    assert known.metadata == {
+        "camera_id": "door", "seen_at": "2026-01-01T00:00:00+00:00",
+        "enrolled_at": "2026-11-30T12:00:00+00:00",
+    }  # fmt: skip
+
+
+def test_removed_people_leave_neither_vector_nor_picture(opened, tmp_path):
+    people = opened()
+    contents = [np.random.default_rng(i).bytes(9_000) for i in range(6)]
+    for i, content in enumerate(contents):
+        people.enrol(_wish(f"e{i}", f"p{i // 2}", picture=content), _vector(i), NOW)
+    assert people.picture("e2") == contents[2]
+    assert people.remove_person("p1") == ["e2", "e3"]
+    assert people.remove(["e5", "none"]) == ["e5"]
+    assert people.remove_person("p1") == people.remove(["none"]) == []
+    for i, content in enumerate(contents):
+        for kept in (content, _vector(i).tobytes()):
+            assert bool(_traces(tmp_path, kept)) == (i not in (2, 3, 5))
+    assert people.picture("e2") is None and len(people) == 3
+
+
+def test_pictures_are_kept_only_where_it_is_wanted(opened, tmp_path):
+    people = opened(keep_pictures=False)
+    content = dummy_images.encoded("a.jpg", 90, 60)
+    people.enrol(_wish(picture=content), _vector(0), NOW)
+    assert people.picture("sha256-1") is None and not _traces(tmp_path, content)
+
+
+def test_what_a_killed_enrolment_left_is_swept_away(opened, monkeypatch, tmp_path):
+    people = opened()
+    people.enrol(_wish("kept", picture=b"k" * 99), _vector(0), NOW)
+
+    def killed(*given, **named):
+        raise KeyboardInterrupt
+
+    content = dummy_images.encoded("a.jpg", 90, 60)
+    monkeypatch.setattr(people._gallery, "add", killed)
+    monkeypatch.setattr(people._state, "forget", lambda names: None)
+    with pytest.raises(KeyboardInterrupt):
+        people.enrol(_wish("lost", picture=content), _vector(1), NOW)
+    monkeypatch.undo()
+    assert _traces(tmp_path, content)
+    people = opened()
+    assert not _traces(tmp_path, content)
+    assert people.picture("kept") == b"k" * 99
+
+
+def test_an_enrolment_that_is_refused_leaves_no_picture(opened, tmp_path):
+    people, content = opened(), dummy_images.encoded("a.jpg", 90, 60)
+    with pytest.raises(ValueError, match="are zero"):
+        people.enrol(_wish(picture=content), np.zeros(D), NOW)
+    assert not _traces(tmp_path, content)
+
+
+def test_paths_of_this_machine_are_masked_and_their_pictures_found(opened, tmp_path):
+    dummy_images.write(tmp_path, ["door/1.png"])
+    path = str(tmp_path / "door/1.png")
+    with Gallery.create(tmp_path / "g", MODEL, D) as gallery:
+        gallery.add(
+            [
+                Entry(path, _vector(0), "anna", {"path": path}),
+                Entry("plain", _vector(1)),
+            ]
+        )
+    people = opened()
+    names = people.public_ids([path, "plain", "C:\\door\\1.png"])
+    assert set(names) == {path, "C:\\door\\1.png"}
+    assert all(
+        name.startswith("entry-") and "door" not in name for name in names.values()
+    )
+    assert people.public_ids([path]) == {path: names[path]}
+    people = opened()
+    assert people.private_id(names[path]) == path
+    assert people.private_id("plain") == "plain"
+    assert people.picture(path) == images.read_file(path)
+    assert people.picture("plain") is None and people.picture("none") is None
+    people.remove([path])
+    assert people.private_id(names[path]) == names[path]
+
+
+def test_what_is_old_goes_and_what_has_no_time_counts_from_its_first_sight(
+    opened, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(people_lib, "_AT_A_TIME", 2)
+    with Gallery.create(tmp_path / "g", MODEL, D) as gallery:
+        gallery.add([Entry(f"old-{i}", _vector(i)) for i in range(3)])
+        gallery.add([Entry("odd", _vector(9), None, {"enrolled_at": "yesterday"})])
+    people = opened()
+    for i in range(5):
+        people.enrol(_wish(f"e{i}"), _vector(20 + i), NOW - i * DAY)
+
+    def swept(now, keep):
+        gone, after = [], ""
+        while True:
+            found, after = people.remove_older(now - keep, now, after)
+            gone += found
+            if not after:
+                return sorted(gone)
+
+    assert swept(NOW, 2.5 * DAY) == ["e3", "e4"]
+    assert swept(NOW, 2.5 * DAY) == []
+    assert swept(NOW + DAY, 2.5 * DAY) == ["e2"]
+    people = opened()
+    assert swept(NOW + 2.4 * DAY, 2.5 * DAY) == ["e1"]
+    assert swept(NOW + 2.6 * DAY, 2.5 * DAY) == ["e0", "odd", "old-0", "old-1", "old-2"]
+    assert len(people) == 0
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({"seen_at": "2026-11-29T12:00:00+00:00"}, True),
+        ({"seen_at": "2026-11-29T12:00:00"}, True),
+        ({"seen_at": "2026-11-29T13:30:00+01:00"}, True),
+        ({"seen_at": "2026-11-29T13:00:00+00:00"}, False),  # `until` is not in it.
+        ({"seen_at": "2026-11-29T11:59:59+00:00"}, False),
+        ({"enrolled_at": "2026-11-29T12:30:00+00:00"}, True),
+        (
+            {
+                "seen_at": "2026-01-01T00:00:00+00:00",
+                "enrolled_at": "2026-11-29T12:30:00+00:00",
+            },
+            False,
+        ),
+        ({}, False),
+        ({"seen_at": "noon"}, False),
+        ({"seen_at": 7}, False),
+    ],
+)
+def test_times_by_the_camera_or_else_by_the_enrolment(metadata, expected):
+    hour = datetime.timedelta(hours=1)
+    assert people_lib.within(metadata, NOW, NOW + hour) is expected
+    assert people_lib.within(metadata, None, None)

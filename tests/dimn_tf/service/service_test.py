@@ -1,0 +1,329 @@
+"""Every operation over HTTP, against the export's own arithmetic."""
+
+import json
+import tempfile
+import time
+
+import numpy as np
+import pytest
+
+from data_builders import dummy_images
+from dimn_tf import images
+from dimn_tf.evaluation import measures
+from dimn_tf.gallery import Entry, Gallery
+from dimn_tf.service import access, core, problems
+from tests.dimn_tf.service.running import running
+
+ROWS = [{"one_in": 100, "score": -1e9}, {"one_in": 1000, "score": 0.0}]
+
+
+def _image(seed, height=60, width=30):
+    return images.encode_png(dummy_images.pixels(seed, height, width))
+
+
+def _file(content, name="image"):
+    return {name: ("x.png", content)}
+
+
+def _enrol(client, content, **fields):
+    return client.post("/v1/entries", files=_file(content), data=fields)
+
+
+def _search(client, content, **fields):
+    return client.post("/v1/search", files=_file(content), data=fields)
+
+
+def _vectors(model, contents):
+    return (
+        model.probe_features(contents).vectors.astype(np.float64),
+        model.gallery_classifiers(contents).vectors.astype(np.float64),
+    )
+
+
+@pytest.fixture(scope="module")
+def model(halves_export):
+    """A method whose two representations differ, and whose score has a scale of 3."""
+    return halves_export.model
+
+
+@pytest.fixture
+def client(model, tmp_path):
+    """Of an empty gallery."""
+    with running(model, tmp_path) as made:
+        yield made
+
+
+def _problem(response, status, kind):
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == problems.MEDIA_TYPE
+    told = response.json()
+    assert told["status"] == status and told["type"] == f"urn:dimn_tf:problem:{kind}"
+    assert set(told) >= {"type", "title", "status", "detail"}
+    return told
+
+
+def test_what_is_enrolled_is_found_by_the_models_score(client, model):
+    contents = [_image(i) for i in range(8)]
+    for i, content in enumerate(contents):
+        answer = _enrol(client, content, person_id=f"p{i // 2}", camera_id=str(i % 2))
+        assert answer.status_code == 201 and answer.json()["outcome"] == "created"
+    probe = _image(99)
+    found = _search(client, probe, k=20, one_per_person=False).json()
+    (features,), _ = _vectors(model, [probe])
+    _, classifiers = _vectors(model, contents)
+    scores = 3 * classifiers @ features
+    order = np.argsort(-scores)
+    hits = found["probes"][0]["hits"]
+    assert [hit["rank"] for hit in hits] == list(range(1, 9))
+    assert [hit["person_id"] for hit in hits] == [f"p{i // 2}" for i in order]
+    assert [hit["camera_id"] for hit in hits] == [str(i % 2) for i in order]
+    np.testing.assert_allclose([h["score"] for h in hits], scores[order], rtol=1e-4)
+    np.testing.assert_allclose(
+        [h["likeness"] for h in hits],
+        scores[order] / np.linalg.norm(features),
+        rtol=1e-4,
+    )
+    assert all(hit["passes"] is None for hit in hits) and found["threshold"] is None
+    best = [
+        hit["person_id"] for hit in _search(client, probe).json()["probes"][0]["hits"]
+    ]
+    assert best == list(dict.fromkeys(f"p{i // 2}" for i in order))
+    top = _search(client, probe, k=3).json()["probes"][0]["hits"]
+    assert [hit["person_id"] for hit in top] == best[:3]
+    picture = client.get(hits[0]["picture"])
+    assert picture.content == contents[order[0]]
+    assert picture.headers["content-type"] == "image/png"
+
+
+def test_filters_by_camera_and_time(client):
+    for i in range(6):
+        _enrol(
+            client, _image(i), person_id=f"p{i}", camera_id="ab"[i % 2],
+            seen_at=f"2026-11-0{i + 1}T10:00:00+02:00",
+        )  # fmt: skip
+
+    def found(**fields):
+        hits = _search(client, _image(9), k=9, **fields).json()["probes"][0]["hits"]
+        return {hit["person_id"] for hit in hits}
+
+    assert found() == {f"p{i}" for i in range(6)}
+    assert found(camera_id="a") == {"p0", "p2", "p4"}
+    assert found(camera_id=["a", "b"]) == found() and found(camera_id="c") == set()
+    assert found(since="2026-11-03T08:00:00Z") == {"p2", "p3", "p4", "p5"}
+    assert found(since="2026-11-03T08:00:01") == {"p3", "p4", "p5"}
+    assert found(until="2026-11-03T08:00:00Z", camera_id="b") == {"p1"}
+    listed = client.get("/v1/entries").json()["entries"]
+    assert listed[0]["seen_at"] == "2026-11-01T08:00:00+00:00"
+
+
+def test_each_box_of_a_frame_is_searched_for(client, model):
+    frame = dummy_images.pixels(5, 100, 120)
+    parts = {"0,0,40,80": frame[:80, :40], "50,10,30,60": frame[10:70, 50:80]}
+    for i, part in enumerate(parts.values()):
+        _enrol(client, images.encode_png(np.ascontiguousarray(part)), person_id=f"p{i}")
+    found = _search(client, images.encode_png(frame), box=list(parts)).json()
+    probes, classifiers = _vectors(
+        model, [images.encode_png(np.ascontiguousarray(p)) for p in parts.values()]
+    )
+    for i, row in enumerate(found["probes"]):
+        assert row["box"] == list(parts)[i] and row["fault"] is None
+        scores = {hit["person_id"]: hit["score"] for hit in row["hits"]}
+        expected = 3 * classifiers @ probes[i]
+        np.testing.assert_allclose([scores["p0"], scores["p1"]], expected, rtol=1e-4)
+    one = _enrol(client, images.encode_png(frame), box="0,0,40,80", person_id="p0")
+    assert one.status_code == 201  # Another content than the part by itself.
+    assert _enrol(client, images.encode_png(frame), box="0,0,40,80").status_code == 200
+
+
+def test_enrolled_again_it_stays_one_entry(client):
+    content = _image(1)
+    first = _enrol(client, content, person_id="anna")
+    again = _enrol(client, content, person_id="anna")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == {"outcome": "there", "id": first.json()["id"]}
+    told = _problem(_enrol(client, content, person_id="bo"), 409, "differs")
+    assert "another person_id" in told["detail"] and told["id"] == first.json()["id"]
+    changed = _enrol(client, content, person_id="bo", replace=True)
+    assert changed.status_code == 200 and changed.json()["outcome"] == "replaced"
+    (entry,) = client.get("/v1/entries").json()["entries"]
+    assert entry["person_id"] == "bo" and entry["id"] == first.json()["id"]
+    assert client.get("/readyz").json()["entries"] == 1
+
+
+def test_pages_and_persons(client):
+    for i in range(7):
+        _enrol(client, _image(i), person_id=f"p{i % 2}")
+    seen, after = [], ""
+    while after is not None:
+        page = client.get("/v1/entries", params={"limit": 3, "after": after}).json()
+        seen += [entry["id"] for entry in page["entries"]]
+        after = page["next"]
+    assert len(seen) == len(set(seen)) == 7
+    of_person = client.get("/v1/entries", params={"person_id": "p1"}).json()
+    assert {entry["person_id"] for entry in of_person["entries"]} == {"p1"}
+    assert len(of_person["entries"]) == 3 and of_person["next"] is None
+    _problem(client.get("/v1/entries", params={"after": "x"}), 422, "after")
+
+
+def test_removed_is_gone(client):
+    names = [
+        _enrol(client, _image(i), person_id="ann/a").json()["id"] for i in range(3)
+    ]
+    other = _enrol(client, _image(9), person_id="bo").json()["id"]
+    assert client.delete(f"/v1/entries/{names[0]}").json() == {"removed": names[:1]}
+    _problem(client.delete(f"/v1/entries/{names[0]}"), 404, "no_entry")
+    _problem(client.get(f"/v1/pictures/{names[0]}"), 404, "no_picture")
+    removed = client.delete("/v1/persons/ann%2Fa").json()["removed"]
+    assert sorted(removed) == sorted(names[1:])
+    _problem(client.delete("/v1/persons/ann%2Fa"), 404, "no_person")
+    (left,) = client.get("/v1/entries").json()["entries"]
+    assert left["id"] == other
+
+
+def test_comparison_and_thresholds_are_the_models(client, model, monkeypatch):
+    probe, enrolled = _image(1), _image(2)
+
+    def compare(**fields):
+        files = {"probe": ("p", probe), "enrolled": ("e", enrolled)}
+        return client.post("/v1/compare", files=files, data=fields)
+
+    (p, _), (_, g) = _vectors(model, [probe, enrolled])
+    score = 3 * float(p @ g)
+    found = compare().json()
+    np.testing.assert_allclose(found["score"], score, rtol=1e-4)
+    likeness = score / np.linalg.norm(p)
+    np.testing.assert_allclose(found["likeness"], likeness, rtol=1e-4)
+    assert found["threshold"] is found["passes"] is found["false_accepts"] is None
+    _problem(compare(false_accepts=100), 422, "threshold")
+    thresholds = {"measure": measures.LIKENESS, "thresholds": ROWS}
+    monkeypatch.setitem(model.metadata, "thresholds", thresholds)
+    found = compare().json()
+    assert (found["threshold"], found["false_accepts"]) == (0.0, 1000)
+    assert found["passes"] is bool(likeness >= 0)
+    assert compare(false_accepts=100).json()["passes"] is True
+    assert client.get("/readyz").json()["thresholds"] == [100, 1000]
+    _enrol(client, enrolled)
+    hit = _search(client, probe, false_accepts=100).json()["probes"][0]["hits"][0]
+    assert hit["passes"] is True
+    np.testing.assert_allclose(hit["likeness"], likeness, rtol=1e-4)
+
+
+def test_entries_of_the_command_are_served_and_no_path_is_told(model, tmp_path):
+    dummy_images.write(tmp_path, ["secret/anna/1.png"], height=60, width=30)
+    path = tmp_path / "secret/anna/1.png"
+    vector = model.gallery_classifiers([path.read_bytes()]).vectors[0]
+    with Gallery.create(tmp_path / "people", model.sha256, 5) as gallery:
+        gallery.add([Entry(str(path), vector, "anna", {"path": str(path)})])
+    with running(model, tmp_path) as client:
+        found = _search(client, path.read_bytes())
+        listed = client.get("/v1/entries")
+        for answer in (found, listed):
+            assert "secret" not in answer.text and str(tmp_path) not in answer.text
+        (hit,) = found.json()["probes"][0]["hits"]
+        assert hit["id"] == listed.json()["entries"][0]["id"]
+        assert client.get(hit["picture"]).content == path.read_bytes()
+        assert client.delete(f"/v1/entries/{hit['id']}").status_code == 200
+        assert client.get("/v1/entries").json()["entries"] == []
+
+
+def test_who_searched_for_whom_is_on_record(model, tmp_path):
+    allowed = access.Access({"guard": "t" * 20})
+    token = {"Authorization": "Bearer " + "t" * 20}
+    with running(model, tmp_path, allowed, headers=token) as client:
+        entry = _enrol(client, _image(1), person_id="anna").json()["id"]
+        _search(client, _image(2))
+        client.get(f"/v1/pictures/{entry}")
+        client.delete(f"/v1/entries/{entry}")
+    path = tmp_path / "service" / core.Place("", tmp_path).audit_log.name
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["act"] for line in lines] == ["enrol", "search", "picture", "remove"]
+    assert {line["caller"] for line in lines} == {"guard"}
+    assert lines[1]["found"][0]["person_id"] == "anna"
+    assert all(line["time"].endswith("+00:00") for line in lines)
+    assert path.stat().st_mode & 0o077 == 0
+    with running(model, tmp_path, audit_log=False) as client:
+        _search(client, _image(2))
+    assert len(path.read_text().splitlines()) == 4
+
+
+def test_without_the_token_there_is_nothing_but_a_sign_of_life(model, tmp_path):
+    with running(model, tmp_path, access.Access({"guard": "t" * 20})) as client:
+        for path in ("/v1/entries", "/metrics", "/v1/pictures/x"):
+            told = _problem(client.get(path), 401, "token")
+            assert "Bearer" in told["detail"]
+        _problem(_search(client, _image(1)), 401, "token")
+        _problem(client.delete("/v1/persons/x"), 401, "token")
+        for path in ("/healthz", "/readyz", "/openapi.json"):
+            assert client.get(path).status_code == 200
+
+
+def test_what_is_counted_is_what_was_done(client):
+    for i in range(3):
+        _enrol(client, _image(i))
+    _search(client, _image(5), box=["0,0,9,9", "9,9,9,9"])
+    client.get("/nowhere/at/all")
+    rows = dict(
+        line.rsplit(" ", 1)
+        for line in client.get("/metrics").text.splitlines()
+        if not line.startswith("#")
+    )
+    made = 'dimn_tf_requests_total{method="POST",route="/v1/entries",status="201"}'
+    assert float(rows[made]) == 3
+    assert float(rows["dimn_tf_gallery_entries"]) == 3
+    warm_up = 2
+    assert float(rows["dimn_tf_images_encoded_total"]) == 3 + 2 + warm_up
+    assert not any("nowhere" in name for name in rows)
+
+
+def test_its_description_has_every_operation_with_its_errors(client):
+    told = client.get("/openapi.json").json()
+    operations = {(method, path) for path, of in told["paths"].items() for method in of}
+    assert operations >= {
+        ("post", "/v1/search"), ("post", "/v1/entries"), ("get", "/v1/entries"),
+        ("delete", "/v1/entries/{entry_id}"), ("delete", "/v1/persons/{person_id}"),
+        ("post", "/v1/compare"), ("get", "/v1/pictures/{entry_id}"),
+        ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
+    }  # fmt: skip
+    for path, of in told["paths"].items():
+        for method, operation in of.items():
+            assert operation["summary"], (method, path)
+            if path.startswith("/v1/"):
+                assert set(operation["responses"]) >= {
+                    "401",
+                    "413",
+                    "422",
+                    "429",
+                    "503",
+                }
+
+
+def test_old_entries_are_removed_while_it_runs(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(core, "_SWEEP_SECONDS", 0.05)
+    said = []
+    with running(model, tmp_path, log=said.append, keep_days=0.5 / 86_400) as client:
+        assert _enrol(client, _image(1)).status_code == 201
+        for _ in range(200):
+            if client.get("/readyz").json()["entries"] == 0:
+                break
+            time.sleep(0.05)
+        assert client.get("/v1/entries").json()["entries"] == []
+    assert "1 entries were older than --keep_days: removed" in said
+
+
+def test_it_goes_on_where_it_ended(model, tmp_path):
+    with running(model, tmp_path) as client:
+        name = _enrol(client, _image(1), person_id="anna").json()["id"]
+    with running(model, tmp_path) as client:
+        (entry,) = client.get("/v1/entries").json()["entries"]
+        assert (entry["id"], entry["person_id"]) == (name, "anna")
+        assert client.get(entry["picture"]).content == _image(1)
+
+
+def test_a_large_upload_is_written_to_no_temporary_file(client, monkeypatch):
+    def refused(*given, **named):
+        raise AssertionError("a temporary file")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", refused)
+    content = _image(1, 1200, 1000)
+    assert len(content) > 2 << 20
+    assert _search(client, content).status_code == 200
