@@ -106,6 +106,25 @@ class Comparison(pydantic.BaseModel):
     passes: bool | None
 
 
+class Explanation(pydantic.BaseModel):
+    """Where on both images a match comes from."""
+
+    score: float
+    margin: float = pydantic.Field(
+        description="The score less the mean score of the others."
+    )
+    against: int = pydantic.Field(
+        description="Entries whose mean score is taken: the best ones, this among them."
+    )
+    probe_map: list[list[float]] = pydantic.Field(
+        description="Shares of the probe's places, rows from the top; they add up to "
+        "the margin. Above 0 a place speaks for this entry rather than the others."
+    )
+    match_map: list[list[float]] = pydantic.Field(
+        description="Those of the entry's picture, likewise."
+    )
+
+
 class Ready(pydantic.BaseModel):
     """What the service works with."""
 

@@ -8,7 +8,7 @@ import fastapi
 from starlette import formparsers
 
 import dimn_tf
-from dimn_tf.service import access, answers, guard, problems, routes
+from dimn_tf.service import access, answers, enrolling, guard, problems, searching
 from dimn_tf.service import core as core_lib
 
 _ABOUT = """
@@ -47,7 +47,8 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
     # The guard limits bodies; a larger part would be written to a temporary file.
     formparsers.MultiPartParser.spool_max_size = chosen.largest_bytes
     problems.install(app)
-    app.include_router(routes.router)
+    app.include_router(searching.router)
+    app.include_router(enrolling.router)
 
     @app.get("/healthz", summary="Whether the process is alive")
     async def healthz() -> dict[str, str]:

@@ -15,6 +15,8 @@ import numpy as np
 
 from dimn_tf import errors, images
 from dimn_tf.export import served_model
+from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.gallery import explanation
 from dimn_tf.service import (
     audit,
     encoder_queue,
@@ -101,6 +103,7 @@ class Core:
     async def running(self) -> AsyncIterator[None]:
         """Opens the gallery; at the end does what waits, and gives all back."""
         self._decoding = anyio.CapacityLimiter(_DECODERS)
+        self._explaining = anyio.CapacityLimiter(1)
         if self._people is None:
             self.open()
         self.queue.start()
@@ -179,6 +182,34 @@ class Core:
             for vector, fault in zip(answer.vectors, answer.faults, strict=True)
         ]
         return answer.vectors, faults
+
+    async def explained(
+        self,
+        probe: bytes,
+        entry_id: str,
+        score: float,
+        match: bytes,
+        others: explanation.Others,
+    ) -> explanation.Found:
+        """An entry with its maps, see `explanation.explained`; in a thread.
+
+        Raises:
+            problems.Problem: 422, the model cannot explain its scores.
+        """
+        hit = entries_lib.Hit(entry_id, score, None, {})
+        found = explanation.Found(hit, score, match)
+
+        def work():
+            return explanation.explained(self.model, probe, [found], others)
+
+        try:
+            (row,) = await anyio.to_thread.run_sync(work, limiter=self._explaining)
+        except errors.UserError as error:
+            self.log(f"no explanation: {error}")
+            raise problems.Problem(
+                422, "explain", "This model's export cannot explain its scores"
+            ) from error
+        return row
 
     def threshold(self, false_accepts: int | None) -> tuple[float | None, int | None]:
         """The threshold and its false accepts: what is asked for, else 1,000's.

@@ -11,7 +11,7 @@ from dimn_tf.service import access, metrics, options, problems, rates
 
 OPEN = ("/", "/healthz", "/readyz", "/login", "/openapi.json")
 """Paths that need no token; what is below `/static/` neither."""
-_METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
 _BODY = "http.response.body"
 _UNCOUNTED = ("/healthz", "/readyz", "/metrics")
 _BUFFERED = 512 << 20  # Bytes of bodies held at a time; ours.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dimn_tf import images
-from dimn_tf.gallery import enrolment, places
+from dimn_tf.gallery import enrolment, explanation, places
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.service import state as state_lib
 
@@ -140,6 +140,50 @@ class People:
                 self._state.forget([wish.entry_id])
             raise
         return outcome, differences
+
+    def relabel(
+        self, entry_id: str, person_id: str | None, camera_id: str | None
+    ) -> entries_lib.Known | None:
+        """Gives an entry another person or camera; what is None stays.
+
+        Returns:
+            The entry as it is now; None where there is none.
+        """
+        known = self._gallery.known([entry_id]).get(entry_id)
+        if known is None:
+            return None
+        metadata = dict(known.metadata)
+        if camera_id is not None:
+            metadata[CAMERA] = camera_id
+        person = known.person_id if person_id is None else person_id
+        (vector,) = self._gallery.vectors([entry_id])
+        entry = entries_lib.Entry(entry_id, vector, person, metadata)
+        self._gallery.add([entry], replace=True)
+        return entries_lib.Known(entry_id, person, metadata)
+
+    def told_from(
+        self, entry_id: str, features: np.ndarray, count: int
+    ) -> tuple[np.ndarray, explanation.Others, bytes | None] | None:
+        """What an entry is told from for a probe: see `explanation`.
+
+        Args:
+            entry_id: The entry.
+            features: The probe's, [D].
+            count: Best entries, which the entry is compared with, beside itself.
+
+        Returns:
+            The entry's vector, the others and its picture; None where there is no such
+            entry.
+        """
+        known = self._gallery.known([entry_id]).get(entry_id)
+        if known is None:
+            return None
+        (vector,) = self._gallery.vectors([entry_id])
+        itself = entries_lib.Hit(entry_id, 0.0, known.person_id, known.metadata)
+        hits = self._gallery.search(features[np.newaxis], count)[0]
+        others = [hit for hit in hits if hit.entry_id != entry_id]
+        told = explanation.others_of(self._gallery, [itself, *others], 1)
+        return vector, told, self.picture(entry_id)
 
     def remove(self, entry_ids: Sequence[str]) -> list[str]:
         """Removes those of the entries that are there, and all that belongs to them."""

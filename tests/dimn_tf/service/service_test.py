@@ -208,6 +208,60 @@ def test_comparison_and_thresholds_are_the_models(client, model, monkeypatch):
     np.testing.assert_allclose(hit["likeness"], likeness, rtol=1e-4)
 
 
+def test_a_match_is_explained_against_the_others(dimn_export, tmp_path):
+    model = dimn_export.model
+    contents = [_image(i) for i in range(6)]
+    with running(model, tmp_path) as client:
+        names = [_enrol(client, content).json()["id"] for content in contents]
+
+        def explain(entry, **fields):
+            fields = {"entry_id": entry, **fields}
+            return client.post("/v1/explain", files=_file(_image(9)), data=fields)
+
+        (probe,), _ = _vectors(model, [_image(9)])
+        _, classifiers = _vectors(model, contents)
+        scores = model.inner_product_scale * classifiers @ probe
+        best = np.argsort(-scores)
+        for place, (against, count) in ((0, (100, 6)), (5, (3, 4)), (1, (3, 3))):
+            entry = best[place]
+            told = explain(names[entry], against=against).json()
+            others = {*best[:against].tolist(), int(entry)}
+            assert told["against"] == len(others) == count
+            margin = scores[entry] - scores[list(others)].mean()
+            limit = 1e-4 * np.abs(scores).max()
+            np.testing.assert_allclose(told["score"], scores[entry], atol=limit)
+            for found in (
+                told["margin"], np.sum(told["probe_map"]), np.sum(told["match_map"])
+            ):  # fmt: skip
+                np.testing.assert_allclose(found, margin, atol=limit)
+        _problem(explain("none"), 404, "no_entry")
+        _problem(explain(names[0], against=5_000), 422, "against")
+        _problem(explain(names[0], against=0), 422, "parameters")
+    with running(model, tmp_path, keep_pictures=False) as client:
+        other = _enrol(client, _image(50)).json()["id"]
+        _problem(explain(other), 404, "no_picture")
+
+
+def test_a_model_that_cannot_explain_says_so(client):
+    entry = _enrol(client, _image(1)).json()["id"]
+    told = client.post("/v1/explain", files=_file(_image(2)), data={"entry_id": entry})
+    assert "cannot explain" in _problem(told, 422, "explain")["detail"]
+
+
+def test_an_entry_gets_a_name(client, model):
+    entry = _enrol(client, _image(1), camera_id="door").json()["id"]
+    before = _search(client, _image(1)).json()["probes"][0]["hits"]
+    named = client.patch(f"/v1/entries/{entry}", data={"person_id": "anna"}).json()
+    assert (named["person_id"], named["camera_id"]) == ("anna", "door")
+    moved = client.patch(f"/v1/entries/{entry}", data={"camera_id": "gate"}).json()
+    assert (moved["person_id"], moved["camera_id"]) == ("anna", "gate")
+    assert client.get("/v1/entries").json()["entries"] == [moved]
+    after = _search(client, _image(1)).json()["probes"][0]["hits"]
+    assert after[0]["score"] == before[0]["score"]
+    assert client.get(moved["picture"]).content == _image(1)
+    _problem(client.patch("/v1/entries/none", data={"person_id": "x"}), 404, "no_entry")
+
+
 def test_entries_of_the_command_are_served_and_no_path_is_told(model, tmp_path):
     dummy_images.write(tmp_path, ["secret/anna/1.png"], height=60, width=30)
     path = tmp_path / "secret/anna/1.png"

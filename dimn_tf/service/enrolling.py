@@ -1,0 +1,211 @@
+"""Operations on the gallery's entries: enrol, list, name, show, remove."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated
+
+import fastapi
+
+from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.service import (
+    answers,
+    encoder_queue,
+    parameters,
+    people,
+    problems,
+)
+
+router = fastapi.APIRouter(prefix="/v1", responses=problems.RESPONSES)
+
+
+@router.post(
+    "/entries",
+    summary="Enrol the person on an image",
+    status_code=201,
+    responses={
+        200: {"model": answers.Enrolled, "description": "It is there already."},
+        409: {"description": "It is there under another person, camera or time."},
+    },
+)
+async def enrol(
+    core: parameters.Core,
+    caller: parameters.Caller,
+    response: fastapi.Response,
+    image: parameters.Image,
+    box: parameters.Box = "",
+    person_id: parameters.Label = "",
+    camera_id: parameters.Label = "",
+    seen_at: parameters.Time = None,
+    replace: Annotated[
+        bool, fastapi.Form(description="Whether other labels take the place of those.")
+    ] = False,
+) -> answers.Enrolled:
+    """Adds an entry; what is answered with 2xx is on disk.
+
+    An entry is known by its picture's content: enrolled again, it stays one.
+    """
+    boxes = parameters.boxes([box], 1)
+    (picture,) = await core.pictures(await image.read(), boxes)
+    seen = parameters.aware(seen_at)
+    wish = people.Wish(
+        f"sha256-{picture.digest}",
+        parameters.label(person_id),
+        parameters.label(camera_id),
+        None if seen is None else people.text_of(seen),
+        picture.file,
+        replace,
+    )
+    now = datetime.datetime.now(datetime.UTC)
+    outcome, differs = await core.gallery(people.People.enrol, wish, None, now)
+    if outcome in (people.CREATED, people.REPLACED):
+        vectors, faults = await core.vectors(encoder_queue.ENROLLED, [picture])
+        if faults[0] is not None:
+            raise problems.Problem(422, "image", f"image: {faults[0]}")
+        core.audit.write(
+            caller, "enrol", id=wish.entry_id, person_id=wish.person_id, replace=replace
+        )
+        outcome, differs = await core.changed(
+            people.People.enrol, wish, vectors[0], now
+        )
+    if outcome == people.DIFFERS:
+        raise problems.Problem(
+            409,
+            "differs",
+            f"The picture is enrolled with another {', '.join(differs)}. Send "
+            "replace=true to change it",
+            id=wish.entry_id,
+        )
+    if outcome != people.CREATED:
+        response.status_code = 200
+    return answers.Enrolled(outcome=outcome, id=wish.entry_id)
+
+
+@router.get("/entries", summary="List entries")
+async def listed(
+    core: parameters.Core,
+    after: Annotated[
+        str, fastapi.Query(max_length=100, description="`next` of the page before.")
+    ] = "",
+    limit: Annotated[int, fastapi.Query(ge=1, le=1_000)] = 100,
+    person_id: Annotated[
+        str,
+        fastapi.Query(max_length=256, description="All of this person's."),
+    ] = "",
+) -> answers.Entries:
+    """The gallery page by page, or all entries of a person."""
+
+    def work(gallery: people.People):
+        if person_id:
+            page = entries_lib.Page(tuple(gallery.of_person(person_id)), "")
+        else:
+            page = gallery.page(after, limit)
+        return page, gallery.public_ids([known.entry_id for known in page.entries])
+
+    try:
+        page, names = await core.gallery(work)
+    except ValueError as error:
+        if not after:
+            raise
+        raise problems.Problem(
+            422, "after", f"after={after!r}: no page said that; leave it out"
+        ) from error
+    return answers.Entries(
+        entries=[_entry(known, names) for known in page.entries], next=page.next or None
+    )
+
+
+@router.patch("/entries/{entry_id:path}", summary="Name an entry")
+async def relabel(
+    core: parameters.Core,
+    caller: parameters.Caller,
+    entry_id: parameters.EntryId,
+    person_id: parameters.Label = "",
+    camera_id: parameters.Label = "",
+) -> answers.Entry:
+    """Gives an entry another person or camera; what is left out stays."""
+
+    def work(gallery: people.People):
+        name = gallery.private_id(entry_id)
+        known = gallery.relabel(
+            name, parameters.label(person_id), parameters.label(camera_id)
+        )
+        return known, gallery.public_ids([name])
+
+    core.audit.write(
+        caller, "relabel", id=entry_id, person_id=parameters.label(person_id)
+    )
+    known, names = await core.changed(work)
+    if known is None:
+        raise problems.Problem(404, "no_entry", "There is no such entry")
+    return _entry(known, names)
+
+
+@router.delete("/entries/{entry_id:path}", summary="Remove an entry, for good")
+async def remove(
+    core: parameters.Core, caller: parameters.Caller, entry_id: parameters.EntryId
+) -> answers.Removed:
+    """Removes entry, vector and picture: nothing of them stays on disk."""
+
+    def work(gallery: people.People):
+        return gallery.remove([gallery.private_id(entry_id)])
+
+    core.audit.write(caller, "remove", id=entry_id)
+    if not await core.changed(work):
+        raise problems.Problem(404, "no_entry", "There is no such entry")
+    return answers.Removed(removed=[entry_id])
+
+
+@router.delete("/persons/{person_id:path}", summary="Remove a person, for good")
+async def remove_person(
+    core: parameters.Core, caller: parameters.Caller, person_id: parameters.EntryId
+) -> answers.Removed:
+    """Removes all entries of a person, with their vectors and pictures."""
+
+    def work(gallery: people.People):
+        names = gallery.public_ids(
+            [known.entry_id for known in gallery.of_person(person_id)]
+        )
+        return [names.get(name, name) for name in gallery.remove_person(person_id)]
+
+    core.audit.write(caller, "remove_person", person_id=person_id)
+    removed = await core.changed(work)
+    if not removed:
+        raise problems.Problem(404, "no_person", "There is no entry of such a person")
+    return answers.Removed(removed=removed)
+
+
+@router.get(
+    "/pictures/{entry_id:path}",
+    summary="An entry's picture",
+    response_class=fastapi.Response,
+    responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}},
+)
+async def picture(
+    core: parameters.Core, caller: parameters.Caller, entry_id: parameters.EntryId
+) -> fastapi.Response:
+    """The picture that the entry was enrolled of."""
+
+    def work(gallery: people.People):
+        return gallery.picture(gallery.private_id(entry_id))
+
+    found = await core.gallery(work)
+    if found is None:
+        raise problems.Problem(404, "no_picture", "No picture of such an entry is kept")
+    core.audit.write(caller, "picture", id=entry_id)
+    kind = "image/png" if found.startswith(b"\x89PNG") else "image/jpeg"
+    return fastapi.Response(
+        found, media_type=kind, headers={"Cache-Control": "private, no-store"}
+    )
+
+
+def _entry(known: entries_lib.Known, names: dict[str, str]) -> answers.Entry:
+    name = names.get(known.entry_id, known.entry_id)
+    return answers.Entry(
+        id=name,
+        person_id=known.person_id,
+        camera_id=known.metadata.get(people.CAMERA),
+        seen_at=known.metadata.get(people.SEEN),
+        enrolled_at=known.metadata.get(people.ENROLLED),
+        picture=parameters.picture_of(name),
+    )

@@ -1,0 +1,85 @@
+"""What requests carry: images, boxes, labels, times; and who asks."""
+
+from __future__ import annotations
+
+import datetime
+import urllib.parse
+from typing import Annotated
+
+import fastapi
+
+from dimn_tf.service import core, problems, uploads
+
+Image = Annotated[
+    fastapi.UploadFile,
+    fastapi.File(description="JPEG, PNG, BMP, GIF, WebP or TIFF; turned as EXIF says."),
+]
+_BOX = "left,top,width,height in pixels of the upright image; left out: all of it."
+Boxes = Annotated[
+    list[str],
+    fastapi.Form(
+        description=f"A person's box, {_BOX} Several: each is searched for.",
+        examples=[["10,20,64,128"]],
+    ),
+]
+Box = Annotated[
+    str,
+    fastapi.Form(description=f"The person's box, {_BOX}", examples=["10,20,64,128"]),
+]
+Label = Annotated[str, fastapi.Form(max_length=256)]
+Time = Annotated[
+    datetime.datetime | None,
+    fastapi.Form(description="ISO 8601; without a time zone it is UTC."),
+]
+FalseAccepts = Annotated[
+    int | None,
+    fastapi.Form(
+        description="Of so many pairs of two people, one reaches the threshold. Left "
+        "out: 1000 where the model has it.",
+        examples=[1000],
+    ),
+]
+EntryId = Annotated[str, fastapi.Path(max_length=4096)]
+
+
+def _core(request: fastapi.Request) -> core.Core:
+    return request.app.state.core
+
+
+def _caller(request: fastapi.Request) -> str:
+    return request.scope["state"]["caller"]
+
+
+Core = Annotated[core.Core, fastapi.Depends(_core)]
+Caller = Annotated[str, fastapi.Depends(_caller)]
+
+
+def boxes(texts: list[str], most: int) -> list[uploads.Box]:
+    """Boxes of a form's fields; empty ones are none.
+
+    Raises:
+        problems.Problem: more than `most`, or a text that is no box.
+    """
+    given = [text for text in texts if text]
+    if len(given) > most:
+        raise problems.Problem(
+            413, "too_large", f"{len(given):,} boxes, more than {most}"
+        )
+    return [uploads.Box.parse(text) for text in given]
+
+
+def label(text: str) -> str | None:
+    """A person's or camera's name; None where the field was left empty."""
+    return text.strip() or None
+
+
+def aware(time: datetime.datetime | None) -> datetime.datetime | None:
+    """A time with its time zone: UTC where none is told."""
+    if time is None or time.tzinfo is not None:
+        return time
+    return time.replace(tzinfo=datetime.UTC)
+
+
+def picture_of(name: str) -> str:
+    """Where an entry's picture is."""
+    return "/v1/pictures/" + urllib.parse.quote(name, safe="")

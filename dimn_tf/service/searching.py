@@ -1,0 +1,196 @@
+"""Operations that look for somebody: search, compare, explain."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import fastapi
+import numpy as np
+
+from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.service import (
+    answers,
+    encoder_queue,
+    parameters,
+    people,
+    problems,
+)
+
+router = fastapi.APIRouter(prefix="/v1", responses=problems.RESPONSES)
+_SHOWN_IN_LOG = 10  # Entries of a search.
+
+
+@router.post("/search", summary="Search for the people on an image")
+async def search(
+    core: parameters.Core,
+    caller: parameters.Caller,
+    image: parameters.Image,
+    box: parameters.Boxes = [],  # noqa: B006 - FastAPI copies it.
+    k: Annotated[int, fastapi.Form(ge=1, description="Hits, at most.")] = 10,
+    one_per_person: Annotated[
+        bool, fastapi.Form(description="Of several entries of a person, the best.")
+    ] = True,
+    camera_id: Annotated[
+        list[str], fastapi.Form(description="Entries of these cameras alone.")
+    ] = [],  # noqa: B006
+    since: parameters.Time = None,
+    until: parameters.Time = None,
+    false_accepts: parameters.FalseAccepts = None,
+) -> answers.Found:
+    """Ranks the gallery's entries for each box of an image, or for all of it.
+
+    A likeness is a proposal for a human who looks at the pictures.
+    """
+    if k > core.options.largest_k:
+        raise problems.Problem(422, "k", f"k={k}: at most {core.options.largest_k}")
+    threshold, false_accepts = core.threshold(false_accepts)
+    boxes = parameters.boxes(box, core.options.images_per_request)
+    pictures = await core.pictures(await image.read(), boxes)
+    vectors, faults = await core.vectors(encoder_queue.PROBE, pictures)
+    good = [i for i, fault in enumerate(faults) if fault is None]
+    if not good:
+        raise problems.Problem(422, "image", f"image: {faults[0]}")
+    cameras = {name for name in camera_id if name}
+    since, until = parameters.aware(since), parameters.aware(until)
+
+    def accept(hit: entries_lib.Hit) -> bool:
+        of_camera = not cameras or hit.metadata.get(people.CAMERA) in cameras
+        return of_camera and people.within(hit.metadata, since, until)
+
+    asked = accept if cameras or since or until else None
+
+    def work(gallery: people.People):
+        hits = gallery.search(vectors[good], k, one_per_person, asked)
+        return hits, gallery.public_ids({h.entry_id for row in hits for h in row})
+
+    hits, names = await core.gallery(work)
+    of_probe = dict(zip(good, hits, strict=True))
+    probes = []
+    for i, (picture, fault) in enumerate(zip(pictures, faults, strict=True)):
+        length = float(np.linalg.norm(vectors[i])) if fault is None else 1.0
+        probes.append(
+            answers.Probe(
+                box=picture.box and picture.box.text(),
+                fault=fault,
+                hits=[
+                    _hit(hit, rank, core.scale, length, threshold, names)
+                    for rank, hit in enumerate(of_probe.get(i, ()), start=1)
+                ],
+            )
+        )
+        core.audit.write(
+            caller,
+            "search",
+            probe=picture.digest,
+            found=[
+                {"id": hit.id, "person_id": hit.person_id, "likeness": hit.likeness}
+                for hit in probes[-1].hits[:_SHOWN_IN_LOG]
+            ],
+        )
+    return answers.Found(
+        threshold=threshold, false_accepts=false_accepts, probes=probes
+    )
+
+
+@router.post("/compare", summary="Compare two images")
+async def compare(
+    core: parameters.Core,
+    caller: parameters.Caller,
+    probe: parameters.Image,
+    enrolled: parameters.Image,
+    probe_box: parameters.Box = "",
+    enrolled_box: parameters.Box = "",
+    false_accepts: parameters.FalseAccepts = None,
+) -> answers.Comparison:
+    """How alike the people on two images are; nothing is kept of them."""
+    threshold, false_accepts = core.threshold(false_accepts)
+    vectors, digests = [], []
+    for name, image, box, kind in (
+        ("probe", probe, probe_box, encoder_queue.PROBE),
+        ("enrolled", enrolled, enrolled_box, encoder_queue.ENROLLED),
+    ):
+        boxes = parameters.boxes([box], 1)
+        pictures = await core.pictures(await image.read(), boxes, name)
+        found, faults = await core.vectors(kind, pictures)
+        if faults[0] is not None:
+            raise problems.Problem(422, "image", f"{name}: {faults[0]}")
+        vectors.append(found[0])
+        digests.append(pictures[0].digest)
+    score = core.scale * float(vectors[0] @ vectors[1])
+    likeness = score / float(np.linalg.norm(vectors[0]))
+    core.audit.write(caller, "compare", images=digests, likeness=likeness)
+    return answers.Comparison(
+        score=score,
+        likeness=likeness,
+        threshold=threshold,
+        false_accepts=false_accepts,
+        passes=None if threshold is None else likeness >= threshold,
+    )
+
+
+@router.post("/explain", summary="Why this entry and not another")
+async def explain(
+    core: parameters.Core,
+    caller: parameters.Caller,
+    image: parameters.Image,
+    entry_id: Annotated[str, fastapi.Form(max_length=4096)],
+    box: parameters.Box = "",
+    against: Annotated[
+        int,
+        fastapi.Form(ge=1, description="Best entries that the entry is compared with."),
+    ] = 100,
+) -> answers.Explanation:
+    """Maps of where a match's margin over the others comes from, on both images.
+
+    The maps add up to the margin: exactly for the probe; for the match with the length
+    of its classifier held constant and the others' mean score taken off evenly. A
+    place sees beyond its square of the image.
+    """
+    if against > core.options.largest_k:
+        raise problems.Problem(
+            422, "against", f"against={against}: at most {core.options.largest_k}"
+        )
+    boxes = parameters.boxes([box], 1)
+    (picture,) = await core.pictures(await image.read(), boxes)
+    vectors, faults = await core.vectors(encoder_queue.PROBE, [picture])
+    if faults[0] is not None:
+        raise problems.Problem(422, "image", f"image: {faults[0]}")
+
+    def work(gallery: people.People):
+        name = gallery.private_id(entry_id)
+        return gallery.told_from(name, vectors[0], against)
+
+    told = await core.gallery(work)
+    if told is None:
+        raise problems.Problem(404, "no_entry", "There is no such entry")
+    vector, others, match = told
+    if match is None:
+        raise problems.Problem(404, "no_picture", "No picture of the entry is kept")
+    score = core.scale * float(vectors[0] @ vector)
+    row = await core.explained(picture.file, entry_id, score, match, others)
+    if row.probe_map is None:
+        raise problems.Problem(422, "explain", f"The entry's picture: {row.missing}")
+    core.audit.write(caller, "explain", probe=picture.digest, id=entry_id)
+    return answers.Explanation(
+        score=score,
+        margin=row.margin,
+        against=others.count,
+        probe_map=row.probe_map.tolist(),
+        match_map=row.gallery_map.tolist(),
+    )
+
+
+def _hit(hit, rank, scale, length, threshold, names) -> answers.Hit:
+    name, score = names.get(hit.entry_id, hit.entry_id), scale * hit.score
+    likeness = score / length
+    return answers.Hit(
+        rank=rank,
+        id=name,
+        person_id=hit.person_id,
+        camera_id=hit.metadata.get(people.CAMERA),
+        seen_at=hit.metadata.get(people.SEEN),
+        score=score,
+        likeness=likeness,
+        passes=None if threshold is None else likeness >= threshold,
+        picture=parameters.picture_of(name),
+    )
