@@ -20,6 +20,7 @@ setuptools.setup(
     package_data={
         "dimn_tf.comparison": ["quoted.json"],
         "dimn_tf.fewshot": ["quoted.json"],
+        "dimn_tf.service": ["templates/*.html", "static/*"],
         "dimn_tf.evaluation.protocols": ["trial_lists/*.txt"],
         "data_builders": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt"],
     },
@@ -56,10 +57,13 @@ setuptools.setup(
         "service": [
             "fastapi>=0.115",
             "httptools>=0.6",
+            "jinja2>=3.1",
             "prometheus-client>=0.20",
             "python-multipart>=0.0.20",
             "uvicorn>=0.30",
         ],
+        # The service's page in a real browser (with Chromium), in its test alone.
+        "browser": ["playwright>=1.50"],
         # PyTorch beside our exports, in `experiments.benchmarks.inference` alone.
         "torch": ["torch>=2.2"],
         # Looking at the scalars of a run.

@@ -3,7 +3,9 @@
 python -m experiments.demo_summary --workdir=runs/demo
 """
 
+import os
 import pathlib
+import sys
 
 from absl import flags
 
@@ -44,6 +46,11 @@ def main(argv):
     for path in sorted(root.glob("*.png")) + sorted(root.glob("results_ranked/*.png")):
         if not path.name.startswith("."):  # One that is being written.
             print(f"  {path}")
+    export, people = root / "export", root / "people"
+    if export.is_dir() and people.is_dir():
+        python = os.path.relpath(sys.executable)
+        print("Serve it, with a page to search and enrol at http://localhost:8000:")
+        print(f"  {python} -m experiments.serve --model={export} --gallery={people}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import fastapi
 from starlette import formparsers
 
 import dimn_tf
-from dimn_tf.service import access, answers, enrolling, guard, problems, searching
+from dimn_tf.service import access, answers, enrolling, guard, page, problems, searching
 from dimn_tf.service import core as core_lib
 
 _ABOUT = """
@@ -43,12 +43,13 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.core, app.state.log = core, log
+    app.state.core, app.state.log, app.state.allowed = core, log, allowed
     # The guard limits bodies; a larger part would be written to a temporary file.
     formparsers.MultiPartParser.spool_max_size = chosen.largest_bytes
     problems.install(app)
     app.include_router(searching.router)
     app.include_router(enrolling.router)
+    page.install(app)
 
     @app.get("/healthz", summary="Whether the process is alive")
     async def healthz() -> dict[str, str]:

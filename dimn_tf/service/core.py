@@ -207,7 +207,10 @@ class Core:
         except errors.UserError as error:
             self.log(f"no explanation: {error}")
             raise problems.Problem(
-                422, "explain", "This model's export cannot explain its scores"
+                422,
+                "explain",
+                "This model's export cannot explain its scores, or is older than that: "
+                "then export the run again",
             ) from error
         return row
 

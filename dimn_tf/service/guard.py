@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from dimn_tf.service import access, metrics, options, problems, rates
 
-OPEN = ("/", "/healthz", "/readyz", "/login", "/openapi.json")
+OPEN = ("/", "/healthz", "/readyz", "/login", "/logout", "/openapi.json")
 """Paths that need no token; what is below `/static/` neither."""
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
 _BODY = "http.response.body"
@@ -95,7 +95,8 @@ class Guard:
         caller = self._access.caller(headers, address, is_open)
         if path not in _UNCOUNTED:
             self._rates.count(caller)
-        scope.setdefault("state", {})["caller"] = caller
+        known = not self._access.tokens or caller in self._access.tokens
+        scope.setdefault("state", {}).update(caller=caller, known=known)
         body = await self._body(headers, receive)
         try:
             await self._app(scope, _replayed(body, receive), send)

@@ -88,6 +88,8 @@ def pictures(
     Raises:
         problems.Problem: it is no image, too large, or a box lies outside.
     """
+    if not content:
+        raise problems.Problem(422, "image", f"{name}: an empty file")
     try:
         width, height = images.size_of(io.BytesIO(content), name=name)
         if width * height > largest_pixels:

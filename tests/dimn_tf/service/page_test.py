@@ -1,0 +1,212 @@
+"""The page: its pieces over HTTP, and whole in a real browser where there is one."""
+
+import html
+import re
+import shutil
+
+import pytest
+
+from data_builders import dummy_images
+from dimn_tf import images
+from dimn_tf.evaluation import measures
+from dimn_tf.service import access
+from tests.dimn_tf.service.running import running
+
+TOKEN = "t" * 20
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def _image(seed, height=60, width=30):
+    return images.encode_png(dummy_images.pixels(seed, height, width))
+
+
+def _file(seed):
+    return {"image": ("x.png", _image(seed))}
+
+
+@pytest.fixture
+def client(dimn_export, tmp_path):
+    """Of an empty gallery, by a method that can explain its scores."""
+    with running(dimn_export.model, tmp_path, requests_per_minute=0) as made:
+        yield made
+
+
+def _ids(text):
+    return re.findall(r'name="entry_id" value="([^"]+)"', text)
+
+
+def test_the_page_needs_nothing_from_elsewhere(client):
+    page = client.get("/")
+    assert page.status_code == 200 and "0 pictures are enrolled" in page.text
+    linked = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert {"/static/page.css", "/static/page.js"} <= set(linked)
+    for address in linked:
+        assert address.startswith("/static/") or address == "data:,"
+        if address.startswith("/"):
+            assert client.get(address).status_code == 200
+    assert "<script>" not in page.text and " style=" not in page.text
+    assert " on" + "click=" not in page.text
+
+
+def test_enrolled_found_explained_named_removed(client):
+    for i in range(3):
+        told = client.post("/page/enrol", files=_file(i), data={"person_id": f"p{i}"})
+        assert "Enrolled." in told.text and f"{i + 1} picture" in told.text
+        assert told.headers["HX-Trigger-After-Settle"] == "gallery-changed"
+    told = client.post("/page/enrol", files=_file(1), data={"person_id": "p1"})
+    assert "enrolled already" in told.text
+    told = client.post("/page/enrol", files=_file(1), data={"person_id": "x"})
+    assert told.status_code == 409 and "another person_id" in told.text
+    found = client.post("/page/search", files=_file(1))
+    entries = _ids(found.text)
+    assert len(entries) == 3 and found.text.count("<meter") == 3
+    fields = {"entry_id": entries[0]}
+    why = client.post("/page/why", files=_file(1), data=fields).text
+    assert why.count("data:image/png;base64,") == 2 and "of the 3 best" in why
+    told = client.post("/page/name", data={**fields, "person_id": "bo"})
+    assert "Now bo." in told.text
+    assert "Remove bo" in client.get("/page/people").text
+    told = client.post("/page/remove", data=fields)
+    assert "Removed for good." in told.text and "2 pictures are" in told.text
+    told = client.post("/page/remove_person", data={"person_id": "p0"})
+    assert "1 removed for good." in told.text and "1 picture is" in told.text
+    assert len({*_ids(client.get("/page/people").text)}) == 1
+
+
+def test_what_is_wrong_is_told_in_its_place(client):
+    for path, files, fields, said in (
+        ("/page/search", {"image": ("", b"")}, {}, "Choose a photo first."),
+        ("/page/search", {"image": ("x", b"text")}, {}, "no kind of image"),
+        ("/page/search", _file(1), {"k": "0"}, "k: "),
+        ("/page/search", _file(1), {"since": "noon"}, "is no time"),
+        ("/page/search", _file(1), {"box": "0,0,99,99"}, "outside image"),
+        ("/page/enrol", {"image": ("x", b"")}, {}, "empty"),
+        ("/page/why", _file(1), {"entry_id": "none"}, "no such entry"),
+    ):
+        answer = client.post(path, files=files, data=fields)
+        assert answer.status_code in (404, 422), (path, answer.text)
+        assert 'role="alert"' in answer.text and said in html.unescape(answer.text)
+
+
+def test_names_are_text_and_no_markup(client):
+    evil = '<img src=x onerror="alert(1)">'
+    client.post(
+        "/page/enrol", files=_file(1), data={"person_id": evil, "camera_id": evil}
+    )
+    for text in (
+        client.get("/page/people").text,
+        client.post("/page/search", files=_file(1)).text,
+        client.get("/page/people", params={"person_id": evil}).text,
+    ):
+        assert "<img src=x" not in text and html.escape(evil) in text.replace(
+            "&#34;", "&quot;"
+        )
+
+
+def test_the_threshold_is_marked(dimn_export, tmp_path, monkeypatch):
+    rows = [{"one_in": 100, "score": -9.0}, {"one_in": 1000, "score": 9.0}]
+    thresholds = {"measure": measures.LIKENESS, "thresholds": rows}
+    monkeypatch.setitem(dimn_export.model.metadata, "thresholds", thresholds)
+    with running(dimn_export.model, tmp_path) as client:
+        assert client.get("/").text.count("<option") == 2
+        client.post("/page/enrol", files=_file(1))
+        for one_in, words in ((100, "above the mark"), (1000, "below the mark")):
+            data = {"false_accepts": one_in}
+            found = client.post("/page/search", files=_file(2), data=data).text
+            assert words in found and f"of {one_in:,} pairs" in found
+
+
+def test_a_token_opens_the_page_and_stays_in_its_cookie(dimn_export, tmp_path):
+    with running(dimn_export.model, tmp_path, access.Access({"anna": TOKEN})) as client:
+        asked = client.get("/")
+        assert "Token" in asked.text and "enrolled" not in asked.text
+        assert client.get("/page/people").status_code == 401
+        wrong = client.post("/login", data={"token": "no"})
+        assert wrong.status_code == 401 and "not a token" in wrong.text
+        right = client.post("/login", data={"token": TOKEN})
+        assert right.status_code == 303 and right.headers["location"] == "/"
+        cookie = right.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "samesite=strict" in cookie.lower()
+        page = client.get("/")
+        assert "anna" in page.text and "0 pictures are enrolled" in page.text
+        assert client.get("/page/people").status_code == 200
+        evil = client.post("/page/remove", headers={"Origin": "http://evil.example"})
+        assert evil.status_code == 403
+        client.post("/logout")
+        assert client.get("/page/people").status_code == 401
+
+
+@pytest.fixture
+def browser():
+    """Chromium, by Playwright."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'"
+    )
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium on the PATH: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        # Chromium's own sandbox wants a user other than root.
+        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def test_in_a_browser(browser, client, tmp_path):
+    address = str(client.base_url)
+    for i in range(3):
+        (tmp_path / f"{i}.png").write_bytes(_image(i, 90, 60))
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    faults = []
+    page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "request",
+        lambda r: (
+            None
+            if r.url.startswith((address, "data:", "blob:"))
+            else faults.append(r.url)
+        ),
+    )
+    page.goto(address)
+    for i in range(3):
+        page.set_input_files("#image", tmp_path / f"{i}.png")
+        page.fill("#enrol [name=person_id]", f"p{i}")
+        page.click("#enrol button")
+        page.locator("#held", has_text=f"{i + 1} picture").wait_for()
+    page.locator("#people li:nth-child(3)").wait_for()
+
+    # A box by the mouse is the box in numbers, in pixels of the photo.
+    page.set_input_files("#image", tmp_path / "1.png")
+    page.locator("#preview").scroll_into_view_if_needed()
+    shown = page.locator("#preview").bounding_box()
+    page.mouse.move(shown["x"], shown["y"])
+    page.mouse.down()
+    page.mouse.move(shown["x"] + shown["width"] / 2, shown["y"] + shown["height"] / 3)
+    page.mouse.up()
+    assert page.input_value("#box") == "0,0,30,30"
+    assert page.locator("#frame").is_visible()
+    page.click("#numbers summary")
+    page.fill("#left", "7")
+    assert page.input_value("#box") == "7,0,30,30"
+    page.click("#whole")
+    assert page.input_value("#box") == ""
+
+    # The rest by keyboard alone.
+    page.focus("#search [name=k]")
+    page.keyboard.press("Enter")
+    page.locator("#found li").first.wait_for()
+    assert "p1" in page.locator("#found li").first.inner_text()
+    assert page.locator("#found-title").evaluate("e => e === document.activeElement")
+    page.locator("#found li button").first.focus()
+    page.keyboard.press("Enter")
+    page.locator("#found .maps img").first.wait_for()
+
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.locator("#people .danger").first.click()
+    page.locator("#held", has_text="2 pictures").wait_for()
+    assert client.get("/readyz").json()["entries"] == 2
+
+    # On a phone nothing is wider than the screen.
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert not faults
