@@ -22,6 +22,7 @@ from experiments import launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
 TOKEN = "DIMN_TF_TOKEN"
+_PACKAGES = ("fastapi", "jinja2", "prometheus_client", "python_multipart", "uvicorn")
 
 
 def define() -> None:
@@ -50,8 +51,10 @@ def define() -> None:
 
 
 def main(_):
-    uvicorn = extras.load("uvicorn", "service", "experiments.serve")
-    extras.load("fastapi", "service", "experiments.serve")
+    for package in _PACKAGES:
+        extras.load(package, "service", "experiments.serve")
+    import uvicorn
+
     from dimn_tf.service import access, app, core
     from dimn_tf.service import server as server_lib
 

@@ -35,6 +35,7 @@ def onnx(module: serving.ServingModule, folder: pathlib.Path) -> None:
     Raises:
         errors.UserError: the packages for it are not installed.
     """
+    onnx_files.refuse_without_packages("onnx")
     onnx_files.write(_both(module), _images(module), folder / layout.ONNX_FILE, "onnx")
 
 

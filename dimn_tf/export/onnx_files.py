@@ -54,5 +54,14 @@ def run(
     return session.run(list(outputs), dict(given))
 
 
+def refuse_without_packages(format_name: str) -> None:
+    """Raises before anything is made where the packages are missing.
+
+    Raises:
+        errors.UserError: they are not installed.
+    """
+    _package("tf2onnx", format_name)
+
+
 def _package(name: str, format_name: str):
     return extras.load(name, "onnx", f"--formats={format_name}")

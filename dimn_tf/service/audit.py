@@ -48,7 +48,8 @@ class AuditLog:
         if self._file is None:
             return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": now, "caller": caller, "act": act, **facts})
+        told = {"time": now, "caller": caller, "act": act, **facts}
+        line = json.dumps(told, allow_nan=False)
         with self._lock:
             self._file.write(line + "\n")
             self._file.flush()

@@ -249,7 +249,12 @@ def test_an_interruption_ends_the_process_too(run, tmp_path, monkeypatch):
         time.sleep(0.5)  # Until it is waited for.
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        run("dimn").train()
+    # Shells start what runs in the background deaf to it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            run("dimn").train()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert ended.exists()

@@ -175,6 +175,18 @@ def test_callers_elsewhere_need_a_token(small_export, tmp_path, monkeypatch):
     assert "--token_file=" in error and "cannot be read" in error
 
 
+def test_a_missing_package_is_named_with_its_extra(small_export, tmp_path, monkeypatch):
+    arguments = f"--model={small_export.folder}", f"--gallery={tmp_path / 'people'}"
+    packages = "fastapi", "jinja2", "prometheus_client", "python_multipart", "uvicorn"
+    for package in packages:
+        with monkeypatch.context() as patched:
+            patched.setitem(sys.modules, package, None)
+            error = launch("serve", *arguments, "--port=0", code=1)
+        assert f"needs the package {package}" in error
+        assert "pip install -e '.[service]'" in error
+    assert not (tmp_path / "people").exists()
+
+
 def test_with_a_token_it_listens_everywhere(started):
     service = started("--host=0.0.0.0", DIMN_TF_TOKEN="a" * 20)
     port = service.client.base_url.port
