@@ -68,7 +68,7 @@ def main(_):
     chosen = config.read(options.ServiceOptions, values)
     config.check(chosen)
     place = core.Place(FLAGS.gallery, _state())
-    with _socket() as listening:
+    with server_lib.bound(FLAGS.host, FLAGS.port) as listening:
         model = model_flags.load()
         shared = core.Core(model, place, chosen, _say)
         shared.open()
@@ -112,23 +112,6 @@ def _state() -> pathlib.Path:
             "gallery is in none"
         )
     return pathlib.Path(FLAGS.gallery) / "service"
-
-
-def _socket() -> socket.socket:
-    """A socket that is bound, so that a port that is taken is told at once."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            FLAGS.host, FLAGS.port, type=socket.SOCK_STREAM
-        )[0]
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-    except OSError as error:
-        raise errors.UserError(
-            f"--host={FLAGS.host} --port={FLAGS.port}: cannot listen there "
-            f"({error.strerror}). Name another port, or 0 for any"
-        ) from error
-    return made
 
 
 def _address(listening: socket.socket) -> str:

@@ -116,7 +116,14 @@ class Index:
             gone = faiss.IDSelectorBatch(np.fromiter(self._removed, np.int64))
             kept = faiss.IDSelectorNot(gone)
         parameters = self._parameters(k, len(self._removed), kept)
-        return self._index.search(probes, k, params=parameters)
+        # FAISS searches for one probe in one thread; to wake the others for what little
+        # is left takes milliseconds where ONNX Runtime's threads wait busily.
+        threads = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(1 if len(probes) == 1 else threads)
+        try:
+            return self._index.search(probes, k, params=parameters)
+        finally:
+            faiss.omp_set_num_threads(threads)
 
 
 def _view(vector) -> np.ndarray:

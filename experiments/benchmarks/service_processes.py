@@ -4,7 +4,6 @@ import base64
 import http.client
 import pathlib
 import signal
-import socket
 import threading
 import time
 import uuid
@@ -25,7 +24,7 @@ def serve(pipe, model: str, runtime: str, place: str) -> None:
         core.Place(str(folder / "people"), folder / "service"),
         options.ServiceOptions(requests_per_minute=0),
     )
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = server.bound("127.0.0.1", 0)
     running = uvicorn.Server(server.settings(app.create(shared, access.Access())))
     started = running.startup
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ def running(
         log or (lambda line: None),
     )
     served = app.create(shared, allowed or access.Access())
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = server_lib.bound("127.0.0.1", 0)
     server = uvicorn.Server(server_lib.settings(served))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
