@@ -11,11 +11,7 @@ import numpy as np
 from dimn_tf import errors, given_images, images, progress
 from dimn_tf.export import served_model
 
-FALSE_ACCEPTS = 1000
-"""Pairs of two people among which one passes the threshold that `compare` takes where
-none is asked for; ours."""
 _BATCH_BYTES = images.LARGEST_BYTES  # Of files held at a time, but for one more.
-_NOTHING_FOUND = "the model finds nothing in it"
 
 
 class Vectors(np.ndarray):
@@ -152,12 +148,7 @@ class Model:
                 lacks, or a model whose score is no inner product.
         """
         scale = self.served.inner_product_scale
-        threshold = None
-        if false_accepts is not None:
-            threshold = self.served.threshold(false_accepts)
-        elif self.served.has_threshold(FALSE_ACCEPTS):
-            false_accepts = FALSE_ACCEPTS
-            threshold = self.served.threshold(FALSE_ACCEPTS)
+        threshold, false_accepts = self.served.usual_threshold(false_accepts)
         feature = _one(self.embed(_alone(probe), show_progress=False), "probe", probe)
         classifier = _one(
             self.enroll(_alone(enrolled), show_progress=False), "enrolled", enrolled
@@ -250,9 +241,8 @@ def _fill(
 ) -> None:
     """Puts a batch's vectors at their places."""
     answer = call(files)
-    for place, vector, fault in zip(places, answer.vectors, answer.faults, strict=True):
-        if not fault and not (np.isfinite(vector).all() and vector.any()):
-            fault = _NOTHING_FOUND
+    rows = zip(places, answer.vectors, answer.unusable(), strict=True)
+    for place, vector, fault in rows:
         if fault:
             faults[place] = fault
         else:

@@ -81,14 +81,12 @@ def main(_):
     if FLAGS.false_accepts is not None:
         threshold = model.threshold(FLAGS.false_accepts)
     answer = model.probe_features([encoded])
-    if answer.faults[0]:
-        raise errors.UserError(f"--probe={FLAGS.probe}: {answer.faults[0]}")
-    features = answer.vectors
-    if not (np.isfinite(features).all() and features.any()):
+    if fault := answer.unusable()[0]:
         raise errors.UserError(
-            f"--probe={FLAGS.probe}: the model finds nothing in it (its vector is zero "
-            "or not finite). Take another image, or look after the model"
+            f"--probe={FLAGS.probe}: {fault}. Take another image, or look after the "
+            "model"
         )
+    features = answer.vectors
     against = FLAGS.explain_against if FLAGS.explain else 0
     wide = max(FLAGS.topk, against)
     others = None

@@ -18,6 +18,10 @@ from dimn_tf import errors, plain_paths, tensorflow_errors
 from dimn_tf.evaluation import measures
 from dimn_tf.export import layout, onnx_vectors, version_folder
 
+NOTHING_FOUND = "the model finds nothing in it"
+"""Why an image that was decoded has no vector that can be compared."""
+FALSE_ACCEPTS = 1000
+"""Of the threshold that is taken where none is asked for; ours."""
 # TensorFlow documents no list of what its loader raises on files that are not whole.
 _NOT_LOADED = (OSError, ValueError, IndexError, AttributeError, tf.errors.OpError)
 
@@ -33,6 +37,17 @@ class Answer:
 
     vectors: np.ndarray
     faults: tuple[str, ...]
+
+    def unusable(self) -> list[str]:
+        """For each image why its vector can be compared with none; empty where it can.
+
+        Beside the faults: a vector that is zero or not finite.
+        """
+        good = np.isfinite(self.vectors).all(axis=1) & self.vectors.any(axis=1)
+        return [
+            fault or ("" if usable else NOTHING_FOUND)
+            for fault, usable in zip(self.faults, good, strict=True)
+        ]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -153,6 +168,26 @@ class ServedModel:
         except errors.UserError:
             return False
         return True
+
+    def usual_threshold(
+        self, one_in: int | None = None
+    ) -> tuple[float, int] | tuple[None, None]:
+        """The threshold that is asked for, or the usual one if the export holds it.
+
+        Args:
+            one_in: False accepts; None: `FALSE_ACCEPTS`, if there are any.
+
+        Returns:
+            The likeness and its false accepts; two of None where there is no usual one.
+
+        Raises:
+            errors.UserError: see `threshold`; only where one is asked for.
+        """
+        if one_in is None:
+            if not self.has_threshold(FALSE_ACCEPTS):
+                return None, None
+            one_in = FALSE_ACCEPTS
+        return self.threshold(one_in), one_in
 
     def threshold(self, one_in: int) -> float:
         """The likeness that one in so many pairs of two people reaches.

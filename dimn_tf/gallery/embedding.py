@@ -76,12 +76,10 @@ def shown(sources: Sequence, label: str):
 def _embedded(call, batch, skipped) -> list[Embedded]:
     answer = call([encoded for _, encoded, _ in batch])
     found = []
-    rows = zip(batch, answer.vectors, answer.faults, strict=True)
+    rows = zip(batch, answer.vectors, answer.unusable(), strict=True)
     for (source, _, digest), vector, fault in rows:
         if fault:
             skipped.append((source.entry_id, fault))
-        elif np.isfinite(vector).all() and vector.any():
-            found.append(Embedded(source, vector, digest))
         else:
-            skipped.append((source.entry_id, "the model finds nothing in it"))
+            found.append(Embedded(source, vector, digest))
     return found

@@ -28,8 +28,6 @@ from dimn_tf.service import (
     uploads,
 )
 
-FALSE_ACCEPTS = 1000
-"""Of the threshold that is used where a request names none; ours."""
 _DECODERS = 4  # Images that are decoded at the same time.
 _SWEEP_SECONDS = 3600.0
 
@@ -88,8 +86,10 @@ class Core:
         """Opens the gallery, or makes it; `running` does it where nobody did.
 
         Raises:
-            errors.UserError: another model's gallery, or a place that cannot be used.
+            errors.UserError: another model's gallery, a place that cannot be used, or a
+                model that gives no vectors.
         """
+        self._warm_up()
         self._people = self._thread.wait_for(
             people.People,
             self.place.gallery,
@@ -107,7 +107,6 @@ class Core:
         if self._people is None:
             self.open()
         self.queue.start()
-        await self._warm_up()
         keeper = asyncio.create_task(self._keep_young())
         self.ready = True
         try:
@@ -122,17 +121,15 @@ class Core:
             self._thread.close()
             self.audit.close()
 
-    async def _warm_up(self) -> None:
+    def _warm_up(self) -> None:
         """Encodes noise, so that the first caller does not wait for what is built then.
 
         Raises:
             errors.UserError: the model gives no vector of it.
         """
         noise = np.random.default_rng(0).integers(0, 256, (64, 32, 3), np.uint8)
-        picture = uploads.Picture(images.encode_png(noise), "", None)
-        for kind in (encoder_queue.PROBE, encoder_queue.ENROLLED):
-            _, (fault,) = await self.vectors(kind, [picture])
-            if fault is not None:
+        for call in (self.model.probe_features, self.model.gallery_classifiers):
+            if fault := call([images.encode_png(noise)]).unusable()[0]:
                 raise errors.UserError(
                     f"{self.model.folder}: of an image of noise, {fault}. Export the "
                     "run again"
@@ -177,11 +174,7 @@ class Core:
     ) -> tuple[np.ndarray, list[str | None]]:
         """Vectors [n, D], and for each why there is none, or None."""
         answer = await self.queue.encode(kind, [p.file for p in pictures])
-        faults = [
-            fault or (None if _is_vector(vector) else "the model finds nothing in it")
-            for vector, fault in zip(answer.vectors, answer.faults, strict=True)
-        ]
-        return answer.vectors, faults
+        return answer.vectors, [fault or None for fault in answer.unusable()]
 
     async def explained(
         self,
@@ -220,18 +213,15 @@ class Core:
         Raises:
             problems.Problem: 422, the model has no such threshold.
         """
-        if false_accepts is None:
-            false_accepts = FALSE_ACCEPTS
-            if not self.model.has_threshold(false_accepts):
-                return None, None
-        if not self.model.has_threshold(false_accepts):
+        try:
+            return self.model.usual_threshold(false_accepts)
+        except errors.UserError as error:
             raise problems.Problem(
                 422,
                 "threshold",
                 f"false_accepts={false_accepts}: the model has no such threshold; "
                 f"/readyz lists those that it has ({self.thresholds() or 'none'})",
-            )
-        return self.model.threshold(false_accepts), false_accepts
+            ) from error
 
     def thresholds(self) -> list[int]:
         """False accepts for which the model has a threshold."""
@@ -263,7 +253,3 @@ class Core:
                 if count:
                     self.log(f"{count:,} entries were older than --keep_days: removed")
             await asyncio.sleep(_SWEEP_SECONDS)
-
-
-def _is_vector(vector: np.ndarray) -> bool:
-    return bool(np.isfinite(vector).all() and vector.any())

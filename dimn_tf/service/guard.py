@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import traceback
 from collections.abc import Callable
@@ -90,11 +91,15 @@ class Guard:
             for name, value in scope["headers"]
         }
         path = scope["path"]
-        is_open = path in OPEN or path.startswith("/static/")
         address = (scope.get("client") or ("unknown",))[0]
-        caller = self._access.caller(headers, address, is_open)
-        if path not in _UNCOUNTED:
-            self._rates.count(caller)
+        try:
+            caller = self._caller(headers, address, path)
+        except problems.Problem:
+            # A caller who is still sending would not hear the answer.
+            with contextlib.suppress(problems.Problem):
+                unread = await self._body(headers, receive)
+                self._held -= len(unread)
+            raise
         known = not self._access.tokens or caller in self._access.tokens
         scope.setdefault("state", {}).update(caller=caller, known=known)
         body = await self._body(headers, receive)
@@ -102,6 +107,22 @@ class Guard:
             await self._app(scope, _replayed(body, receive), send)
         finally:
             self._held -= len(body)
+
+    def _caller(self, headers, address: str, path: str) -> str:
+        """Who asks, if they may, and not too often.
+
+        Raises:
+            problems.Problem: 401, 403 or 429. Wrong tokens count by the address.
+        """
+        is_open = path in OPEN or path.startswith("/static/")
+        try:
+            caller = self._access.caller(headers, address, is_open)
+        except problems.Problem:
+            self._rates.count(address)
+            raise
+        if path not in _UNCOUNTED:
+            self._rates.count(caller)
+        return caller
 
     async def _body(self, headers, receive) -> bytes:
         """The whole body; `_held` counts it."""
@@ -146,7 +167,7 @@ class Guard:
                 f"The request was not there after {seconds:g} seconds",
                 {"Connection": "close"},
             ) from error
-        except problems.Problem:
+        except BaseException:
             self._held -= sum(map(len, parts))
             raise
         return b"".join(parts)

@@ -12,7 +12,7 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf import errors, images
-from dimn_tf.service import problems, uploads
+from dimn_tf.service import access, guard, problems, uploads
 from tests.dimn_tf.service.running import running
 
 
@@ -257,6 +257,40 @@ def test_a_caller_who_asks_too_often_is_told_when_to_come_again(
         assert [a.status_code for a in answers] == [200] * 5 + [429] * 2
         assert 1 <= int(answers[-1].headers["Retry-After"]) <= 12
         assert client.get("/healthz").status_code == 200
+
+
+def test_wrong_tokens_are_counted_and_told_however_much_is_sent(
+    halves_export, tmp_path
+):
+    allowed = access.Access({"anna": "t" * 20})
+    large = _image(1, 700, 700)  # Still being sent when the answer is known.
+    with running(
+        halves_export.model, tmp_path, allowed, requests_per_minute=4
+    ) as client:
+        statuses = [_search(client, large).status_code for _ in range(6)]
+        assert statuses == [401] * 4 + [429] * 2
+        right = {"Authorization": "Bearer " + "t" * 20}
+        assert client.get("/v1/entries", headers=right).status_code == 200
+
+
+def test_what_is_held_of_bodies_is_given_back(halves_export, tmp_path):
+    made, make = [], guard.Guard.__init__
+
+    def kept(self, *given):
+        make(self, *given)
+        made.append(self)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(guard.Guard, "__init__", kept)
+        with running(halves_export.model, tmp_path, largest_bytes=50_000) as client:
+            _search(client)
+            _search(client, _image(1, 300, 300))
+            _search(client, b"text")
+            client.post(
+                "/v1/search", files={"image": ("x", GOOD)}, headers={"Host": "x"}
+            )
+            client.get("/v1/entries")
+            assert made[0]._held == 0
 
 
 def test_a_gallery_that_another_process_writes_to(halves_export, tmp_path):
