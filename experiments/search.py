@@ -53,7 +53,7 @@ def define() -> None:
     )
     flags.DEFINE_integer(
         "explain_against",
-        100,
+        explanation.AGAINST,
         "Of --explain: how many of the best entries (with --one_per_person: of as many "
         "persons) are the others, those shown among them: all, where the gallery holds "
         "fewer. 0: none, and the maps add up to the score.",

@@ -23,6 +23,9 @@ from dimn_tf import images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import base, entries
 
+AGAINST = 10
+"""Best entries that a match is told from; ours: of more, a map of the margin looks like
+that of the score, red all over."""
 TOLERANCE = 0.01
 """Largest difference of a score from the index' (which may be of half precision),
 relative to the best score, before an image counts as changed since it was enrolled;

@@ -8,6 +8,7 @@ import fastapi
 import numpy as np
 
 from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.gallery import explanation
 from dimn_tf.service import (
     answers,
     encoder_queue,
@@ -138,7 +139,7 @@ async def explain(
     against: Annotated[
         int,
         fastapi.Form(ge=1, description="Best entries that the entry is compared with."),
-    ] = 100,
+    ] = explanation.AGAINST,
 ) -> answers.Explanation:
     """Maps of where a match's margin over the others comes from, on both images.
 
