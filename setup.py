@@ -48,6 +48,8 @@ setuptools.setup(
         "gallery": ["faiss-cpu>=1.8"],
         # Galleries on a Milvus server, and Milvus Lite to try and test them.
         "milvus": ["pymilvus>=2.6", "milvus-lite>=3.0"],
+        # Enrolment over many machines, and shards of entries (it brings PyArrow).
+        "beam": ["apache-beam>=2.60"],
         # Export to ONNX and to LiteRT, and the runtimes that check it.
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "tf2onnx>=1.16"],
         "litert": ["ai-edge-litert>=1.0"],

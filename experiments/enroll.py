@@ -13,23 +13,35 @@ absolute path of its image.
 
 take entries out again, whether the files are there any more or not (a folder stands for
 all entries below it).
+
+    python -m experiments.enroll --runner=FlinkRunner --beam_options=... \
+        --model=EXPORT --gallery=milvus:http://HOST:19530#people --output=DIR IMAGES...
+    python -m experiments.enroll --runner=FlinkRunner ... --output=DIR IMAGES...
+    python -m experiments.enroll --gallery=GALLERY --import_shards=DIR
+
+enrol by an Apache Beam pipeline on many machines, which all see EXPORT, IMAGES and DIR
+by the same paths: into Milvus, or into shards (Parquet files) in DIR, which a gallery
+of any kind imports.
 """
+
+import logging
+import pathlib
 
 from absl import flags
 
-from dimn_tf import errors, standard_json
-from dimn_tf.gallery import enrolment, image_sources, places
+from dimn_tf import errors, extras, standard_json
+from dimn_tf.gallery import enrolment, image_sources, places, shards
 from experiments import image_flags, launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
+# Beam's warnings that say nothing to whoever enrols.
+_NOISE = "apitools not found", "Resource module is not available"
 
 
 def define() -> None:
     """Defines the command's flags."""
     model_flags.define(required=False)
-    path_flags.define_path(
-        "gallery", None, f"Made if it is missing: {places.HELP}.", required=True
-    )
+    path_flags.define_path("gallery", None, f"Made if it is missing: {places.HELP}.")
     image_flags.define()
     flags.DEFINE_enum("index", "exact", places.KINDS, "How a new gallery is searched.")
     flags.DEFINE_integer("batch_size", 32, "Images at a time.", 1)
@@ -41,28 +53,126 @@ def define() -> None:
     flags.DEFINE_bool("remove", False, "Removes the images' entries instead.")
     flags.DEFINE_list("remove_person", [], "Removes all entries of these persons.")
     flags.DEFINE_bool("json", False, "Prints JSON instead of lines.")
+    flags.DEFINE_string(
+        "runner", None, "Of Apache Beam, such as DirectRunner: enrols by a pipeline."
+    )
+    flags.DEFINE_list(
+        "beam_options",
+        [],
+        "With --runner: Beam's own options, such as --flink_master=...",
+    )
+    path_flags.define_path(
+        "output",
+        None,
+        "With --runner: new folder for the report and, without --gallery, for shards.",
+    )
+    path_flags.define_path(
+        "import_shards", None, "Enrols the entries of this folder's shards instead."
+    )
 
 
 def main(argv):
+    _refuse_what_does_not_fit(argv)
     if FLAGS.remove or FLAGS.remove_person:
-        if FLAGS.replace:
-            raise errors.UserError("--replace and --remove: give one of them")
         _remove(path_flags.expanded_arguments(argv[1:]), FLAGS.remove_person)
-        return
-    if FLAGS.model is None:
+    elif FLAGS.import_shards is not None:
+        folder = pathlib.Path(FLAGS.import_shards)
+        told = shards.read_report(folder)
+        with _gallery(told["model_sha256"], told["dimension"]) as gallery:
+            report = shards.import_into(gallery, folder, FLAGS.replace)
+            _print(report, len(gallery))
+    else:
+        _enrol(argv)
+
+
+def _refuse_what_does_not_fit(argv) -> None:
+    """Raises where flags are given that exclude or need each other."""
+    given = {
+        "--remove": FLAGS.remove or bool(FLAGS.remove_person),
+        "--import_shards": FLAGS.import_shards is not None,
+        "--runner": FLAGS.runner is not None,
+    }
+    kinds = [name for name, is_given in given.items() if is_given]
+    if len(kinds) > 1:
+        raise errors.UserError(f"{' and '.join(kinds)}: give one of them")
+    if FLAGS.replace and given["--remove"]:
+        raise errors.UserError("--replace and --remove: give one of them")
+    if given["--import_shards"] and len(argv) > 1:
+        raise errors.UserError(
+            f"--import_shards and {argv[1]}: give shards or images, not both"
+        )
+    if (FLAGS.output is not None) != given["--runner"]:
+        raise errors.UserError(
+            "--runner and --output: a pipeline needs both, other enrolments take "
+            "neither"
+        )
+    if FLAGS.beam_options and not given["--runner"]:
+        raise errors.UserError("--beam_options: they are the --runner's; name one")
+    if FLAGS.gallery is None and not given["--runner"]:
+        raise errors.UserError(f"--gallery: name one: {places.HELP}")
+    if FLAGS.model is None and not (given["--remove"] or given["--import_shards"]):
         raise errors.UserError("--model: name the export that the images go through")
+
+
+def _gallery(model_sha256, dimension):
+    return places.create(FLAGS.gallery, model_sha256, dimension, FLAGS.index)
+
+
+def _enrol(argv) -> None:
+    """Enrols images, here or by a pipeline."""
+    if FLAGS.runner is not None:
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(lambda line: not line.getMessage().startswith(_NOISE))
+        extras.load("apache_beam", "beam", "--runner")
+        if FLAGS.gallery is not None and not places.takes_many_writers(FLAGS.gallery):
+            raise errors.UserError(
+                f"--gallery={FLAGS.gallery}: a folder has one writer. Leave the flag "
+                "out, and import the shards: --import_shards"
+            )
     skipped = []
     sources = image_flags.given(argv, skipped)
     model = model_flags.load()
     _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
-    with places.create(
-        FLAGS.gallery, model.sha256, model.dimension, FLAGS.index
-    ) as gallery:
-        report = enrolment.enrol(
-            model, gallery, sources, FLAGS.batch_size, replace=FLAGS.replace
-        )
-        held = len(gallery)
+    held = None
+    if FLAGS.runner is not None:
+        report = _by_beam(model, sources)
+        if FLAGS.gallery is not None:
+            with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
+                held = len(gallery)
+    else:
+        with _gallery(model.sha256, model.dimension) as gallery:
+            report = enrolment.enrol(
+                model, gallery, sources, FLAGS.batch_size, replace=FLAGS.replace
+            )
+            held = len(gallery)
     report.skipped[:0] = skipped
+    _print(report, held, model)
+
+
+def _by_beam(model, sources) -> enrolment.Report:
+    from dimn_tf.gallery import beam_enrolment
+
+    if FLAGS.gallery is not None:  # One machine makes it.
+        _gallery(model.sha256, model.dimension).close()
+    return beam_enrolment.enrol(
+        model,
+        sources,
+        pathlib.Path(FLAGS.output),
+        FLAGS.gallery,
+        [f"--runner={FLAGS.runner}", *FLAGS.beam_options],
+        FLAGS.replace,
+        FLAGS.batch_size,
+    )
+
+
+def _print(report: enrolment.Report, held: int | None, model=None) -> None:
+    """Prints what was done.
+
+    Args:
+        report: Of the enrolment.
+        held: Entries of the gallery; None: there is none.
+        model: What computed the vectors; None: they were there.
+    """
     if FLAGS.json:
         figures = {
             "enrolled": report.added,
@@ -70,7 +180,7 @@ def main(argv):
             "there": report.there,
             "changed": _rows(report.changed, "change"),
             "gallery": held,
-            "runtime": model.runtime,
+            "runtime": model and model.runtime,
             "skipped": _rows(report.skipped, "reason"),
         }
         print(standard_json.text(figures), end="")
@@ -89,8 +199,13 @@ def main(argv):
         f"{report.added:,} enrolled, {report.there:,} there already, "
         f"{f'{report.replaced:,} replaced, ' if report.replaced else ''}"
         f"{changed if report.changed else ''}"
-        f"{len(report.skipped):,} skipped; the gallery holds {held:,} "
-        f"({model_flags.told(model)})."
+        f"{len(report.skipped):,} skipped; "
+        + (
+            f"the shards are in {FLAGS.output}"
+            if held is None
+            else f"the gallery holds {held:,}"
+        )
+        + (f" ({model_flags.told(model)})." if model else ".")
     )
 
 

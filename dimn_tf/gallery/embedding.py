@@ -12,7 +12,33 @@ from dimn_tf import images, progress
 from dimn_tf.export import served_model
 from dimn_tf.gallery import image_sources
 
-_BATCH_BYTES = images.LARGEST_BYTES  # Of files held at a time, but for one more.
+BATCH_BYTES = images.LARGEST_BYTES
+"""Of files held at a time, but for one more."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Read:
+    """An image as a model takes it.
+
+    Attributes:
+        source: The image.
+        encoded: See `images.checked`.
+        sha256: Of the file's bytes, hexadecimal.
+    """
+
+    source: image_sources.ImageSource
+    encoded: bytes
+    sha256: str
+
+
+def read(source: image_sources.ImageSource) -> Read:
+    """Reads an image and checks it.
+
+    Raises:
+        images.ImageFault: it cannot be read, or not be decoded whole, or is too large.
+    """
+    content = images.content_of(source.path)
+    return Read(source, images.checked(content), sha256(content))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,17 +72,15 @@ def embed(
         batch_size: Images at a time; fewer where their files are large.
         label: What stands before the progress on stderr; none if empty.
     """
-    batch: list[tuple[image_sources.ImageSource, bytes, str]] = []
+    batch: list[Read] = []
     for source in shown(sources, label):
         try:
-            content = images.content_of(source.path)
-            encoded = images.checked(content)
+            batch.append(read(source))
         except images.ImageFault as fault:
             skipped.append((source.entry_id, fault.reason))
             continue
-        batch.append((source, encoded, sha256(content)))
-        held = sum(len(encoded) for _, encoded, _ in batch)
-        if len(batch) == batch_size or held >= _BATCH_BYTES:
+        held = sum(len(image.encoded) for image in batch)
+        if len(batch) == batch_size or held >= BATCH_BYTES:
             yield _embedded(call, batch, skipped)
             batch = []
     if batch:
@@ -74,12 +98,12 @@ def shown(sources: Sequence, label: str):
 
 
 def _embedded(call, batch, skipped) -> list[Embedded]:
-    answer = call([encoded for _, encoded, _ in batch])
+    answer = call([image.encoded for image in batch])
     found = []
     rows = zip(batch, answer.vectors, answer.unusable(), strict=True)
-    for (source, _, digest), vector, fault in rows:
+    for image, vector, fault in rows:
         if fault:
-            skipped.append((source.entry_id, fault))
+            skipped.append((image.source.entry_id, fault))
         else:
-            found.append(Embedded(source, vector, digest))
+            found.append(Embedded(image.source, vector, image.sha256))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from absl import logging
 
@@ -70,7 +70,7 @@ def enrol(
     """
     report = Report()
     named = image_sources.agreed(sources, report.skipped)
-    wanted, before = _looked_at(gallery, named, replace, report, progress)
+    wanted, before = looked_at(gallery, named, replace, report, progress)
     batches = embedding.embed(
         model.gallery_classifiers,
         wanted,
@@ -79,19 +79,40 @@ def enrol(
         "enrolling" if progress and wanted else "",
     )
     for batch in batches:
-        gallery.add([_entry(row, before) for row in batch], replace)
+        gallery.add(
+            [entry_of(row, before.get(row.source.entry_id)) for row in batch], replace
+        )
         again = sum(row.source.entry_id in before for row in batch)
         report.replaced += again
         report.added += len(batch) - again
+    keep_index(gallery)
+    return report
+
+
+def keep_index(gallery: base.BaseGallery) -> None:
+    """Keeps what took long to build; that it cannot be kept is logged alone."""
     try:
         gallery.keep_index()
     except errors.UserError as error:  # All is enrolled; the next run keeps it.
         logging.warning("The index was not kept: %s", error)
-    return report
 
 
-def _looked_at(gallery, named, replace, report: Report, progress):
-    """What is to be enrolled, and what the gallery holds of it, by id."""
+def looked_at(
+    gallery: base.BaseGallery,
+    named: Mapping[str, image_sources.ImageSource],
+    replace: bool,
+    report: Report,
+    progress: bool = False,
+) -> tuple[list[image_sources.ImageSource], dict[str, entries.Known]]:
+    """What is to be enrolled, and what the gallery holds of it, by id.
+
+    Args:
+        gallery: Looked into.
+        named: Images by their ids.
+        replace: See `enrol`.
+        report: Takes what is not to be enrolled.
+        progress: Whether progress goes to stderr.
+    """
     wanted: list[image_sources.ImageSource] = []
     before: dict[str, entries.Known] = {}
     names = list(named)
@@ -109,40 +130,65 @@ def _looked_at(gallery, named, replace, report: Report, progress):
 
 
 def _is_to_replace(source, known: entries.Known, replace, report: Report) -> bool:
-    """Sorts an image that is there into what it is: as it was, another, unreadable."""
-    changes = [
-        f"{what} {before or 'unknown'}, now {now}"
-        for what, before, now in (
-            ("person", known.person_id, source.person_id),
-            ("camera", known.metadata.get(CAMERA), source.camera_id),
-        )
-        if now is not None and now != before
-    ]
-    digest = known.metadata.get(CONTENT)
+    """See `is_to_replace`; the image's file is read."""
     try:
         content = images.content_of(source.path)
     except images.ImageFault as fault:
         reason = f"enrolled before, and cannot be compared: {fault.reason}"
         report.skipped.append((source.entry_id, reason))
         return False
-    if digest is not None and digest != embedding.sha256(content):
+    labels = source.person_id, source.camera_id
+    return is_to_replace(known, *labels, embedding.sha256(content), replace, report)
+
+
+def is_to_replace(
+    known: entries.Known,
+    person_id: str | None,
+    camera_id: str | None,
+    sha256: str | None,
+    replace: bool,
+    report: Report,
+) -> bool:
+    """Sorts an image that is there: as it was, or another.
+
+    Args:
+        known: What the gallery holds of it.
+        person_id: Who it shows; None: not told.
+        camera_id: Its camera; None: not told.
+        sha256: Of the file's bytes; None: not told.
+        replace: See `enrol`.
+        report: Takes the image where it is not to be replaced.
+    """
+    changes = [
+        f"{what} {before or 'unknown'}, now {now}"
+        for what, before, now in (
+            ("person", known.person_id, person_id),
+            ("camera", known.metadata.get(CAMERA), camera_id),
+        )
+        if now is not None and now != before
+    ]
+    digest = known.metadata.get(CONTENT)
+    if None not in (digest, sha256) and digest != sha256:
         changes.insert(0, "another picture")
     if replace and (changes or digest is None):
         return True
     if changes:
-        report.changed.append((source.entry_id, ", ".join(changes)))
+        report.changed.append((known.entry_id, ", ".join(changes)))
         return False
     report.there += 1
     report.unknown += digest is None
     return False
 
 
-def _entry(row: embedding.Embedded, replaced) -> entries.Entry:
-    source, before = row.source, replaced.get(row.source.entry_id)
-    person, camera = source.person_id, source.camera_id
-    if before is not None:
-        person = before.person_id if person is None else person
-        camera = before.metadata.get(CAMERA) if camera is None else camera
+def entry_of(row: embedding.Embedded, before: entries.Known | None) -> entries.Entry:
+    """The entry of an image.
+
+    Args:
+        row: The image with its vector.
+        before: What it replaces: its person and camera stay where none is told now.
+    """
+    source = row.source
+    person, camera = labels_over(source.person_id, source.camera_id, before)
     # From any working directory, `search --picture` finds the image again.
     metadata = {
         "path": str(source.path.absolute()),
@@ -152,6 +198,16 @@ def _entry(row: embedding.Embedded, replaced) -> entries.Entry:
     if camera is not None:
         metadata[CAMERA] = camera
     return entries.Entry(source.entry_id, row.vector, person, metadata)
+
+
+def labels_over(
+    person_id: str | None, camera_id: str | None, before: entries.Known | None
+) -> tuple[str | None, str | None]:
+    """Person and camera: those that are told, else those of what is replaced."""
+    if before is not None:
+        person_id = before.person_id if person_id is None else person_id
+        camera_id = before.metadata.get(CAMERA) if camera_id is None else camera_id
+    return person_id, camera_id
 
 
 def now_text() -> str:

@@ -41,6 +41,11 @@ def open_or_create(place: str, model_sha256: str, dimension: int) -> base.BaseGa
         return create(place, model_sha256, dimension)
 
 
+def takes_many_writers(place: str) -> bool:
+    """Whether processes on several machines can write to a gallery at once."""
+    return place.startswith(_MILVUS)
+
+
 def open_gallery(place: str, model_sha256: str | None = None) -> base.BaseGallery:
     """Opens the gallery at a place; see `Gallery`."""
     if place.startswith(_MILVUS):

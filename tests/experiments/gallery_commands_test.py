@@ -228,3 +228,41 @@ def test_onnx_runtime_finds_what_tensorflow_finds(dimn_export, place):
     assert "8 probes against 8 entries (vectors by ONNX Runtime):" in told
     missing = launch("search", *place[1], probe, "--runtime=onnx", code=1)
     assert "holds no model.onnx" in missing
+
+
+def test_a_pipeline_writes_shards_which_a_gallery_imports(place):
+    root, arguments = place
+    crops, shards = str(root / "crops"), str(root / "shards")
+    pipeline = "--runner=DirectRunner", f"--output={shards}"
+    told = launch("enroll", arguments[0], *pipeline, *PERSONS, crops)
+    assert (
+        f"8 enrolled, 0 there already, 0 skipped; the shards are in {shards} " in told
+    )
+    imported = _json("enroll", arguments[1], f"--import_shards={shards}")
+    assert imported["enrolled"] == imported["gallery"] == 8
+    assert _json("enroll", *arguments, *PERSONS, crops)["there"] == 8
+    error = launch("enroll", arguments[0], *pipeline, crops, code=1)
+    assert f"--output={shards}: there is something already" in error
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--gallery=g"], "--model: name the export"),
+        (["--model=e"], "--gallery: name one: a folder, or milvus:"),
+        (["--model=e", "--runner=DirectRunner"], "--runner and --output: a pipeline"),
+        (["--model=e", "--gallery=g", "--output=o"], "--runner and --output"),
+        (["--model=e", "--gallery=g", "--beam_options=a"], "--beam_options: they are"),
+        (
+            ["--model=e", "--gallery=g", "--runner=DirectRunner", "--output=o"],
+            "--gallery=g: a folder has one writer. Leave the flag out",
+        ),
+        (
+            ["--gallery=g", "--import_shards=s", "--remove"],
+            "--remove and --import_shards: give one of them",
+        ),
+        (["--gallery=g", "--import_shards=s"], "--import_shards and x.png: give"),
+    ],
+)
+def test_flags_of_enrolment_that_do_not_fit(given, message):
+    assert message in launch("enroll", *given, "x.png", code=1)

@@ -279,7 +279,7 @@ def test_an_image_of_two_persons_is_of_neither(model, gallery, tmp_path):
 def test_large_files_go_in_smaller_batches(model, gallery, tmp_path, monkeypatch):
     dummy_images.write(tmp_path / "crops", (f"{i}.png" for i in range(5)))
     size = (tmp_path / "crops/0.png").stat().st_size
-    monkeypatch.setattr("dimn_tf.gallery.embedding._BATCH_BYTES", 2 * size - 1)
+    monkeypatch.setattr("dimn_tf.gallery.embedding.BATCH_BYTES", 2 * size - 1)
     sizes, add = [], gallery.add
     monkeypatch.setattr(
         gallery, "add", lambda rows, *a: (sizes.append(len(rows)), add(rows, *a))

@@ -1,0 +1,181 @@
+"""The pipeline beside plain enrolment, with bundles that fail and are repeated."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+
+from data_builders import dummy_images
+from dimn_tf import errors
+from dimn_tf.gallery import (
+    Gallery,
+    MilvusGallery,
+    beam_enrolment,
+    enrolment,
+    image_sources,
+    shards,
+)
+
+COUNT = 13
+REPEATING = "--runner=apache_beam.runners.direct.direct_runner.BundleBasedDirectRunner"
+
+
+@pytest.fixture
+def model(small_export):
+    return small_export.model
+
+
+@pytest.fixture
+def crops(tmp_path):
+    """Crops of two people by two cameras, and what cannot be read."""
+    names = [f"crops/{'ab'[i % 2]}/{i % 3}_{i}.png" for i in range(COUNT)]
+    dummy_images.write(tmp_path, names, height=40, width=20)
+    (tmp_path / "crops/a/0_cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return tmp_path / "crops"
+
+
+def _sources(crops):
+    return list(image_sources.expand([str(crops)], True, r"^(\d)_"))
+
+
+def _beam(model, crops, output, gallery=None, options=("--runner=DirectRunner",), **of):
+    return beam_enrolment.enrol(
+        model, _sources(crops), output, gallery, options, batch_size=4, **of
+    )
+
+
+def _held(gallery):
+    """Everything of a gallery but when it was enrolled."""
+    names = sorted(gallery.persons())
+    known = gallery.known(names)
+    rows = []
+    for name in names:
+        metadata = dict(known[name].metadata)
+        assert metadata.pop(enrolment.ENROLLED)
+        rows.append((name, known[name].person_id, metadata))
+    return rows, gallery.vectors(names)
+
+
+def _assert_alike(gallery, other):
+    (rows, vectors), (others, other_vectors) = _held(gallery), _held(other)
+    assert rows == others and len(rows) == COUNT
+    np.testing.assert_allclose(vectors, other_vectors, rtol=0, atol=1e-5)
+
+
+def _failing_once(monkeypatch, kind, name, before=False):
+    """Has a step fail at its second call, once it has done its work or before."""
+    calls = []
+    plain = getattr(kind, name)
+
+    def once(self, *given):
+        calls.append(1)
+        found = None if before else plain(self, *given)
+        if len(calls) == 2:
+            raise RuntimeError("a machine went away")
+        return plain(self, *given) if before else found
+
+    monkeypatch.setattr(kind, name, once)
+    return calls
+
+
+@pytest.fixture
+def plain(model, crops, tmp_path):
+    """What enrolment without a pipeline makes of the crops."""
+    with Gallery.create(tmp_path / "plain", model.sha256, model.dimension) as made:
+        report = enrolment.enrol(model, made, _sources(crops), progress=False)
+        assert report.added == COUNT
+        yield made, report
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_shards_that_are_imported_are_the_plain_gallery(
+    model, crops, plain, tmp_path, fails, monkeypatch
+):
+    options = ["--runner=DirectRunner"]
+    if fails:
+        options = [REPEATING]
+        kind = beam_enrolment._Handler
+        calls = _failing_once(monkeypatch, kind, "run_inference")
+    output = tmp_path / "shards"
+    report = _beam(model, crops, output, options=options)
+    if fails:
+        assert len(calls) > 4  # Of four batches, some were done again.
+    assert report == plain[1]
+    told = json.loads((output / shards.REPORT_FILE).read_text())
+    assert sum(told["shards"].values()) == COUNT and told["added"] == COUNT
+    assert {p.name for p in output.iterdir()} == {shards.REPORT_FILE, *told["shards"]}
+    with Gallery.create(tmp_path / "made", model.sha256, model.dimension) as made:
+        assert shards.import_into(made, output, show_progress=False).added == COUNT
+        _assert_alike(made, plain[0])
+
+
+def test_milvus_takes_each_image_once_and_again_what_changed(
+    model, crops, plain, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(beam_enrolment, "_ADDED_AT_A_TIME", 5)
+    calls = _failing_once(monkeypatch, beam_enrolment._Add, "process")
+    uri = str(tmp_path / "m.db")
+    place = f"milvus:{uri}#people"
+    MilvusGallery.create(uri, "people", model.sha256, model.dimension).close()
+    report = _beam(model, crops, tmp_path / "1", place, [REPEATING])
+    assert len(calls) > 3  # Of three batches, some were added again.
+    assert report == plain[1]
+    with MilvusGallery(uri, "people", model.sha256) as gallery:
+        _assert_alike(gallery, plain[0])
+
+    report = _beam(model, crops, tmp_path / "2", place)
+    cut = f"{crops}/a/0_cut.png"
+    assert (report.added, report.there, report.changed) == (0, COUNT, [])
+    assert [name for name, _ in report.skipped] == [cut]
+
+    pixels = dummy_images.encoded("other.png", height=40, width=20)
+    (crops / "a/0_0.png").write_bytes(pixels)
+    report = _beam(model, crops, tmp_path / "3", place)
+    assert report.changed == [(f"{crops}/a/0_0.png", "another picture")]
+    report = _beam(model, crops, tmp_path / "4", place, replace=True)
+    assert (report.added, report.replaced, report.there) == (0, 1, COUNT - 1)
+    feature = model.probe_features([pixels]).vectors
+    with MilvusGallery(uri, "people", model.sha256) as gallery:
+        assert gallery.search(feature, 1)[0][0].entry_id == f"{crops}/a/0_0.png"
+        assert len(gallery) == COUNT
+
+
+def test_what_fails_leaves_nothing_and_says_why(model, crops, tmp_path, monkeypatch):
+    output = tmp_path / "output"
+    place = f"milvus:{tmp_path / 'm.db'}#people"
+    with pytest.raises(errors.UserError, match="m.db#people: there is no gallery"):
+        _beam(model, crops, output, place)
+    assert not output.exists()
+    output.mkdir()
+
+    def broken(self, *given):
+        raise KeyError("a defect of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(beam_enrolment._Handler, "run_inference", broken)
+        with pytest.raises(Exception, match="a defect of ours") as caught:
+            _beam(model, crops, output)
+    assert not isinstance(caught.value, errors.UserError)
+    assert list(output.iterdir()) == []  # It was the user's, and stays.
+    (output / "mine").write_text("kept")
+    with pytest.raises(errors.UserError, match="there is something already"):
+        _beam(model, crops, output)
+    assert (output / "mine").read_text() == "kept"
+    with pytest.raises(errors.UserError, match="Beam refuses --runner=Nothing"):
+        _beam(model, crops, tmp_path / "new", options=["--runner=Nothing"])
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_work(model, crops, plain, tmp_path):
+    options = [
+        "--runner=FnApiRunner",
+        "--direct_running_mode=multi_processing",
+        "--direct_num_workers=2",
+    ]
+    output = pathlib.Path(tmp_path / "shards")
+    assert _beam(model, crops, output, options=options) == plain[1]
+    with Gallery.create(tmp_path / "made", model.sha256, model.dimension) as made:
+        shards.import_into(made, output, show_progress=False)
+        _assert_alike(made, plain[0])
