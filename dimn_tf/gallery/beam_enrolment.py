@@ -11,51 +11,19 @@ import dataclasses
 import json
 import pathlib
 import shutil
-import time
 from collections.abc import Sequence
 
 import apache_beam as beam
-from absl import logging
 from apache_beam.ml.inference import base as inference
 from apache_beam.options import pipeline_options
 
-from dimn_tf import errors, images, standard_json
+from dimn_tf import errors, standard_json
 from dimn_tf.export import served_model
-from dimn_tf.gallery import embedding, enrolment, entries, image_sources, places, shards
+from dimn_tf.gallery import beam_steps, enrolment, image_sources, shards
 
-_TOLD, _COUNTS = "told", "counts"  # Names of files and of outputs of the steps.
 _SOURCES = "sources.jsonl"
 _ADDED_AT_A_TIME = 256
 _LOOKED_AT_A_TIME = 1000
-_SECONDS = 10.0  # Between two lines of a process that encodes.
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a pipeline does; each machine gets it.
-
-    Attributes:
-        export_dir: The export's version, in a folder that all machines see.
-        runtime: See `ServedModel`.
-        model_sha256: Of the export.
-        dimension: D.
-        output: Folder that all machines see, for what the pipeline writes.
-        gallery: A gallery that many write to (`places.HELP`); None: shards in the
-            output.
-        replace: See `enrolment.enrol`; of a gallery.
-        batch_size: Images at a time.
-        images: All of them, for progress.
-    """
-
-    export_dir: str
-    runtime: str
-    model_sha256: str
-    dimension: int
-    output: str
-    gallery: str | None
-    replace: bool
-    batch_size: int
-    images: int
 
 
 def enrol(
@@ -74,7 +42,7 @@ def enrol(
         sources: Images, in folders that all machines see by the same paths.
         output: Folder that all machines see, new or empty: for the report and, without
             a gallery, the shards. Nothing stays in it where the pipeline fails.
-        gallery: See `Plan`.
+        gallery: See `beam_steps.Plan`.
         beam_options: Beam's own: `--runner=...` and the runner's.
         replace: See `enrolment.enrol`.
         batch_size: Images at a time.
@@ -87,7 +55,7 @@ def enrol(
     named = image_sources.agreed(sources, report.skipped)
     _refuse_in_use(output)
     options = _options(beam_options)
-    plan = Plan(
+    plan = beam_steps.Plan(
         export_dir=str(model.folder.absolute()),
         runtime=model.runtime,
         model_sha256=model.sha256,
@@ -111,7 +79,7 @@ def enrol(
     return report
 
 
-def _run(plan: Plan, options: pipeline_options.PipelineOptions) -> None:
+def _run(plan: beam_steps.Plan, options: pipeline_options.PipelineOptions) -> None:
     try:
         with beam.Pipeline(options=options) as pipeline:
             _build(pipeline, plan)
@@ -128,7 +96,7 @@ def _run(plan: Plan, options: pipeline_options.PipelineOptions) -> None:
         raise
 
 
-def _build(pipeline: beam.Pipeline, plan: Plan) -> None:
+def _build(pipeline: beam.Pipeline, plan: beam_steps.Plan) -> None:
     output = pathlib.Path(plan.output)
     wanted = (
         pipeline
@@ -145,19 +113,26 @@ def _build(pipeline: beam.Pipeline, plan: Plan) -> None:
             wanted
             | "together" >> beam.BatchElements(1, _LOOKED_AT_A_TIME)
             | "look"
-            >> beam.ParDo(_Look(plan)).with_outputs(_TOLD, _COUNTS, main="main")
+            >> beam.ParDo(beam_steps.Look(plan)).with_outputs(
+                beam_steps.TOLD, beam_steps.COUNTS, main="main"
+            )
         )
-        told.append(found[_TOLD])
-        counts.append(found[_COUNTS])
+        told.append(found[beam_steps.TOLD])
+        counts.append(found[beam_steps.COUNTS])
         wanted = found["main"] | "keep what was seen" >> beam.Reshuffle()
-    read = wanted | "read" >> beam.ParDo(_Read()).with_outputs(_TOLD, main="main")
+    read = wanted | "read" >> beam.ParDo(beam_steps.Read()).with_outputs(
+        beam_steps.TOLD, main="main"
+    )
     made = (
         read["main"]
-        | "encode" >> inference.RunInference(_Handler(plan))
-        | "sort" >> beam.ParDo(_Sort()).with_outputs(_TOLD, _COUNTS, main="main")
+        | "encode" >> inference.RunInference(beam_steps.Handler(plan))
+        | "sort"
+        >> beam.ParDo(beam_steps.Sort()).with_outputs(
+            beam_steps.TOLD, beam_steps.COUNTS, main="main"
+        )
     )
-    told += [read[_TOLD], made[_TOLD]]
-    counts.append(made[_COUNTS])
+    told += [read[beam_steps.TOLD], made[beam_steps.TOLD]]
+    counts.append(made[beam_steps.COUNTS])
     if plan.gallery is None:
         _ = (
             made["main"]
@@ -173,159 +148,21 @@ def _build(pipeline: beam.Pipeline, plan: Plan) -> None:
         _ = (
             made["main"]
             | "some at a time" >> beam.BatchElements(_ADDED_AT_A_TIME, _ADDED_AT_A_TIME)
-            | "add" >> beam.ParDo(_Add(plan))
+            | "add" >> beam.ParDo(beam_steps.Add(plan))
         )
     _ = (
         told
         | "all told" >> beam.Flatten()
         | "told as lines" >> beam.Map(json.dumps)
-        | "write told" >> beam.io.WriteToText(str(output / _TOLD))
+        | "write told" >> beam.io.WriteToText(str(output / beam_steps.TOLD))
     )
     _ = (
         counts
         | "all counts" >> beam.Flatten()
         | "sums" >> beam.CombinePerKey(sum)
         | "sums as lines" >> beam.Map(json.dumps)
-        | "write counts" >> beam.io.WriteToText(str(output / _COUNTS))
+        | "write counts" >> beam.io.WriteToText(str(output / beam_steps.COUNTS))
     )
-
-
-class _InGallery(beam.DoFn):
-    """A step that has the gallery open."""
-
-    def __init__(self, plan: Plan):
-        self._plan = plan
-
-    def setup(self):
-        """See base class."""
-        self._gallery = places.open_gallery(self._plan.gallery, self._plan.model_sha256)
-
-    def teardown(self):
-        """See base class."""
-        self._gallery.close()
-
-
-class _Look(_InGallery):
-    """Images -> those that are to be enrolled, with what the gallery holds of them."""
-
-    def process(self, batch):
-        """See base class."""
-        report = enrolment.Report()
-        named = {source.entry_id: source for source in batch}
-        wanted, before = enrolment.looked_at(
-            self._gallery, named, self._plan.replace, report
-        )
-        for source in wanted:
-            yield source, before.get(source.entry_id)
-        for what in ("changed", "skipped"):
-            for name, text in getattr(report, what):
-                yield beam.pvalue.TaggedOutput(_TOLD, (what, name, text))
-        for what in ("there", "unknown"):
-            yield beam.pvalue.TaggedOutput(_COUNTS, (what, getattr(report, what)))
-
-
-class _Read(beam.DoFn):
-    """Reads an image that is to be enrolled; hands on what was there of it."""
-
-    def process(self, wanted):
-        """See base class."""
-        source, before = wanted
-        try:
-            yield embedding.read(source), before
-        except images.ImageFault as fault:
-            told = ("skipped", source.entry_id, fault.reason)
-            yield beam.pvalue.TaggedOutput(_TOLD, told)
-
-
-class _Handler(inference.ModelHandler):
-    """The export, as Beam's RunInference has models: one a process."""
-
-    def __init__(self, plan: Plan):
-        super().__init__(
-            min_batch_size=plan.batch_size,
-            max_batch_size=plan.batch_size,
-            element_size_fn=self._size_of,
-        )
-        self._plan = plan
-
-    def _size_of(self, wanted) -> int:
-        """1, but more for a file so large that a batch of such would take too much."""
-        share = embedding.BATCH_BYTES // self._plan.batch_size
-        return max(1, min(_bytes_of(wanted) // share, self._plan.batch_size))
-
-    def load_model(self):
-        """See base class."""
-        return served_model.ServedModel(self._plan.export_dir, self._plan.runtime)
-
-    def run_inference(self, batch, model, inference_args=None):
-        """See base class."""
-        answer = model.gallery_classifiers([image.encoded for image, _ in batch])
-        _pace.tell(len(batch), self._plan.images)
-        rows = zip(batch, answer.vectors, answer.unusable(), strict=True)
-        return [
-            (embedding.Embedded(image.source, vector, image.sha256), before, fault)
-            for (image, before), vector, fault in rows
-        ]
-
-    def get_num_bytes(self, batch):
-        """See base class."""
-        return sum(map(_bytes_of, batch))
-
-
-class _Sort(beam.DoFn):
-    """What the model gave -> entries, and what is told of the others."""
-
-    def process(self, made):
-        """See base class."""
-        row, before, fault = made
-        if fault:
-            told = ("skipped", row.source.entry_id, fault)
-            yield beam.pvalue.TaggedOutput(_TOLD, told)
-            return
-        yield enrolment.entry_of(row, before)
-        what = "replaced" if before else "added"
-        yield beam.pvalue.TaggedOutput(_COUNTS, (what, 1))
-
-
-class _Add(_InGallery):
-    """Entries -> gallery; done again, it leaves the same entries."""
-
-    def process(self, batch: list[entries.Entry]):
-        """See base class."""
-        self._gallery.add(batch, replace=True)
-
-
-class _Pace:
-    """Lines on how far a process is, for its log."""
-
-    def __init__(self):
-        self._began = self._told = 0.0
-        self._done = 0
-
-    def tell(self, count: int, of: int) -> None:
-        """Counts images, and logs a line where the last one is long ago."""
-        now = time.monotonic()
-        if not self._began:  # The first batch holds the model's start.
-            self._began = self._told = now
-            return
-        self._done += count
-        if now - self._told >= _SECONDS:
-            self._told = now
-            rate = self._done / (now - self._began)
-            logging.warning(
-                "enrolling: %s images in this process at %.0f a second, of %s in all",
-                f"{self._done:,}",
-                rate,
-                f"{of:,}",
-            )
-
-
-_pace = _Pace()
-
-
-def _bytes_of(wanted) -> int:
-    image, _ = wanted
-    return len(image.encoded)
 
 
 def _line_of(source: image_sources.ImageSource) -> str:
@@ -375,15 +212,15 @@ def _empty(output: pathlib.Path, made: bool) -> None:
             path.unlink(missing_ok=True)
 
 
-def _gather(plan: Plan, report: enrolment.Report) -> None:
+def _gather(plan: beam_steps.Plan, report: enrolment.Report) -> None:
     """Reads what the machines told, and writes the report beside it."""
     output = pathlib.Path(plan.output)
     counts: collections.Counter = collections.Counter()
-    for path in sorted(output.glob(f"{_COUNTS}-*")):
+    for path in sorted(output.glob(f"{beam_steps.COUNTS}-*")):
         with path.open(encoding="utf-8") as file:
             counts.update(dict(json.loads(line) for line in file))
         path.unlink()
-    for path in sorted(output.glob(f"{_TOLD}-*")):
+    for path in sorted(output.glob(f"{beam_steps.TOLD}-*")):
         with path.open(encoding="utf-8") as file:
             for line in file:
                 what, name, text = json.loads(line)

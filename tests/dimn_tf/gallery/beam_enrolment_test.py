@@ -12,6 +12,7 @@ from dimn_tf.gallery import (
     Gallery,
     MilvusGallery,
     beam_enrolment,
+    beam_steps,
     enrolment,
     image_sources,
     shards,
@@ -95,7 +96,7 @@ def test_shards_that_are_imported_are_the_plain_gallery(
     options = ["--runner=DirectRunner"]
     if fails:
         options = [REPEATING]
-        kind = beam_enrolment._Handler
+        kind = beam_steps.Handler
         calls = _failing_once(monkeypatch, kind, "run_inference")
     output = tmp_path / "shards"
     report = _beam(model, crops, output, options=options)
@@ -114,7 +115,7 @@ def test_milvus_takes_each_image_once_and_again_what_changed(
     model, crops, plain, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(beam_enrolment, "_ADDED_AT_A_TIME", 5)
-    calls = _failing_once(monkeypatch, beam_enrolment._Add, "process")
+    calls = _failing_once(monkeypatch, beam_steps.Add, "process")
     uri = str(tmp_path / "m.db")
     place = f"milvus:{uri}#people"
     MilvusGallery.create(uri, "people", model.sha256, model.dimension).close()
@@ -153,7 +154,7 @@ def test_what_fails_leaves_nothing_and_says_why(model, crops, tmp_path, monkeypa
         raise KeyError("a defect of ours")
 
     with monkeypatch.context() as patched:
-        patched.setattr(beam_enrolment._Handler, "run_inference", broken)
+        patched.setattr(beam_steps.Handler, "run_inference", broken)
         with pytest.raises(Exception, match="a defect of ours") as caught:
             _beam(model, crops, output)
     assert not isinstance(caught.value, errors.UserError)

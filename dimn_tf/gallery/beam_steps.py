@@ -1,0 +1,184 @@
+"""The steps of enrolment by a Beam pipeline, as each machine does them."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import apache_beam as beam
+from absl import logging
+from apache_beam.ml.inference import base as inference
+
+from dimn_tf import images
+from dimn_tf.export import served_model
+from dimn_tf.gallery import embedding, enrolment, entries, places
+
+TOLD, COUNTS = "told", "counts"
+"""Further outputs of steps: (what, entry id, why), and (what, how many)."""
+_SECONDS = 10.0  # Between two lines of a process that encodes.
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a pipeline does; each machine gets it.
+
+    Attributes:
+        export_dir: The export's version, in a folder that all machines see.
+        runtime: See `ServedModel`.
+        model_sha256: Of the export.
+        dimension: D.
+        output: Folder that all machines see, for what the pipeline writes.
+        gallery: A gallery that many write to (`places.HELP`); None: shards in the
+            output.
+        replace: See `enrolment.enrol`; of a gallery.
+        batch_size: Images at a time.
+        images: All of them, for progress.
+    """
+
+    export_dir: str
+    runtime: str
+    model_sha256: str
+    dimension: int
+    output: str
+    gallery: str | None
+    replace: bool
+    batch_size: int
+    images: int
+
+
+class _InGallery(beam.DoFn):
+    """A step that has the gallery open."""
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+
+    def setup(self):
+        """See base class."""
+        self._gallery = places.open_gallery(self._plan.gallery, self._plan.model_sha256)
+
+    def teardown(self):
+        """See base class."""
+        self._gallery.close()
+
+
+class Look(_InGallery):
+    """Images -> those that are to be enrolled, with what the gallery holds of them."""
+
+    def process(self, batch):
+        """See base class."""
+        report = enrolment.Report()
+        named = {source.entry_id: source for source in batch}
+        wanted, before = enrolment.looked_at(
+            self._gallery, named, self._plan.replace, report
+        )
+        for source in wanted:
+            yield source, before.get(source.entry_id)
+        for what in ("changed", "skipped"):
+            for name, text in getattr(report, what):
+                yield beam.pvalue.TaggedOutput(TOLD, (what, name, text))
+        for what in ("there", "unknown"):
+            yield beam.pvalue.TaggedOutput(COUNTS, (what, getattr(report, what)))
+
+
+class Read(beam.DoFn):
+    """Reads an image that is to be enrolled; hands on what was there of it."""
+
+    def process(self, wanted):
+        """See base class."""
+        source, before = wanted
+        try:
+            yield embedding.read(source), before
+        except images.ImageFault as fault:
+            told = ("skipped", source.entry_id, fault.reason)
+            yield beam.pvalue.TaggedOutput(TOLD, told)
+
+
+class Handler(inference.ModelHandler):
+    """The export, as Beam's RunInference has models: one a process."""
+
+    def __init__(self, plan: Plan):
+        super().__init__(
+            min_batch_size=plan.batch_size,
+            max_batch_size=plan.batch_size,
+            element_size_fn=self._size_of,
+        )
+        self._plan = plan
+
+    def _size_of(self, wanted) -> int:
+        """1, but more for a file so large that a batch of such would take too much."""
+        share = embedding.BATCH_BYTES // self._plan.batch_size
+        return max(1, min(_bytes_of(wanted) // share, self._plan.batch_size))
+
+    def load_model(self):
+        """See base class."""
+        return served_model.ServedModel(self._plan.export_dir, self._plan.runtime)
+
+    def run_inference(self, batch, model, inference_args=None):
+        """See base class."""
+        answer = model.gallery_classifiers([image.encoded for image, _ in batch])
+        _pace.tell(len(batch), self._plan.images)
+        rows = zip(batch, answer.vectors, answer.unusable(), strict=True)
+        return [
+            (embedding.Embedded(image.source, vector, image.sha256), before, fault)
+            for (image, before), vector, fault in rows
+        ]
+
+    def get_num_bytes(self, batch):
+        """See base class."""
+        return sum(map(_bytes_of, batch))
+
+
+class Sort(beam.DoFn):
+    """What the model gave -> entries, and what is told of the others."""
+
+    def process(self, made):
+        """See base class."""
+        row, before, fault = made
+        if fault:
+            told = ("skipped", row.source.entry_id, fault)
+            yield beam.pvalue.TaggedOutput(TOLD, told)
+            return
+        yield enrolment.entry_of(row, before)
+        what = "replaced" if before else "added"
+        yield beam.pvalue.TaggedOutput(COUNTS, (what, 1))
+
+
+class Add(_InGallery):
+    """Entries -> gallery; done again, it leaves the same entries."""
+
+    def process(self, batch: list[entries.Entry]):
+        """See base class."""
+        self._gallery.add(batch, replace=True)
+
+
+class _Pace:
+    """Lines on how far a process is, for its log."""
+
+    def __init__(self):
+        self._began = self._told = 0.0
+        self._done = 0
+
+    def tell(self, count: int, of: int) -> None:
+        """Counts images, and logs a line where the last one is long ago."""
+        now = time.monotonic()
+        if not self._began:  # The first batch holds the model's start.
+            self._began = self._told = now
+            return
+        self._done += count
+        if now - self._told >= _SECONDS:
+            self._told = now
+            rate = self._done / (now - self._began)
+            logging.warning(
+                "enrolling: %s images in this process at %.0f a second, of %s in all",
+                f"{self._done:,}",
+                rate,
+                f"{of:,}",
+            )
+
+
+_pace = _Pace()
+
+
+def _bytes_of(wanted) -> int:
+    image, _ = wanted
+    return len(image.encoded)
