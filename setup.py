@@ -64,6 +64,8 @@ setuptools.setup(
             "python-multipart>=0.0.20",
             "uvicorn>=0.30",
         ],
+        # The service in several processes, on a machine or many: `--ray`.
+        "ray": ["ray[serve]>=2.60"],
         # The service's page in a real browser (with Chromium), in its test alone.
         "browser": ["playwright>=1.50"],
         # PyTorch beside our exports, in `experiments.benchmarks.inference` alone.

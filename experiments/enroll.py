@@ -126,8 +126,8 @@ def _enrol(argv) -> None:
         extras.load("apache_beam", "beam", "--runner")
         if FLAGS.gallery is not None and not places.takes_many_writers(FLAGS.gallery):
             raise errors.UserError(
-                f"--gallery={FLAGS.gallery}: a folder has one writer. Leave the flag "
-                "out, and import the shards: --import_shards"
+                f"--gallery={FLAGS.gallery}: a folder or a file has one writer. Leave "
+                "the flag out, and import the shards: --import_shards"
             )
     skipped = []
     sources = image_flags.given(argv, skipped)

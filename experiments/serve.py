@@ -6,11 +6,16 @@ listens on this machine alone. Elsewhere (--host) it needs a token of whoever as
 the environment variable DIMN_TF_TOKEN, or one for each caller in --token_file. What it
 can do stands in /openapi.json. Ctrl-C or SIGTERM ends it: what was begun is answered
 first.
+
+    python -m experiments.serve --ray --replicas=4 --model=EXPORT --state=FOLDER \
+        --gallery=milvus:http://HOST:19530#people
+
+serves by Ray Serve: so many processes, which have the model, ask one gallery.
 """
 
 import os
 import pathlib
-import socket
+import signal
 
 from absl import flags
 
@@ -47,16 +52,23 @@ def define() -> None:
     path_flags.define_path(
         "token_file", None, "File with a line `name token` for each caller."
     )
+    flags.DEFINE_bool("ray", False, "Whether Ray Serve runs it, in several processes.")
+    flags.DEFINE_integer("replicas", 2, "With --ray: processes with the model.", 1)
+    flags.DEFINE_float("replica_cpus", 1.0, "With --ray: cores of each of them.", 0)
+    flags.DEFINE_float("replica_gpus", 0.0, "With --ray: GPUs of each of them.", 0)
+    flags.DEFINE_string(
+        "ray_address",
+        "",
+        "With --ray: a cluster's, such as auto; left out, one is started here, for the "
+        "service alone.",
+    )
     option_flags.define_group(options.ServiceOptions)
 
 
 def main(_):
     for package in _PACKAGES:
         extras.load(package, "service", "experiments.serve")
-    import uvicorn
-
-    from dimn_tf.service import access, app, core
-    from dimn_tf.service import server as server_lib
+    from dimn_tf.service import access, core
 
     tokens = _tokens(access)
     if not tokens and not access.is_loopback(FLAGS.host):
@@ -67,27 +79,71 @@ def main(_):
     values = {name: FLAGS[name].value for name in FLAGS}
     chosen = config.read(options.ServiceOptions, values)
     config.check(chosen)
-    place = core.Place(FLAGS.gallery, _state())
+    gallery = FLAGS.gallery
+    if not gallery.startswith("milvus:"):
+        gallery = os.path.abspath(gallery)  # For processes in other folders.
+    place = core.Place(gallery, _state())
+    allowed = access.Access(tokens, tuple(FLAGS.hosts))
+    (_serve_by_ray if FLAGS.ray else _serve)(place, chosen, allowed)
+
+
+def _serve(place, chosen, allowed) -> None:
+    """Serves in this process."""
+    import uvicorn
+
+    from dimn_tf.service import app, core
+    from dimn_tf.service import server as server_lib
+
     with server_lib.bound(FLAGS.host, FLAGS.port) as listening:
         model = model_flags.load()
         shared = core.Core(model, place, chosen, _say)
         shared.open()
-        served = app.create(shared, access.Access(tokens, tuple(FLAGS.hosts)))
-        server = uvicorn.Server(server_lib.settings(served))
+        server = uvicorn.Server(server_lib.settings(app.create(shared, allowed)))
         started = server.startup
 
         async def startup(sockets=None):
             await started(sockets=sockets)
             if server.started:
-                _say(
-                    f"{FLAGS.gallery} at {_address(listening)} "
-                    f"({model_flags.told(model)}). Ctrl-C ends it."
-                )
+                _say_where(listening.getsockname()[1], model)
 
         server.startup = startup
         server.run(sockets=[listening])
         if not server.started:
             raise errors.UserError("the service could not start; see above")
+
+
+def _serve_by_ray(place, chosen, allowed) -> None:
+    """Serves in processes that Ray Serve starts."""
+    extras.load("ray.serve", "ray", "--ray")
+    from dimn_tf.service import ray_service
+
+    port = ray_service.free_port(FLAGS.host, FLAGS.port)
+    model = model_flags.load()
+    _ = model.inner_product_scale  # Refuses a model that no gallery can search for.
+    served = ray_service.Served(
+        export_dir=str(model.folder.absolute()),
+        runtime=model.runtime,
+        place=place,
+        options=chosen,
+        allowed=allowed,
+    )
+    replicas = ray_service.Replicas(
+        FLAGS.replicas, FLAGS.replica_cpus, FLAGS.replica_gpus, FLAGS.ray_address
+    )
+    terminate = signal.getsignal(signal.SIGTERM)
+    with ray_service.running(model, served, FLAGS.host, port, replicas):
+        signal.signal(signal.SIGTERM, terminate)  # Ray has put its own in its place.
+        _say_where(port, model)
+        while True:
+            signal.pause()
+
+
+def _say_where(port: int, model) -> None:
+    host = f"[{FLAGS.host}]" if ":" in FLAGS.host else FLAGS.host
+    _say(
+        f"{FLAGS.gallery} at http://{host}:{port} ({model_flags.told(model)}). "
+        "Ctrl-C ends it."
+    )
 
 
 def _say(line: str) -> None:
@@ -105,18 +161,13 @@ def _tokens(access) -> dict[str, str]:
 
 def _state() -> pathlib.Path:
     if FLAGS.state is not None:
-        return pathlib.Path(FLAGS.state)
+        return pathlib.Path(FLAGS.state).absolute()
     if FLAGS.gallery.startswith("milvus:"):
         raise errors.UserError(
             "--state: name a folder for enrolled pictures and the audit log, since the "
             "gallery is in none"
         )
-    return pathlib.Path(FLAGS.gallery) / "service"
-
-
-def _address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return pathlib.Path(FLAGS.gallery).absolute() / "service"
 
 
 if __name__ == "__main__":

@@ -42,8 +42,12 @@ def open_or_create(place: str, model_sha256: str, dimension: int) -> base.BaseGa
 
 
 def takes_many_writers(place: str) -> bool:
-    """Whether processes on several machines can write to a gallery at once."""
-    return place.startswith(_MILVUS)
+    """Whether several processes, on any machine, can use a gallery at once.
+
+    Raises:
+        errors.UserError: no place of a gallery.
+    """
+    return place.startswith(_MILVUS) and "://" in _milvus(place)[0]
 
 
 def open_gallery(place: str, model_sha256: str | None = None) -> base.BaseGallery:

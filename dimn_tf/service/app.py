@@ -72,6 +72,13 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
 
     @app.get("/metrics", response_class=fastapi.Response, summary="Prometheus' text")
     async def metrics() -> fastapi.Response:
+        if core.keeper.shared:
+            raise problems.Problem(
+                404,
+                "metrics",
+                "One of several replicas answers here, whose counts are its own: take "
+                "Ray Serve's metrics",
+            )
         core.metrics.entries.set(await core.gallery(len))
         text, kind = core.metrics.text()
         return fastapi.Response(text, media_type=kind)

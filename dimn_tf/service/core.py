@@ -20,8 +20,8 @@ from dimn_tf.gallery import explanation
 from dimn_tf.service import (
     audit,
     encoder_queue,
+    keepers,
     metrics,
-    one_thread,
     options,
     people,
     problems,
@@ -39,15 +39,17 @@ class Place:
     Attributes:
         gallery: See `places.HELP`.
         folder: For pictures and the audit log.
+        audit_name: Of the audit log's file.
     """
 
     gallery: str
     folder: pathlib.Path
+    audit_name: str = "audit.jsonl"
 
     @property
     def audit_log(self) -> pathlib.Path:
         """The audit log's file."""
-        return self.folder / "audit.jsonl"
+        return self.folder / self.audit_name
 
 
 class Core:
@@ -58,6 +60,7 @@ class Core:
         place: Of the gallery and what belongs to it.
         chosen: Options.
         log: Takes lines for who runs the service.
+        keeper: Of the gallery; None: this service keeps it itself.
 
     Raises:
         errors.UserError: the model's score is no inner product, or the audit log cannot
@@ -70,6 +73,7 @@ class Core:
         place: Place,
         chosen: options.ServiceOptions,
         log: Callable[[str], None] = print,
+        keeper: keepers.Keeper | None = None,
     ):
         self.model, self.place, self.options, self.log = model, place, chosen, log
         self.scale = model.inner_product_scale
@@ -79,8 +83,14 @@ class Core:
             model, chosen.batch_size, chosen.waiting_images, self.metrics.batch
         )
         self.ready = False
-        self._thread = one_thread.OneThread("gallery")
-        self._people: people.People | None = None
+        self.keeper = keeper or keepers.LocalKeeper(
+            place.gallery,
+            model.sha256,
+            model.dimension,
+            place.folder,
+            chosen.keep_pictures,
+        )
+        self._warm = False
 
     def open(self) -> None:
         """Opens the gallery, or makes it; `running` does it where nobody did.
@@ -89,23 +99,17 @@ class Core:
             errors.UserError: another model's gallery, a place that cannot be used, or a
                 model that gives no vectors.
         """
-        self._warm_up()
-        self._people = self._thread.wait_for(
-            people.People,
-            self.place.gallery,
-            self.model.sha256,
-            self.model.dimension,
-            self.place.folder,
-            self.options.keep_pictures,
-        )
+        if not self._warm:
+            self._warm_up()
+        self._warm = True
+        self.keeper.open()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Opens the gallery; at the end does what waits, and gives all back."""
         self._decoding = anyio.CapacityLimiter(_DECODERS)
         self._explaining = anyio.CapacityLimiter(1)
-        if self._people is None:
-            self.open()
+        self.open()
         self.queue.start()
         keeper = asyncio.create_task(self._keep_young())
         self.ready = True
@@ -117,8 +121,7 @@ class Core:
             with contextlib.suppress(asyncio.CancelledError):
                 await keeper
             await self.queue.stop()
-            await self._thread.call(self._people.close)
-            self._thread.close()
+            await self.keeper.close()
             self.audit.close()
 
     def _warm_up(self) -> None:
@@ -136,8 +139,8 @@ class Core:
                 )
 
     async def gallery(self, function: Callable[..., Any], *given: Any) -> Any:
-        """What a function of `People` and further arguments gives, in its thread."""
-        return await self._thread.call(function, self._people, *given)
+        """What a function of `People` and further arguments gives."""
+        return await self.keeper.call(function, *given)
 
     async def changed(self, function: Callable[..., Any], *given: Any) -> Any:
         """The same for a change.

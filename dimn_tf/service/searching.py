@@ -60,11 +60,10 @@ async def search(
 
     asked = accept if cameras or since or until else None
 
-    def work(gallery: people.People):
-        hits = gallery.search(vectors[good], k, one_per_person, asked)
-        return hits, gallery.public_ids({h.entry_id for row in hits for h in row})
-
-    hits, names = await core.gallery(work)
+    hits = await core.keeper.search(vectors[good], k, one_per_person, asked)
+    names = await core.gallery(
+        people.People.public_ids, {hit.entry_id for row in hits for hit in row}
+    )
     of_probe = dict(zip(good, hits, strict=True))
     probes = []
     for i, (picture, fault) in enumerate(zip(pictures, faults, strict=True)):

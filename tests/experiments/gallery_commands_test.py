@@ -255,7 +255,7 @@ def test_a_pipeline_writes_shards_which_a_gallery_imports(place):
         (["--model=e", "--gallery=g", "--beam_options=a"], "--beam_options: they are"),
         (
             ["--model=e", "--gallery=g", "--runner=DirectRunner", "--output=o"],
-            "--gallery=g: a folder has one writer. Leave the flag out",
+            "--gallery=g: a folder or a file has one writer. Leave the flag out",
         ),
         (
             ["--gallery=g", "--import_shards=s", "--remove"],
