@@ -59,6 +59,32 @@ def decode_batch(
     return tf.ensure_shape(images, (None, height, width, 3)), faults
 
 
+def decode_good_batch(encoded: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """The images of `decode_batch` where every file is good, in less time.
+
+    Args:
+        encoded: string [n].
+        height: rows of the result, in pixels.
+        width: columns of the result, in pixels.
+
+    Returns:
+        float32 [n, height, width, 3].
+
+    Raises:
+        tf.errors.OpError: a file is not; `decode_batch` tells which.
+    """
+    claims = tf.map_fn(pixels_claimed, encoded, fn_output_signature=tf.int64)
+    refused = (claims <= 0) | (claims > LARGEST_PIXELS)
+    full = tf.reduce_sum(claims) > LARGEST_REQUEST_PIXELS
+    check = tf.debugging.assert_equal(tf.reduce_any(refused) | full, False)
+    with tf.control_dependencies([check]):
+        return tf.map_fn(
+            lambda content: resizing.decode_and_resize(content, height, width),
+            encoded,
+            fn_output_signature=tf.TensorSpec((height, width, 3), tf.float32),
+        )
+
+
 def nan_where(values: tf.Tensor, faulty: tf.Tensor) -> tf.Tensor:
     """Values, NaN in the rows of images that were not decoded.
 

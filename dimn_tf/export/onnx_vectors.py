@@ -77,9 +77,12 @@ class OnnxVectors:
         # The mapping is not computed where only the feature is asked for.
         self._options = runtime.RunOptions()
         self._options.only_execute_path_to_fetches = True
-        self._decode = tf.function(
-            lambda files: decoding.decode_batch(files, height, width),
-            input_signature=[tf.TensorSpec([None], tf.string)],
+        self._decode, self._decode_good = (
+            tf.function(
+                lambda files, decode=decode: decode(files, height, width),
+                input_signature=[tf.TensorSpec([None], tf.string)],
+            ).get_concrete_function()
+            for decode in (decoding.decode_batch, decoding.decode_good_batch)
         )
 
     def __call__(self, output: str, files: Sequence[bytes]) -> dict[str, np.ndarray]:
@@ -93,8 +96,13 @@ class OnnxVectors:
             The output, float32 [n, E], NaN where a file was not decoded, and why under
             `layout.FAULT`, bytes [n].
         """
-        images, faults = self._decode(tf.constant(files, tf.string))
-        faults = faults.numpy()
+        given = tf.constant(files, tf.string)
+        try:
+            images = self._decode_good(given)
+            faults = np.full(len(files), b"", object)
+        except tf.errors.OpError:
+            images, faults = self._decode(given)
+            faults = faults.numpy()
         vectors = self._session.run([output], {"images": images.numpy()}, self._options)
         found = np.array(vectors[0])
         found[faults != b""] = np.nan

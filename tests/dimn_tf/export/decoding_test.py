@@ -110,6 +110,22 @@ def test_every_bad_file_is_told_and_the_others_are_decoded(decode):
     assert not found[~good].any()
 
 
+def test_a_batch_of_good_files_alone_is_decoded_to_the_same(monkeypatch):
+    decode = tf.function(
+        lambda files: decoding.decode_good_batch(files, 16, 8),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    )
+    np.testing.assert_array_equal(decode(GOOD), _expected(GOOD))
+    for bad in (*BAD.values(), *LARGE.values()):
+        with pytest.raises(tf.errors.OpError):
+            decode([GOOD[0], bad, GOOD[1]])
+    monkeypatch.setattr(decoding, "LARGEST_REQUEST_PIXELS", 1_250)
+    files = [_file("PNG", (40, 25)), _file("JPEG", (25, 10))]
+    assert len(decoding.decode_good_batch(tf.constant(files), 16, 8)) == 2
+    with pytest.raises(tf.errors.OpError):
+        decoding.decode_good_batch(tf.constant([*files, GOOD[8]]), 16, 8)
+
+
 @pytest.mark.parametrize("files", [[BAD["text"], BAD["empty"]], [BAD["GIF"]]])
 def test_a_batch_without_a_good_file(decode, files):
     found, faults = decode(files)

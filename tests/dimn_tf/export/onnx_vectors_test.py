@@ -27,6 +27,11 @@ def test_the_vectors_are_tensorflows(both):
         for i in range(3)
         for kind in ("jpg", "png")
     ]
+    good = onnx.probe_features(files)
+    assert good.faults == ("",) * len(files)
+    np.testing.assert_allclose(
+        good.vectors, tensorflow.probe_features(files).vectors, rtol=1e-4, atol=1e-6
+    )
     files[3:3] = [b"", b"bad", b"\x89PNG\r\n\x1a\n" + bytes(40)]
     for call in ("probe_features", "gallery_classifiers"):
         found, wanted = getattr(onnx, call)(files), getattr(tensorflow, call)(files)
