@@ -63,6 +63,7 @@ setuptools.setup(
             "prometheus-client>=0.20",
             "python-multipart>=0.0.20",
             "uvicorn>=0.30",
+            "uvloop>=0.19",
         ],
         # The service in several processes, on a machine or many: `--ray`.
         "ray": ["ray[serve]>=2.60"],

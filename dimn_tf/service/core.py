@@ -162,7 +162,9 @@ class Core:
     async def pictures(
         self, content: bytes, boxes: Sequence[uploads.Box] = (), name: str = "image"
     ) -> list[uploads.Picture]:
-        """See `uploads.pictures`; in a thread."""
+        """See `uploads.pictures`; in a thread, but for what is done at once."""
+        if not boxes and uploads.is_small(content):
+            return uploads.pictures(content, [], self.options.largest_pixels, name)
         return await anyio.to_thread.run_sync(
             uploads.pictures,
             content,

@@ -12,6 +12,7 @@ from dimn_tf import images
 from dimn_tf.service import problems
 
 _SMALLEST_SIDE = 4  # Pixels; ours: less shows nobody.
+_SMALL_BYTES, _SMALL_PIXELS = 64 << 10, 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,17 @@ class Picture:
     file: bytes
     digest: str
     box: Box | None
+
+
+def is_small(content: bytes) -> bool:
+    """Whether an image is decoded in less time than another thread needs to begin."""
+    if len(content) > _SMALL_BYTES:
+        return False
+    try:
+        width, height = images.size_of(io.BytesIO(content))
+    except images.ImageFault:
+        return True  # Nothing is decoded of it.
+    return width * height <= _SMALL_PIXELS
 
 
 def pictures(
