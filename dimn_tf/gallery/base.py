@@ -12,6 +12,7 @@ import numpy as np
 from dimn_tf import errors
 from dimn_tf.gallery import entries as entries_lib
 
+_AT_A_TIME = 1_000  # Entries of a person that are listed at once.
 _MORE_HITS = 4  # Factor by which a search widens until it has enough persons.
 
 
@@ -97,15 +98,24 @@ class BaseGallery(abc.ABC):
 
     def entries_of(self, person_id: str) -> list[str]:
         """The ids of a person's entries."""
-        return [e for e, person in self.persons().items() if person == person_id]
+        found, after = [], ""
+        while True:
+            page = self.page(after, _AT_A_TIME, person_id)
+            found += [known.entry_id for known in page.entries]
+            after = page.next
+            if not after:
+                return found
 
     @abc.abstractmethod
-    def page(self, after: str = "", limit: int = 100) -> entries_lib.Page:
+    def page(
+        self, after: str = "", limit: int = 100, person_id: str | None = None
+    ) -> entries_lib.Page:
         """Some of the entries, so that page by page all are seen once.
 
         Args:
             after: `Page.next` of the page before; "": from the first.
             limit: Entries, at most; at least 1.
+            person_id: Whose entries alone; None: all.
 
         Raises:
             errors.UserError: an `after` that no page had.

@@ -139,15 +139,13 @@ class Gallery(base.BaseGallery):
         """Every entry's person, by entry id."""
         return self._store.persons()
 
-    def entries_of(self, person_id: str) -> list[str]:
-        """The ids of a person's entries."""
-        return self._store.entries_of(person_id)
-
-    def page(self, after: str = "", limit: int = 100) -> entries_lib.Page:
+    def page(
+        self, after: str = "", limit: int = 100, person_id: str | None = None
+    ) -> entries_lib.Page:
         """Some of the entries, in the order in which they came."""
         if after and not (after.isdecimal() and after.isascii() and len(after) < 19):
             raise entries_lib.no_page(self.name, after)
-        rows = self._store.rows_after(int(after or 0), limit)
+        rows = self._store.rows_after(int(after or 0), limit, person_id)
         known = tuple(
             entries_lib.Known(row.entry_id, row.person_id, self._metadata(row))
             for row in rows

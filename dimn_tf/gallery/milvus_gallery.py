@@ -19,6 +19,7 @@ _LARGEST_K = 16_384  # Milvus' limit of a search.
 _REQUEST_BYTES = 16 << 20  # A request's; a server takes 64 MiB.
 _HITS = 50_000  # Of a search, whose answer a server limits to 100 MiB.
 _KEYS_AT_A_TIME = 1_000
+_PLAIN = re.compile(r"[\w .@-]+")  # A person id that needs no quoting in a filter.
 
 
 class MilvusGallery(base.BaseGallery):
@@ -150,25 +151,44 @@ class MilvusGallery(base.BaseGallery):
             rows.close()
         return found
 
-    def page(self, after: str = "", limit: int = 100) -> entries_lib.Page:
+    def page(
+        self, after: str = "", limit: int = 100, person_id: str | None = None
+    ) -> entries_lib.Page:
         """Some of the entries, in the order of their primary keys."""
         if after and not re.fullmatch("[0-9a-f]{64}", after):
             raise entries_lib.no_page(self.name, after)
+        wanted, asked = "", limit
+        if person_id is not None and _PLAIN.fullmatch(person_id):
+            wanted = f' and person_id == "{person_id}"'
+        elif person_id is not None:  # All are looked through: no quoting is trusted.
+            asked = max(limit, _KEYS_AT_A_TIME)
+        found: list[dict] = []
+        while True:
+            part = self._after(after, wanted, asked)
+            found += [r for r in part if person_id in (None, r["person_id"])]
+            if len(part) < asked or len(found) >= limit:
+                break
+            after = part[-1]["key"]
+        known = tuple(
+            entries_lib.Known(row["entry_id"], row["person_id"], row["metadata"])
+            for row in found[:limit]
+        )
+        is_last = len(found) <= limit and len(part) < asked
+        return entries_lib.Page(known, "" if is_last else found[limit - 1]["key"])
+
+    def _after(self, after: str, wanted: str, limit: int) -> list[dict]:
+        """The rows behind a key, in their order."""
         with collections.told(self.name):
             rows = self._client.query_iterator(
                 self._collection,
                 batch_size=limit,
-                filter=f'key > "{after}"',
+                filter=f'key > "{after}"{wanted}',
                 output_fields=["key", "entry_id", "person_id", "metadata"],
                 consistency_level="Strong",
             )
             part = rows.next()
             rows.close()
-        known = tuple(
-            entries_lib.Known(row["entry_id"], row["person_id"], row["metadata"])
-            for row in part
-        )
-        return entries_lib.Page(known, part[-1]["key"] if len(part) == limit else "")
+        return part
 
     def _add(self, entries, metadata, vectors) -> None:
         for entry, text in zip(entries, metadata, strict=True):

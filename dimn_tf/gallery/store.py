@@ -170,21 +170,18 @@ class Store:
         columns = "number, entry_id, person_id, metadata"
         return {x[0]: Row(*x) for x in self._select(columns, "number", numbers)}
 
-    def rows_after(self, number: int, limit: int) -> list[Row]:
-        """The next entries behind a number, in their order."""
+    def rows_after(
+        self, number: int, limit: int, person_id: str | None = None
+    ) -> list[Row]:
+        """The next entries behind a number, of a person or of all, in their order."""
+        of_person = "" if person_id is None else "AND person_id = ? "
+        given = [number, limit] if person_id is None else [number, person_id, limit]
         found = self._file.read(
             "SELECT number, entry_id, person_id, metadata FROM entries "
-            "WHERE number > ? ORDER BY number LIMIT ?",
-            (number, limit),
+            f"WHERE number > ? {of_person}ORDER BY number LIMIT ?",
+            tuple(given),
         )
         return [Row(*row) for row in found]
-
-    def entries_of(self, person_id: str) -> list[str]:
-        """The ids of a person's entries."""
-        found = self._file.read(
-            "SELECT entry_id FROM entries WHERE person_id = ?", (person_id,)
-        )
-        return [entry_id for (entry_id,) in found]
 
     def persons(self) -> dict[str, str | None]:
         """Every entry's person, by entry id."""

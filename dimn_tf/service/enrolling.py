@@ -90,16 +90,13 @@ async def listed(
     limit: Annotated[int, fastapi.Query(ge=1, le=1_000)] = 100,
     person_id: Annotated[
         str,
-        fastapi.Query(max_length=256, description="All of this person's."),
+        fastapi.Query(max_length=256, description="This person's alone."),
     ] = "",
 ) -> answers.Entries:
-    """The gallery page by page, or all entries of a person."""
+    """The gallery, or a person's entries, page by page."""
 
     def work(gallery: people.People):
-        if person_id:
-            page = entries_lib.Page(tuple(gallery.of_person(person_id)), "")
-        else:
-            page = gallery.page(after, limit)
+        page = gallery.page(after, limit, person_id or None)
         return page, gallery.public_ids([known.entry_id for known in page.entries])
 
     try:
@@ -163,9 +160,7 @@ async def remove_person(
     """Removes all entries of a person, with their vectors and pictures."""
 
     def work(gallery: people.People):
-        names = gallery.public_ids(
-            [known.entry_id for known in gallery.of_person(person_id)]
-        )
+        names = gallery.public_ids(gallery.entries_of(person_id))
         return [names.get(name, name) for name in gallery.remove_person(person_id)]
 
     core.audit.write(caller, "remove_person", person_id=person_id)

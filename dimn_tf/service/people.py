@@ -195,7 +195,7 @@ class People:
 
     def remove_person(self, person_id: str) -> list[str]:
         """Removes a person's entries; gives their ids."""
-        return self.remove(self._gallery.entries_of(person_id))
+        return self.remove(self.entries_of(person_id))
 
     def search(
         self,
@@ -207,14 +207,15 @@ class People:
         """See `BaseGallery.search`."""
         return self._gallery.search(features, k, one_per_person, accept)
 
-    def page(self, after: str, limit: int) -> entries_lib.Page:
+    def page(
+        self, after: str, limit: int, person_id: str | None = None
+    ) -> entries_lib.Page:
         """See `BaseGallery.page`."""
-        return self._gallery.page(after, limit)
+        return self._gallery.page(after, limit, person_id)
 
-    def of_person(self, person_id: str) -> list[entries_lib.Known]:
-        """A person's entries."""
-        names = self._gallery.entries_of(person_id)
-        return list(self._gallery.known(names).values())
+    def entries_of(self, person_id: str) -> list[str]:
+        """See `BaseGallery.entries_of`."""
+        return self._gallery.entries_of(person_id)
 
     def picture(self, entry_id: str) -> bytes | None:
         """An entry's picture: what the service kept, or the file it was enrolled of."""

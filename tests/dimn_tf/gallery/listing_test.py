@@ -77,6 +77,23 @@ def test_a_persons_entries(gallery):
     assert gallery.entries_of("nobody") == gallery.entries_of("") == []
 
 
+@pytest.mark.parametrize("limit", [1, 3, 4, 100])
+@pytest.mark.parametrize("person", ["anna", "c'y \"\\", "日本", "nobody"])
+def test_a_persons_entries_page_by_page(gallery, person, limit):
+    seen, after = [], ""
+    while True:
+        page = gallery.page(after, limit, person)
+        assert len(page.entries) <= limit
+        assert {known.person_id for known in page.entries} <= {person}
+        seen += [known.entry_id for known in page.entries]
+        after = page.next
+        if not after:
+            break
+    persons = gallery.persons()
+    expected = sorted(e for e, owner in persons.items() if owner == person)
+    assert sorted(seen) == expected
+
+
 def test_a_search_is_widened_past_what_is_not_accepted(gallery):
     probe = np.eye(1, D, dtype=np.float32)
 

@@ -162,6 +162,11 @@ def test_pages_and_persons(client):
     of_person = client.get("/v1/entries", params={"person_id": "p1"}).json()
     assert {entry["person_id"] for entry in of_person["entries"]} == {"p1"}
     assert len(of_person["entries"]) == 3 and of_person["next"] is None
+    part = client.get("/v1/entries", params={"person_id": "p1", "limit": 2}).json()
+    assert part["entries"] == of_person["entries"][:2]
+    query = {"person_id": "p1", "after": part["next"]}
+    rest = client.get("/v1/entries", params=query).json()
+    assert rest == {"entries": of_person["entries"][2:], "next": None}
     _problem(client.get("/v1/entries", params={"after": "x"}), 422, "after")
 
 
