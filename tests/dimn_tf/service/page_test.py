@@ -10,6 +10,7 @@ from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.evaluation import measures
 from dimn_tf.service import access
+from dimn_tf.service import page as page_lib
 from tests.dimn_tf.service.running import running
 
 TOKEN = "t" * 20
@@ -71,6 +72,20 @@ def test_enrolled_found_explained_named_removed(client):
     told = client.post("/page/remove_person", data={"person_id": "p0"})
     assert "1 removed for good." in told.text and "1 picture is" in told.text
     assert len({*_ids(client.get("/page/people").text)}) == 1
+
+
+def test_more_of_a_person_is_that_persons_alone(client, monkeypatch):
+    monkeypatch.setattr(page_lib, "_SHOWN", 2)
+    for i in range(6):
+        person = {"person_id": "b & o" if i % 2 else "anna"}
+        client.post("/page/enrol", files=_file(i), data=person)
+    text = client.get("/page/people", params={"person_id": "b & o"}).text
+    first = set(_ids(text))
+    (more,) = re.findall('hx-get="([^"]+)"', text)
+    text = client.get(html.unescape(more)).text
+    rest = set(_ids(text))
+    assert (len(first), len(rest), len(first | rest)) == (2, 1, 3)
+    assert "anna" not in text and "hx-get=" not in text
 
 
 def test_what_is_wrong_is_told_in_its_place(client):
