@@ -13,6 +13,8 @@ from dimn_tf.service import problems
 
 _SMALLEST_SIDE = 4  # Pixels; ours: less shows nobody.
 _SMALL_BYTES, _SMALL_PIXELS = 64 << 10, 1 << 16
+# Of a JPEG file that is small; each costs few bytes and a pass over all its pixels.
+_SMALL_SCANS, _SCAN = 16, b"\xff\xda"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Picture:
 
 def is_small(content: bytes) -> bool:
     """Whether an image is decoded in less time than another thread needs to begin."""
-    if len(content) > _SMALL_BYTES:
+    if len(content) > _SMALL_BYTES or content.count(_SCAN) > _SMALL_SCANS:
         return False
     try:
         width, height = images.size_of(io.BytesIO(content))

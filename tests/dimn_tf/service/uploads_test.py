@@ -48,6 +48,25 @@ def test_boxes_are_of_the_upright_frame():
     np.testing.assert_array_equal(images.decoded(found.file), FRAME[7:20, 5:16])
 
 
+def _jpeg(pixels, **more):
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(buffer, "JPEG", **more)
+    return buffer.getvalue()
+
+
+def test_what_takes_long_to_decode_is_not_small():
+    progressive = _jpeg(FRAME, progressive=True)
+    small = _png(FRAME), _jpeg(FRAME), progressive, b"", b"no image"
+    assert all(map(uploads.is_small, small))
+    assert not uploads.is_small(_png(np.zeros((256, 257, 3), np.uint8)))
+    assert not uploads.is_small(_jpeg(FRAME) + bytes(64 << 10))
+    # The last scan again and again: 64 KiB of such took two seconds.
+    last, end = progressive.rindex(b"\xff\xda"), len(progressive) - 2
+    again = progressive[:end] + 20 * progressive[last:end] + progressive[end:]
+    assert len(again) < 64 << 10
+    assert uploads.pictures(again, [], 10_000) and not uploads.is_small(again)
+
+
 def test_a_picture_is_known_by_its_content_and_box():
     one, other = uploads.Box(0, 0, 9, 9), uploads.Box(0, 0, 9, 10)
     digests = {
