@@ -232,7 +232,7 @@ class People:
 
     def public_ids(self, entry_ids: Sequence[str]) -> dict[str, str]:
         """What clients call entries whose ids are paths of this machine."""
-        return self._state.public_ids(entry_ids)
+        return self._state.public_ids(entry_ids, self._gallery.which_of)
 
     def private_id(self, public_id: str) -> str:
         """The entry that a client's name for it stands for."""

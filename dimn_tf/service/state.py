@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from dimn_tf.gallery import sqlite_files
 
@@ -52,10 +52,18 @@ class State:
         )
         return found[0][0] if found else None
 
-    def public_ids(self, entry_ids: Iterable[str]) -> dict[str, str]:
+    def public_ids(
+        self,
+        entry_ids: Iterable[str],
+        which_of: Callable[[Sequence[str]], Collection[str]],
+    ) -> dict[str, str]:
         """What clients call entries: an id that is a path of this machine is masked.
 
         The masks are kept, so that `private_id` finds the entries again.
+
+        Args:
+            entry_ids: The entries.
+            which_of: Tells those that are there; of others nothing is kept.
         """
         masks = {
             entry_id: _ALIAS + hashlib.sha256(entry_id.encode()).hexdigest()[:32]
@@ -63,11 +71,12 @@ class State:
             if "/" in entry_id or "\\" in entry_id
         }
         known = self._known("aliases", "alias", list(masks.values()))
-        new = [(mask, name) for name, mask in masks.items() if mask not in known]
-        if new:
+        new = {name: mask for name, mask in masks.items() if mask not in known}
+        if there := which_of(list(new)) if new else ():
             with self._file.transaction() as connection:
                 connection.executemany(
-                    "INSERT OR IGNORE INTO aliases VALUES (?, ?)", new
+                    "INSERT OR IGNORE INTO aliases VALUES (?, ?)",
+                    [(new[name], name) for name in there],
                 )
         return masks
 
