@@ -88,11 +88,13 @@ def read_report(folder: pathlib.Path) -> dict[str, Any]:
 
 
 def read(folder: pathlib.Path) -> Iterator[list[entries.Entry]]:
-    """The entries of a folder's shards, some at a time."""
+    """The entries of a folder's shards, some at a time.
+
+    Raises:
+        errors.UserError: one is not whole.
+    """
     for path in paths(folder):
-        with _whole(path):
-            file = _package("pyarrow.parquet").ParquetFile(path)
-        with file:
+        with _whole(path), _package("pyarrow.parquet").ParquetFile(path) as file:
             for part in file.iter_batches(_AT_A_TIME, columns=list(_COLUMNS)):
                 vectors = part.column("vector").flatten().to_numpy()
                 vectors = vectors.reshape(part.num_rows, -1)

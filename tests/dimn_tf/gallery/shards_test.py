@@ -135,6 +135,11 @@ def test_what_is_not_whole_or_of_another_model_is_refused_untouched(gallery, tmp
     refused(folder, "report.json: it tells of no shards")
     (folder / shards.REPORT_FILE).unlink()
     refused(folder, "report.json is missing: .* did not end")
+    folder = _write(tmp_path / "damaged", *parts)
+    first = folder / "entries-00000-of-00002.parquet"
+    content = first.read_bytes()
+    first.write_bytes(content[:4] + bytes(80) + content[84:])
+    refused(folder, "entries-00000-of-00002.parquet: no whole Parquet file")
     (row,) = _entries(1)
     row = dataclasses.replace(row, vector=np.ones(D + 1, np.float32))
     other = _write(tmp_path / "e", [row], dimension=D + 1)
