@@ -17,7 +17,7 @@ import apache_beam as beam
 from apache_beam.ml.inference import base as inference
 from apache_beam.options import pipeline_options
 
-from dimn_tf import errors, standard_json
+from dimn_tf import errors, plain_paths, standard_json
 from dimn_tf.export import served_model
 from dimn_tf.gallery import beam_steps, enrolment, image_sources, shards
 
@@ -48,12 +48,12 @@ def enrol(
         batch_size: Images at a time.
 
     Raises:
-        errors.UserError: an output that is in use, options that Beam refuses, or what a
-            machine told so.
+        errors.UserError: an output that is in use or named as a pattern, options that
+            Beam refuses, or what a machine told so.
     """
     report = enrolment.Report()
     named = image_sources.agreed(sources, report.skipped)
-    _refuse_in_use(output)
+    _refuse_unfit(output)
     options = _options(beam_options)
     plan = beam_steps.Plan(
         export_dir=str(model.folder.absolute()),
@@ -192,7 +192,12 @@ def _options(given: Sequence[str]) -> pipeline_options.PipelineOptions:
     return found
 
 
-def _refuse_in_use(output: pathlib.Path) -> None:
+def _refuse_unfit(output: pathlib.Path) -> None:
+    if not plain_paths.is_plain(output.absolute()):
+        raise errors.UserError(
+            f"--output={output}: Beam takes a path with any of [ ] * ? \\ for a "
+            "pattern. Name a folder below plain ones"
+        )
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise errors.UserError(
             f"--output={output}: there is something already. Name a folder that is new "

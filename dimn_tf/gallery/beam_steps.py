@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import time
 
 import apache_beam as beam
 from absl import logging
 from apache_beam.ml.inference import base as inference
 
-from dimn_tf import images
+from dimn_tf import errors, images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import embedding, enrolment, entries, places
 
@@ -110,8 +111,20 @@ class Handler(inference.ModelHandler):
         return max(1, min(_bytes_of(wanted) // share, self._plan.batch_size))
 
     def load_model(self):
-        """See base class."""
-        return served_model.ServedModel(self._plan.export_dir, self._plan.runtime)
+        """See base class.
+
+        Raises:
+            errors.UserError: this machine's export is another model.
+        """
+        plan = self._plan
+        model = served_model.ServedModel(plan.export_dir, plan.runtime)
+        if model.sha256 != plan.model_sha256:
+            raise errors.UserError(
+                f"{plan.export_dir}: on {socket.gethostname()} it holds the model "
+                f"{model.sha256[:12]}..., not {plan.model_sha256[:12]}...: copy the "
+                "export to that machine again"
+            )
+        return model
 
     def run_inference(self, batch, model, inference_args=None):
         """See base class."""

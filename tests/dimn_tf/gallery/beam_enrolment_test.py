@@ -8,6 +8,7 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf import errors
+from dimn_tf.export import served_model
 from dimn_tf.gallery import (
     Gallery,
     MilvusGallery,
@@ -165,6 +166,18 @@ def test_what_fails_leaves_nothing_and_says_why(model, crops, tmp_path, monkeypa
     assert (output / "mine").read_text() == "kept"
     with pytest.raises(errors.UserError, match="Beam refuses --runner=Nothing"):
         _beam(model, crops, tmp_path / "new", options=["--runner=Nothing"])
+    with pytest.raises(errors.UserError, match="takes a path with any of"):
+        _beam(model, crops, tmp_path / "new[1]")
+    assert not list(tmp_path.glob("new*"))
+
+
+def test_a_machine_with_another_export_is_told(model, crops, tmp_path, monkeypatch):
+    class Another(served_model.ServedModel):
+        sha256 = "cd" * 32
+
+    monkeypatch.setattr(beam_steps.served_model, "ServedModel", Another)
+    with pytest.raises(errors.UserError, match="it holds the model cdcdcdcdcdcd"):
+        _beam(model, crops, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
