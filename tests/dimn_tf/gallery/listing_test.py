@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.gallery import Entry, Gallery, MilvusGallery
+from dimn_tf.gallery import Entry, Gallery, MilvusGallery, milvus_gallery
 
 D, MODEL = 8, "ab" * 32
 
@@ -79,7 +79,8 @@ def test_a_persons_entries(gallery):
 
 @pytest.mark.parametrize("limit", [1, 3, 4, 100])
 @pytest.mark.parametrize("person", ["anna", "c'y \"\\", "日本", "nobody"])
-def test_a_persons_entries_page_by_page(gallery, person, limit):
+def test_a_persons_entries_page_by_page(gallery, person, limit, monkeypatch):
+    monkeypatch.setattr(milvus_gallery, "_KEYS_AT_A_TIME", 2)
     seen, after = [], ""
     while True:
         page = gallery.page(after, limit, person)
