@@ -79,7 +79,7 @@ def main(argv):
         folder = pathlib.Path(FLAGS.import_shards)
         told = shards.read_report(folder)
         with _gallery(told["model_sha256"], told["dimension"]) as gallery:
-            report = shards.import_into(gallery, folder, FLAGS.replace)
+            report = shards.import_into(gallery, folder, told, FLAGS.replace)
             _print(report, len(gallery))
     else:
         _enrol(argv)
@@ -105,6 +105,11 @@ def _refuse_what_does_not_fit(argv) -> None:
         raise errors.UserError(
             "--runner and --output: a pipeline needs both, other enrolments take "
             "neither"
+        )
+    if FLAGS.replace and given["--runner"] and FLAGS.gallery is None:
+        raise errors.UserError(
+            "--replace: shards are compared with no gallery. Give it with "
+            "--import_shards"
         )
     if FLAGS.beam_options and not given["--runner"]:
         raise errors.UserError("--beam_options: they are the --runner's; name one")

@@ -20,7 +20,7 @@ import signal
 from absl import flags
 
 from dimn_tf import config, errors, extras
-from dimn_tf.gallery import places
+from dimn_tf.gallery import milvus_collections, places
 from dimn_tf.service import options
 from experiments import flags as option_flags
 from experiments import launch, model_flags, path_flags
@@ -115,6 +115,11 @@ def _serve(place, chosen, allowed) -> None:
 def _serve_by_ray(place, chosen, allowed) -> None:
     """Serves in processes that Ray Serve starts."""
     extras.load("ray.serve", "ray", "--ray")
+    if FLAGS.ray_address and not allowed.tokens:
+        raise errors.UserError(
+            "--ray_address: others reach a cluster, so callers need a token. Put one "
+            f"into the environment variable {TOKEN}, or name a --token_file"
+        )
     from dimn_tf.service import ray_service
 
     port = ray_service.free_port(FLAGS.host, FLAGS.port)
@@ -126,6 +131,11 @@ def _serve_by_ray(place, chosen, allowed) -> None:
         place=place,
         options=chosen,
         allowed=allowed,
+        variables={
+            name: os.environ[name]
+            for name in (milvus_collections.TOKEN_VARIABLE,)
+            if name in os.environ
+        },
     )
     replicas = ray_service.Replicas(
         FLAGS.replicas, FLAGS.replica_cpus, FLAGS.replica_gpus, FLAGS.ray_address

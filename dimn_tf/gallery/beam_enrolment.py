@@ -17,13 +17,15 @@ import apache_beam as beam
 from apache_beam.ml.inference import base as inference
 from apache_beam.options import pipeline_options
 
-from dimn_tf import errors, plain_paths, standard_json
+from dimn_tf import errors, files, plain_paths, standard_json
 from dimn_tf.export import served_model
 from dimn_tf.gallery import beam_steps, enrolment, image_sources, shards
 
 _SOURCES = "sources.jsonl"
 _ADDED_AT_A_TIME = 256
 _LOOKED_AT_A_TIME = 1000
+# Beam's choice for these first fetches a program (Prism) from the internet and runs it.
+_DIRECT = (None, "DirectRunner", "SwitchingDirectRunner")
 
 
 def enrol(
@@ -183,8 +185,10 @@ def _options(given: Sequence[str]) -> pipeline_options.PipelineOptions:
     """
     try:
         found = pipeline_options.PipelineOptions(list(given))
-        runner = found.view_as(pipeline_options.StandardOptions).runner
-        beam.runners.create_runner(runner)
+        standard = found.view_as(pipeline_options.StandardOptions)
+        if standard.runner in _DIRECT:
+            standard.runner = "FnApiRunner"
+        beam.runners.create_runner(standard.runner)
     except (ValueError, ImportError, AttributeError, SystemExit) as error:
         raise errors.UserError(
             f"--runner and --beam_options: Beam refuses {' '.join(given)}: {error}"
@@ -245,4 +249,5 @@ def _gather(plan: beam_steps.Plan, report: enrolment.Report) -> None:
         written["shards"] = {p.name: shards.count(p) for p in shards.paths(output)}
         if sum(written["shards"].values()) != report.added:
             raise AssertionError(f"{written['shards']} of {report.added} entries")
-    (output / shards.REPORT_FILE).write_text(standard_json.text(written))
+    with files.replacing(output / shards.REPORT_FILE) as partial:
+        partial.write_text(standard_json.text(written))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dimn_tf import errors, extras, progress, standard_json
@@ -110,6 +110,7 @@ def read(folder: pathlib.Path) -> Iterator[list[entries.Entry]]:
 def import_into(
     gallery: base.BaseGallery,
     folder: pathlib.Path,
+    told: Mapping[str, Any],
     replace: bool = False,
     show_progress: bool = True,
 ) -> enrolment.Report:
@@ -122,13 +123,13 @@ def import_into(
     Args:
         gallery: Added to; of the shards' model.
         folder: Of the shards.
+        told: Their report, see `read_report`.
         replace: Whether what is another now takes the place of what was enrolled.
         show_progress: Whether progress with rate and time left goes to stderr.
 
     Raises:
-        errors.UserError: see `read_report`; another model's shards.
+        errors.UserError: another model's shards, or one that is not whole.
     """
-    told = read_report(folder)
     base.refuse_another_model(gallery.name, gallery.model_sha256, told["model_sha256"])
     report = enrolment.Report()
     bar = progress.bar(

@@ -251,6 +251,10 @@ class Core:
     async def _keep_young(self) -> None:
         while self.options.keep_days:
             try:
+                # All replicas of a service wait as long: one of them does it.
+                if not await self.keeper.turn("remove_old", _SWEEP_SECONDS / 2):
+                    await asyncio.sleep(_SWEEP_SECONDS)
+                    continue
                 count = await self.remove_old()
             except (problems.Problem, OSError) as error:
                 self.log(f"what is old could not be removed: {error}")

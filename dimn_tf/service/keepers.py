@@ -34,6 +34,16 @@ class Keeper(abc.ABC):
         change is made whole.
         """
 
+    async def turn(self, what: str, seconds: float) -> bool:
+        """Whether it is this service's turn to do what is done once in a while.
+
+        Args:
+            what: Is done.
+            seconds: For which no other service then has the turn.
+        """
+        del what, seconds
+        return True
+
     async def search(self, *given: Any) -> Any:
         """See `People.search`."""
         return await self.call(people.People.search, *given)

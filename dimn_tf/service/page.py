@@ -216,7 +216,9 @@ async def listed(
 ):
     """Entries with their pictures, and names to choose from."""
     found = await enrolling.listed(core, after, _SHOWN, person_id.strip())
-    of_all = found if not person_id else await enrolling.listed(core, "", _NAMES, "")
+    of_all = found
+    if person_id and not after:  # What follows a page shows no names to choose from.
+        of_all = await enrolling.listed(core, "", _NAMES, "")
     return _TEMPLATES.TemplateResponse(
         request,
         "people.html",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import ray
@@ -16,18 +19,29 @@ class Actor:
     """Holds the one `People`, in a process of its own that Ray starts again.
 
     Args:
+        variables: Of the environment.
         given: What `People` takes.
     """
 
-    def __init__(self, *given: Any):
+    def __init__(self, variables: Mapping[str, str], *given: Any):
+        os.environ.update(variables)
         self._given = given
         self._people: people.People | None = None
+        self._turns: dict[str, float] = {}
 
     def call(self, function: Callable[..., Any], *given: Any) -> Any:
         """What a function of `People` gives; calls are done one after the other."""
         if self._people is None:
             self._people = people.People(*self._given)
         return function(self._people, *given)
+
+    def turn(self, what: str, seconds: float) -> bool:
+        """See `Keeper.turn`."""
+        now = time.monotonic()
+        if now - self._turns.get(what, -math.inf) < seconds:
+            return False
+        self._turns[what] = now
+        return True
 
     def close(self) -> None:
         """Gives the gallery back."""
@@ -75,6 +89,11 @@ class RayKeeper(keepers.Keeper):
         """
         with _own_errors():
             return await self._actor.call.remote(function, *given)
+
+    async def turn(self, what, seconds):
+        """See base class."""
+        with _own_errors():
+            return await self._actor.turn.remote(what, seconds)
 
     async def search(self, *given):
         """See base class."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import logging
 import math
 import os
+import pathlib
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import ray
 from ray import serve
+from ray.util import scheduling_strategies
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
@@ -20,9 +23,11 @@ from dimn_tf.service import access, app, core, options, ray_keeper, server
 
 _NAME = "dimn_tf"
 _PORTS = range(20_000, 30_000)  # Below those that systems give out.
-# Ray reports its use to its makers otherwise; and its proxy would take a caller's word
-# for another address.
+# Ray reports its use to its makers otherwise; and the proxy of a cluster that is
+# started here would take a caller's word for another address.
 _VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "FORWARDED_ALLOW_IPS": ""}
+# Of Ray Serve's own, in the sources of every release since 1.0.
+_CONTROLLER, _NAMESPACE = "SERVE_CONTROLLER_ACTOR", "serve"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Served:
         place: Of the gallery and what belongs to it.
         options: Of the service.
         allowed: Who may ask.
+        variables: Of the environment, for the processes that use the gallery.
     """
 
     export_dir: str
@@ -60,6 +66,7 @@ class Served:
     place: core.Place
     options: options.ServiceOptions
     allowed: access.Access
+    variables: Mapping[str, str]
 
 
 @contextlib.contextmanager
@@ -80,16 +87,24 @@ def running(
         replicas: See the class.
 
     Raises:
-        errors.UserError: another model's gallery, or a place that cannot be used.
+        errors.UserError: another model's gallery, a place that cannot be used, a
+            cluster that is not there, serves something else or has too little, or
+            replicas that do not start.
     """
     os.environ.update(_VARIABLES)
     with contextlib.ExitStack() as ending:
         _connect(replicas)
         ending.callback(ray.shutdown)
+        _refuse_unfit(replicas)
+        # Gallery and pictures are files here; started again, it has to find them.
+        here = scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )
         actor = (
             ray.remote(ray_keeper.Actor)
-            .options(num_cpus=0, max_restarts=-1)
+            .options(num_cpus=0, max_restarts=-1, scheduling_strategy=here)
             .remote(
+                served.variables,
                 served.place.gallery,
                 model.sha256,
                 model.dimension,
@@ -106,14 +121,32 @@ def running(
             logging_config=quiet,
         )
         ending.callback(serve.shutdown)
-        serve.run(_deployment(served, actor, replicas, quiet).bind(), name=_NAME)
+        deployment = _deployment(served, actor, replicas, quiet)
+        try:
+            serve.run(deployment.bind(), name=_NAME)
+        except RuntimeError as error:
+            raise errors.UserError(
+                f"--ray: the replicas do not start ({error}). Ray's logs, on each "
+                "machine in /tmp/ray/session_latest/logs/serve, say why"
+            ) from error
         yield
 
 
 def _connect(replicas: Replicas) -> None:
+    """Joins the cluster, or starts one.
+
+    Raises:
+        errors.UserError: there is none.
+    """
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     if replicas.address:
-        ray.init(replicas.address, log_to_driver=False, logging_level="warning")
+        try:
+            ray.init(replicas.address, log_to_driver=False, logging_level="warning")
+        except (ConnectionError, ValueError) as error:
+            raise errors.UserError(
+                f"--ray_address={replicas.address}: no Ray cluster can be joined there "
+                f"({error}). Start one (ray start), or leave the flag out"
+            ) from error
         return
     needed = math.ceil(replicas.count * replicas.cpus)
     ray.init(
@@ -123,6 +156,29 @@ def _connect(replicas: Replicas) -> None:
         log_to_driver=False,
         logging_level="warning",
         _node_ip_address="127.0.0.1",
+    )
+
+
+def _refuse_unfit(replicas: Replicas) -> None:
+    """Raises where the cluster cannot hold the replicas, or serves already."""
+    there = ray.cluster_resources()
+    for flag, each, kind in (
+        ("--replica_cpus", replicas.cpus, "CPU"),
+        ("--replica_gpus", replicas.gpus, "GPU"),
+    ):
+        needed, found = replicas.count * each, there.get(kind, 0.0)
+        if needed > found:
+            raise errors.UserError(
+                f"--replicas={replicas.count} with {flag}={each:g} need {needed:g} "
+                f"{kind}s; the cluster has {found:g}. Lower them"
+            )
+    try:
+        ray.get_actor(_CONTROLLER, namespace=_NAMESPACE)
+    except ValueError:  # There is none.
+        return
+    raise errors.UserError(
+        f"--ray_address={replicas.address}: Ray Serve runs there already, and its "
+        "proxy with settings of its own. Name a cluster on which it does not"
     )
 
 
@@ -136,11 +192,13 @@ def _deployment(served: Served, actor, replicas: Replicas, quiet):
     )
 
     def build():
+        os.environ.update(served.variables)
         model = served_model.ServedModel(served.export_dir, served.runtime)
         keeper = ray_keeper.RayKeeper(actor, served.place.gallery, model.sha256)
-        name = f"audit-{socket.gethostname()}-{os.getpid()}.jsonl"
-        place = dataclasses.replace(served.place, audit_name=name)
-        shared = core.Core(model, place, of_one, keeper=keeper)
+        own = f"{socket.gethostname()}-{os.getpid()}"
+        place = dataclasses.replace(served.place, audit_name=f"audit-{own}.jsonl")
+        log = _logging_to(place.folder / f"log-{own}.txt")
+        shared = core.Core(model, place, of_one, log, keeper)
         shared.open()
         return app.create(shared, served.allowed)
 
@@ -149,11 +207,25 @@ def _deployment(served: Served, actor, replicas: Replicas, quiet):
         name=_NAME,
         num_replicas=replicas.count,
         ray_actor_options={"num_cpus": replicas.cpus, "num_gpus": replicas.gpus},
-        # The queue of images limits what waits, and tells callers so.
+        # A replica's queue of images limits what waits, and tells callers so; what is
+        # beyond all of them the proxy refuses.
         max_ongoing_requests=served.options.waiting_images,
+        max_queued_requests=served.options.waiting_images,
         graceful_shutdown_timeout_s=server.PATIENCE,
         logging_config=quiet,
     )
+
+
+def _logging_to(path: pathlib.Path) -> Callable[[str], None]:
+    """Takes lines for who runs the service: Ray would mix them with its own."""
+
+    def log(line: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{now} {line}\n")
+
+    return log
 
 
 def free_port(host: str, port: int) -> int:

@@ -254,6 +254,10 @@ def test_a_pipeline_writes_shards_which_a_gallery_imports(place):
         (["--model=e", "--gallery=g", "--output=o"], "--runner and --output"),
         (["--model=e", "--gallery=g", "--beam_options=a"], "--beam_options: they are"),
         (
+            ["--model=e", "--runner=DirectRunner", "--output=o", "--replace"],
+            "--replace: shards are compared with no gallery",
+        ),
+        (
             ["--model=e", "--gallery=g", "--runner=DirectRunner", "--output=o"],
             "--gallery=g: a folder or a file has one writer. Leave the flag out",
         ),

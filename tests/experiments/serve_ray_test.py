@@ -143,6 +143,31 @@ def _until(check):
         time.sleep(0.5)
 
 
+def _try_every_operation(client, found):
+    """What replicas and keeper tell each other, of all kinds; twice, for both."""
+    hits = found["probes"][0]["hits"]
+    for turn in range(2):
+        of_none = {"k": 6, "camera_id": "other"}
+        answer = client.post("/v1/search", files=_image(7), data=of_none).json()
+        assert answer["probes"][0]["hits"] == []
+        name = hits[turn]["id"]
+        labels = {"person_id": "new", "camera_id": f"d{turn}"}
+        answer = client.patch(f"/v1/entries/{name}", data=labels)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["person_id"] == "new"
+        answer = client.post(
+            "/v1/explain", files=_image(7), data={"entry_id": name, "against": 3}
+        )
+        assert answer.status_code == 200, answer.text
+        total = np.sum(answer.json()["probe_map"])
+        np.testing.assert_allclose(total, answer.json()["margin"], atol=1e-4)
+        assert client.get("/v1/entries", params={"after": "x"}).status_code == 422
+        assert client.get("/").status_code == 200
+    removed = client.delete("/v1/persons/new").json()["removed"]
+    assert sorted(removed) == sorted(hit["id"] for hit in hits[:2])
+    assert client.delete("/v1/persons/new").status_code == 404
+
+
 def test_a_replica_that_is_killed_loses_nothing_that_was_answered(
     small_export, milvus, tmp_path
 ):
@@ -169,6 +194,8 @@ def test_a_replica_that_is_killed_loses_nothing_that_was_answered(
             np.testing.assert_allclose(
                 [hit["likeness"] for hit in hits], likeness[order], atol=1e-5
             )
+
+        _try_every_operation(client, found)
 
         acknowledged, others = {}, []
 
@@ -225,7 +252,14 @@ def test_the_keeper_of_a_folder_is_started_again(small_export, tmp_path):
         }
         (keeper,) = _pids("ray::Actor", client.process.pid)
         os.kill(keeper, signal.SIGKILL)
-        _until(lambda: client.get("/v1/entries").status_code == 200)
+        statuses = []
+
+        def answers():
+            statuses.append(client.get("/v1/entries").status_code)
+            return statuses[-1] == 200
+
+        _until(answers)
+        assert set(statuses) <= {200, 503}
         assert set(_all_entries(client)) == names
         shown = client.get(f"/v1/pictures/{next(iter(names))}")
         assert shown.status_code == 200 and shown.content.startswith(b"\x89PNG")

@@ -47,6 +47,11 @@ def _beam(model, crops, output, gallery=None, options=("--runner=DirectRunner",)
     )
 
 
+def _imported(gallery, output):
+    told = shards.read_report(output)
+    return shards.import_into(gallery, output, told, show_progress=False)
+
+
 def _held(gallery):
     """Everything of a gallery but when it was enrolled."""
     names = sorted(gallery.persons())
@@ -108,7 +113,7 @@ def test_shards_that_are_imported_are_the_plain_gallery(
     assert sum(told["shards"].values()) == COUNT and told["added"] == COUNT
     assert {p.name for p in output.iterdir()} == {shards.REPORT_FILE, *told["shards"]}
     with Gallery.create(tmp_path / "made", model.sha256, model.dimension) as made:
-        assert shards.import_into(made, output, show_progress=False).added == COUNT
+        assert _imported(made, output).added == COUNT
         _assert_alike(made, plain[0])
 
 
@@ -191,5 +196,5 @@ def test_two_processes_share_the_work(model, crops, plain, tmp_path):
     output = pathlib.Path(tmp_path / "shards")
     assert _beam(model, crops, output, options=options) == plain[1]
     with Gallery.create(tmp_path / "made", model.sha256, model.dimension) as made:
-        shards.import_into(made, output, show_progress=False)
+        _imported(made, output)
         _assert_alike(made, plain[0])

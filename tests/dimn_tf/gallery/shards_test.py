@@ -48,7 +48,8 @@ def gallery(tmp_path):
 
 
 def _import(gallery, folder, **more):
-    return shards.import_into(gallery, folder, show_progress=False, **more)
+    told = shards.read_report(folder)
+    return shards.import_into(gallery, folder, told, show_progress=False, **more)
 
 
 def test_what_goes_in_comes_out_and_twice_adds_nothing(gallery, tmp_path):
