@@ -11,7 +11,6 @@ def smooth_encoder(
     width: int,
     channels: int,
     seed: int = 0,
-    norm=fused_batch_norm.FusedBatchNormalization,
     use_bias: bool = False,
 ) -> encoder.Encoder:
     """An encoder with two batch norms and no kink."""
@@ -22,7 +21,7 @@ def smooth_encoder(
         hidden = keras.layers.Conv2D(channels, 2, use_bias=use_bias, name=f"c{i}")(
             hidden
         )
-        hidden = norm(name=f"n{i}")(hidden)
+        hidden = fused_batch_norm.FusedBatchNormalization(name=f"n{i}")(hidden)
         hidden = keras.layers.Activation("tanh", name=f"t{i}")(hidden)
     kind = backbone.Backbone(lambda **_: None, backbone.minus_one_to_one, (1,))
     return encoder.Encoder(keras.Model(images, hidden), kind)

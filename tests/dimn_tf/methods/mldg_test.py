@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from dimn_tf import errors
-from dimn_tf.encoders import fused_batch_norm
 from dimn_tf.methods import mldg
 from dimn_tf.training import options as training_options
 from tests.dimn_tf.methods import descent, tiny
@@ -14,9 +13,9 @@ from tests.dimn_tf.methods import descent, tiny
 LABELS = [4, 0, 7, 2]  # Of the domains 1, 0, 1, 2.
 
 
-def _method(norm=fused_batch_norm.FusedBatchNormalization, **options):
+def _method(**options):
     method = mldg.MLDG(
-        descent.smooth_encoder(tiny.HEIGHT, tiny.WIDTH, 5, norm=norm),
+        descent.smooth_encoder(tiny.HEIGHT, tiny.WIDTH, 5),
         mldg.MLDG.Options(**options),
     )
     method.build_training(tiny.labels(9), tiny.request("mldg", options))
