@@ -21,8 +21,10 @@ from absl import flags as absl_flags
 
 from data_builders import registry
 from dimn_tf import config, errors, fewshot, files, standard_json
+from dimn_tf.data import augmentation
 from dimn_tf.fewshot import options, plot, recipe, run, table8
 from dimn_tf.training import workdir
+from dimn_tf.training.recipe import AUGMENTATION_PREFIX
 from experiments import devices, flags, launch, path_flags
 
 FLAGS = flags.FLAGS
@@ -46,8 +48,8 @@ def define() -> None:
     absl_flags.DEFINE_multi_string(
         "own",
         [],
-        "METHOD:FLAG=VALUE, a flag of one method's runs alone, in place of what all "
-        "have.",
+        "METHOD:FLAG=VALUE or METHOD_Kshot:FLAG=VALUE, a flag of one method's runs, or "
+        "one run's, alone, in place of what all have.",
     )
     flags.define_recipe(recipe.FewShotRecipe)
     flags.define_group(options.TestOptions)
@@ -84,7 +86,11 @@ def main(argv):
 
 def _options(method, shots, of_methods):
     """A run's recipe and how it is tested, from the flags."""
-    own = {"shots": shots, **of_methods.get(method, {})}
+    own = {
+        "shots": shots,
+        **of_methods.get(method, {}),
+        **of_methods.get(_row(method, shots), {}),
+    }
     found = flags.recipe_of(recipe.FewShotRecipe, method, own)
     given = {name: FLAGS[name].value for name in FLAGS}
     test = config.read(options.TestOptions, {**given, **own})
@@ -121,21 +127,29 @@ def _refuse_other(found, test) -> bool:
     return True
 
 
+def _row(method: str, shots: int) -> str:
+    """What a run is called."""
+    return f"{method}_{shots}shot"
+
+
 def _own() -> dict[str, dict[str, object]]:
-    """Method -> flag -> value, of --own.
+    """Method or run -> flag -> value, of --own.
 
     Raises:
         errors.UserError: one that is not of that form, or names nothing that there is.
     """
+    owners = {method: method for method in fewshot.METHODS}
+    owners |= {_row(m, shots): m for m in fewshot.METHODS for shots in table8.SHOTS}
     found: dict[str, dict[str, object]] = {}
     for text in FLAGS.own:
         method, _, rest = text.partition(":")
         name, given, value = rest.partition("=")
-        if not given or method not in fewshot.METHODS or name not in FLAGS:
+        known = _options_of(owners[method]) if method in owners else ()
+        if not given or name not in known:
             raise errors.UserError(
-                f"--own={text}: expected METHOD:FLAG=VALUE, with a method of "
-                f"{', '.join(fewshot.METHODS)} and a flag of this command, such as "
-                "maml:tasks=2"
+                f"--own={text}: expected METHOD:FLAG=VALUE or METHOD_Kshot:FLAG=VALUE, "
+                f"with a method of {', '.join(fewshot.METHODS)} and an option that it "
+                "has, such as maml:tasks=2"
             )
         try:
             parsed = FLAGS[name].parser.parse(value)
@@ -143,6 +157,15 @@ def _own() -> dict[str, dict[str, object]]:
             raise errors.UserError(f"--own={text}: {error}") from error
         found.setdefault(method, {})[name] = parsed
     return found
+
+
+def _options_of(method: str) -> set[str]:
+    """The names of a method's options."""
+    of = recipe.FewShotRecipe
+    groups = (*of.groups.values(), options.TestOptions, of.registry[method].Options)
+    names = {field.name for group in groups for field in dataclasses.fields(group)}
+    augmented = dataclasses.fields(augmentation.Augmentation)
+    return names | {AUGMENTATION_PREFIX + field.name for field in augmented}
 
 
 def _all(of_methods) -> None:

@@ -36,11 +36,4 @@ class DIMN(base.FeatureMethod, dimn.DIMN):
     def scores_of_features(self, support, queries):
         """that_k . g(x); see `FeatureMethod`."""
         classifiers = self.gallery_representation(tf.reduce_mean(support, axis=-2))
-        probes = self.probe_representation(queries)
-        return self.score_of(probes, classifiers)
-
-    def score_of(self, probes, classifiers):
-        """`score`, of several episodes: [..., M, D], [..., N, D] -> [..., M, N]."""
-        return self.options.logit_scale * tf.matmul(
-            probes, classifiers, transpose_b=True
-        )
+        return self.score(self.probe_representation(queries), classifiers)

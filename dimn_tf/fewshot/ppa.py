@@ -34,5 +34,5 @@ class PPA(base.FeatureMethod, ppa.PPA):
 
     def scores_of_features(self, support, queries):
         """phi(mean_i a(x_ki)) . a(x); see `FeatureMethod`."""
-        classifiers = self.mapped(tf.reduce_mean(support, axis=-2))
-        return tf.matmul(queries, classifiers, transpose_b=True)
+        classifiers = self.gallery_representation(tf.reduce_mean(support, axis=-2))
+        return self.score(self.probe_representation(queries), classifiers)

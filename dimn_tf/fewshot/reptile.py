@@ -73,6 +73,11 @@ class Reptile(base.FewShotMethod, reptile.Reptile):
             batches=options.tasks,
         )
 
+    @classmethod
+    def images_a_step(cls, request, options):
+        """Of the inner steps of all tasks; see `methods.Reptile`."""
+        return request.batches * options.reptile_inner_steps * options.reptile_batch
+
     def build_training(self, labels, request):
         """Makes nothing more: output layer and inner Adam's state are of the test."""
         trainable.Trainable.build_training(self, labels, request)

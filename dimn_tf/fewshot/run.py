@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from dimn_tf import errors
 from dimn_tf.evaluation import results
 from dimn_tf.fewshot import class_space, episodes, evaluation, options, selection
@@ -76,15 +78,19 @@ def train_and_test(
     def validate(method, step: int) -> None:
         build.take_over(method, made)
         found = accuracy("val", test.validation_episodes)
-        chosen.add(made, step, found)
+        *_, last = method.phases(end)
+        # What an earlier phase leaves has parts that are not trained yet.
+        counts = step > end - last.steps
+        chosen.add(made, step, found, counts)
         log(
             f"step {step:,}: {found.mean:.2f} ± {found.interval:.2f} % on validation "
-            f"classes ({test.validation_episodes} episodes)."
+            f"classes ({test.validation_episodes} episodes"
+            f"{'' if counts else f'; before {last.name}: not to be chosen'})."
         )
 
     prepared = run.prepare(recipe, directory, data_dir, log, space=held["train"])
-    method = run.train(prepared, validate, log)
     end = recipe.train_steps
+    method = run.train(prepared, validate, log)
     if end not in chosen.results():
         validate(method, end)
     loss_curves.plot(directory.training_log, directory.loss_curves)
@@ -93,7 +99,12 @@ def train_and_test(
     started = time.monotonic()
     found = accuracy("test", test.test_episodes)
     seconds = time.monotonic() - started
-    return figures_of(recipe, test, step, found, chosen.results()[step], seconds)
+    (domain,) = held["train"].domains
+    counts = np.diff(domain.offsets)
+    return {
+        **figures_of(recipe, test, step, found, chosen.results()[step], seconds),
+        "images_a_class": [int(counts.min()), int(counts.max())],
+    }
 
 
 def _refuse_statistics(recipe: recipes.FewShotRecipe, asked: str) -> None:
@@ -127,7 +138,7 @@ def figures_of(
     statistics = test.test_statistics
     if statistics == "published":
         statistics = recipe.kind.statistics[0]
-    episode = recipe.method_options
+    episode, request = recipe.method_options, recipe.batch_request
     return {
         "method": recipe.method,
         "ways": episode.ways,
@@ -140,6 +151,12 @@ def figures_of(
         "statistics": statistics,
         "encoder": recipe.encoder.encoder,
         "filters": round(64 * recipe.encoder.encoder_width),
+        "train_batch": [
+            request.batches,
+            request.identities,
+            request.images_per_identity,
+        ],
+        "test_queries": test.test_queries,
         "train_steps": recipe.train_steps,
         "images_seen": recipe.images_seen(recipe.train_steps),
         "test_seconds": round(seconds, 1),

@@ -29,12 +29,13 @@ class Selection:
         return self._directory.root / "best_weights.npz"
 
     def results(self) -> dict[int, float]:
-        """Step -> validation accuracy, per cent, of each step that was validated."""
+        """Step -> validation accuracy, per cent, of each step that can be chosen."""
         found = {}
         for path in sorted(self._directory.results_at(0).parent.glob("results_*.json")):
             try:
                 row = standard_json.read_object(path)
-                found[int(row["step"])] = float(row["accuracy"])
+                if row["can_be_chosen"]:
+                    found[int(row["step"])] = float(row["accuracy"])
             except (ValueError, KeyError, TypeError) as error:
                 raise errors.UserError(
                     f"{path}: no validation result ({error}). Remove it; the same "
@@ -47,19 +48,27 @@ class Selection:
         results = self.results()
         return max(sorted(results), key=results.get) if results else 0
 
-    def add(self, method, step: int, found: evaluation.Accuracy) -> None:
+    def add(
+        self,
+        method,
+        step: int,
+        found: evaluation.Accuracy,
+        can_be_chosen: bool = True,
+    ) -> None:
         """Takes a validation in, and the weights if it is the best one.
 
         Args:
             method: For inference, as it was validated.
             step: Its step.
             found: Its accuracy.
+            can_be_chosen: Whether its weights are whole; else they are not kept.
         """
         others = {s: a for s, a in self.results().items() if s != step}
         accuracy = round(found.mean, 4)
         earlier = [a for s, a in others.items() if s < step]
         later = [a for s, a in others.items() if s > step]
-        if accuracy > max(earlier, default=-1) and accuracy >= max(later, default=-1):
+        is_best = accuracy > max(earlier, default=-1)
+        if can_be_chosen and is_best and accuracy >= max(later, default=-1):
             held = checkpoints.by_name(method.inference_variables)
             with files.replacing(self.weights) as partial, partial.open("wb") as file:
                 np.savez(
@@ -70,6 +79,7 @@ class Selection:
                 standard_json.text(
                     {
                         "step": step,
+                        "can_be_chosen": can_be_chosen,
                         "accuracy": accuracy,
                         "interval": round(found.interval, 4),
                         "episodes": len(found.of_episodes),

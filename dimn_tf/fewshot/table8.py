@@ -9,6 +9,7 @@ from dimn_tf import errors, fewshot, standard_json
 from dimn_tf.comparison import markdown
 
 SHOTS = (1, 5)
+_IMAGES_A_CLASS = 600  # Of miniImageNet.
 QUOTED = pathlib.Path(__file__).with_name("quoted.json")
 """Accuracy and interval, per cent, 1-shot and 5-shot: of the paper's Table 8, and of
 the methods' own papers (matching networks: Ravi and Larochelle's runs, without full
@@ -133,12 +134,14 @@ def record(
 def note(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """One line on the data that the table is of."""
     figures = next(iter(next(iter(found.values())).values()))
-    if figures["flags"]["dataset"].endswith("/partial"):
+    least, most = figures["images_a_class"]
+    images = f"{least}" if least == most else f"{least} to {most}"
+    if least < _IMAGES_A_CLASS:
         return (
-            "An incomplete archive, 60 images a class where it is the project's: not "
-            "comparable with the papers' 600."
+            f"{images} images a class: not comparable with the papers' "
+            f"{_IMAGES_A_CLASS}."
         )
-    return "600 images a class, as the papers have them."
+    return f"{images} images a class, as the papers have them."
 
 
 def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
@@ -147,7 +150,14 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     headings = ["method"]
     for shots in SHOTS:
         headings += [f"{shots}-shot", "Table 8", "own paper"]
-    headings += ["filters", "batch norm at test", "steps", "images seen"]
+    headings += [
+        "encoder, filters",
+        "images of a step",
+        "queries at test",
+        "batch norm at test",
+        "steps",
+        "images seen",
+    ]
     lines = []
     for method in fewshot.METHODS:
         cells = [LABELS.get(method, method)]
@@ -160,19 +170,22 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
                 _cell(quoted["table_8"].get(method, (None, None))[i]),
                 _cell(quoted["own_paper"].get(method, (None, None))[i]),
             ]
-        for name, shown in (
-            ("filters", str),
-            ("statistics", lambda kind: _STATISTICS.get(kind, kind)),
-            ("train_steps", lambda count: f"{count:,}"),
-            ("images_seen", lambda count: f"{count:,}"),
+        for shown in (
+            lambda row: f"{row['encoder']}, {row['filters']}",
+            lambda row: "x".join(map(str, row["train_batch"])),
+            lambda row: str(row["test_queries"]),
+            lambda row: _STATISTICS.get(row["statistics"], row["statistics"]),
+            lambda row: f"{row['train_steps']:,}",
+            lambda row: f"{row['images_seen']:,}",
         ):
-            values = dict.fromkeys(shown(row[name]) for row in rows.values())
+            values = dict.fromkeys(map(shown, rows.values()))
             cells.append(" / ".join(values) or markdown.NONE)
         lines.append(cells)
     return "\n".join(
         [
             "5-way accuracy of unseen classes, per cent, mean and half of its 95 % "
-            f"interval over episodes. {note(found)}",
+            f"interval over episodes. {note(found)} Images of a step: tasks x classes "
+            "x images of a class.",
             "",
             markdown.table(headings, lines),
             "",

@@ -73,13 +73,18 @@ class Reptile(euclidean.EuclideanMethod):
     def steps_of_budget(cls, images, request, options, training_images=None):
         """An image counts at each inner step on it; see `Method`."""
         del training_images
-        return -(-images // _images_a_step(request, options))
+        return -(-images // cls.images_a_step(request, options))
 
     @classmethod
     def images_seen(cls, step, train_steps, request, options, training_images=None):
         """An image counts at each inner step on it; see `Method`."""
         del train_steps, training_images
-        return step * _images_a_step(request, options)
+        return step * cls.images_a_step(request, options)
+
+    @classmethod
+    def images_a_step(cls, request, options) -> int:
+        """Images that a step sees, each as often as an inner step does."""
+        return request.batches * request.identities * options.reptile_inner_steps
 
     def own_optimizer(self, train_steps):
         """A plain step of epsilon, which falls linearly."""
@@ -236,10 +241,6 @@ class Reptile(euclidean.EuclideanMethod):
             kernel_shape, self.task_seed(task), -limit, limit
         )
         return [kernel, tf.zeros(bias_shape)]
-
-
-def _images_a_step(request, options) -> int:
-    return request.batches * request.identities * options.reptile_inner_steps
 
 
 def _fresh_shapes(method) -> list[tuple[int, ...]]:

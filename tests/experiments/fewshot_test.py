@@ -89,6 +89,10 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
         (["--own=maml"], "--own=maml: expected METHOD:FLAG=VALUE"),
         (["--own=maml:no=1"], "--own=maml:no=1: expected METHOD:FLAG=VALUE"),
         (["--own=mam:tasks=1"], "--own=mam:tasks=1: expected METHOD:FLAG=VALUE"),
+        (["--own=dimn:maml_clip=1"], "--own=dimn:maml_clip=1: expected METHOD:"),
+        (["--own=maml_2shot:tasks=1"], "--own=maml_2shot:tasks=1: expected METHOD:"),
+        (["--own=maml:method=dimn"], "--own=maml:method=dimn: expected METHOD:"),
+        (["--own=maml_1shot:tasks=0"], "--tasks=0: expected at least 1"),
         (["--own=maml:tasks=x"], "--own=maml:tasks=x: "),
         (["--own=maml:tasks=0"], "--tasks=0: expected at least 1"),
         (["--test_episodes=1"], "--test_episodes=1: expected at least 2"),
@@ -118,7 +122,8 @@ def test_all_rows_make_the_table_and_none_is_made_twice(places, tmp_path):
         "--own=meta_lstm:lstm_updates=2", "--own=reptile:reptile_train_shots=3",
         "--own=reptile:reptile_test_steps=3", "--own=ppa:ppa_mapping_steps=2",
         "--own=dimn:train_ways=4", "--own=ppa:train_ways=4",
-        "--own=proto_net:train_ways=5",
+        "--own=proto_net:train_ways=5", "--own=proto_net_5shot:train_ways=4",
+        "--own=proto_net_5shot:augment_flip=0.5",
     )  # fmt: skip
     table = tmp_path / "table"
     arguments = (
@@ -137,6 +142,9 @@ def test_all_rows_make_the_table_and_none_is_made_twice(places, tmp_path):
     for of_shots in rows.values():
         assert {k: row["episodes"] for k, row in of_shots.items()} == {"1": 6, "5": 6}
     assert rows["maml"]["1"]["flags"]["maml_inner_steps"] == 1
+    assert rows["proto_net"]["1"]["train_batch"] == [1, 5, 3]
+    assert rows["proto_net"]["5"]["train_batch"] == [1, 4, 7]
+    assert rows["proto_net"]["5"]["flags"]["augment_flip"] == 0.5
     assert "| MAML | " in (table / "table.md").read_text()
     assert (table / "table8.png").stat().st_size > 5000
     kept = {path: path.read_bytes() for path in table.glob("*shot.json")}

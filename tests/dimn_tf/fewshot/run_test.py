@@ -139,3 +139,20 @@ def test_every_method_is_trained_and_tested(method, tmp_path):
     )
     assert found["step"] in (4, 8, 10)
     json.dumps(found, allow_nan=False)
+
+
+def test_a_step_before_the_mapping_is_not_chosen(tmp_path):
+    lines = []
+    figures = _run(tmp_path, "ppa", lines.append, evaluate_every=2, ppa_mapping_steps=4)
+    early = [line for line in lines if "before the mapping: not to be chosen" in line]
+    assert [line.split(":")[0] for line in early] == ["step 2", "step 4", "step 6"]
+    assert figures["step"] in (8, 10)
+    assert figures["images_a_class"] == [made_up.IMAGES] * 2
+
+
+def test_reptiles_images_are_those_of_its_inner_steps():
+    recipe = made_up.recipe_of("reptile", tasks=3, reptile_inner_steps=4)
+    # 10 images each, of 5 classes at 4 images.
+    assert recipe.images_seen(7) == 7 * 3 * 4 * 10
+    recipe = made_up.recipe_of("reptile", tasks=3, train_images=1000)
+    assert recipe.train_steps == -(-1000 // (3 * 2 * 10))
