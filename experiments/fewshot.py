@@ -89,7 +89,7 @@ def _options(method, shots, of_methods):
     own = {
         "shots": shots,
         **of_methods.get(method, {}),
-        **of_methods.get(_row(method, shots), {}),
+        **of_methods.get(table8.run_name(method, shots), {}),
     }
     found = flags.recipe_of(recipe.FewShotRecipe, method, own)
     given = {name: FLAGS[name].value for name in FLAGS}
@@ -127,11 +127,6 @@ def _refuse_other(found, test) -> bool:
     return True
 
 
-def _row(method: str, shots: int) -> str:
-    """What a run is called."""
-    return f"{method}_{shots}shot"
-
-
 def _own() -> dict[str, dict[str, object]]:
     """Method or run -> flag -> value, of --own.
 
@@ -139,7 +134,8 @@ def _own() -> dict[str, dict[str, object]]:
         errors.UserError: one that is not of that form, or names nothing that there is.
     """
     owners = {method: method for method in fewshot.METHODS}
-    owners |= {_row(m, shots): m for m in fewshot.METHODS for shots in table8.SHOTS}
+    for method in fewshot.METHODS:
+        owners |= {table8.run_name(method, shots): method for shots in table8.SHOTS}
     found: dict[str, dict[str, object]] = {}
     for text in FLAGS.own:
         method, _, rest = text.partition(":")
@@ -187,7 +183,7 @@ def _all(of_methods) -> None:
         if is_there:
             print(f"{title}: there already, {path}", flush=True)
             continue
-        place = pathlib.Path(FLAGS.workdir) / f"{method}_{shots}shot"
+        place = pathlib.Path(FLAGS.workdir) / table8.run_name(method, shots)
         print(f"{title}: {place}", flush=True)
         status = subprocess.run(
             [

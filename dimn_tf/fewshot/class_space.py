@@ -56,14 +56,19 @@ def images_of(
     return found
 
 
+def images_a_class(space: label_space.LabelSpace) -> np.ndarray:
+    """How many images each class of a split has: int [classes]."""
+    (domain,) = space.domains
+    return np.diff(domain.offsets)
+
+
 def refuse_small_classes(space: label_space.LabelSpace, needed: int, why: str) -> None:
     """Refuses classes with fewer images than an episode takes of each.
 
     Raises:
         errors.UserError: names the first one.
     """
-    (domain,) = space.domains
-    counts = np.diff(domain.offsets)
+    (domain,), counts = space.domains, images_a_class(space)
     if counts.min() < needed:
         raise errors.UserError(
             f"{domain.reference}: class {domain.person_ids[counts.argmin()]} has "

@@ -80,12 +80,12 @@ def train_and_test(
         found = accuracy("val", test.validation_episodes)
         *_, last = method.phases(end)
         # What an earlier phase leaves has parts that are not trained yet.
-        counts = step > end - last.steps
-        chosen.add(made, step, found, counts)
+        is_whole = step > end - last.steps
+        chosen.add(made, step, found, is_whole)
         log(
             f"step {step:,}: {found.mean:.2f} ± {found.interval:.2f} % on validation "
             f"classes ({test.validation_episodes} episodes"
-            f"{'' if counts else f'; before {last.name}: not to be chosen'})."
+            f"{'' if is_whole else f'; before {last.name}: not to be chosen'})."
         )
 
     prepared = run.prepare(recipe, directory, data_dir, log, space=held["train"])
@@ -99,12 +99,9 @@ def train_and_test(
     started = time.monotonic()
     found = accuracy("test", test.test_episodes)
     seconds = time.monotonic() - started
-    (domain,) = held["train"].domains
-    counts = np.diff(domain.offsets)
-    return {
-        **figures_of(recipe, test, step, found, chosen.results()[step], seconds),
-        "images_a_class": [int(counts.min()), int(counts.max())],
-    }
+    images_a_class = class_space.images_a_class(held["train"])
+    validation = chosen.results()[step]
+    return figures_of(recipe, test, step, found, validation, seconds, images_a_class)
 
 
 def _refuse_statistics(recipe: recipes.FewShotRecipe, asked: str) -> None:
@@ -124,6 +121,7 @@ def figures_of(
     found: evaluation.Accuracy,
     validation: float,
     seconds: float,
+    images_a_class: np.ndarray,
 ) -> dict[str, Any]:
     """What a run's results.json holds; accuracies are per cent.
 
@@ -134,6 +132,7 @@ def figures_of(
         found: On test classes.
         validation: Accuracy on validation classes, per cent.
         seconds: What the test took.
+        images_a_class: Of the training classes; the fewest and the most are told.
     """
     statistics = test.test_statistics
     if statistics == "published":
@@ -159,6 +158,7 @@ def figures_of(
         "test_queries": test.test_queries,
         "train_steps": recipe.train_steps,
         "images_seen": recipe.images_seen(recipe.train_steps),
+        "images_a_class": [int(images_a_class.min()), int(images_a_class.max())],
         "test_seconds": round(seconds, 1),
         "versions": results.versions(),
         "flags": {**recipe.recorded(), **dataclasses.asdict(test)},

@@ -41,9 +41,14 @@ paper's.
 """
 
 
+def run_name(method: str, shots: int) -> str:
+    """What a run is called, in flags and as a folder."""
+    return f"{method}_{shots}shot"
+
+
 def path_of(folder: pathlib.Path, method: str, shots: int) -> pathlib.Path:
     """Where a row's figures lie."""
-    return folder / f"{method}_{shots}shot.json"
+    return folder / f"{run_name(method, shots)}.json"
 
 
 def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:

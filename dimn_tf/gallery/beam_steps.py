@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import socket
-import time
 
 import apache_beam as beam
 from absl import logging
 from apache_beam.ml.inference import base as inference
 
-from dimn_tf import errors, images
+from dimn_tf import errors, images, progress
 from dimn_tf.export import served_model
 from dimn_tf.gallery import embedding, enrolment, entries, places
 
 TOLD, COUNTS = "told", "counts"
 """Further outputs of steps: (what, entry id, why), and (what, how many)."""
-_SECONDS = 10.0  # Between two lines of a process that encodes.
+_SECONDS = 10.0  # Between two lines of progress.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Handler(inference.ModelHandler):
 
     def _size_of(self, wanted) -> int:
         """1, but more for a file so large that a batch of such would take too much."""
-        share = embedding.BATCH_BYTES // self._plan.batch_size
+        share = max(1, embedding.BATCH_BYTES // self._plan.batch_size)
         return max(1, min(_bytes_of(wanted) // share, self._plan.batch_size))
 
     def load_model(self):
@@ -129,7 +129,7 @@ class Handler(inference.ModelHandler):
     def run_inference(self, batch, model, inference_args=None):
         """See base class."""
         answer = model.gallery_classifiers([image.encoded for image, _ in batch])
-        _pace.tell(len(batch), self._plan.images)
+        _shown(self._plan).update(len(batch))
         rows = zip(batch, answer.vectors, answer.unusable(), strict=True)
         return [
             (embedding.Embedded(image.source, vector, image.sha256), before, fault)
@@ -164,32 +164,15 @@ class Add(_InGallery):
         self._gallery.add(batch, replace=True)
 
 
-class _Pace:
-    """Lines on how far a process is, for its log."""
-
-    def __init__(self):
-        self._began = self._told = 0.0
-        self._done = 0
-
-    def tell(self, count: int, of: int) -> None:
-        """Counts images, and logs a line where the last one is long ago."""
-        now = time.monotonic()
-        if not self._began:  # The first batch holds the model's start.
-            self._began = self._told = now
-            return
-        self._done += count
-        if now - self._told >= _SECONDS:
-            self._told = now
-            rate = self._done / (now - self._began)
-            logging.warning(
-                "enrolling: %s images in this process at %.0f a second, of %s in all",
-                f"{self._done:,}",
-                rate,
-                f"{of:,}",
-            )
-
-
-_pace = _Pace()
+@functools.cache
+def _shown(plan: Plan):
+    """Progress of this process, for its log; as if it had to do all images alone."""
+    return progress.bar(
+        total=plan.images,
+        label="enrolling (this process)",
+        interval=_SECONDS,
+        log=logging.warning,
+    )
 
 
 def _bytes_of(wanted) -> int:

@@ -28,7 +28,7 @@ def test_every_json_file_and_output_goes_through_it():
     others = {
         "dimn_tf/data/holdout.py",  # Whole numbers.
         "dimn_tf/evaluation/results_files.py",
-            "dimn_tf/gallery/beam_enrolment.py",  # Lines between machines.
+        "dimn_tf/gallery/beam_enrolment.py",  # Lines between machines.
         "dimn_tf/gallery/entries.py",  # It refuses NaN by itself.
         "dimn_tf/service/audit.py",  # A line each; it refuses NaN by itself.
         "dimn_tf/standard_json.py",
