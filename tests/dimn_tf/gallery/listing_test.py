@@ -77,10 +77,11 @@ def test_a_persons_entries(gallery):
     assert gallery.entries_of("nobody") == gallery.entries_of("") == []
 
 
+@pytest.mark.parametrize("at_a_time", [2, 1_000])
 @pytest.mark.parametrize("limit", [1, 3, 4, 100])
 @pytest.mark.parametrize("person", ["anna", "c'y \"\\", "日本", "nobody"])
-def test_a_persons_entries_page_by_page(gallery, person, limit, monkeypatch):
-    monkeypatch.setattr(milvus_gallery, "_KEYS_AT_A_TIME", 2)
+def test_a_persons_entries_page_by_page(gallery, person, limit, at_a_time, monkeypatch):
+    monkeypatch.setattr(milvus_gallery, "_KEYS_AT_A_TIME", at_a_time)
     seen, after = [], ""
     while True:
         page = gallery.page(after, limit, person)
