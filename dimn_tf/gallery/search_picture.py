@@ -128,7 +128,7 @@ def _match(row: explanation.Found, threshold: float | None) -> tiles.Tile:
         likeness += " above" if above else " below"
     beneath = [
         f"score {hit.score:.4g}",
-        *([] if row.margin is None else [f"margin {row.margin:+.4g}"]),
+        *([] if row.margin is None else [f"margin {round(row.margin, 4) + 0.0:+.4g}"]),
         likeness,
         _short(hit.person_id or hit.entry_id),
     ]

@@ -187,8 +187,11 @@ def test_what_stands_beneath_a_match_is_its_score_likeness_and_person(found, dra
     assert drawn[1][0][0][1].beneath[1] == "likeness 0.9000"
 
 
-def test_a_margin_stands_beneath_its_score(found, drawn):
-    margins = (0.25, -1.5, 0.0)
+@pytest.mark.parametrize(
+    ("least", "told"), [(0.0, "+0"), (-9.2e-5, "-0.0001"), (-1e-6, "+0")]
+)
+def test_a_margin_stands_beneath_its_score(found, drawn, least, told):
+    margins = (0.25, -1.5, least)
     found = [
         dataclasses.replace(f, margin=m) for f, m in zip(found, margins, strict=True)
     ]
@@ -197,7 +200,7 @@ def test_a_margin_stands_beneath_its_score(found, drawn):
     assert [tile.beneath[:3] for tile in matches] == [
         ["score 9", "margin +0.25", "likeness 0.9000 above"],
         ["score 5", "margin -1.5", "likeness 0.5000 above"],
-        ["score 1", "margin +0", "likeness 0.1000 below"],
+        ["score 1", f"margin {told}", "likeness 0.1000 below"],
     ]
 
 

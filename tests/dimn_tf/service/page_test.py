@@ -63,7 +63,11 @@ def test_enrolled_found_explained_named_removed(client):
     assert len(entries) == 3 and found.text.count("<meter") == 3
     fields = {"entry_id": entries[0]}
     why = client.post("/page/why", files=_file(1), data=fields).text
-    assert why.count("data:image/png;base64,") == 2 and "of the 3 best" in why
+    assert why.count("data:image/png;base64,") == 2
+    assert "above the mean of the 3 best" in why
+    last = {"entry_id": entries[-1]}
+    why = client.post("/page/why", files=_file(1), data=last).text
+    assert "below the mean of the 3 best" in why
     told = client.post("/page/name", data={**fields, "person_id": "bo"})
     assert "Now bo." in told.text
     assert "Remove bo" in client.get("/page/people").text
