@@ -2,11 +2,7 @@
 
 import dataclasses
 import json
-import os
 import pathlib
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,10 +15,9 @@ from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.evaluation import results_files
 from dimn_tf.training import recipe as recipe_lib
 from dimn_tf.training import workdir
-from experiments import process_memory, row_cost
+from experiments import row_cost, timed_process
 
 _COST = "cost.json"
-_POLL_SECONDS = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,39 +160,18 @@ class RowRun:
             errors.UserError: the run left results of other options, such as other
                 targets, or they cannot be kept.
         """
-        place = self.workdir.root / _COST
-        begun = row_cost.begin(place)
-        started, peak = time.monotonic(), 0
-        process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.train", *self.command]
+        status, cost = timed_process.run(
+            ["experiments.train", *self.command],
+            self.workdir.root / _COST,
+            lambda: row_cost.of_run(
+                self.recipe, self.training_images, self.workdir.training_log
+            ),
         )
-        try:
-            ended = 0
-            while not ended:  # A wait without end may sleep over a signal.
-                time.sleep(_POLL_SECONDS)
-                peak = max(peak, process_memory.peak_kib(process.pid))
-                ended, status, usage = os.wait4(process.pid, os.WNOHANG)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            peak = peak or usage.ru_maxrss
-        except BaseException:
-            process.terminate()
-            process.wait()
-            raise
-        finally:
-            cost = row_cost.end(
-                place,
-                begun,
-                time.monotonic() - started,
-                peak,
-                row_cost.of_run(
-                    self.recipe, self.training_images, self.workdir.training_log
-                ),
-            )
-        if not process.returncode:
+        if not status:
             held = results_files.read(self.workdir.results)
             self._refuse_other(held, self.workdir.results)
             self.place.keep(self.workdir, cost)
-        return process.returncode
+        return status
 
 
 def _names(group: type) -> set[str]:

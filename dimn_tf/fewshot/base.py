@@ -108,10 +108,8 @@ class EpisodicMethod(FewShotMethod):
         tasks = tf.unstack(images) if self.request.leading else [images]
         for i, task in enumerate(tasks):
             step = tf.cast(self.optimizer.iterations, tf.int32) * len(tasks) + i
-            drawn = tf.random.stateless_uniform(
-                [task.shape[0]], tf.stack([self.seed, step])
-            )
-            task = tf.gather(task, tf.argsort(drawn))
+            order = drawn_order(task.shape[0], tf.stack([self.seed, step]))
+            task = tf.gather(task, order)
             queries = task[:, shots:]
             yield task[:, :shots], tf.reshape(queries, (-1, *queries.shape[2:]))
 
@@ -139,6 +137,19 @@ class FeatureEpisodicMethod(EpisodicMethod, FeatureMethod):
         both = self.encoder(tf.concat([flat, queries], axis=0), training=True)
         by_class = tf.reshape(both[: ways * shots], (ways, shots, -1))
         return self.scores_of_features(by_class, both[ways * shots :])
+
+
+def drawn_order(count: int, seed):
+    """0, ..., count - 1 in an order that is a pure function of a seed.
+
+    Args:
+        count: How many.
+        seed: int32 [2].
+
+    Returns:
+        int32 [count].
+    """
+    return tf.argsort(tf.random.stateless_uniform([count], seed))
 
 
 def pairs(options) -> batch_request.BatchRequest:

@@ -59,11 +59,7 @@ class MAML(fine_tuned.FineTunedMethod):
 
     def logits(self, images, weights):
         """Of weights, normalised by the images themselves: [n, H, W, 3] -> [n, N]."""
-        statistics = self._fast.own_statistics()
-        features, _ = self._fast.call(
-            self.encoder, images, weights, statistics, training=True
-        )
-        return self._fast.call(self.classifier, features, weights, statistics)[0]
+        return self._fast.logits(images, weights, self._fast.own_statistics(), True)[0]
 
     def adapted(self, support, steps: int, constant: bool):
         """phi after some inner steps.

@@ -117,7 +117,7 @@ class MetaLSTM(fine_tuned.FineTunedMethod):
         weights = [tf.stop_gradient(w) for w in self._apart(cell)]
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            logits, statistics = self.logits(images, weights, statistics, True)
+            logits, statistics = self._fast.logits(images, weights, statistics, True)
             loss = losses.identification_loss(logits, labels)
             loss /= tf.cast(tf.shape(labels)[0], tf.float32)
         gradient = _joined(tape.gradient(loss, weights))
@@ -130,17 +130,10 @@ class MetaLSTM(fine_tuned.FineTunedMethod):
         parts = tf.split(cell, [int(np.prod(shape)) for shape in shapes])
         return [tf.reshape(p, s) for p, s in zip(parts, shapes, strict=True)]
 
-    def logits(self, images, weights, statistics, training: bool):
-        """A learner's logits [n, N], and its statistics after it."""
-        features, statistics = self._fast.call(
-            self.encoder, images, weights, statistics, training=training
-        )
-        return self._fast.call(self.classifier, features, weights, statistics)
-
     def training_logits(self, support, queries):
         """Of c_T, normalised by the queries; see `EpisodicMethod`."""
         weights, statistics = self.learned(support)
-        return self.logits(queries, weights, statistics, True)[0]
+        return self._fast.logits(queries, weights, statistics, True)[0]
 
     def clipped(self, gradients):
         """All together, by their length."""
@@ -150,10 +143,12 @@ class MetaLSTM(fine_tuned.FineTunedMethod):
         """Logits of c_T; see `FewShotMethod`."""
         weights, own = self.learned(support)
         if statistics != "query":
-            return self.logits(queries, weights, own, statistics == "episode")[0]
+            return self._fast.logits(queries, weights, own, statistics == "episode")[0]
         flat = tf.reshape(support, (-1, *support.shape[2:]))
         return episode_statistics.with_each(
-            flat, queries, lambda images: self.logits(images, weights, own, True)[0][-1]
+            flat,
+            queries,
+            lambda images: self._fast.logits(images, weights, own, True)[0][-1],
         )
 
 

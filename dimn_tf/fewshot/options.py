@@ -5,6 +5,8 @@ import dataclasses
 from dimn_tf import config
 
 STATISTICS = ("moving", "query", "episode")
+SHOTS = (1, 5)
+"""Support images of a class in the paper's Table 8."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +50,21 @@ class EpisodeOptions:
     def classes(self) -> int:
         """Classes of a training step's task."""
         return self.train_ways or self.ways
+
+
+@dataclasses.dataclass(frozen=True)
+class PairOptions(EpisodeOptions):
+    """Of a method that is trained on two images of a class, whatever is tested.
+
+    One training serves all shots: each has its own step of it, chosen by validation.
+    """
+
+    shots: int = config.option(
+        1,
+        "K, support images of each class; paper: 1 and 5.",
+        changes_result=False,
+        least=1,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

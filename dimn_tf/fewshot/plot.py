@@ -9,7 +9,7 @@ import matplotlib.figure
 from matplotlib.backends import backend_agg
 
 from dimn_tf import files
-from dimn_tf.fewshot import table8
+from dimn_tf.fewshot import options, table8
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 _COLOURS = {"1": "#0072B2", "5": "#E69F00"}
@@ -47,7 +47,7 @@ def plot(
             if method in quoted:
                 axes.plot(
                     place,
-                    quoted[method][table8.SHOTS.index(int(shots))][0],
+                    quoted[method][options.SHOTS.index(int(shots))][0],
                     "D",
                     color=_PAPER,
                     markersize=6,

@@ -10,7 +10,7 @@ from dimn_tf.methods import ppa
 
 
 @dataclasses.dataclass(frozen=True)
-class PPAOptions(options.EpisodeOptions, ppa.PPAOptions):
+class PPAOptions(options.PairOptions, ppa.PPAOptions):
     """PPA's constants, and the episodes'."""
 
 

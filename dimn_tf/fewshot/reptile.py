@@ -106,10 +106,7 @@ class Reptile(base.FewShotMethod, reptile.Reptile):
         weights, averages = self._fast.own(), self._fast.own_statistics()
 
         def logits_of(images, weights):
-            features, _ = self._fast.call(
-                self.encoder, images, weights, averages, training=True
-            )
-            return self._fast.call(self.classifier, features, weights, averages)[0]
+            return self._fast.logits(images, weights, averages, True)[0]
 
         def inner_step(k, weights, moments):
             places = _in_turn(ways * shots, size, k, tf.constant([self.seed, 0]))
@@ -153,10 +150,9 @@ def _in_turn(count: int, size: int, k, seed):
     rounds, within = positions // count, positions % count
 
     def of_round(i):
-        drawn = tf.random.stateless_uniform(
-            [count], tf.random.experimental.stateless_fold_in(seed, i)
+        return base.drawn_order(
+            count, tf.random.experimental.stateless_fold_in(seed, i)
         )
-        return tf.argsort(drawn)
 
     first = rounds[0]
     # A batch reaches into at most so many rounds.

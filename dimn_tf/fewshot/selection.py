@@ -18,20 +18,29 @@ class Selection:
 
     Args:
         directory: Of the run.
+        shots: K of the validation's episodes.
     """
 
-    def __init__(self, directory: workdir.WorkDir):
-        self._directory = directory
+    def __init__(self, directory: workdir.WorkDir, shots: int):
+        self._directory, self._shots = directory, shots
+
+    @property
+    def _folder(self) -> pathlib.Path:
+        return self._directory.root / "validations" / f"{self._shots}shot"
+
+    def path_of(self, step: int) -> pathlib.Path:
+        """JSON of a step's validation."""
+        return self._folder / f"step_{step:07d}.json"
 
     @property
     def weights(self) -> pathlib.Path:
         """NumPy archive of the best step's inference variables, by name."""
-        return self._directory.root / "best_weights.npz"
+        return self._directory.root / f"best_weights_{self._shots}shot.npz"
 
     def results(self) -> dict[int, float]:
         """Step -> validation accuracy, per cent, of each step that can be chosen."""
         found = {}
-        for path in sorted(self._directory.results_at(0).parent.glob("results_*.json")):
+        for path in sorted(self._folder.glob("step_*.json")):
             try:
                 row = standard_json.read_object(path)
                 if row["can_be_chosen"]:
@@ -74,7 +83,7 @@ class Selection:
                 np.savez(
                     file, **{name: v.numpy() for name, v in held.items()}, _step=step
                 )
-        with files.replacing(self._directory.results_at(step)) as partial:
+        with files.replacing(self.path_of(step)) as partial:
             partial.write_text(
                 standard_json.text(
                     {

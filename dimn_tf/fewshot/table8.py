@@ -7,8 +7,8 @@ from typing import Any
 
 from dimn_tf import errors, fewshot, standard_json
 from dimn_tf.comparison import markdown
+from dimn_tf.fewshot import options
 
-SHOTS = (1, 5)
 _IMAGES_A_CLASS = 600  # Of miniImageNet.
 QUOTED = pathlib.Path(__file__).with_name("quoted.json")
 """Accuracy and interval, per cent, 1-shot and 5-shot: of the paper's Table 8, and of
@@ -52,7 +52,7 @@ def path_of(folder: pathlib.Path, method: str, shots: int) -> pathlib.Path:
 
 
 def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Method -> shots as text -> figures of `run.figures_of`, of what is there.
+    """Method -> shots as text -> figures of `figures.figures_of`, of what is there.
 
     Raises:
         errors.UserError: a file that is no such figures, or of another row or data set.
@@ -60,7 +60,7 @@ def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:
     found: dict[str, dict[str, dict[str, Any]]] = {}
     data: tuple[str, pathlib.Path] | None = None
     for method in fewshot.METHODS:
-        for shots in SHOTS:
+        for shots in options.SHOTS:
             path = path_of(folder, method, shots)
             if not path.is_file():
                 continue
@@ -153,7 +153,7 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """The table in Markdown, its notes beneath."""
     quoted = json.loads(QUOTED.read_text())
     headings = ["method"]
-    for shots in SHOTS:
+    for shots in options.SHOTS:
         headings += [f"{shots}-shot", "Table 8", "own paper"]
     headings += [
         "encoder, filters",
@@ -162,12 +162,13 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         "batch norm at test",
         "steps",
         "images seen",
+        "minutes",
     ]
     lines = []
     for method in fewshot.METHODS:
         cells = [LABELS.get(method, method)]
         rows = found.get(method, {})
-        for i, shots in enumerate(SHOTS):
+        for i, shots in enumerate(options.SHOTS):
             row = rows.get(str(shots))
             ours = (row["accuracy"], row["interval"]) if row else None
             cells += [
@@ -182,6 +183,7 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
             lambda row: _STATISTICS.get(row["statistics"], row["statistics"]),
             lambda row: f"{row['train_steps']:,}",
             lambda row: f"{row['images_seen']:,}",
+            _minutes,
         ):
             values = dict.fromkeys(map(shown, rows.values()))
             cells.append(" / ".join(values) or markdown.NONE)
@@ -190,7 +192,8 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         [
             "5-way accuracy of unseen classes, per cent, mean and half of its 95 % "
             f"interval over episodes. {note(found)} Images of a step: tasks x classes "
-            "x images of a class.",
+            "x images of a class. Minutes: of training, validation and test; DIMN and "
+            "PPA are trained once, before the first of their tests.",
             "",
             markdown.table(headings, lines),
             "",
@@ -207,11 +210,16 @@ def beside(method: str, shots: int) -> str:
         ("the paper's Table 8", quoted["table_8"]),
         ("its own paper", quoted["own_paper"]),
     ):
-        if method in rows and shots in SHOTS:
-            told.append(f"{name} {_cell(rows[method][SHOTS.index(shots)])}")
+        if method in rows and shots in options.SHOTS:
+            told.append(f"{name} {_cell(rows[method][options.SHOTS.index(shots)])}")
     return (
         f"On miniImageNet: {', '.join(told)}." if told else "Nothing is quoted for it."
     )
+
+
+def _minutes(row: Mapping[str, Any]) -> str:
+    """Of all processes of a run: training, validation and test."""
+    return f"{row['cost']['minutes']:.0f}" if "cost" in row else markdown.NONE
 
 
 def _cell(value) -> str:

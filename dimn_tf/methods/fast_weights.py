@@ -26,6 +26,24 @@ class FastWeights:
         """The layers' own moving averages now."""
         return [tf.convert_to_tensor(v.value) for v in self.statistics]
 
+    def logits(self, images, weights, statistics, training: bool):
+        """The first layer, an encoder, and the second one, an output layer.
+
+        Args:
+            images: float32 [n, H, W, 3] in 0..255.
+            weights: Of all the layers, as `own` gives them.
+            statistics: Of all the layers, as `own_statistics` gives them.
+            training: Whether the images' own statistics normalise them.
+
+        Returns:
+            float32 [n, N], and the statistics of all the layers after it.
+        """
+        encoder, classifier = self._layers
+        features, after = self.call(
+            encoder, images, weights, statistics, training=training
+        )
+        return self.call(classifier, features, weights, after)
+
     def call(self, layer, inputs, weights, statistics, **arguments):
         """One of the layers with other weights.
 

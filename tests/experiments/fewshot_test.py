@@ -58,7 +58,10 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
     )  # fmt: skip
     printed = launch("fewshot", *arguments)
     assert "Training proto_net on 5 classes, 12 images a step" in printed
-    assert "step 2: " in printed and "% on validation classes (3 episodes)" in printed
+    assert (
+        "step 2: " in printed
+        and "% on validation classes (1-shot, 3 episodes)" in printed
+    )
     assert "proto_net, 5-way 1-shot: " in printed and "(6 episodes" in printed
     kept = json.loads((tmp_path / "table" / "proto_net_1shot.json").read_text())
     assert kept == json.loads((tmp_path / "run" / "results.json").read_text())
@@ -76,7 +79,7 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
     # Another test of the same weights replaces no figures.
     before = (tmp_path / "run" / "results.json").read_bytes()
     told = launch("fewshot", *alone, "--test_statistics=episode")
-    (other,) = (tmp_path / "run").glob("results_episode_6_*.json")
+    (other,) = (tmp_path / "run").glob("results_1shot_episode_6_*.json")
     assert f"Results: {other}" in told
     assert json.loads(other.read_text())["statistics"] == "episode"
     assert (tmp_path / "run" / "results.json").read_bytes() == before
@@ -93,6 +96,7 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
         (["--own=maml_2shot:tasks=1"], "--own=maml_2shot:tasks=1: expected METHOD:"),
         (["--own=maml:method=dimn"], "--own=maml:method=dimn: expected METHOD:"),
         (["--own=maml_1shot:tasks=0"], "--tasks=0: expected at least 1"),
+        (["--own=maml:shots=2"], "--own=maml:shots=2: expected METHOD:FLAG=VALUE"),
         (["--own=maml:tasks=x"], "--own=maml:tasks=x: "),
         (["--own=maml:tasks=0"], "--tasks=0: expected at least 1"),
         (["--test_episodes=1"], "--test_episodes=1: expected at least 2"),
@@ -145,6 +149,13 @@ def test_all_rows_make_the_table_and_none_is_made_twice(places, tmp_path):
     assert rows["proto_net"]["1"]["train_batch"] == [1, 5, 3]
     assert rows["proto_net"]["5"]["train_batch"] == [1, 4, 7]
     assert rows["proto_net"]["5"]["flags"]["augment_flip"] == 0.5
+    # One training serves both shots where none is trained for.
+    runs = {path.name for path in (tmp_path / "runs").iterdir()}
+    assert {"dimn", "ppa", "maml_1shot", "maml_5shot"} <= runs and len(runs) == 12
+    assert printed.count("trained already, 4 of 4 steps") == 2
+    assert rows["dimn"]["5"]["cost"]["processes"] == 2
+    assert rows["maml"]["5"]["cost"]["processes"] == 1
+    assert rows["maml"]["5"]["cost"]["minutes"] > 0
     assert "| MAML | " in (table / "table.md").read_text()
     assert (table / "table8.png").stat().st_size > 5000
     kept = {path: path.read_bytes() for path in table.glob("*shot.json")}

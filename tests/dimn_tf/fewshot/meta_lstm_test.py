@@ -176,10 +176,10 @@ def test_at_test_queries_are_normalised_as_asked_for():
         for kind in method.statistics
     }
     for kind, training in (("moving", False), ("episode", True)):
-        expected = method.logits(tf.constant(queries), weights, own, training)[0]
+        expected = method._fast.logits(tf.constant(queries), weights, own, training)[0]
         np.testing.assert_allclose(found[kind], expected, rtol=1e-3, atol=1e-5)
     both = np.concatenate([support.reshape(6, *queries.shape[1:]), queries[2:3]])
-    expected = method.logits(tf.constant(both), weights, own, True)[0][-1]
+    expected = method._fast.logits(tf.constant(both), weights, own, True)[0][-1]
     np.testing.assert_allclose(found["query"][2], expected, rtol=1e-3, atol=1e-5)
     assert np.abs(found["moving"] - found["episode"]).max() > 1e-3
 

@@ -74,7 +74,7 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
         del figures["test_seconds"]
     assert resumed == whole
     weights = [
-        dict(np.load(tmp_path / name / "best_weights.npz"))
+        dict(np.load(tmp_path / name / "best_weights_2shot.npz"))
         for name in ("whole", "killed")
     ]
     assert weights[0].keys() == weights[1].keys()
@@ -84,6 +84,42 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
     again = _run(tmp_path / "killed", method, shots=2, evaluate_every=4)
     del again["test_seconds"]
     assert again == whole
+
+
+@pytest.mark.parametrize("method", ["dimn", "ppa"])
+def test_one_training_serves_all_shots_where_none_is_trained_for(
+    method, tmp_path, deterministic
+):
+    whole = _run(tmp_path / "five", method, shots=5, evaluate_every=4)
+    first = _run(tmp_path / "both", method, shots=1, evaluate_every=4)
+    lines = []
+    second = _run(tmp_path / "both", method, lines.append, shots=5, evaluate_every=4)
+    assert any("trained already, 10 of 10 steps" in line for line in lines)
+    for figures in (whole, second):
+        del figures["test_seconds"]
+    assert second == whole
+    assert (first["shots"], second["shots"]) == (1, 5)
+    assert (first["flags"]["shots"], second["flags"]["shots"]) == (1, 5)
+    assert first["per_episode"] != second["per_episode"]
+    # Steps that are gone can no more be validated with other shots.
+    with pytest.raises(errors.UserError, match="with 1, 5 shots, step . not with 3"):
+        _run(tmp_path / "both", method, shots=3, evaluate_every=4)
+
+
+def test_shots_that_are_trained_for_are_another_run(tmp_path):
+    lines = []
+    _run(tmp_path, "proto_net", lines.append, evaluate_every=4)
+    assert not any("5-shot" in line for line in lines)
+    with pytest.raises(errors.UserError, match="--shots: made with 1, now 5"):
+        _run(tmp_path, "proto_net", shots=5)
+
+
+def test_classes_too_small_for_the_papers_shots_are_validated_with_their_own(tmp_path):
+    test = dataclasses.replace(TEST, test_queries=17)
+    lines = []
+    _run(tmp_path, "dimn", lines.append, test=test)
+    validated = [line for line in lines if "validation classes (" in line]
+    assert validated and all("(1-shot, 6 episodes)" in line for line in validated)
 
 
 def test_other_statistics_are_refused_before_training(tmp_path):
@@ -145,7 +181,11 @@ def test_a_step_before_the_mapping_is_not_chosen(tmp_path):
     lines = []
     figures = _run(tmp_path, "ppa", lines.append, evaluate_every=2, ppa_mapping_steps=4)
     early = [line for line in lines if "before the mapping: not to be chosen" in line]
-    assert [line.split(":")[0] for line in early] == ["step 2", "step 4", "step 6"]
+    assert list(dict.fromkeys(line.split(":")[0] for line in early)) == [
+        "step 2",
+        "step 4",
+        "step 6",
+    ]
     assert figures["step"] in (8, 10)
     assert figures["images_a_class"] == [made_up.IMAGES] * 2
 

@@ -24,7 +24,7 @@ def _add(chosen, step, accuracy):
 
 
 def test_the_best_step_is_kept_and_of_equal_ones_the_first(tmp_path):
-    chosen = selection.Selection(workdir.WorkDir(tmp_path))
+    chosen = selection.Selection(workdir.WorkDir(tmp_path), 1)
     assert chosen.best() == 0 and chosen.results() == {}
     for step, accuracy in ((2, 0.3), (4, 0.5), (6, 0.5), (8, 0.4)):
         _add(chosen, step, accuracy)
@@ -35,7 +35,7 @@ def test_the_best_step_is_kept_and_of_equal_ones_the_first(tmp_path):
 
 
 def test_a_step_that_is_validated_again_changes_nothing(tmp_path):
-    chosen = selection.Selection(workdir.WorkDir(tmp_path))
+    chosen = selection.Selection(workdir.WorkDir(tmp_path), 1)
     for step, accuracy in ((2, 0.3), (4, 0.5), (6, 0.5), (4, 0.5), (2, 0.3), (6, 0.5)):
         _add(chosen, step, accuracy)
     made = _method(0)
@@ -43,7 +43,7 @@ def test_a_step_that_is_validated_again_changes_nothing(tmp_path):
 
 
 def test_weights_of_another_step_are_refused(tmp_path):
-    chosen = selection.Selection(workdir.WorkDir(tmp_path))
+    chosen = selection.Selection(workdir.WorkDir(tmp_path), 1)
     _add(chosen, 2, 0.3)
     held = chosen.weights.read_bytes()
     _add(chosen, 4, 0.5)
@@ -61,8 +61,19 @@ def test_weights_of_another_step_are_refused(tmp_path):
 
 def test_a_damaged_result_is_named(tmp_path):
     directory = workdir.WorkDir(tmp_path)
-    chosen = selection.Selection(directory)
+    chosen = selection.Selection(directory, 1)
     _add(chosen, 2, 0.3)
-    directory.results_at(2).write_text("{")
-    with pytest.raises(errors.UserError, match="results_0000002.json: no validation"):
+    chosen.path_of(2).write_text("{")
+    with pytest.raises(errors.UserError, match="step_0000002.json: no validation"):
         chosen.best()
+
+
+def test_each_shots_has_its_own_step(tmp_path):
+    one, five = (selection.Selection(workdir.WorkDir(tmp_path), k) for k in (1, 5))
+    _add(one, 2, 0.5)
+    _add(one, 4, 0.4)
+    _add(five, 2, 0.5)
+    _add(five, 4, 0.6)
+    made = _method(0)
+    assert one.restore(made) == 2 and _bias(made) == 2
+    assert five.restore(made) == 4 and _bias(made) == 4

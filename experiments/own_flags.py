@@ -1,0 +1,88 @@
+"""--own: flags of one few-shot method's runs, or of one run, in place of all runs'."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from absl import flags as absl_flags
+
+from dimn_tf import config, errors, fewshot
+from dimn_tf.data import augmentation
+from dimn_tf.fewshot import options, recipe, table8
+from dimn_tf.training.recipe import AUGMENTATION_PREFIX
+from experiments import flags
+
+FLAGS = flags.FLAGS
+
+
+def define() -> None:
+    """Defines --own."""
+    absl_flags.DEFINE_multi_string(
+        "own",
+        [],
+        "METHOD:FLAG=VALUE or METHOD_Kshot:FLAG=VALUE, a flag of one method's runs, or "
+        "one run's, alone, in place of what all have.",
+    )
+
+
+def read() -> dict[str, dict[str, Any]]:
+    """Method or run -> flag -> value, of --own.
+
+    Raises:
+        errors.UserError: one that is not of that form, or names nothing that there is.
+    """
+    owners = {method: method for method in fewshot.METHODS}
+    for method in fewshot.METHODS:
+        owners |= {table8.run_name(method, shots): method for shots in options.SHOTS}
+    found: dict[str, dict[str, Any]] = {}
+    for text in FLAGS.own:
+        method, _, rest = text.partition(":")
+        name, given, value = rest.partition("=")
+        known = _options_of(owners[method]) if method in owners else ()
+        if not given or name not in known:
+            raise errors.UserError(
+                f"--own={text}: expected METHOD:FLAG=VALUE or METHOD_Kshot:FLAG=VALUE, "
+                f"with a method of {', '.join(fewshot.METHODS)} and an option that it "
+                "has, such as maml:tasks=2"
+            )
+        try:
+            parsed = FLAGS[name].parser.parse(value)
+        except (TypeError, ValueError) as error:
+            raise errors.UserError(f"--own={text}: {error}") from error
+        found.setdefault(method, {})[name] = parsed
+    return found
+
+
+def _options_of(method: str) -> set[str]:
+    """The names of a method's options that a run may have of its own."""
+    of = recipe.FewShotRecipe
+    groups = (*of.groups.values(), options.TestOptions, of.registry[method].Options)
+    names = {field.name for group in groups for field in dataclasses.fields(group)}
+    augmented = dataclasses.fields(augmentation.Augmentation)
+    names |= {AUGMENTATION_PREFIX + field.name for field in augmented}
+    return names - {"shots"}  # The run is named by them.
+
+
+def options_of(
+    method: str, shots: int, of_runs: Mapping[str, Mapping[str, Any]]
+) -> tuple[recipe.FewShotRecipe, options.TestOptions]:
+    """A run's recipe and how it is tested, from the flags.
+
+    Args:
+        method: A name of `fewshot.METHODS`.
+        shots: K.
+        of_runs: See `read`.
+
+    Raises:
+        errors.UserError: values that cannot be.
+    """
+    own = {
+        "shots": shots,
+        **of_runs.get(method, {}),
+        **of_runs.get(table8.run_name(method, shots), {}),
+    }
+    found = flags.recipe_of(recipe.FewShotRecipe, method, own)
+    given = {name: FLAGS[name].value for name in FLAGS}
+    test = config.read(options.TestOptions, {**given, **own})
+    config.check(test)
+    return found, test
