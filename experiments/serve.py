@@ -80,7 +80,7 @@ def main(_):
     chosen = config.read(options.ServiceOptions, values)
     config.check(chosen)
     gallery = FLAGS.gallery
-    if not gallery.startswith("milvus:"):
+    if places.is_folder(gallery):
         gallery = os.path.abspath(gallery)  # For processes in other folders.
     place = core.Place(gallery, _state())
     allowed = access.Access(tokens, tuple(FLAGS.hosts))
@@ -172,7 +172,7 @@ def _tokens(access) -> dict[str, str]:
 def _state() -> pathlib.Path:
     if FLAGS.state is not None:
         return pathlib.Path(FLAGS.state).absolute()
-    if FLAGS.gallery.startswith("milvus:"):
+    if not places.is_folder(FLAGS.gallery):
         raise errors.UserError(
             "--state: name a folder for enrolled pictures and the audit log, since the "
             "gallery is in none"

@@ -26,7 +26,7 @@ def create(
     place: str, model_sha256: str, dimension: int, index: str = "exact"
 ) -> base.BaseGallery:
     """Makes a gallery, or opens the one that is there; see `Gallery.create`."""
-    if place.startswith(_MILVUS):
+    if not is_folder(place):
         return milvus_gallery.MilvusGallery.create(
             *_milvus(place), model_sha256, dimension, index
         )
@@ -41,18 +41,23 @@ def open_or_create(place: str, model_sha256: str, dimension: int) -> base.BaseGa
         return create(place, model_sha256, dimension)
 
 
+def is_folder(place: str) -> bool:
+    """Whether a gallery lies in a folder of this machine."""
+    return not place.startswith(_MILVUS)
+
+
 def takes_many_writers(place: str) -> bool:
     """Whether several processes, on any machine, can use a gallery at once.
 
     Raises:
         errors.UserError: no place of a gallery.
     """
-    return place.startswith(_MILVUS) and "://" in _milvus(place)[0]
+    return not is_folder(place) and "://" in _milvus(place)[0]
 
 
 def open_gallery(place: str, model_sha256: str | None = None) -> base.BaseGallery:
     """Opens the gallery at a place; see `Gallery`."""
-    if place.startswith(_MILVUS):
+    if not is_folder(place):
         return milvus_gallery.MilvusGallery(*_milvus(place), model_sha256)
     return gallery.Gallery(place, model_sha256)
 
