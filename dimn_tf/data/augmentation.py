@@ -49,8 +49,14 @@ class Augmentation:
     )
     crop_padding: float = config.option(
         0.0,
-        "Black margin put round a training image before a crop of the old size is "
-        "taken from it, as a share of its height (10 / 256 is common); ours: none.",
+        "Margin put round a training image before a crop of the old size is taken "
+        "from it, as a share of its height (10 / 256 is common); ours: none.",
+    )
+    crop_fill: str = config.option(
+        "black",
+        "What that margin shows: black (common), or the image's edge, which leaves an "
+        "instance norm's statistics nearly as they are; ours: black.",
+        choices=flip_crop_erase.FILLS,
     )
     brightness: float = config.option(
         0.0, "Largest relative change of light: 0.2 means 0.8 to 1.2 times; ours: none."
@@ -154,6 +160,7 @@ def _augment(images, draws, options):
             top=_place(draws["crop_top"], 2 * margin + 1),
             left=_place(draws["crop_left"], 2 * margin + 1),
             margin=margin,
+            fill=options.crop_fill,
         )
     if (
         options.brightness

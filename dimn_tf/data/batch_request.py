@@ -4,7 +4,7 @@ import dataclasses
 
 from dimn_tf import errors
 
-DOMAIN_SAMPLING = ("uniform", "proportional", "all", "quota")
+DOMAIN_SAMPLING = ("uniform", "proportional", "by_images", "all", "quota")
 EACH = "each"
 """A method's own to ask for: a step of one batch would see the first domain alone."""
 
@@ -19,8 +19,10 @@ class BatchRequest:
         domain_sampling: Where the identities come from. `uniform`: one domain a
             step, each as often (the paper's Algorithm 1; the weights are not stated,
             equal ones are ours). `proportional`: one domain a step, as often as it
-            has identities. `all`: all domains together, so that a domain gives in
-            proportion to its identities (the words of the paper's section 3).
+            has identities. `by_images`: one domain a step, as often as it has images,
+            so that each image is seen as often. `all`: all domains together, so that a
+            domain gives in proportion to its identities (the words of the paper's
+            section 3).
             `quota`: every domain gives its share, as equal as can be; what is left
             over goes to domains drawn at random each step. `each`: the i-th of several
             batches is of the i-th domain alone (then of the first one again).

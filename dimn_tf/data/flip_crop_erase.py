@@ -1,9 +1,11 @@
-"""Images mirrored, shifted over black and covered in part, each by its own numbers."""
+"""Images mirrored, shifted and covered in part, each by its own numbers."""
 
 import tensorflow as tf
 
 # ImageNet's mean colour: what an erased patch shows, so that it says nothing.
 ERASED_COLOUR = (123.675, 116.28, 103.53)
+FILLS = ("black", "edge")
+"""Round a cropped image: black, or its outermost rows and columns again."""
 
 
 def flip_and_crop(
@@ -12,8 +14,9 @@ def flip_and_crop(
     top: tf.Tensor | None = None,
     left: tf.Tensor | None = None,
     margin: int = 0,
+    fill: str = "black",
 ) -> tf.Tensor:
-    """Mirrors images, then crops the old size out of them with a black margin round.
+    """Mirrors images, then crops the old size out of them with a margin round.
 
     One look-up of rows and one of columns do both: half the time of a reversed copy
     of all images to choose from, and of a padded one.
@@ -24,6 +27,7 @@ def flip_and_crop(
         top: int32 [n], first row of the crop, 0..2 * margin.
         left: int32 [n], first column of the crop, 0..2 * margin.
         margin: Pixels on every side; 0: no crop.
+        fill: What the margin shows, one of `FILLS`.
 
     Returns:
         float32 [n, H, W, 3].
@@ -35,7 +39,11 @@ def flip_and_crop(
         columns = left[:, tf.newaxis] - margin + columns
     if flipped is not None:
         columns = tf.where(flipped[:, tf.newaxis], width - 1 - columns, columns)
-    if margin:
+    if margin and fill == "edge":
+        rows = tf.clip_by_value(rows, 0, height - 1)
+        columns = tf.clip_by_value(columns, 0, width - 1)
+        images = tf.gather(images, rows, axis=1, batch_dims=1)
+    elif margin:
         # One black row and column more stand for all that lies outside.
         images = tf.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)))
         rows = tf.where((rows >= 0) & (rows < height), rows, height)

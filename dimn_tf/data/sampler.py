@@ -60,6 +60,9 @@ class IdentitySampler:
             [domain.first_label for domain in label_space.domains]
             + [label_space.num_identities]
         )
+        # Likewise of images.
+        counts = [domain.num_images for domain in label_space.domains]
+        self._image_starts = np.concatenate([[0], np.cumsum(counts)])
         self._check_enough_identities()
 
     def sample(self, step: int) -> Drawn:
@@ -105,6 +108,9 @@ class IdentitySampler:
             position = batch % (len(self._starts) - 1)
         elif sampling == "uniform":
             position = rng.integers(len(self._starts) - 1)
+        elif sampling == "by_images":
+            image = rng.integers(self._image_starts[-1])
+            position = np.searchsorted(self._image_starts, image, side="right") - 1
         else:
             label = rng.integers(self._starts[-1])
             position = np.searchsorted(self._starts, label, side="right") - 1

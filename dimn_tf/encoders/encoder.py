@@ -82,6 +82,11 @@ class Encoder(keras.layers.Layer):
         """Features; see the class."""
         return self.of_preprocessed(self.kind.preprocess(images), training=training)
 
+    def pooled_and_features(self, images, training=False):
+        """The pooled feature before a neck, and the feature: two of [n, D] float32."""
+        pooled = self.pooling(self.feature_maps(images, training=training))
+        return pooled, self.after_pooling(pooled, training=training)
+
     def of_preprocessed(self, inputs, training=False):
         """Features of what `kind.preprocess` gives: [n, H, W, 3] -> [n, D]."""
         maps = self.backbone(inputs, training=training)

@@ -33,16 +33,18 @@ class InstanceNormalization(keras.layers.Layer):
     def build(self, input_shape):
         """Makes gamma (ones) and beta (zeros), float32 [c]."""
         channels = (input_shape[-1],)
-        self.gamma = self.add_weight(name="gamma", shape=channels, initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+        # As of batch norm, they stay float32 where all else is computed in half.
+        self.gamma = self.add_weight(
+            name="gamma", shape=channels, initializer="ones", autocast=False
+        )
+        self.beta = self.add_weight(
+            name="beta", shape=channels, initializer="zeros", autocast=False
+        )
 
     def call(self, inputs, training=None):
         """Normalised inputs, of their shape and dtype."""
         inputs = tf.convert_to_tensor(inputs)
-        gamma, beta = (
-            tf.cast(tf.convert_to_tensor(v), tf.float32)
-            for v in (self.gamma, self.beta)
-        )
+        gamma, beta = (tf.convert_to_tensor(v) for v in (self.gamma, self.beta))
         if training:
             return self._fused(inputs, gamma, beta)
         values = tf.cast(inputs, tf.float32)

@@ -63,15 +63,20 @@ _WITH_SUM = (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)
 
 
 def _instance_norms() -> dict[str, instance_norm_places.Place]:
-    """In the stem's place of batch norm, and after each block."""
+    """In the stem's place of batch norm, and at the end of each block.
+
+    After a block's sum; where it has none, in the place of its last batch norm, which
+    an instance norm would undo.
+    """
     place = instance_norm_places.Place
     found = {
         "stem": place("bn_Conv1", replaces=True),
-        "block_0": place("expanded_conv_project_BN"),
+        "block_0": place("expanded_conv_project_BN", replaces=True),
     }
     for i in range(1, 17):
-        last = "add" if i in _WITH_SUM else "project_BN"
-        found[f"block_{i}"] = place(f"block_{i}_{last}")
+        has_sum = i in _WITH_SUM
+        last = "add" if has_sum else "project_BN"
+        found[f"block_{i}"] = place(f"block_{i}_{last}", replaces=not has_sum)
     return found
 
 

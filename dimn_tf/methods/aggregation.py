@@ -1,11 +1,17 @@
 """The paper's first baseline: an encoder and a classifier on all domains' images."""
 
+import dataclasses
 from typing import ClassVar
 
 import tensorflow as tf
 
 from dimn_tf import losses
-from dimn_tf.methods import base, euclidean, replica_context
+from dimn_tf.methods import base, batch_hard, euclidean, replica_context
+
+
+@dataclasses.dataclass(frozen=True)
+class AggregationOptions(base.FeatureTripletOptions, base.ClassifierOptions):
+    """Options of the classifier, and of a triplet loss beside it."""
 
 
 class Aggregation(euclidean.EuclideanMethod):
@@ -17,7 +23,7 @@ class Aggregation(euclidean.EuclideanMethod):
     Reference: Song et al., CVPR 2019, section 4.2.
     """
 
-    Options = base.ClassifierOptions
+    Options = AggregationOptions
     # One domain a step is Algorithm 1, which is DIMN's: the paper trains this baseline
     # on the domains put together.
     defaults: ClassVar[dict[str, str]] = {"domain_sampling": "all"}
@@ -33,15 +39,26 @@ class Aggregation(euclidean.EuclideanMethod):
         """One iteration of cross entropy; see `Method.train_step`."""
         images, labels = base.image_by_image(batch)
         with tf.GradientTape() as tape:
-            logits = self.classifier(self.encoder(images, training=True))
-            loss = losses.identification_loss(
+            pooled, features = self.encoder.pooled_and_features(images, training=True)
+            logits = self.classifier(features)
+            identification = losses.identification_loss(
                 logits, labels, self.options.label_smoothing
             )
+            loss, more = identification, {}
+            if self.options.feature_triplet_weight:
+                triplet, *_ = batch_hard.loss(
+                    tf.cast(pooled, tf.float32),
+                    labels,
+                    self.options.feature_triplet_margin,
+                )
+                more["feature_triplet"] = triplet
+                loss += self.options.feature_triplet_weight * triplet
         self.minimise(tape, loss)
         return replica_context.batch_means(
             {
                 "loss": loss,
-                "identification": loss,
+                "identification": identification,
+                **more,
                 "identification_accuracy": base.correct(logits, labels),
             },
             tf.shape(labels)[0],

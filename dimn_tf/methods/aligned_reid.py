@@ -7,9 +7,7 @@ import keras
 import tensorflow as tf
 
 from dimn_tf import config, losses
-from dimn_tf.methods import base, euclidean, replica_context
-
-_SMALLEST_SQUARE = 1e-12  # A distance of zero has no gradient of its root.
+from dimn_tf.methods import base, batch_hard, euclidean, replica_context
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,23 +81,14 @@ class AlignedReID(euclidean.EuclideanMethod):
         with tf.GradientTape() as tape:
             maps = self.encoder.feature_maps(images, training=True)
             features = tf.cast(self.encoder.pooling(maps), tf.float32)
-            all_labels, candidates = (
-                replica_context.all_rows(labels),
-                replica_context.all_rows(features),
+            loss, positive, negative = batch_hard.loss(
+                features, labels, options.aligned_margin
             )
-            positive, negative = hardest(features, labels, candidates, all_labels)
-            sums = {
-                "global_triplet": triplet_loss(
-                    distance(features, tf.gather(candidates, positive)),
-                    distance(features, tf.gather(candidates, negative)),
-                    options.aligned_margin,
-                )
-            }
-            loss = sums["global_triplet"]
+            sums = {"global_triplet": loss}
             if options.aligned_local_weight:
                 rows = self.local(maps, training=True)
                 all_rows = replica_context.all_rows(rows)
-                sums["local_triplet"] = triplet_loss(
+                sums["local_triplet"] = batch_hard.triplet_loss(
                     local_distance(rows, tf.gather(all_rows, positive)),
                     local_distance(rows, tf.gather(all_rows, negative)),
                     options.aligned_margin,
@@ -153,35 +142,6 @@ class LocalRows(keras.layers.Layer):
         return tf.math.l2_normalize(reduced, axis=-1)
 
 
-def hardest(features, labels, candidates, candidate_labels):
-    """The furthest image of each one's identity and the nearest one of another.
-
-    Args:
-        features: [n, D].
-        labels: [n].
-        candidates: [N, D], of the whole batch, the features among them.
-        candidate_labels: [N].
-
-    Returns:
-        Two of int64 [n], places in the candidates.
-    """
-    squared = (
-        tf.reduce_sum(tf.square(features), -1)[:, tf.newaxis]
-        - 2.0 * tf.matmul(features, candidates, transpose_b=True)
-        + tf.reduce_sum(tf.square(candidates), -1)[tf.newaxis, :]
-    )
-    same = labels[:, tf.newaxis] == candidate_labels[tf.newaxis, :]
-    furthest = tf.argmax(tf.where(same, squared, -squared.dtype.max), axis=1)
-    nearest = tf.argmin(tf.where(same, squared.dtype.max, squared), axis=1)
-    return furthest, nearest
-
-
-def distance(a, b):
-    """Euclidean, pair by pair: [n, D], [n, D] -> [n] float32."""
-    squares = tf.reduce_sum(tf.square(a - b), axis=-1)
-    return tf.sqrt(tf.maximum(squares, _SMALLEST_SQUARE))
-
-
 def local_distance(a, b):
     """Length of the shortest path through the rows' distances, pair by pair.
 
@@ -197,7 +157,7 @@ def local_distance(a, b):
     """
     count = a.shape[1]
     squares = tf.reduce_sum(tf.square(a[:, :, tf.newaxis] - b[:, tf.newaxis]), axis=-1)
-    steps = tf.tanh(tf.sqrt(tf.maximum(squares, _SMALLEST_SQUARE)) / 2.0)
+    steps = tf.tanh(tf.sqrt(tf.maximum(squares, batch_hard.SMALLEST_SQUARE)) / 2.0)
     lengths: dict[tuple[int, int], tf.Tensor] = {}
     for i in range(count):
         for j in range(count):
@@ -207,8 +167,3 @@ def local_distance(a, b):
             shortest = tf.minimum(*before) if len(before) == 2 else sum(before)
             lengths[i, j] = steps[:, i, j] + shortest
     return lengths[count - 1, count - 1]
-
-
-def triplet_loss(positive, negative, margin: float):
-    """sum_a max(0, margin + d(a, p) - d(a, n)), scalar."""
-    return tf.reduce_sum(tf.nn.relu(margin + positive - negative))

@@ -24,6 +24,23 @@ class SmoothingOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class FeatureTripletOptions:
+    """Options of a triplet loss of the features beside a method's own losses."""
+
+    feature_triplet_weight: float = config.option(
+        0.0,
+        "Of a batch-hard triplet loss of the pooled features (before a neck), beside "
+        "the method's losses; an image counts in it as in Eq. 1. Ours; paper: none, 0.",
+        least=0,
+    )
+    feature_triplet_margin: float = config.option(
+        0.3,
+        "Its margin, in Euclidean distance; ours: 0.3, the field's habit.",
+        least=0,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ClassifierOptions(SmoothingOptions):
     """Options of an identity classifier f_theta."""
 

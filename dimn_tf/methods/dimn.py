@@ -7,13 +7,13 @@ import keras
 import tensorflow as tf
 
 from dimn_tf import config, errors, losses, memory_bank
-from dimn_tf.methods import base, replica_context
+from dimn_tf.methods import base, batch_hard, replica_context
 
 MAPPING_STARTS = ("identity", "random")
 
 
 @dataclasses.dataclass(frozen=True)
-class DIMNOptions(base.ClassifierOptions):
+class DIMNOptions(base.FeatureTripletOptions, base.ClassifierOptions):
     """DIMN's constants; each that the paper does not give is marked as ours."""
 
     running_average: float = config.option(
@@ -151,13 +151,13 @@ class DIMN(base.Method):
             the memory takes: labels and predicted classifiers of all replicas.
         """
         options, labels = self.options, batch["labels"]
-        images, _ = base.image_by_image(batch)
-        features = self.encoder(images, training=True)
+        images, of_images = base.image_by_image(batch)
+        pooled, features = self.encoder.pooled_and_features(images, training=True)
         gallery, probes = tf.split(features, 2, axis=0)
         identified, identities, share = probes, labels, 1.0
         if options.identified_branches == "both":
             # The mean of the branches' losses, so that the lambdas keep their meaning.
-            identified, identities = features, tf.concat([labels, labels], axis=0)
+            identified, identities = features, of_images
             share = 0.5
         logits = self.classifier(identified)
         own = self.predicted_classifiers(gallery)
@@ -186,12 +186,20 @@ class DIMN(base.Method):
             options.regularisation_weight,
             options.triplet_weight,
         )
+        more = {}
+        if options.feature_triplet_weight:
+            found, *_ = batch_hard.loss(
+                tf.cast(pooled, tf.float32), of_images, options.feature_triplet_margin
+            )
+            more["feature_triplet"] = 0.5 * found  # Eq. 1 has one image of each two.
+            loss += options.feature_triplet_weight * more["feature_triplet"]
         sums = {
             "loss": loss,
             "identification": identification,
             "matching": matching,
             "regularisation": regularisation,
             "logit_triplet": triplet,
+            **more,
             "identification_accuracy": share * base.correct(logits, identities),
             "matching_accuracy": base.correct(online, columns),
         }

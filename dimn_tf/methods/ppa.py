@@ -72,6 +72,12 @@ class PPA(base.Method):
 
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)
+        if encoder.neck is not None and options.ppa_mapping != "linear":
+            raise errors.UserError(
+                f"--feature_neck: --ppa_mapping={options.ppa_mapping} takes features "
+                "that are not negative, as pooled activations are and a neck's are "
+                "not. Leave the flag out, or give --ppa_mapping=linear."
+            )
         names = ["phi_1", "phi_2"] if options.ppa_mapping == "two_layers" else ["phi_1"]
         self._phi = []
         for layer_name in names:

@@ -37,7 +37,8 @@ def for_training(
         method.build_training(labels, recipe.batch_request)
         rate = recipe.optimiser
         optimizer = method.own_optimizer(recipe.train_steps) or fused_adam.FusedAdam(
-            schedule.exponential_decay(
+            schedule.decay(
+                rate.learning_rate_decay,
                 rate.learning_rate_start,
                 rate.learning_rate_end,
                 method.learning_rate_stretches(recipe.train_steps),

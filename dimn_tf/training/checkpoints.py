@@ -151,8 +151,13 @@ def restore_inference(directory: pathlib.Path, method: keras.Model) -> int:
     return latest
 
 
-def inference_values(directory: pathlib.Path, step: int) -> dict[str, np.ndarray]:
-    """The arrays of a checkpoint's `inference` part by name.
+def values(directory: pathlib.Path, step: int, part: str) -> dict[str, np.ndarray]:
+    """The arrays of a part of a checkpoint by name.
+
+    Args:
+        directory: Folder of `ckpt-<step>.*`.
+        step: Which.
+        part: `inference` or `training`.
 
     Raises:
         errors.UserError: it is damaged, or of another form.
@@ -160,7 +165,7 @@ def inference_values(directory: pathlib.Path, step: int) -> dict[str, np.ndarray
     with _readable(directory, step) as prefix:
         reader = tf.train.load_checkpoint(prefix)
         names = reader.get_variable_to_shape_map()
-        start, end = "inference/", "/.ATTRIBUTES/VARIABLE_VALUE"
+        start, end = f"{part}/", "/.ATTRIBUTES/VARIABLE_VALUE"
         return {
             name.removeprefix(start).removesuffix(end).replace(".S", "/"): (
                 reader.get_tensor(name)

@@ -53,12 +53,16 @@ def locate(place: str) -> tuple[pathlib.Path, int]:
     )
 
 
-def load(place: str, method) -> list[str]:
+def load(place: str, method, sources_sha256: str | None = None) -> list[str]:
     """Puts another run's weights into a method: its encoder, and what else fits.
+
+    What is of training identities (classifiers, DIMN's memory) is taken over from a run
+    on the same ones alone: of others, equal shapes mean nothing.
 
     Args:
         place: See `locate`.
         method: A `Method`, at its start.
+        sources_sha256: Of what it will be trained on, as its work directory records it.
 
     Returns:
         The names of the variables that were taken over.
@@ -67,7 +71,7 @@ def load(place: str, method) -> list[str]:
         errors.UserError: the other run's encoder has other variables.
     """
     folder, step = locate(place)
-    held = checkpoints.inference_values(folder, step)
+    held = checkpoints.values(folder, step, "inference")
     needed = checkpoints.by_name(method.encoder.variables)
     for name, variable in needed.items():
         if name not in held or held[name].shape != tuple(variable.shape):
@@ -77,9 +81,21 @@ def load(place: str, method) -> list[str]:
                 f"{name}, {found} was found, shape {tuple(variable.shape)} expected. "
                 "Give the flags --encoder... as they were there."
             )
+    wanted = checkpoints.by_name(method.inference_variables)
+    if sources_sha256 and _sources(folder) == sources_sha256:
+        held |= checkpoints.values(folder, step, "training")
+        wanted |= checkpoints.by_name(method.variables)
     taken = []
-    for name, variable in checkpoints.by_name(method.inference_variables).items():
+    for name, variable in wanted.items():
         if name in held and held[name].shape == tuple(variable.shape):
             variable.assign(held[name])
             taken.append(name)
     return taken
+
+
+def _sources(checkpoints_folder: pathlib.Path) -> str | None:
+    """What the run of a folder of checkpoints was trained on; None: not recorded."""
+    directory = workdir.WorkDir(checkpoints_folder.parent)
+    if not directory.config.exists():
+        return None
+    return workdir.read(directory).get("sources_sha256")

@@ -26,9 +26,10 @@ class DataOptions:
     )
     domain_sampling: str = config.option(
         "uniform",
-        "A step's domains: one, each as often (uniform) or as often as it has "
-        "identities (proportional), or all of them, as they come (all) or each with "
-        "its share (quota). Paper: one (Algorithm 1); uniform is ours.",
+        "A step's domains: one, each as often (uniform), or as often as it has "
+        "identities (proportional) or images (by_images); or all of them, as they come "
+        "(all) or each with its share (quota). Paper: one (Algorithm 1); uniform is "
+        "ours.",
         choices=batch_request.DOMAIN_SAMPLING,
     )
     cross_camera_pairs: bool = config.option(
@@ -110,7 +111,12 @@ class OptimiserOptions:
         3.5e-4, "Of Adam; paper: 3.5e-4.", least=1e-12
     )
     learning_rate_end: float = config.option(
-        1e-4, "Reached exponentially after --train_steps; paper: 1e-4.", least=1e-12
+        1e-4, "Reached after --train_steps; paper: 1e-4.", least=1e-12
+    )
+    learning_rate_decay: str = config.option(
+        "exponential",
+        "How the learning rate falls; paper: exponential; cosine is ours.",
+        choices=("exponential", "cosine"),
     )
     warmup_steps: int = config.option(
         0,

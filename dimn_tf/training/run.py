@@ -167,11 +167,12 @@ def train(
         start = kept.restore()
         kept.remove_leftovers()
         if not start and recipe.encoder.init_from:
-            taken = init_from.load(recipe.encoder.init_from, method)
+            taken = init_from.load(
+                recipe.encoder.init_from, method, _sha256(prepared.space)
+            )
             log(
                 f"Starting from {recipe.encoder.init_from}: {len(taken)} of "
-                f"{len(method.inference_variables)} variables that matching needs "
-                "taken over."
+                f"{len(method.variables)} variables taken over."
             )
     start = strategies.share_from_chief(strategy, kept.variables, start)
     if start >= end:

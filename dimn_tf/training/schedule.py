@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from dimn_tf import errors
+
 
 @keras.saving.register_keras_serializable(package="dimn_tf")
 class WarmedUp(keras.optimizers.schedules.LearningRateSchedule):
@@ -73,24 +75,48 @@ class Anew(keras.optimizers.schedules.LearningRateSchedule):
         return {"start": self.start, "end": self.end, "stretches": self.stretches}
 
 
-def exponential_decay(
-    start: float, end: float, stretches: Sequence[int], warmup_steps: int = 0
+DECAYS = ("exponential", "cosine")
+
+
+def decay(
+    kind: str,
+    start: float,
+    end: float,
+    stretches: Sequence[int],
+    warmup_steps: int = 0,
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """start * (end / start) ** (step / train_steps) (paper, section 4.1).
+    """The learning rate by step, from `start` down to `end` after the last one.
+
+    exponential: start (end / start)^(step / steps) (paper, section 4.1);
+    cosine: end + (start - end) (1 + cos(pi step / steps)) / 2 (Loshchilov and Hutter,
+    ICLR 2017, Eq. 5, without restarts).
 
     Args:
+        kind: One of `DECAYS`.
         start: Learning rate of step 0 (paper: 3.5e-4).
         end: Learning rate reached after the last step (paper: 1e-4).
         stretches: Iterations (paper: 180,000); of several, each falls from start to
             end.
         warmup_steps: See `WarmedUp`; 0 is the paper's.
+
+    Raises:
+        errors.UserError: cosine of several stretches.
     """
-    if len(stretches) == 1:
-        decay = keras.optimizers.schedules.ExponentialDecay(
+    if len(stretches) > 1 and kind != "exponential":
+        raise errors.UserError(
+            f"--learning_rate_decay={kind}: this method's learning rate falls anew in "
+            "each of its stages, exponentially. Leave the flag out."
+        )
+    if len(stretches) > 1:
+        falling = Anew(start, end, stretches)
+    elif kind == "cosine":
+        falling = keras.optimizers.schedules.CosineDecay(
+            start, decay_steps=stretches[0], alpha=end / start
+        )
+    else:
+        falling = keras.optimizers.schedules.ExponentialDecay(
             initial_learning_rate=start,
             decay_steps=stretches[0],
             decay_rate=end / start,
         )
-    else:
-        decay = Anew(start, end, stretches)
-    return WarmedUp(decay, warmup_steps) if warmup_steps else decay
+    return WarmedUp(falling, warmup_steps) if warmup_steps else falling

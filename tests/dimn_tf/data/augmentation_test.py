@@ -245,6 +245,28 @@ def test_crop_shifts_over_black_by_every_distance_up_to_the_margin():
     assert white.min() == 0
 
 
+def test_a_crop_may_show_the_edge_again():
+    image = _picture()
+    black = _augmented(60, image=image, crop_padding=0.05)
+    edge = _augmented(60, image=image, crop_padding=0.05, crop_fill="edge")
+    padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="edge")
+    shown = np.pad(np.ones((HEIGHT, WIDTH), bool), 2)
+    shifts = set()
+    for with_black, with_edge in zip(black, edge, strict=True):
+        (found,) = {
+            (y, x)
+            for y in range(5)
+            for x in range(5)
+            if (with_edge == padded[y : y + HEIGHT, x : x + WIDTH]).all()
+        }
+        shifts.add(found)
+        y, x = found
+        # The same crop as with black, which is seen where no image was.
+        was_image = shown[y : y + HEIGHT, x : x + WIDTH, None]
+        np.testing.assert_array_equal(with_black, np.where(was_image, with_edge, 0))
+    assert len(shifts) > 15
+
+
 def test_brightness_multiplies():
     picture = _picture() / 2
     ratios = _augmented(60, image=picture, brightness=0.4) / picture
@@ -428,6 +450,7 @@ def test_defaults():
     assert dataclasses.asdict(augmentation.Augmentation()) == {
         "flip": 0.5,
         "crop_padding": 0.0,
+        "crop_fill": "black",
         "brightness": 0.0,
         "contrast": 0.0,
         "saturation": 0.0,

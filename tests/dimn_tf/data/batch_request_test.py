@@ -14,7 +14,7 @@ def test_the_papers_batch_is_the_default():
     asked = batch_request.BatchRequest(32)
     assert (asked.images_per_identity, asked.batches) == (2, 1)
     assert asked.domain_sampling == "uniform" and not asked.cross_camera
-    kinds = ("uniform", "proportional", "all", "quota")
+    kinds = ("uniform", "proportional", "by_images", "all", "quota")
     assert kinds == batch_request.DOMAIN_SAMPLING
     for kind in kinds:
         assert batch_request.BatchRequest(1, 1, kind).images == 1

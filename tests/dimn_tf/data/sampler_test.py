@@ -85,7 +85,7 @@ def test_two_images_each_are_drawn_as_pairs_always_were(
                 np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("domain_sampling", ["uniform", "proportional"])
+@pytest.mark.parametrize("domain_sampling", ["uniform", "proportional", "by_images"])
 def test_a_batch_is_of_one_domain(space, domain_sampling):
     drawer = _sampler(space, 8, domain_sampling)
     assert all(len(set(drawer.sample(t).domains)) == 1 for t in range(50))
@@ -107,6 +107,13 @@ def test_uniform_draws_each_domain_alike(space):
 def test_proportional_draws_a_domain_as_often_as_it_has_identities(space):
     np.testing.assert_allclose(
         _domain_counts(space, "proportional", 3000), [1 / 7, 2 / 7, 4 / 7], atol=0.04
+    )
+
+
+def test_by_images_draws_a_domain_as_often_as_it_has_images(space):
+    assert [d.num_images for d in space.domains] == [23, 50, 100]
+    np.testing.assert_allclose(
+        _domain_counts(space, "by_images", 3000), [0.133, 0.289, 0.578], atol=0.04
     )
 
 

@@ -8,13 +8,16 @@ from dimn_tf.encoders import instance_norm, instance_norm_places, mobilenet_v2
 from tests.dimn_tf.export import made_up
 
 PLACES = mobilenet_v2.MOBILENET_V2.instance_norms
+REPLACED = ("bn_Conv1", "expanded_conv_project_BN", "block_1_project_BN")
 
 
 @pytest.fixture(scope="module")
 def stock():
     network = mobilenet_v2.mobilenet_v2(64, 32, 0.35, None, 0.9)
     made_up.shake(network)
-    network.get_layer("bn_Conv1").gamma.assign_add(np.linspace(-3, 0, 16))
+    for name in REPLACED:
+        gamma = network.get_layer(name).gamma
+        gamma.assign_add(np.linspace(-3, 0, gamma.shape[0]))
     return network
 
 
@@ -44,6 +47,9 @@ def test_there_is_one_after_each_block_and_one_in_the_stems_place(stock):
     assert list(norms) == [f"{name}_instance_norm" for name in PLACES]
     assert _reads(norms["stem_instance_norm"]) == "Conv1"
     assert "bn_Conv1" not in {layer.name for layer in made.layers}
+    # A batch norm that an instance norm would undo gives way to it.
+    left = {layer.name for layer in made.layers if "project_BN" in layer.name}
+    assert left == {f"block_{i}_project_BN" for i in (2, 4, 5, 7, 8, 9, 11, 12, 14, 15)}
     for i in range(17):
         before = norms[f"block_{i}_instance_norm"].input
         # Whatever comes after the block reads the normalised output alone.
@@ -59,7 +65,7 @@ def test_the_others_stay_as_they_are(stock):
         f"{name}_instance_norm" for name in ("stem", "block_0", "block_1", "block_2")
     ]
     for layer in stock.layers:
-        if layer.name == "bn_Conv1":
+        if layer.name in REPLACED:
             continue
         again = made.get_layer(layer.name)
         for a, b in zip(layer.get_weights(), again.get_weights(), strict=True):
@@ -75,15 +81,13 @@ def test_they_start_with_the_moments_that_batch_norm_gave(stock):
         layer = stock.get_layer(name)
         return layer.gamma.numpy(), layer.beta.numpy()
 
-    gamma, beta = of("bn_Conv1")
-    assert gamma.min() < 0  # Kept: it is the batch norm's own place.
-    np.testing.assert_allclose(made["stem_instance_norm"].gamma, gamma)
-    np.testing.assert_allclose(made["stem_instance_norm"].beta, beta)
+    for name, place in zip(("stem", "block_0", "block_1"), REPLACED, strict=True):
+        gamma, beta = of(place)
+        assert gamma.min() < 0  # Kept: it is the batch norm's own place.
+        np.testing.assert_allclose(made[f"{name}_instance_norm"].gamma, gamma)
+        np.testing.assert_allclose(made[f"{name}_instance_norm"].beta, beta)
     for name, parts in {
-        "block_0": ["expanded_conv_project_BN"],
-        "block_1": ["block_1_project_BN"],
         "block_2": ["block_1_project_BN", "block_2_project_BN"],
-        "block_3": ["block_3_project_BN"],
         "block_5": [f"block_{i}_project_BN" for i in (3, 4, 5)],
     }.items():
         gammas, betas = zip(*map(of, parts), strict=True)

@@ -94,6 +94,21 @@ def test_half_inputs_have_float32_statistics(training):
     np.testing.assert_allclose(tf.cast(found, tf.float32), expected, atol=0.03)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_half_inputs_have_float32_scales(training):
+    """1.003 would be 1 in bfloat16; what is rounded, the outputs are."""
+
+    def size(gamma):
+        layer = instance_norm.InstanceNormalization(dtype="mixed_bfloat16")
+        layer.build((None, 4, 3, 5))
+        layer.set_weights([np.full(5, gamma), np.zeros(5)])
+        images = tf.cast(_images(40), tf.bfloat16)
+        found = tf.cast(layer(images, training=training), tf.float32)
+        return float(tf.reduce_mean(tf.abs(found)))
+
+    assert size(1.003) / size(1.0) == pytest.approx(1.003, abs=5e-4)
+
+
 def test_a_layer_is_made_again_from_its_configuration():
     config = _layer(name="some").get_config()
     again = instance_norm.InstanceNormalization.from_config(config)

@@ -55,20 +55,9 @@ def test_rows_that_are_shifted_are_near():
 
 def test_a_distance_of_zero_has_a_gradient():
     rows = tf.Variable(_unit(np.random.default_rng(0), 2, 3, 4).astype("float32"))
-    features = tf.Variable(np.ones((2, 3), np.float32))
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(aligned_reid.local_distance(rows, rows + 0.0))
-        loss += tf.reduce_sum(aligned_reid.distance(features, features + 0.0))
-    for gradient in tape.gradient(loss, [rows, features]):
-        assert np.isfinite(gradient.numpy()).all()
-
-
-def test_hardest_are_of_the_same_and_of_another_identity():
-    features = np.array([[0.0], [1.0], [5.0], [0.5], [4.0], [9.0]], np.float32)
-    labels = np.array([1, 2, 1, 1, 2, 3])
-    positive, negative = aligned_reid.hardest(features, labels, features, labels)
-    np.testing.assert_array_equal(positive, [2, 4, 0, 2, 1, 5])
-    np.testing.assert_array_equal(negative, [1, 3, 4, 1, 2, 2])
+    assert np.isfinite(tape.gradient(loss, rows).numpy()).all()
 
 
 @pytest.mark.parametrize("identification", [True, False])

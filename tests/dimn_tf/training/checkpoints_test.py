@@ -134,7 +134,7 @@ def test_inference_restores_its_part_alone(tmp_path):
 
 def test_the_arrays_of_the_inference_part_by_name(tmp_path):
     method, _ = _saved(tmp_path, 3)
-    held = checkpoints.inference_values(tmp_path, 3)
+    held = checkpoints.values(tmp_path, 3, "inference")
     expected = checkpoints.by_name(method.inference_variables)
     assert set(held) == set(expected) == {
         "only/kernel", "only/bias", "mapping/kernel"

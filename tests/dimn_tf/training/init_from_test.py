@@ -64,20 +64,51 @@ def test_what_fits_is_taken_over_and_the_rest_stays(tmp_path):
     np.testing.assert_array_equal(same.mapping.kernel.numpy(), np.eye(tiny.DIMENSION))
 
 
+def test_what_is_of_identities_is_taken_over_from_the_same_ones_alone(tmp_path):
+    source = _run(tmp_path, 5, seed=1)
+    rng = np.random.default_rng(0)
+    held = [source.classifier.kernel, source.memory_bank.classifiers]
+    for variable in held:
+        variable.assign(rng.normal(size=variable.shape))
+    checkpoints.Checkpoints(tmp_path / "checkpoints", source).save(6)
+    config = tmp_path / "config.json"
+
+    def taken_over(sources):
+        method = tiny.method("dimn", 9)
+        before = [
+            method.classifier.kernel.numpy(),
+            method.memory_bank.classifiers.numpy(),
+        ]
+        taken = init_from.load(str(tmp_path), method, sources)
+        found = [
+            method.classifier.kernel.numpy(),
+            method.memory_bank.classifiers.numpy(),
+        ]
+        for now, was, of_source in zip(found, before, held, strict=True):
+            is_taken = (now == of_source.numpy()).all()
+            assert is_taken or (now == was).all()
+        return len(taken), is_taken
+
+    assert taken_over("a") == (3, False)  # Nothing tells what it was trained on.
+    config.write_text('{"method": "dimn", "sources_sha256": "a"}')
+    assert taken_over("a") == (5, True)
+    assert taken_over("b") == taken_over(None) == (3, False)
+
+
 @pytest.mark.parametrize("fault", ["absent", "shape"])
 def test_another_encoder_is_refused_and_nothing_is_taken_over(
     tmp_path, fault, monkeypatch
 ):
     _run(tmp_path, 5, seed=1)
     method = tiny.method("dimn", 9)
-    held = checkpoints.inference_values(tmp_path / "checkpoints", 5)
+    held = checkpoints.values(tmp_path / "checkpoints", 5, "inference")
     if fault == "absent":
         del held["only/bias"]
         expected = r"of only/bias, none was found, shape \(6,\) expected"
     else:
         held["only/bias"] = np.zeros(5)
         expected = r"only/bias, shape \(5,\) was found, shape \(6,\) expected"
-    monkeypatch.setattr(checkpoints, "inference_values", lambda *_: held)
+    monkeypatch.setattr(checkpoints, "values", lambda *_: held)
     before = method.get_weights()
     with pytest.raises(errors.UserError, match=expected):
         init_from.load(str(tmp_path), method)
@@ -87,9 +118,9 @@ def test_another_encoder_is_refused_and_nothing_is_taken_over(
 
 def test_a_part_of_another_shape_starts_anew(tmp_path, monkeypatch):
     _run(tmp_path, 5, seed=1)
-    held = checkpoints.inference_values(tmp_path / "checkpoints", 5)
+    held = checkpoints.values(tmp_path / "checkpoints", 5, "inference")
     held["mapping/kernel"] = np.zeros((6, 5))
-    monkeypatch.setattr(checkpoints, "inference_values", lambda *_: held)
+    monkeypatch.setattr(checkpoints, "values", lambda *_: held)
     method = tiny.method("dimn", 9)
     assert sorted(init_from.load(str(tmp_path), method)) == ["only/bias", "only/kernel"]
     np.testing.assert_array_equal(method.mapping.kernel.numpy(), np.eye(tiny.DIMENSION))

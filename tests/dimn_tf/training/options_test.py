@@ -31,6 +31,7 @@ DEFAULTS = {
     "train_images": 0,
     "learning_rate_start": 3.5e-4,
     "learning_rate_end": 1e-4,
+    "learning_rate_decay": "exponential",
     "warmup_steps": 0,
     "adam_epsilon": 1e-7,
     "weight_decay": 0.0,
@@ -122,7 +123,7 @@ def test_ranges(name, least, most):
 @pytest.mark.parametrize(
     ("name", "choices"),
     [
-        ("domain_sampling", ("uniform", "proportional", "all", "quota")),
+        ("domain_sampling", ("uniform", "proportional", "by_images", "all", "quota")),
         ("precision", ("float32", "mixed_float16", "mixed_bfloat16")),
     ],
 )
