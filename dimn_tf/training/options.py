@@ -84,7 +84,8 @@ class EncoderOptions:
     init_from: str | None = config.option(
         None,
         "Work directory (or checkpoint, DIR/checkpoints/ckpt-N) of another run whose "
-        "encoder, and other parts of the same name and shape, this one starts from.",
+        "encoder, and other parts of the same name and shape, this one starts from; "
+        "classifiers and memory too where it was trained on the same identities.",
         holds=config.PATH,
     )
     batch_norm_momentum: float = config.option(

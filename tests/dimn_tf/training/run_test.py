@@ -327,11 +327,17 @@ def test_a_run_starts_from_another_one(tmp_path):
     started = _train(
         second, lines.append, **made, learning_rate_end=1e-12, train_steps=1
     )
-    assert any("Starting from" in line and "6 of 7 variables" in line for line in lines)
-    held = checkpoints.by_name(source.encoder.trainable_variables)
-    for name, variable in checkpoints.by_name(
-        started.encoder.trainable_variables
-    ).items():
+    # The encoder's six, and the classifier of the same identities.
+    assert any("Starting from" in line and "7 of 9 variables" in line for line in lines)
+
+    def trained(method):
+        layers = (method.encoder, method.classifier)
+        return checkpoints.by_name(
+            [v for layer in layers for v in layer.trainable_variables]
+        )
+
+    held = trained(source)
+    for name, variable in trained(started).items():
         np.testing.assert_allclose(variable.numpy(), held[name].numpy(), atol=1e-9)
     recorded = workdir.read(workdir.WorkDir(second))["init_from"]
     assert re.fullmatch("ckpt-10 sha256:[0-9a-f]{64}", recorded)
