@@ -10,7 +10,7 @@ from dimn_tf.methods.pcb import PCB
 from dimn_tf.methods.ppa import PPA
 from dimn_tf.methods.reptile import Reptile
 
-# A new method is one file and one line here.
+# A new method is one file, its import above and one line here.
 METHODS: dict[str, type[Method]] = {
     "dimn": DIMN,
     "aggregation": Aggregation,

@@ -44,7 +44,10 @@ class AlignedReID(euclidean.EuclideanMethod):
     another are found by the global distance alone, over the batch; both triplet losses
     take these two. At test only f is used.
 
-    Not taken over: mutual learning of two nets.
+    Otherwise here: two images an identity, so that the furthest one is the only other
+    one (AlignedReID: four), batches of one source domain, no weight decay unless
+    --weight_decay says so, 256x128 pixels as in the reproduction (224x224 in the
+    paper). Not taken over: mutual learning of two nets.
 
     Reference: Zhang et al., "AlignedReID: Surpassing Human-Level Performance in Person
         Re-Identification", arXiv 1711.08184, sections 3.1 and 3.2; code
@@ -52,7 +55,6 @@ class AlignedReID(euclidean.EuclideanMethod):
     """
 
     Options = AlignedReIDOptions
-    # 256 x 128 is the reproduction's; the paper has 224 x 224.
     defaults: ClassVar[dict[str, object]] = {
         "encoder": "resnet50",
         "encoder_width": 1.0,

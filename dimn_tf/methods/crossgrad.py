@@ -60,6 +60,7 @@ class CrossGrad(euclidean.EuclideanMethod):
     norm does not mix them, and only the real ones move its averages. The domain net
     stays out of exports.
 
+    Otherwise here: Adam (CrossGrad: RMSProp), and one eps and one alpha for both nets.
     Not taken over: the label net of the paper also reads the domain net's features
     (its Eq. 1); Algorithm 1 and both public codes do without.
 

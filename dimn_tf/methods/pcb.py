@@ -68,6 +68,10 @@ class PCB(base.Method):
     give these steps are not taken: one schedule and Adam, as the DIMN paper has it for
     all methods.
 
+    Otherwise here: batches of 32 identities with two images each (PCB: 64 images at
+    random), classifiers over the identities of all sources, no weight decay unless
+    --weight_decay says so.
+
     Reference: Sun et al., "Beyond Part Models: Person Retrieval with Refined Part
         Pooling", ECCV 2018, section 3; code syfafterzy/PCB_RPP_for_reID (e29cf54).
     """

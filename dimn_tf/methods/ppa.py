@@ -62,6 +62,9 @@ class PPA(base.Method):
 
     At test the score of probe x against gallery image x~ is phi(a(x~)) . a(x).
 
+    Otherwise here: Adam in both stages (PPA: SGD), queries drawn at random from all
+    images (PPA: one of each class), and a gallery's one image stands for its identity.
+
     Reference: Qiao et al., "Few-Shot Image Recognition by Predicting Parameters from
         Activations", CVPR 2018, section 3; code joe-siyuan-qiao/FewShot-CVPR (d3a9824).
     """

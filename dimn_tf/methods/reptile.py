@@ -58,6 +58,14 @@ class Reptile(euclidean.EuclideanMethod):
     Options = ReptileOptions
     # The outer update is no gradient that a loss scale could be taken off again.
     precisions: ClassVar[tuple[str, ...]] = ("float32", "mixed_bfloat16")
+    unused: ClassVar[tuple[str, ...]] = (
+        "learning_rate_start",
+        "learning_rate_end",
+        "learning_rate_decay",
+        "warmup_steps",
+        "adam_epsilon",
+        "weight_decay",
+    )
 
     @classmethod
     def batch_request(cls, data, options):

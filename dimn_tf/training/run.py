@@ -188,6 +188,8 @@ def train(
         f"{recipe.counted}, {images} images a step, {method.count_params():,} "
         "parameters."
     )
+    if unused := _given_in_vain(recipe):
+        log(f"{recipe.method} takes no account of {', '.join(unused)}.")
     try:
         for part, first, last in phase.left(phases, start):
             if len(phases) > 1:
@@ -221,6 +223,16 @@ def train(
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error
     return method
+
+
+def _given_in_vain(recipe: recipes.Recipe) -> list[str]:
+    """Flags whose values are not the defaults, and which the method does not use."""
+    default = type(recipe.optimiser)()
+    return [
+        f"--{name}"
+        for name in recipe.kind.unused
+        if getattr(recipe.optimiser, name) != getattr(default, name)
+    ]
 
 
 def _then(step, also):

@@ -441,3 +441,19 @@ def test_steps_that_take_no_image_have_no_rate_of_images(tmp_path):
     # Steps 1 to 3 are the encoder's, the others the mapping's.
     assert rates[2] > 0 and all(rates[step] == 0 for step in (6, 8, 10))
     assert "Steps 1 to 3: the encoder." in lines and "steps/s" in lines[-1]
+
+
+@pytest.mark.parametrize("method", ["reptile", "dimn"])
+def test_options_that_a_method_does_not_use_are_told(method, tmp_path):
+    lines = []
+    _train(
+        tmp_path, lines.append, method=method, train_steps=2, learning_rate_start=0.01,
+        warmup_steps=1,
+    )  # fmt: skip
+    told = [line for line in lines if "takes no account of" in line]
+    if method == "dimn":
+        assert not told
+    else:
+        (line,) = told
+        assert line.startswith("reptile takes no account of --learning_rate_start, ")
+        assert "--warmup_steps" in line and "--adam_epsilon" not in line
