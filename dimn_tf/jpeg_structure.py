@@ -3,6 +3,9 @@
 import re
 
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
+MOST_SCANS = 100
+"""Passes over the pixels, each of which may cost as much as a whole picture: encoders
+make ten or so, and a file of thousands holds a decoder for hours; ours."""
 _ALONE = {0x01, _START}  # marks without content
 # A mark; in the pixels of a scan, FF 00 is a plain FF, and FF D0 to FF D7 restart it.
 _MARK = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
@@ -19,16 +22,18 @@ def fault_of(encoded: bytes) -> str:
     Returns:
         One line, such as "cut off: its end (EOI) is missing".
     """
-    place, has_scan = 0, False
+    place, scans = 0, 0
     while mark := _MARK.search(encoded, place):
         kind, place = mark[1][0], mark.end()
         if kind == _END:
-            return "" if has_scan else "damaged: it holds no pixels (SOS)"
+            return "" if scans else "damaged: it holds no pixels (SOS)"
         if kind in _ALONE:
             continue
         length = int.from_bytes(encoded[place : place + 2])
         if length < 2 or place + length > len(encoded):
             return f"cut off or damaged within its part FF{kind:02X}"
-        has_scan |= kind == _SCAN
+        scans += kind == _SCAN
+        if scans > MOST_SCANS:
+            return f"it has more than {MOST_SCANS} scans (SOS), as no camera makes"
         place += length
     return "cut off: its end (EOI) is missing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 import traceback
 from collections.abc import Callable
@@ -12,17 +13,22 @@ from dimn_tf.service import access, metrics, options, problems, rates
 
 OPEN = ("/", "/healthz", "/readyz", "/login", "/logout", "/openapi.json")
 """Paths that need no token; what is below `/static/` neither."""
+_CHARSET = re.compile(r"charset\*?\d*\*?\s*=\s*[\"']?([^\"';\s]*)", re.IGNORECASE)
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
+STATIC = "/static/"
+_CACHE = b"cache-control"
 _BODY = "http.response.body"
 _UNCOUNTED = ("/healthz", "/readyz", "/metrics")
 _BUFFERED = 512 << 20  # Bytes of bodies held at a time; ours.
+_OPEN_BYTES = 64 << 10  # Of a body that needs no token; ours.
 _DISCARDED = 8
 """Limits' worth of a body that is too large which is read and thrown away: a caller who
 is still sending would not hear the answer."""
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
+    # Not `no-referrer`: a form of the page would then come from the origin `null`.
+    (b"referrer-policy", b"same-origin"),
     (
         b"content-security-policy",
         b"default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'",
@@ -66,8 +72,11 @@ class Guard:
         async def send_with_headers(message):
             nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
-                message = {**message, "headers": [*message["headers"], *_HEADERS]}
+                status, headers = message["status"], [*message["headers"], *_HEADERS]
+                if not any(name.lower() == _CACHE for name, _ in message["headers"]):
+                    kept = scope["path"].startswith(STATIC)
+                    headers.append((_CACHE, b"no-cache" if kept else b"no-store"))
+                message = {**message, "headers": headers}
             await send(message)
             answered = not message.get("more_body", message["type"] != _BODY)
 
@@ -92,17 +101,20 @@ class Guard:
         }
         path = scope["path"]
         address = (scope.get("client") or ("unknown",))[0]
+        limit = self._options.largest_bytes
+        if _is_open(path):
+            limit = min(limit, _OPEN_BYTES)
         try:
             caller = self._caller(headers, address, path)
+            _refuse_charsets(headers)
         except problems.Problem:
             # A caller who is still sending would not hear the answer.
             with contextlib.suppress(problems.Problem):
-                unread = await self._body(headers, receive)
-                self._held -= len(unread)
+                await self._body(headers, receive, limit, keep=False)
             raise
         known = not self._access.tokens or caller in self._access.tokens
         scope.setdefault("state", {}).update(caller=caller, known=known)
-        body = await self._body(headers, receive)
+        body = await self._body(headers, receive, limit)
         try:
             await self._app(scope, _replayed(body, receive), send)
         finally:
@@ -114,9 +126,8 @@ class Guard:
         Raises:
             problems.Problem: 401, 403 or 429. Wrong tokens count by the address.
         """
-        is_open = path in OPEN or path.startswith("/static/")
         try:
-            caller = self._access.caller(headers, address, is_open)
+            caller = self._access.caller(headers, address, _is_open(path))
         except problems.Problem:
             self._rates.count(address)
             raise
@@ -124,9 +135,9 @@ class Guard:
             self._rates.count(caller)
         return caller
 
-    async def _body(self, headers, receive) -> bytes:
-        """The whole body; `_held` counts it."""
-        limit, seconds = self._options.largest_bytes, self._options.upload_seconds
+    async def _body(self, headers, receive, limit: int, keep: bool = True) -> bytes:
+        """The whole body, counted by `_held`; or it is read and thrown away."""
+        seconds = self._options.upload_seconds
         claimed = headers.get("content-length", "0")
         too_large = not claimed.isdecimal() or int(claimed) > limit
         parts: list[bytes] = []
@@ -140,10 +151,10 @@ class Guard:
                     part = message.get("body", b"")
                     size += len(part)
                     too_large = too_large or size > limit
-                    if not too_large:
+                    if keep and not too_large:
                         parts.append(part)
                         self._held += len(part)
-                    if self._held > _BUFFERED:
+                    if keep and self._held > _BUFFERED:
                         raise problems.Problem(
                             503,
                             "busy",
@@ -171,6 +182,23 @@ class Guard:
             self._held -= sum(map(len, parts))
             raise
         return b"".join(parts)
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path.startswith(STATIC)
+
+
+def _refuse_charsets(headers) -> None:
+    """Refuses other character sets: some take minutes to decode a megabyte.
+
+    Raises:
+        problems.Problem: 415.
+    """
+    found = _CHARSET.search(headers.get("content-type", ""))
+    if found and found[1].lower() not in ("utf-8", "utf8"):
+        raise problems.Problem(
+            415, "charset", "Text in a request has to be UTF-8, or name no charset"
+        )
 
 
 def _replayed(body: bytes, receive):

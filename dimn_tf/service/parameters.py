@@ -74,10 +74,19 @@ def label(text: str) -> str | None:
 
 
 def aware(time: datetime.datetime | None) -> datetime.datetime | None:
-    """A time with its time zone: UTC where none is told."""
-    if time is None or time.tzinfo is not None:
+    """A time with its time zone: UTC where none is told.
+
+    Raises:
+        problems.Problem: 422: in UTC it is before the year 1 or after 9999.
+    """
+    if time is None:
         return time
-    return time.replace(tzinfo=datetime.UTC)
+    try:
+        return (time if time.tzinfo else time.replace(tzinfo=datetime.UTC)).astimezone(
+            datetime.UTC
+        )
+    except OverflowError as error:
+        raise problems.Problem(422, "time", "A time is out of range") from error
 
 
 def picture_of(name: str) -> str:

@@ -18,6 +18,7 @@ _CUT = "cut off: its end (EOI) is missing"
         _START + b"\xff\x01" + _TABLE + _SCAN + _END,  # A mark without content.
         _START + _TABLE + b"\xff\xff\xff\xda\0\x02" + _END,  # Marks may be filled up.
         _START + _SCAN + _TABLE + _SCAN + _END,
+        _START + 100 * _SCAN + _END,
         _START + b"\xff\xfe\0\x04\xff\xd9" + _SCAN + _END,  # An end in a comment.
     ],
 )
@@ -37,6 +38,7 @@ def test_whole_files(encoded):
         (_START + b"\xff\xdb\0\0" + _SCAN + _END, "damaged within its part FFDB"),
         (_START + _SCAN + b"\xff\xc4\xff\xff" + _END, "within its part FFC4"),
         (_START + _END, "damaged: it holds no pixels (SOS)"),
+        (_START + 101 * _SCAN + _END, "it has more than 100 scans (SOS)"),
         (_START + _TABLE + _END, "damaged: it holds no pixels (SOS)"),
     ],
 )

@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import re
 import socket
 import time
 import zlib
@@ -126,6 +127,8 @@ def test_more_bytes_than_a_request_may_have(client):
         ({"k": "1e3"}, "k"),
         ({"since": "noon"}, "since"),
         ({"until": "9" * 400}, "until"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "A time is out of range"),
+        ({"until": "9999-12-31T23:59:59-14:00"}, "A time is out of range"),
         ({"one_per_person": "perhaps"}, "one_per_person"),
         ({"false_accepts": 7}, "false_accepts=7"),
         ({"false_accepts": "x"}, "false_accepts"),
@@ -212,6 +215,41 @@ def test_answers_are_not_to_be_framed_sniffed_or_cached(client):
     assert answer.headers["x-frame-options"] == "DENY"
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert "uvicorn" not in answer.headers.get("server", "")
+    for path in ("/", "/page/people", "/v1/entries", "/healthz", "/nowhere"):
+        assert client.get(path).headers["cache-control"] == "no-store"
+    (script, *_) = re.findall(r"/static/[^\"']+", client.get("/").text)
+    assert client.get(script).headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/login", "/v1/search", "/page/search"])
+@pytest.mark.parametrize(
+    "charset", ["punycode", '"Punycode"', "utf-7", "idna", "'x'", "*0=punycode"]
+)
+def test_other_character_sets_are_not_decoded(client, path, charset):
+    """Punycode of a megabyte takes a minute of the one thread that all wait for."""
+    part = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
+    answer = client.post(
+        path,
+        content=part + b"a" * 50_000 + b"\r\n--x--\r\n",
+        headers={"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+        if "*" not in charset
+        else {"Content-Type": f"multipart/form-data; boundary=x; charset{charset}"},
+    )
+    _problem(answer, 415)
+
+
+def test_utf_8_may_be_named(client):
+    part = b'--x\r\nContent-Disposition: form-data; name="token"\r\n\r\nno'
+    kind = "multipart/form-data; boundary=x; charset=UTF-8"
+    answer = client.post(
+        "/login", content=part + b"\r\n--x--\r\n", headers={"Content-Type": kind}
+    )
+    assert answer.status_code != 415
+
+
+def test_what_needs_no_token_takes_little(client):
+    answer = client.post("/login", data={"token": "a" * 100_000})
+    _problem(answer, 413)
 
 
 def _raw(client, *parts, pause=0.0):
@@ -289,6 +327,7 @@ def test_what_is_held_of_bodies_is_given_back(halves_export, tmp_path):
             client.post(
                 "/v1/search", files={"image": ("x", GOOD)}, headers={"Host": "x"}
             )
+            client.post("/login", data={"token": "a" * 100_000})
             client.get("/v1/entries")
             assert made[0]._held == 0
 
