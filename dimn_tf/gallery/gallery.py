@@ -194,6 +194,7 @@ class Gallery(base.BaseGallery):
 
     def _finish_erasure(self) -> None:
         """Deletes what a writer that was killed in a removal did not come to."""
+        self._store.cut_left_log()
         kept = self._store.kept_index()
         if all(path.name == kept for path in self.folder.glob(f"*{_INDEX}*")):
             return

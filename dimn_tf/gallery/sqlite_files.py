@@ -76,6 +76,7 @@ class SqliteFile:
     def __init__(self, path: pathlib.Path):
         self.path = path
         self._unchanging: tuple | None = None  # Stamp of a file read as it is.
+        self._uncut = False  # Whether the log holds what is to be gone.
         self._open()
 
     def _open(self) -> None:
@@ -89,7 +90,7 @@ class SqliteFile:
 
     def _open_unchanging(self) -> None:
         """Opens a file beside which SQLite cannot put its log."""
-        log = self.path.with_name(self.path.name + "-wal")
+        log = self.log
         if log.exists() and log.stat().st_size:
             raise errors.UserError(
                 f"{log}: holds changes that were not yet taken into {self.path.name}, "
@@ -101,9 +102,13 @@ class SqliteFile:
         self._connection = _opened(self.path, "mode=ro&immutable=1")
 
     def _stamp(self) -> tuple:
-        log = self.path.with_name(self.path.name + "-wal")
         found = os.stat(self.path)
-        return found.st_ino, found.st_size, found.st_mtime_ns, log.exists()
+        return found.st_ino, found.st_size, found.st_mtime_ns, self.log.exists()
+
+    @property
+    def log(self) -> pathlib.Path:
+        """SQLite's write-ahead log, which is there while the file is in use."""
+        return self.path.with_name(self.path.name + "-wal")
 
     def close(self) -> None:
         """Gives the file back."""
@@ -135,8 +140,8 @@ class SqliteFile:
         """A change, all of it or nothing, for good once the block has ended well.
 
         Args:
-            erases: Whether what goes should leave the log too (as far as no reader
-                still needs it there).
+            erases: Whether what goes should leave the log too (where a reader still
+                needs it there, a line says so, and it goes with the next change).
 
         Raises:
             errors.UserError: the disk is full or fails, the file cannot be written to,
@@ -152,8 +157,34 @@ class SqliteFile:
             except BaseException:
                 self._roll_back()
                 raise
-            if erases:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            if erases or self._uncut:
+                self._cut_log()
+
+    def cut_left_log(self) -> None:
+        """Empties a log that a killed process left: it may hold what was removed.
+
+        Nothing is done where the file cannot be written to, or others read the log.
+        """
+        log = self.log
+        if self._unchanging is None and log.exists() and log.stat().st_size:
+            with contextlib.suppress(sqlite3.Error):
+                self._cut_log()
+
+    def _cut_log(self) -> None:
+        """Takes the log into the file and empties it, unless a reader still needs it.
+
+        Then the next change, the next opening or the end of all users does it.
+        """
+        busy, *_ = self._connection.execute(
+            "PRAGMA wal_checkpoint(TRUNCATE)"
+        ).fetchone()
+        if busy and not self._uncut:
+            logging.warning(
+                "%s: another process reads from its log, so that what was removed is "
+                "still on disk; the next change, or the next opening, overwrites it",
+                self.path,
+            )
+        self._uncut = bool(busy)
 
     def _roll_back(self) -> None:
         """Ends a transaction; of some errors SQLite has ended it by itself.

@@ -127,6 +127,10 @@ class Store:
         """Gives the file back."""
         self._file.close()
 
+    def cut_left_log(self) -> None:
+        """Overwrites what a removal that was killed left in SQLite's log."""
+        self._file.cut_left_log()
+
     def __len__(self) -> int:
         return self._file.read("SELECT COUNT(*) FROM entries")[0][0]
 

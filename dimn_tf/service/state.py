@@ -33,6 +33,7 @@ class State:
         path = folder / FILE
         sqlite_files.make(path, _STATEMENTS)
         self._file = sqlite_files.SqliteFile(path)
+        self._file.cut_left_log()
 
     def close(self) -> None:
         """Gives the file back."""

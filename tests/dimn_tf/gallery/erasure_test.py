@@ -1,6 +1,8 @@
 """What is removed is on no file any more: the bytes of all files are looked through."""
 
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -100,6 +102,54 @@ def test_an_erasure_that_was_cut_off_is_finished_by_the_next_opening(
     with Gallery(tmp_path) as again:
         assert _traces(tmp_path, vectors[11]) == []
         _others_are_found(again, vectors, [11])
+
+
+_KILLED = """
+import os
+import sys
+
+import numpy as np
+
+from dimn_tf.gallery import Entry, Gallery, sqlite_files
+
+def killed(self):
+    os._exit(9)
+
+gallery = Gallery(sys.argv[1])
+sqlite_files.SqliteFile._cut_log = killed
+gallery.remove(["e11"])
+"""
+
+
+def test_a_removal_that_was_killed_before_the_log_is_cut_is_finished(tmp_path):
+    vectors = _vectors(40)
+    with Gallery.create(tmp_path, MODEL, D) as gallery:
+        gallery.add([Entry(f"e{i}", v, None, {"i": i}) for i, v in enumerate(vectors)])
+    ended = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], check=False)
+    assert ended.returncode == 9
+    assert _traces(tmp_path, vectors[11]) != []
+    with Gallery(tmp_path) as again:
+        assert _traces(tmp_path, vectors[11]) == []
+        _others_are_found(again, vectors, [11])
+
+
+def test_what_a_reader_holds_in_the_log_is_told_and_goes_with_the_next_change(
+    tmp_path, caplog
+):
+    vectors = _vectors(41)
+    gallery = Gallery.create(tmp_path, MODEL, D)
+    gallery.add([Entry(f"e{i}", v, None, {"i": i}) for i, v in enumerate(vectors[:40])])
+    reader = Gallery(tmp_path)
+    with reader._store.snapshot():
+        reader._store.position()
+        with caplog.at_level("WARNING"):
+            gallery.remove(["e7"])
+    assert "what was removed is still on disk" in caplog.text
+    assert _traces(tmp_path, vectors[7]) != []
+    gallery.add([Entry("e40", vectors[40], None, {"i": 40})])
+    assert _traces(tmp_path, vectors[7]) == []
+    reader.close()
+    gallery.close()
 
 
 def test_another_writers_new_index_is_not_taken_for_a_left_one(tmp_path):
