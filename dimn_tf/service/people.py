@@ -78,6 +78,7 @@ class People:
         self._gallery = places.open_or_create(place, model_sha256, dimension)
         self._keep_pictures = keep_pictures
         try:
+            state_lib.refuse_other_gallery(folder, place)
             self._state = state_lib.State(folder)
         except BaseException:
             self._gallery.close()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pathlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from dimn_tf.gallery import sqlite_files
+from dimn_tf import errors, files
+from dimn_tf.gallery import places, sqlite_files
 
 FILE = "service.sqlite"
+_GALLERY = "gallery.txt"
 _ALIAS = "entry-"
 _STATEMENTS = (
     ("CREATE TABLE pictures (entry_id TEXT PRIMARY KEY, content BLOB NOT NULL)",),
@@ -17,6 +20,36 @@ _STATEMENTS = (
 )
 _TABLES = ("pictures", "aliases", "first_seen")
 _VARIABLES = 500
+
+
+def refuse_other_gallery(folder: pathlib.Path, place: str) -> None:
+    """Has a folder be one gallery's: of another one, all pictures would be swept away.
+
+    A folder within the gallery's own moves with it, and is not looked at.
+
+    Args:
+        folder: Of the state, made if it is missing.
+        place: Of the gallery (see `places.HELP`).
+
+    Raises:
+        errors.UserError: it is another gallery's.
+    """
+    if places.is_folder(place):
+        place = os.path.abspath(place)
+        if pathlib.Path(place) in pathlib.Path(os.path.abspath(folder)).parents:
+            return
+    path = folder / _GALLERY
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as partial:
+            partial.write_text(place, encoding="utf-8")
+    held = path.read_text(encoding="utf-8")
+    if held != place:
+        raise errors.UserError(
+            f"--state={folder}: it keeps the pictures of --gallery={held}, not of "
+            f"{place}. Name another folder, or that gallery (where the gallery itself "
+            f"was moved, remove {path})"
+        )
 
 
 class State:

@@ -17,6 +17,11 @@ _SMALL_BYTES, _SMALL_PIXELS = 64 << 10, 1 << 16
 _SMALL_SCANS, _SCAN = 16, b"\xff\xda"
 
 
+_LONGEST_BOX = 80  # Letters.
+_FRAMES = 4
+"""Images of the largest size that all boxes of a request may add up to; ours."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Box:
     """A part of a frame, in pixels of the upright image.
@@ -40,19 +45,22 @@ class Box:
         Raises:
             problems.Problem: it is none.
         """
+        shown = text[:_LONGEST_BOX]
         try:
-            left, top, width, height = (int(part) for part in text[:80].split(","))
+            if len(text) > _LONGEST_BOX:
+                raise ValueError("too long")
+            left, top, width, height = (int(part) for part in text.split(","))
         except ValueError as error:
             raise problems.Problem(
                 422,
                 "box",
-                f"box {text[:80]!r}: expected left,top,width,height in whole pixels",
+                f"box {shown!r}: expected left,top,width,height in whole pixels",
             ) from error
         if min(left, top) < 0 or min(width, height) < _SMALLEST_SIDE:
             raise problems.Problem(
                 422,
                 "box",
-                f"box {text[:80]!r}: expected left and top of at least 0, width and "
+                f"box {shown!r}: expected left and top of at least 0, width and "
                 f"height of at least {_SMALLEST_SIDE} pixels",
             )
         return cls(left, top, width, height)
@@ -111,6 +119,14 @@ def pictures(
                 413,
                 "too_large",
                 f"{name}: {width:,} x {height:,} pixels, more than {largest_pixels:,}",
+            )
+        asked = sum(box.width * box.height for box in boxes)
+        if asked > _FRAMES * largest_pixels:
+            raise problems.Problem(
+                413,
+                "too_large",
+                f"{name}: boxes of {asked:,} pixels together, more than "
+                f"{_FRAMES * largest_pixels:,}",
             )
         if not boxes:
             file = images.checked(content, name=name)

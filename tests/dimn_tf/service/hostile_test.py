@@ -8,6 +8,7 @@ import socket
 import time
 import zlib
 
+import numpy as np
 import PIL.Image
 import pytest
 
@@ -147,6 +148,14 @@ def test_ten_thousand_boxes(client):
     _problem(_search(client, box=["0,0,9,9"] * 33), 413)
     found = _search(client, box=["0,0,9,9"] * 32).json()
     assert len(found["probes"]) == 32
+
+
+def test_boxes_that_are_a_whole_large_frame_each(client):
+    frame = images.encode_png(np.zeros((900, 1000, 3), np.uint8))
+    many = _problem(_search(client, frame, box=["0,0,1000,900"] * 5), 413)
+    assert many == "image: boxes of 4,500,000 pixels together, more than 4,000,000"
+    assert _search(client, frame, box=["0,0,1000,900"] * 4).status_code == 200
+    _problem(_search(client, box=["0,0,9,9" + " " * 90]), 422)
 
 
 def test_a_request_without_what_it_needs(client):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data_builders import dummy_images
-from dimn_tf import images
+from dimn_tf import errors, images
 from dimn_tf.gallery import Entry, Gallery
 from dimn_tf.service import people as people_lib
 
@@ -69,6 +69,30 @@ def test_an_enrolment_comes_to_what_it_should(opened):
         "camera_id": "door", "seen_at": "2026-01-01T00:00:00+00:00",
         "enrolled_at": "2026-11-30T12:00:00+00:00",
     }  # fmt: skip
+
+
+def test_the_state_is_one_gallerys(tmp_path):
+    """Of another one every picture would be swept away as of an entry that is gone."""
+
+    def opened(name, state):
+        return people_lib.People(str(tmp_path / name), MODEL, D, tmp_path / state)
+
+    people = opened("g", "s")
+    people.enrol(_wish(), _vector(0), NOW)
+    people.close()
+    with pytest.raises(errors.UserError, match="it keeps the pictures of --gallery="):
+        opened("other", "s")
+    people = opened("g", "s")
+    assert people.picture("sha256-1") == b"picture"
+    people.close()
+    # Within the gallery's folder it moves with it.
+    people = opened("a", "a/service")
+    people.enrol(_wish(), _vector(0), NOW)
+    people.close()
+    (tmp_path / "a").rename(tmp_path / "b")
+    people = opened("b", "b/service")
+    assert people.picture("sha256-1") == b"picture"
+    people.close()
 
 
 def test_removed_people_leave_neither_vector_nor_picture(opened, tmp_path):
