@@ -66,14 +66,19 @@ class Selection:
     ) -> None:
         """Takes a validation in, and the weights if it is the best one.
 
+        Where the step has a result already, at least as good, nothing is changed: what
+        chose among the steps since then stays as it was.
+
         Args:
             method: For inference, as it was validated.
             step: Its step.
             found: Its accuracy.
             can_be_chosen: Whether its weights are whole; else they are not kept.
         """
-        others = {s: a for s, a in self.results().items() if s != step}
-        accuracy = round(found.mean, 4)
+        results, accuracy = self.results(), round(found.mean, 4)
+        if can_be_chosen and results.get(step, -1) >= accuracy:
+            return  # Of a run that was killed since: its weights may be kept.
+        others = {s: a for s, a in results.items() if s != step}
         earlier = [a for s, a in others.items() if s < step]
         later = [a for s, a in others.items() if s > step]
         is_best = accuracy > max(earlier, default=-1)

@@ -42,6 +42,20 @@ def test_a_step_that_is_validated_again_changes_nothing(tmp_path):
     assert chosen.restore(made) == 4 and _bias(made) == 4
 
 
+def test_a_step_that_a_resumed_run_validates_lower_leaves_result_and_weights(tmp_path):
+    """Without --deterministic a step made again may be another."""
+    chosen = selection.Selection(workdir.WorkDir(tmp_path), 1)
+    for step, accuracy in ((2, 0.3), (4, 0.5), (4, 0.2)):
+        _add(chosen, step, accuracy)
+    assert chosen.results() == {2: 30, 4: 50}
+    made = _method(0)
+    assert chosen.restore(made) == 4 and _bias(made) == 4
+    # A better one takes its place, with its weights.
+    chosen.add(_method(9), 4, evaluation.Accuracy(np.array([0.6, 0.6])))
+    assert chosen.results() == {2: 30, 4: 60}
+    assert chosen.restore(made) == 4 and _bias(made) == 9
+
+
 def test_weights_of_another_step_are_refused(tmp_path):
     chosen = selection.Selection(workdir.WorkDir(tmp_path), 1)
     _add(chosen, 2, 0.3)
