@@ -178,7 +178,8 @@ def test_the_small_comparison_is_dg_small_for_all_rows(parse):
     compared = parse("--flagfile=compare_small.flags", *others)
     assert compared.train_steps == single["train_steps"]
     assert compared.recorded() == {**single, "train_images": 256_000}
-    assert flags.FLAGS.more_seeds == ["dimn:1", "aggregation:1"]
+    more = ["dimn:1", "aggregation:1", "dimn_no_running_average:1"]
+    assert flags.FLAGS.more_seeds == more
 
 
 def test_the_comparison_is_the_papers_benchmark_for_all_rows(parse):
