@@ -8,7 +8,7 @@ import tensorflow as tf
 from dimn_tf import losses
 from dimn_tf.data import batch_request
 from dimn_tf.fewshot import episode_statistics
-from dimn_tf.methods import base, replica_context, trainable
+from dimn_tf.methods import base, drawn_order, replica_context, trainable
 
 
 class FewShotMethod(trainable.Trainable):
@@ -108,7 +108,8 @@ class EpisodicMethod(FewShotMethod):
         tasks = tf.unstack(images) if self.request.leading else [images]
         for i, task in enumerate(tasks):
             step = tf.cast(self.optimizer.iterations, tf.int32) * len(tasks) + i
-            order = drawn_order(task.shape[0], tf.stack([self.seed, step]))
+            seed = tf.stack([self.seed, step])
+            order = drawn_order.of_seed(task.shape[0], seed)
             task = tf.gather(task, order)
             queries = task[:, shots:]
             yield task[:, :shots], tf.reshape(queries, (-1, *queries.shape[2:]))
@@ -137,19 +138,6 @@ class FeatureEpisodicMethod(EpisodicMethod, FeatureMethod):
         both = self.encoder(tf.concat([flat, queries], axis=0), training=True)
         by_class = tf.reshape(both[: ways * shots], (ways, shots, -1))
         return self.scores_of_features(by_class, both[ways * shots :])
-
-
-def drawn_order(count: int, seed):
-    """0, ..., count - 1 in an order that is a pure function of a seed.
-
-    Args:
-        count: How many.
-        seed: int32 [2].
-
-    Returns:
-        int32 [count].
-    """
-    return tf.argsort(tf.random.stateless_uniform([count], seed))
 
 
 def pairs(options) -> batch_request.BatchRequest:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from dimn_tf import config, losses
 from dimn_tf.data import batch_request
 from dimn_tf.fewshot import base, episode_statistics, fine_tuned, options
-from dimn_tf.methods import fast_weights, inner_adam, reptile, trainable
+from dimn_tf.methods import drawn_order, fast_weights, inner_adam, reptile, trainable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _in_turn(count: int, size: int, k, seed):
     rounds, within = positions // count, positions % count
 
     def of_round(i):
-        return base.drawn_order(
+        return drawn_order.of_seed(
             count, tf.random.experimental.stateless_fold_in(seed, i)
         )
 

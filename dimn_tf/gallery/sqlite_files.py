@@ -158,7 +158,7 @@ class SqliteFile:
                 self._roll_back()
                 raise
             if erases or self._uncut:
-                self._cut_log()
+                self._erase_log()
 
     def cut_left_log(self) -> None:
         """Empties a log that a killed process left: it may hold what was removed.
@@ -170,21 +170,27 @@ class SqliteFile:
             with contextlib.suppress(sqlite3.Error):
                 self._cut_log()
 
-    def _cut_log(self) -> None:
+    def _cut_log(self) -> bool:
         """Takes the log into the file and empties it, unless a reader still needs it.
 
-        Then the next change, the next opening or the end of all users does it.
+        Returns:
+            Whether it is empty.
         """
         busy, *_ = self._connection.execute(
             "PRAGMA wal_checkpoint(TRUNCATE)"
         ).fetchone()
+        return not busy
+
+    def _erase_log(self) -> None:
+        """Empties the log of what was removed, or leaves that to the next change."""
+        busy = not self._cut_log()
         if busy and not self._uncut:
             logging.warning(
                 "%s: another process reads from its log, so that what was removed is "
                 "still on disk; the next change, or the next opening, overwrites it",
                 self.path,
             )
-        self._uncut = bool(busy)
+        self._uncut = busy
 
     def _roll_back(self) -> None:
         """Ends a transaction; of some errors SQLite has ended it by itself.

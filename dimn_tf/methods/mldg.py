@@ -6,7 +6,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from dimn_tf import config, errors, losses
-from dimn_tf.methods import base, euclidean, fast_weights, replica_context
+from dimn_tf.methods import base, drawn_order, euclidean, fast_weights, replica_context
 
 SOFTMAXES = ("all", "domain")
 
@@ -183,7 +183,7 @@ class MLDG(euclidean.EuclideanMethod):
         """Whether each row is of a domain of this step's meta-test: [n] bool."""
         count = self.label_specification.num_domains
         seed = tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)])
-        order = tf.argsort(tf.random.stateless_uniform([count], seed))
+        order = drawn_order.of_seed(count, seed)
         chosen = order[: self.options.mldg_test_domains]
         return tf.reduce_any(domains[:, tf.newaxis] == chosen[tf.newaxis], axis=1)
 

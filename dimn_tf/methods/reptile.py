@@ -8,7 +8,14 @@ import tensorflow as tf
 
 from dimn_tf import config, losses
 from dimn_tf.data import batch_request
-from dimn_tf.methods import base, euclidean, fast_weights, inner_adam, replica_context
+from dimn_tf.methods import (
+    base,
+    drawn_order,
+    euclidean,
+    fast_weights,
+    inner_adam,
+    replica_context,
+)
 
 HEADS = ("task", "fresh", "identities")
 
@@ -234,10 +241,7 @@ class Reptile(euclidean.EuclideanMethod):
             return labels
         replicas, replica = replica_context.replica_of()
         share = self.request.identities // replicas
-        drawn = tf.random.stateless_uniform(
-            [self.request.identities], self.task_seed(task)
-        )
-        order = tf.argsort(drawn)
+        order = drawn_order.of_seed(self.request.identities, self.task_seed(task))
         return order[replica * share : (replica + 1) * share]
 
     def _fresh_head(self, task):

@@ -146,6 +146,11 @@ def test_what_a_reader_holds_in_the_log_is_told_and_goes_with_the_next_change(
             gallery.remove(["e7"])
     assert "what was removed is still on disk" in caplog.text
     assert _traces(tmp_path, vectors[7]) != []
+    caplog.clear()
+    with reader._store.snapshot():
+        reader._store.position()
+        Gallery(tmp_path).close()  # It knows of no removal, and says nothing.
+    assert not caplog.records
     gallery.add([Entry("e40", vectors[40], None, {"i": 40})])
     assert _traces(tmp_path, vectors[7]) == []
     reader.close()
