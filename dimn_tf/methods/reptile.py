@@ -54,7 +54,8 @@ class Reptile(euclidean.EuclideanMethod):
     theta~_i is theta after k steps of Adam (beta_1 = 0) on task i, whose second moments
     go on from task to task. A task is P identities of one source domain, one domain
     after the other; every step has one task of each. The moving averages of batch norm
-    are moved by the same epsilon, so that they belong to the weights that are kept.
+    are moved by the same epsilon, so that they belong to the weights that are kept
+    (ours; estimating them anew by passes of theta would need images before each test).
 
     DIMN's paper compares with it and says nothing of tasks, heads or steps.
 

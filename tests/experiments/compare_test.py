@@ -228,41 +228,55 @@ def test_where_all_rows_fail_it_is_that_what_is_told(
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.slow
-def test_rows_in_processes_of_their_own(flags, tmp_path):
-    """Killed in its second row, then trained to the end, and exported."""
-    names = ("aggregation", "pcb", "ppa", "dimn")
-    small = (
+def _command(flags, names, steps, *others):
+    return [
+        sys.executable,
+        "-m",
+        "experiments.compare",
         *flags,
         f"--rows={','.join(names)}",
         "--identities_per_batch=4",
-        "--train_steps=8",
+        f"--train_steps={steps}",
         "--ppa_mapping_steps=3",
         "--batch_norm_momentum=0.1",
         "--checkpoint_every=2",
         "--log_every=2",
         "--pcb_parts=2",
-        "--more_seeds=dimn:1",
-    )
-    command = [sys.executable, "-m", "experiments.compare", *small]
+        *others,
+    ]
+
+
+def _kill_after_a_checkpoint(command, run):
     killed = subprocess.Popen(command, cwd=launcher.ROOT, stdout=subprocess.PIPE)
-    wait_for = tmp_path / "runs" / "pcb_seed0" / "checkpoints"
     limit = time.monotonic() + 240
-    while not list(wait_for.glob("*")) and time.monotonic() < limit:
+    while not list((run / "checkpoints").glob("*")) and time.monotonic() < limit:
         time.sleep(0.05)
     os.kill(killed.pid, signal.SIGTERM)
     killed.communicate(timeout=60)
     assert killed.returncode == 143
-    assert (tmp_path / "results" / "aggregation_seed0.json").is_file()
-    assert not (tmp_path / "results" / "pcb_seed0.json").exists()
-    before = (tmp_path / "results" / "aggregation_seed0.json").read_bytes()
+    assert not (run / "results.json").exists()
+
+
+def _done(command):
     done = subprocess.run(
         command, cwd=launcher.ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "aggregation, seed 0: there already" in done.stdout
-    assert "Going on from" in done.stdout  # PCB.
-    assert (tmp_path / "results" / "aggregation_seed0.json").read_bytes() == before
+    assert "Going on from" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_rows_in_processes_of_their_own(flags, tmp_path):
+    """Killed in its second row, then trained to the end."""
+    names = ("aggregation", "pcb", "dimn")
+    command = _command(flags, names, 20, "--more_seeds=dimn:1")
+    _kill_after_a_checkpoint(command, tmp_path / "runs" / "pcb_seed0")
+    first = tmp_path / "results" / "aggregation_seed0.json"
+    assert not (tmp_path / "results" / "pcb_seed0.json").exists()
+    before = first.read_bytes()
+    assert "aggregation, seed 0: there already" in _done(command)
+    assert first.read_bytes() == before
     record = json.loads((tmp_path / "results" / "results.json").read_text())
     assert set(record["rows"]) == set(names)
     assert record["rows"]["pcb"]["cost"]["processes"] == 2
@@ -270,7 +284,21 @@ def test_rows_in_processes_of_their_own(flags, tmp_path):
     for name, row in record["rows"].items():
         cost = row["cost"]
         assert cost["peak_memory_gib"] > 0.3 and cost["minutes"] > 0, name
-        run = tmp_path / "runs" / f"{name}_seed0"
-        launcher.launch("export", f"--workdir={run}", f"--export_dir={tmp_path / name}")
-        ranked = json.loads((run / "results.json").read_text())
-        assert ranked["targets"] == row["targets"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", rows.ROWS)
+def test_each_row_is_killed_resumed_evaluated_and_exported(name, flags, tmp_path):
+    run = tmp_path / "runs" / f"{name}_seed0"
+    command = _command(flags, [name], 40)
+    _kill_after_a_checkpoint(command, run)
+    _done(command)
+    record = json.loads((tmp_path / "results" / "results.json").read_text())
+    trained = json.loads((run / "results.json").read_text())["targets"]
+    assert trained == record["rows"][name]["targets"]
+    launcher.launch("evaluate", f"--workdir={run}", "--output=again.json")
+    assert json.loads((run / "again.json").read_text())["targets"] == trained
+    # Each export is compared with the live model before it is there.
+    launcher.launch("export", f"--workdir={run}", f"--export_dir={tmp_path / 'export'}")
+    card = (tmp_path / "export" / "1" / "model_card.md").read_text()
+    assert rows.ROWS[name].method in card

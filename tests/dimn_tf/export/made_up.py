@@ -171,11 +171,13 @@ def method(name: str, tiny: bool = False, **norms) -> methods.Method:
     `norms` are `encoders.build_encoder`'s.
     """
     kind = _MADE_UP.get(name) or methods.METHODS[cases.CASES[name]]
-    options = {"dimn": {"logit_scale": 2.0}, "pcb_refined": {"pcb_refined": True}}
+    options = {"logit_scale": 2.0} if name == "dimn" else {}
+    if name in cases.VARIANTS:
+        options.update(cases.VARIANTS[name][1])
     channels = cases.DIMENSIONS.get(name, TINY)
     made = kind(
         encoder(tiny, channels, **norms),
-        kind.Options(**options.get(name, {})),
+        kind.Options(**options),
         seed=0,
     )
     # What only training needs is there, so that tests see it left out.

@@ -1,6 +1,6 @@
 """What every method must do; a method joins by its line in `methods.METHODS`.
 
-`tiny.CASES` adds a method again with a flag on that makes it train in another way.
+`tiny.VARIANTS` adds a method again with a flag that makes it train in another way.
 """
 
 import contextlib
@@ -142,7 +142,8 @@ def test_variables_are_named_alike_in_every_process(name):
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_infers_in_float32(name, precision, tmp_path):
     if precision not in methods.METHODS[tiny.CASES[name]].precisions:
-        refused = f"--precision={precision}: --method={name} cannot be trained so"
+        kind = tiny.CASES[name]
+        refused = f"--precision={precision}: --method={kind} cannot be trained so"
         with pytest.raises(errors.UserError, match=refused):
             tiny_run.recipe_of(method=name, precision=precision)
         return

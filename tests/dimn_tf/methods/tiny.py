@@ -33,18 +33,28 @@ def labels(num_identities: int) -> label_specification.LabelSpecification:
     )
 
 
-CASES = {**{name: name for name in methods.METHODS}, "pcb_refined": "pcb"}
-"""What does all that methods must do: each of them, and PCB with its refined parts."""
-
-OPTIONS = {
-    "ppa": {"ppa_mapping_steps": 1, "ppa_queries": 8},
-    "pcb_refined": {
-        "pcb_refined": True,
-        "pcb_refined_alone_share": 0.33,
-        "pcb_refined_share": 0.33,
-    },
+VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
+    "dimn_no_memory": ("dimn", {"memory_bank": False}),
+    "pcb_refined": ("pcb", {"pcb_refined": True}),
+    "ppa_linear": ("ppa", {"ppa_mapping": "linear"}),
+    "reptile_fresh": ("reptile", {"reptile_head": "fresh"}),
+    "reptile_identities": ("reptile", {"reptile_head": "identities"}),
+    "mldg_first_order": ("mldg", {"mldg_second_order": False}),
+    "crossgrad_small": ("crossgrad", {"crossgrad_domain_net": "small"}),
 }
-"""By case: what a run of a few steps needs to be other than its default."""
+"""Methods with a flag that makes them train in another way: method and options."""
+
+CASES = {
+    **{name: name for name in methods.METHODS},
+    **{name: method for name, (method, _) in VARIANTS.items()},
+}
+"""What does all that methods must do: each of them, and the variants."""
+
+_FEW = {
+    "ppa": {"ppa_mapping_steps": 1, "ppa_queries": 8},
+    "pcb_refined": {"pcb_refined_alone_share": 0.33, "pcb_refined_share": 0.33},
+}
+"""By method or case: what a run of a few steps needs to be other than its default."""
 
 DIMENSIONS = {"pcb_refined": 16}
 """By case: the encoder's channels where `DIMENSION` will not do."""
@@ -68,6 +78,12 @@ def request(name: str, options, identities: int = 4) -> batch_request.BatchReque
     return kind.batch_request(data, kind.Options(**options))
 
 
+def options_of(name: str, few=_FEW) -> dict[str, object]:
+    """Options of a case: what it is, and what its runs need of `few`."""
+    _, variant = VARIANTS.get(name, (name, {}))
+    return {**few.get(CASES[name], {}), **few.get(name, {}), **variant}
+
+
 def method(
     name: str,
     num_identities: int,
@@ -76,7 +92,7 @@ def method(
     identities: int = 4,
     **options,
 ):
-    kind, options = methods.METHODS[CASES[name]], {**OPTIONS.get(name, {}), **options}
+    kind, options = methods.METHODS[CASES[name]], {**options_of(name), **options}
     of_images = encoder(seed, DIMENSIONS.get(name, DIMENSION))
     made = kind(of_images, kind.Options(**options), seed)
     made.build_training(labels(num_identities), request(name, options, identities))

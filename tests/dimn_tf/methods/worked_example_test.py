@@ -50,7 +50,7 @@ def _run(tree, *command):
         capture_output=True,
         text=True,
         check=False,
-        timeout=900,
+        timeout=1800,
     )
 
 
@@ -70,6 +70,16 @@ def test_it_passes_what_every_method_must(tree):
     assert done.returncode == 0, done.stdout[-3000:]
     found = re.search(r"(\d+) passed", done.stdout)
     assert int(found[1]) > 20, done.stdout[-500:]
+
+
+@pytest.mark.slow
+def test_it_learns(tree):
+    learns = "tests/experiments/learning_test.py"
+    done = _run(
+        tree, "pytest", "-q", "-p", "no:cacheprovider", learns, "-k", "normface"
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "1 passed" in done.stdout
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from dimn_tf.encoders import (
     weight_files,
 )
 from dimn_tf.training import loop, recipe, run, workdir
+from tests.dimn_tf.methods import tiny
 
 HEIGHT, WIDTH = 16, 8
 
@@ -83,23 +84,21 @@ def install() -> None:
     records.load_records = lambda name, data_dir, splits=None: made[name]
 
 
-OPTIONS = {
+_TEN_STEPS = {
     "ppa": {"ppa_mapping_steps": 7, "ppa_queries": 8},
     "pcb_refined": {
-        "method": "pcb",
-        "pcb_refined": True,
         "pcb_refined_alone_share": 0.4,  # Steps 5 to 8: a kill at 7 is amid them.
         "pcb_refined_share": 0.2,
         "encoder": "tiny_16",
     },
 }
-"""By case of `tests.dimn_tf.methods.tiny`: what a run of 10 steps needs of its own."""
+"""As `tests.dimn_tf.methods.tiny` has it: what a run of 10 steps needs of its own."""
 
 
 def recipe_of(method: str = "dimn", **changes) -> recipe.Recipe:
     """The recipe of a case's run of 10 steps, with every kind of augmentation on."""
     values = {
-        "method": method,
+        "method": tiny.CASES[method],
         "sources": ["cuhk02/partial", "cuhk03/partial"],
         "encoder": "tiny",
         "encoder_weights": "none",
@@ -114,7 +113,7 @@ def recipe_of(method: str = "dimn", **changes) -> recipe.Recipe:
         "augment_saturation": 0.3,
         "augment_erasing": 0.5,
         "weight_decay": 0.01,
-        **OPTIONS.get(method, {}),
+        **tiny.options_of(method, _TEN_STEPS),
         **changes,
     }
     return recipe.from_values(values)

@@ -5,6 +5,8 @@ import importlib
 import pytest
 
 from dimn_tf import errors
+from dimn_tf.comparison import rows
+from tests.experiments import launcher
 
 command = importlib.import_module("experiments.benchmarks.rehearsal.__main__")
 
@@ -40,3 +42,38 @@ def test_machine():
     machine = command.machine()
     assert machine["cores"] >= 1 and machine["memory_gb"] > 0.1
     assert machine["versions"].keys() >= {"python", "tensorflow", "keras"}
+
+
+_COMPARISON = """
+--sources=synthetic_reid/plaza,synthetic_reid/mall
+--targets=synthetic_reid/mall
+--encoder=mobilenet_v2
+--encoder_width=0.35
+--image_height=32
+--image_width=32
+--identities_per_batch=4
+--train_images=51200
+--encoder_weights=imagenet
+"""
+
+
+@pytest.mark.slow
+def test_each_row_of_a_comparison_is_started_and_ended(tmp_path, monkeypatch):
+    folder = tmp_path / "rehearsal"
+    folder.mkdir()
+    rehearsal = command.Rehearsal(folder)
+    names = "synthetic_reid/plaza,synthetic_reid/mall"
+    launcher.launch(
+        "build_datasets", f"--datasets={names}", f"--data_dir={rehearsal.records}"
+    )
+    flags = tmp_path / "made_up.flags"
+    flags.write_text(_COMPARISON)
+    two = {name: rows.ROWS[name] for name in ("dimn_no_memory", "ppa")}
+    monkeypatch.setattr(rows, "ROWS", two)
+    rehearsal.comparison(str(flags), "none")
+    assert rehearsal.checks == {"dimn_no_memory starts": True, "ppa starts": True}
+    assert list(rehearsal.stages) == ["compare_dimn_no_memory", "compare_ppa"]
+    assert not list(rehearsal.run.iterdir())  # Their checkpoints are large.
+    flags.write_text(_COMPARISON + "--learning_rate_start=0\n")
+    with pytest.raises(errors.UserError, match="compare_dimn_no_memory: exit code 1"):
+        rehearsal.comparison(str(flags), "none")
