@@ -52,6 +52,12 @@ def define() -> None:
     path_flags.define_path(
         "token_file", None, "File with a line `name token` for each caller."
     )
+    flags.DEFINE_list(
+        "trusted_proxy",
+        [],
+        "Addresses or networks of a proxy that tells its callers' addresses and scheme "
+        "(X-Forwarded-For, X-Forwarded-Proto); left out, nobody's word is taken.",
+    )
     flags.DEFINE_bool("ray", False, "Whether Ray Serve runs it, in several processes.")
     flags.DEFINE_integer("replicas", 2, "With --ray: processes with the model.", 1)
     flags.DEFINE_float("replica_cpus", 1.0, "With --ray: cores of each of them.", 0)
@@ -76,6 +82,7 @@ def main(_):
             f"--host={FLAGS.host}: others can reach it there, so callers need a token. "
             f"Put one into the environment variable {TOKEN}, or name a --token_file"
         )
+    proxies = access.checked_proxies(FLAGS.trusted_proxy, tokens)
     values = {name: FLAGS[name].value for name in FLAGS}
     chosen = config.read(options.ServiceOptions, values)
     config.check(chosen)
@@ -84,10 +91,18 @@ def main(_):
         gallery = os.path.abspath(gallery)  # For processes in other folders.
     place = core.Place(gallery, _state())
     allowed = access.Access(tokens, tuple(FLAGS.hosts))
-    (_serve_by_ray if FLAGS.ray else _serve)(place, chosen, allowed)
+    if not FLAGS.ray:
+        _serve(place, chosen, allowed, proxies)
+        return
+    if proxies:
+        raise errors.UserError(
+            "--trusted_proxy: with --ray, callers reach Ray's own proxy, which takes "
+            "nobody's word. Leave one of them out"
+        )
+    _serve_by_ray(place, chosen, allowed)
 
 
-def _serve(place, chosen, allowed) -> None:
+def _serve(place, chosen, allowed, proxies) -> None:
     """Serves in this process."""
     import uvicorn
 
@@ -98,7 +113,8 @@ def _serve(place, chosen, allowed) -> None:
         model = model_flags.load()
         shared = core.Core(model, place, chosen, _say)
         shared.open()
-        server = uvicorn.Server(server_lib.settings(app.create(shared, allowed)))
+        made = app.create(shared, allowed)
+        server = uvicorn.Server(server_lib.settings(made, chosen, proxies))
         started = server.startup
 
         async def startup(sockets=None):

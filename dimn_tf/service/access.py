@@ -8,7 +8,7 @@ import http.cookies
 import ipaddress
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from dimn_tf import errors
 from dimn_tf.service import problems
@@ -27,6 +27,52 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+class Addresses:
+    """Addresses and networks, as a flag names them.
+
+    Args:
+        texts: Such as 127.0.0.1 or 10.0.0.0/8.
+
+    Raises:
+        ValueError: one is neither.
+    """
+
+    def __init__(self, texts: Iterable[str]):
+        self._networks = [ipaddress.ip_network(text) for text in texts]
+
+    def __contains__(self, address: str) -> bool:
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self._networks)
+
+
+def checked_proxies(texts: Iterable[str], tokens: Mapping[str, str]) -> tuple[str, ...]:
+    """The proxies whose word is taken for where a caller is.
+
+    Raises:
+        errors.UserError: one is neither an address nor a network, or callers need no
+            token though a proxy lets them in.
+    """
+    proxies = tuple(texts)
+    for text in proxies:
+        try:
+            Addresses([text])
+        except ValueError as error:
+            raise errors.UserError(
+                f"--trusted_proxy={text}: {error}. Expected the address, or the "
+                "network, from which the proxy calls, such as 127.0.0.1 or 10.0.0.0/8"
+            ) from error
+    if proxies and not tokens:
+        raise errors.UserError(
+            f"--trusted_proxy={','.join(proxies)}: others reach the service through "
+            "it, so callers need a token. Put one into the environment variable "
+            "DIMN_TF_TOKEN, or name a --token_file"
+        )
+    return proxies
 
 
 def read_tokens(path: pathlib.Path) -> dict[str, str]:

@@ -27,6 +27,24 @@ class ServiceOptions:
         "0: any number.",
         least=0,
     )
+    connections: int = config.option(
+        800,
+        "Open connections, at most; where there are more, the oldest that asks for "
+        "nothing is closed.",
+        least=1,
+    )
+    connections_per_address: int = config.option(
+        200,
+        "Open connections of one address, at most; those of a --trusted_proxy are any "
+        "number.",
+        least=1,
+    )
+    header_seconds: float = config.option(
+        10.0,
+        "Seconds in which a connection's next request has to begin, and its header has "
+        "to be there.",
+        least=0.1,
+    )
     upload_seconds: float = config.option(
         30.0, "Seconds in which a request's body has to be there.", least=0.1
     )

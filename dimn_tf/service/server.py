@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 import uvicorn
 
 from dimn_tf import errors
-from dimn_tf.service import guard
+from dimn_tf.service import connections, guard, options
 
 PATIENCE = 30
 """Seconds that requests have to end after SIGTERM; ours."""
-_CONNECTIONS = 1_000
 
 
-def settings(app: guard.Guard) -> uvicorn.Config:
-    """uvicorn's settings; nobody's word is taken for another address."""
+def settings(
+    app: guard.Guard,
+    chosen: options.ServiceOptions,
+    proxies: Sequence[str] = (),
+) -> uvicorn.Config:
+    """uvicorn's settings.
+
+    Args:
+        app: What is served.
+        chosen: Limits of connections.
+        proxies: Addresses and networks (see `access.checked_proxies`) whose word is
+            taken for the address and the scheme that callers use; nobody else's is.
+    """
+    register = connections.Register(chosen, proxies)
     return uvicorn.Config(
         app,
+        http=connections.limited(register),
+        ws="none",
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,
-        limit_concurrency=_CONNECTIONS,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        # The register makes room first; this one's connection is counted too.
+        limit_concurrency=chosen.connections + 1,
         timeout_graceful_shutdown=PATIENCE,
     )
 

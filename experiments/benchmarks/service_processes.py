@@ -25,7 +25,9 @@ def serve(pipe, model: str, runtime: str, place: str) -> None:
         options.ServiceOptions(requests_per_minute=0),
     )
     listening = server.bound("127.0.0.1", 0)
-    running = uvicorn.Server(server.settings(app.create(shared, access.Access())))
+    running = uvicorn.Server(
+        server.settings(app.create(shared, access.Access()), shared.options)
+    )
     started = running.startup
 
     async def startup(sockets=None):

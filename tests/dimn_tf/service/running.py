@@ -18,7 +18,7 @@ PATIENCE = 60.0
 
 @contextlib.contextmanager
 def running(
-    model, folder, allowed=None, log=None, headers=None, **chosen
+    model, folder, allowed=None, log=None, headers=None, proxies=(), **chosen
 ) -> Iterator[httpx.Client]:
     """A client of a service that has started; `chosen` are options."""
     shared = core.Core(
@@ -29,7 +29,7 @@ def running(
     )
     served = app.create(shared, allowed or access.Access())
     listening = server_lib.bound("127.0.0.1", 0)
-    server = uvicorn.Server(server_lib.settings(served))
+    server = uvicorn.Server(server_lib.settings(served, shared.options, proxies))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     try:

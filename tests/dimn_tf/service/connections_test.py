@@ -1,0 +1,124 @@
+"""Connections that ask for nothing: closed in time, and in nobody's way."""
+
+import contextlib
+import socket
+import time
+
+import httpx
+import pytest
+
+from tests.dimn_tf.service.running import running
+
+HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@contextlib.contextmanager
+def _sockets(client, count, sent=b""):
+    """Connections that have sent so much, and wait."""
+    address = client.base_url.host, client.base_url.port
+    with contextlib.ExitStack() as opened:
+        made = []
+        for _ in range(count):
+            one = opened.enter_context(socket.create_connection(address, timeout=30))
+            one.sendall(sent)
+            made.append(one)
+        yield made
+
+
+def _closed(connection):
+    """Whether the other end has closed it, within its timeout."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET", HALF])
+def test_a_header_that_does_not_come_is_waited_for_so_long(
+    halves_export, tmp_path, sent
+):
+    with (
+        running(halves_export.model, tmp_path, header_seconds=0.5) as client,
+        _sockets(client, 3, sent) as sockets,
+    ):
+        assert all(_closed(one) for one in sockets)
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_header_that_comes_byte_by_byte_is_cut_off_too(halves_export, tmp_path):
+    with (
+        running(halves_export.model, tmp_path, header_seconds=1.0) as client,
+        _sockets(client, 1, HALF + b"\r\n") as (one,),
+    ):
+        assert one.recv(4096).startswith(b"HTTP/1.1 200")
+        one.settimeout(0.05)
+        end = time.monotonic() + 30
+        with contextlib.suppress(ConnectionError):  # Also after a request that was.
+            while not _closed(one):
+                assert time.monotonic() < end
+                one.sendall(b"G")
+
+
+def test_a_header_that_never_ends_is_cut_off(halves_export, tmp_path):
+    with (
+        running(halves_export.model, tmp_path, header_seconds=600.0) as client,
+        _sockets(client, 1, HALF) as (one,),
+    ):
+        with contextlib.suppress(ConnectionError):
+            for i in range(100):
+                one.sendall(b"X-%d: " % i + b"x" * 60_000 + b"\r\n")
+        assert _closed(one)
+        assert client.get("/healthz").status_code == 200
+
+
+def test_many_that_ask_for_nothing_block_nobody(halves_export, tmp_path):
+    """With uvicorn's own limit the last line would be 503, for ever."""
+    limits = {"connections": 20, "connections_per_address": 1_000}
+    with (
+        running(halves_export.model, tmp_path, header_seconds=600.0, **limits) as first,
+        _sockets(first, 60, HALF) as sockets,
+        httpx.Client(base_url=first.base_url, timeout=10) as client,
+    ):
+        assert client.get("/healthz").status_code == 200
+        assert all(_closed(one) for one in sockets[:40])
+        sockets[-1].sendall(b"\r\n")  # The newest were let wait.
+        assert sockets[-1].recv(4096).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(("proxies", "open_ones"), [((), 5), (["127.0.0.1"], 30)])
+def test_one_address_has_so_many_connections(
+    halves_export, tmp_path, proxies, open_ones
+):
+    limits = {"connections_per_address": 6, "header_seconds": 600.0}
+    with (
+        running(halves_export.model, tmp_path, proxies=proxies, **limits) as client,
+        _sockets(client, 30, HALF) as sockets,
+    ):
+        # What is accepted is looked at in its order: with this answer, all are.
+        with httpx.Client(base_url=client.base_url, timeout=10) as another:
+            assert another.get("/healthz").status_code == 200
+        for one in sockets:
+            one.settimeout(0.2)
+        assert [_closed(one) for one in sockets] == [True] * (30 - open_ones) + [
+            False
+        ] * open_ones
+
+
+def test_where_all_are_at_work_one_more_is_told_so(halves_export, tmp_path):
+    begun = (
+        b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\nx"
+    )
+    limits = {"connections_per_address": 4, "upload_seconds": 600.0}
+    with (
+        running(halves_export.model, tmp_path, **limits) as client,
+        _sockets(client, 4, begun) as sockets,
+    ):
+        time.sleep(0.5)
+        assert client.get("/healthz").status_code == 503
+        sockets.pop().close()
+        end = time.monotonic() + 30
+        while client.get("/healthz").status_code != 200:
+            assert time.monotonic() < end
