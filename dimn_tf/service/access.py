@@ -124,6 +124,22 @@ def checked_token(token: str, where: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
+class Caller:
+    """Who asks. As text, no token's name is like an address.
+
+    Attributes:
+        name: Of a token, or an address.
+        by_token: Which of them.
+    """
+
+    name: str
+    by_token: bool
+
+    def __str__(self) -> str:
+        return f"{'token' if self.by_token else 'address'}:{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
 class Access:
     """Who is let in.
 
@@ -136,8 +152,8 @@ class Access:
     tokens: Mapping[str, str] = dataclasses.field(default_factory=dict)
     hosts: tuple[str, ...] = ()
 
-    def caller(self, headers: Mapping[str, str], address: str, open_path: bool) -> str:
-        """The name of who asks.
+    def caller(self, headers: Mapping[str, str], address: str, open_path: bool) -> Caller:
+        """Who asks.
 
         Args:
             headers: Of the request, names in lower case.
@@ -151,7 +167,7 @@ class Access:
         self._refuse_other_sites(headers)
         if not self.tokens:
             self._refuse_other_hosts(headers.get("host", ""))
-            return address
+            return Caller(address, by_token=False)
         name = self._name(_given(headers))
         if name is None and not open_path:
             raise problems.Problem(
@@ -160,7 +176,7 @@ class Access:
                 "No token, or not the right one: send Authorization: Bearer TOKEN",
                 {"WWW-Authenticate": "Bearer"},
             )
-        return name or address
+        return Caller(name or address, by_token=name is not None)
 
     def _name(self, given: str) -> str | None:
         found = None

@@ -15,7 +15,7 @@ from dimn_tf import errors
 class AuditLog:
     """A file that grows by a line for each act; no pictures and no vectors.
 
-    Every line has `time` (UTC), `caller` (a token's name, or an address) and `act`.
+    Every line has `time` (UTC), `caller` (`token:NAME` or `address:WHERE`) and `act`.
 
     Args:
         path: Made if it is missing, readable by its owner alone; None: nothing is

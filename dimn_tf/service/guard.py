@@ -112,7 +112,7 @@ class Guard:
             with contextlib.suppress(problems.Problem):
                 await self._body(headers, receive, limit, keep=False)
             raise
-        known = not self._access.tokens or caller in self._access.tokens
+        known = caller.by_token or not self._access.tokens
         scope.setdefault("state", {}).update(caller=caller, known=known)
         body = await self._body(headers, receive, limit)
         try:
@@ -120,7 +120,7 @@ class Guard:
         finally:
             self._held -= len(body)
 
-    def _caller(self, headers, address: str, path: str) -> str:
+    def _caller(self, headers, address: str, path: str) -> access.Caller:
         """Who asks, if they may, and not too often.
 
         Raises:
@@ -129,10 +129,10 @@ class Guard:
         try:
             caller = self._access.caller(headers, address, _is_open(path))
         except problems.Problem:
-            self._rates.count(address)
+            self._rates.count(str(access.Caller(address, by_token=False)))
             raise
         if path not in _UNCOUNTED:
-            self._rates.count(caller)
+            self._rates.count(str(caller))
         return caller
 
     async def _body(self, headers, receive, limit: int, keep: bool = True) -> bytes:

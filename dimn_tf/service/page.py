@@ -79,7 +79,7 @@ async def page(request: fastapi.Request, core: parameters.Core):
         {
             "entries": await core.gallery(len),
             "thresholds": core.thresholds(),
-            "caller": request.scope["state"]["caller"],
+            "caller": request.scope["state"]["caller"].name,
             "named": bool(request.app.state.allowed.tokens),
             "runtime": _RUNTIMES[core.model.runtime],
             "model": core.model.sha256,

@@ -47,7 +47,7 @@ def _core(request: fastapi.Request) -> core.Core:
 
 
 def _caller(request: fastapi.Request) -> str:
-    return request.scope["state"]["caller"]
+    return str(request.scope["state"]["caller"])
 
 
 Core = Annotated[core.Core, fastapi.Depends(_core)]

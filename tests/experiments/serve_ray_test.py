@@ -241,7 +241,7 @@ def test_a_replica_that_is_killed_loses_nothing_that_was_answered(
     assert len(logs) >= 2  # Of each replica, the one after the killed one too.
     for log in logs:
         callers |= {json.loads(line)["caller"] for line in log.open()}
-    assert callers == {"token"}
+    assert callers == {"token:token"}
 
 
 def test_the_keeper_of_a_folder_is_started_again(small_export, tmp_path):

@@ -11,7 +11,7 @@ GUARDED = access.Access({"anna": TOKEN, "bo": "y" * 20})
 
 def _caller(allowed, open_path=False, **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return allowed.caller({"host": "h:1", **named}, "10.0.0.7", open_path)
+    return str(allowed.caller({"host": "h:1", **named}, "10.0.0.7", open_path))
 
 
 def _status(allowed, open_path=False, **headers):
@@ -21,9 +21,9 @@ def _status(allowed, open_path=False, **headers):
 
 
 def test_the_right_token_names_its_holder():
-    assert _caller(GUARDED, authorization=f"Bearer {TOKEN}") == "anna"
-    assert _caller(GUARDED, authorization=f"bearer  {'y' * 20} ") == "bo"
-    assert _caller(GUARDED, cookie=f"a=b; {access.COOKIE}={TOKEN}") == "anna"
+    assert _caller(GUARDED, authorization=f"Bearer {TOKEN}") == "token:anna"
+    assert _caller(GUARDED, authorization=f"bearer  {'y' * 20} ") == "token:bo"
+    assert _caller(GUARDED, cookie=f"a=b; {access.COOKIE}={TOKEN}") == "token:anna"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_the_right_token_names_its_holder():
 )
 def test_without_the_right_token_nobody_is_let_in(headers):
     assert _status(GUARDED, **headers) == 401
-    assert _caller(GUARDED, open_path=True, **headers) == "10.0.0.7"
+    assert _caller(GUARDED, open_path=True, **headers) == "address:10.0.0.7"
 
 
 def test_pages_of_other_sites_may_not_call():
@@ -64,13 +64,17 @@ def test_pages_of_other_sites_may_not_call():
             {"sec_fetch_site": "none", "sec_fetch_mode": "navigate"},
             {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"},  # A link.
         ):
-            assert _caller(allowed, **token, **headers) in ("anna", "10.0.0.7")
+            assert _caller(allowed, **token, **headers) in (
+                "token:anna",
+                "address:10.0.0.7",
+            )
 
 
 def test_without_tokens_this_machine_is_called_by_its_names_alone():
     open_to_all = access.Access(hosts=("gallery.home",))
     for host in ("localhost", "localhost:80", "127.0.0.1:9", "[::1]:9", "gallery.home"):
-        assert open_to_all.caller({"host": host}, "127.0.0.1", False) == "127.0.0.1"
+        caller = open_to_all.caller({"host": host}, "127.0.0.1", False)
+        assert str(caller) == "address:127.0.0.1"
     for host in ("", "evil.example", "evil.example:80", "localhost.evil:1", "[::2]:1"):
         with pytest.raises(problems.Problem) as told:
             open_to_all.caller({"host": host}, "127.0.0.1", True)
@@ -108,3 +112,32 @@ def test_a_token_file_of_another_form_is_named(tmp_path, text, said):
         access.read_tokens(path)
     with pytest.raises(errors.UserError, match="nowhere: cannot be read"):
         access.read_tokens(tmp_path / "nowhere")
+
+
+def test_a_token_that_is_named_like_an_address_is_another_caller():
+    allowed = access.Access({"10.0.0.7": TOKEN})
+    by_token = allowed.caller({"authorization": f"Bearer {TOKEN}"}, "10.0.0.7", True)
+    by_address = allowed.caller({}, "10.0.0.7", True)
+    assert by_token.by_token and not by_address.by_token
+    assert by_token != by_address and str(by_token) != str(by_address)
+    # Nor can a name look like the other kind's text, which holds a colon.
+    assert not access._NAME.fullmatch(str(by_address))
+
+
+def test_proxies_are_addresses_whose_callers_need_tokens():
+    given = ["127.0.0.1", "10.0.0.0/8", "::1"]
+    assert access.checked_proxies(given, {"anna": TOKEN}) == tuple(given)
+    assert access.checked_proxies([], {}) == ()
+    for wrong in ("*", "localhost", "10.0.0.1/8", ""):
+        with pytest.raises(errors.UserError, match="Expected the address, or the netw"):
+            access.checked_proxies([wrong], {"anna": TOKEN})
+    with pytest.raises(errors.UserError, match="so callers need a token"):
+        access.checked_proxies(["127.0.0.1"], {})
+
+
+def test_addresses_within_networks():
+    some = access.Addresses(["127.0.0.1", "10.0.0.0/8", "::1"])
+    for inside in ("127.0.0.1", "10.9.8.7", "::1", "0:0:0:0:0:0:0:1"):
+        assert inside in some
+    for outside in ("127.0.0.2", "11.0.0.1", "::2", "", "unknown", "10.0.0.1, x"):
+        assert outside not in some

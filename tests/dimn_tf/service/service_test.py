@@ -296,7 +296,7 @@ def test_who_searched_for_whom_is_on_record(model, tmp_path):
     path = tmp_path / "service" / core.Place("", tmp_path).audit_log.name
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["act"] for line in lines] == ["enrol", "search", "picture", "remove"]
-    assert {line["caller"] for line in lines} == {"guard"}
+    assert {line["caller"] for line in lines} == {"token:guard"}
     assert lines[1]["found"][0]["person_id"] == "anna"
     assert all(line["time"].endswith("+00:00") for line in lines)
     assert path.stat().st_mode & 0o077 == 0
@@ -314,6 +314,14 @@ def test_without_the_token_there_is_nothing_but_a_sign_of_life(model, tmp_path):
         _problem(client.delete("/v1/persons/x"), 401, "token")
         for path in ("/healthz", "/readyz", "/openapi.json"):
             assert client.get(path).status_code == 200
+
+
+def test_a_token_that_is_named_like_an_address_opens_nothing_to_it(model, tmp_path):
+    allowed = access.Access({"127.0.0.1": "t" * 20})
+    with running(model, tmp_path, allowed) as client:
+        assert 'name="token"' in client.get("/").text
+        right = {"Authorization": "Bearer " + "t" * 20}
+        assert 'name="token"' not in client.get("/", headers=right).text
 
 
 def test_what_is_counted_is_what_was_done(client):
