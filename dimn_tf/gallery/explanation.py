@@ -28,8 +28,8 @@ AGAINST = 10
 that of the score, red all over."""
 TOLERANCE = 0.01
 """Largest difference of a score from the index' (which may be of half precision),
-relative to the best score, before an image counts as changed since it was enrolled;
-ours."""
+before an image counts as changed since it was enrolled, relative to what adds up to the
+score: the sizes of its shares, whose sum is small where they cancel out; ours."""
 
 _AT_A_TIME = 16  # Pairs explained.
 _READ_AT_A_TIME = 4096  # Vectors.
@@ -157,7 +157,7 @@ def explained(
         ]
     if not rows:
         return made
-    limit = TOLERANCE * max(abs(row.hit.score) for row in found)
+    best = max(abs(row.hit.score) for row in found)
     for start in range(0, len(rows), _AT_A_TIME):
         part = rows[start : start + _AT_A_TIME]
         told = model.explain(probe, [found[i].image for i in part])
@@ -166,7 +166,9 @@ def explained(
                 made[i] = dataclasses.replace(
                     made[i], image=None, missing=told.faults[k]
                 )
-            elif abs(told.scores[k] - found[i].hit.score) > limit:
+            elif abs(told.scores[k] - found[i].hit.score) > TOLERANCE * max(
+                best, float(np.abs(told.probe_maps[k]).sum())
+            ):
                 made[i] = dataclasses.replace(made[i], missing=_CHANGED)
             else:
                 probe_map, gallery_map = told.probe_maps[k], told.gallery_maps[k]

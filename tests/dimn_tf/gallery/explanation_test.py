@@ -8,7 +8,7 @@ import pytest
 
 from dimn_tf import errors
 from dimn_tf.export import exporter, served_model
-from dimn_tf.gallery import Entry, Gallery, explanation, places
+from dimn_tf.gallery import Entry, Gallery, entries, explanation, places
 from tests.dimn_tf.export import made_up
 
 IMAGES = 12
@@ -223,3 +223,23 @@ def test_nothing_found_is_explained_by_nothing(place, tmp_path):
     with Gallery.create(tmp_path / "g", "ab" * 32, place.model.dimension) as empty:
         found, others = place.explained(empty, 3, 100)
     assert found == [] and others.count == 0
+
+
+class _Cancelling:
+    """A model whose shares are +-5, and add up to nearly nothing."""
+
+    def __init__(self, score):
+        self.score = np.float32(score)
+
+    def explain(self, probe, images):
+        shares = np.array([[[5.0, -5.0 + self.score]]], np.float32)
+        return served_model.Explanation(shares, shares, np.array([self.score]), ("",))
+
+
+def test_what_adds_up_to_nearly_nothing_is_measured_by_its_parts():
+    hit = entries.Hit("a", 1e-4, None, {})
+    row = explanation.Found(hit, 0.0, b"image")
+    (same,) = explanation.explained(_Cancelling(2e-4), b"probe", [row])
+    assert not same.missing and same.probe_map is not None
+    (other,) = explanation.explained(_Cancelling(0.2), b"probe", [row])
+    assert "changed" in other.missing and other.probe_map is None
