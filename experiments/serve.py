@@ -85,7 +85,7 @@ def main(_):
     proxies = access.checked_proxies(FLAGS.trusted_proxy, tokens)
     values = {name: FLAGS[name].value for name in FLAGS}
     chosen = config.read(options.ServiceOptions, values)
-    config.check(chosen)
+    options.check(chosen)
     gallery = FLAGS.gallery
     if places.is_folder(gallery):
         gallery = os.path.abspath(gallery)  # For processes in other folders.

@@ -152,7 +152,9 @@ class Access:
     tokens: Mapping[str, str] = dataclasses.field(default_factory=dict)
     hosts: tuple[str, ...] = ()
 
-    def caller(self, headers: Mapping[str, str], address: str, open_path: bool) -> Caller:
+    def caller(
+        self, headers: Mapping[str, str], address: str, open_path: bool
+    ) -> Caller:
         """Who asks.
 
         Args:

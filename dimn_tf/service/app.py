@@ -63,6 +63,12 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
     async def readyz() -> answers.Ready:
         if not core.ready:
             raise problems.Problem(503, "starting", "The service starts, or ends")
+        if core.sweeper.overdue:
+            raise problems.Problem(
+                503,
+                "sweeper",
+                "What is older than --keep_days cannot be removed; the log says why",
+            )
         return answers.Ready(
             model=model.sha256,
             runtime=model.runtime,

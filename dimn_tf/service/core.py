@@ -25,11 +25,11 @@ from dimn_tf.service import (
     options,
     people,
     problems,
+    sweeper,
     uploads,
 )
 
 _DECODERS = 4  # Images that are decoded at the same time.
-_SWEEP_SECONDS = 3600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Core:
         keeper: Of the gallery; None: this service keeps it itself.
 
     Raises:
-        errors.UserError: the model's score is no inner product, or the audit log cannot
-            be written to.
+        errors.UserError: options that are not allowed, a model whose score is no inner
+            product, or an audit log that cannot be written to.
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class Core:
         log: Callable[[str], None] = print,
         keeper: keepers.Keeper | None = None,
     ):
+        options.check(chosen)
         self.model, self.place, self.options, self.log = model, place, chosen, log
         self.scale = model.inner_product_scale
         self.audit = audit.AuditLog(place.audit_log if chosen.audit_log else None)
@@ -89,6 +90,9 @@ class Core:
             model.dimension,
             place.folder,
             chosen.keep_pictures,
+        )
+        self.sweeper = sweeper.Sweeper(
+            self.keeper.turn, self.remove_old, self.metrics, log
         )
         self._warm = False
 
@@ -111,15 +115,18 @@ class Core:
         self._explaining = anyio.CapacityLimiter(1)
         self.open()
         self.queue.start()
-        keeper = asyncio.create_task(self._keep_young())
+        background = []
+        if self.options.keep_days:
+            background.append(asyncio.create_task(self.sweeper.run()))
         self.ready = True
         try:
             yield
         finally:
             self.ready = False
-            keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
+            for task in background:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
             await self.queue.stop()
             await self.keeper.close()
             self.audit.close()
@@ -247,18 +254,3 @@ class Core:
                 self.audit.write("service", "remove_old", entries=len(gone))
             if not after:
                 return count
-
-    async def _keep_young(self) -> None:
-        while self.options.keep_days:
-            try:
-                # All replicas of a service wait as long: one of them does it.
-                if not await self.keeper.turn("remove_old", _SWEEP_SECONDS / 2):
-                    await asyncio.sleep(_SWEEP_SECONDS)
-                    continue
-                count = await self.remove_old()
-            except (problems.Problem, OSError) as error:
-                self.log(f"what is old could not be removed: {error}")
-            else:
-                if count:
-                    self.log(f"{count:,} entries were older than --keep_days: removed")
-            await asyncio.sleep(_SWEEP_SECONDS)

@@ -40,6 +40,12 @@ class Metrics:
         self._encoding = prometheus_client.Counter(
             "dimn_tf_encoding_seconds", "Time of the model.", registry=registry
         )
+        self._sweeps = prometheus_client.Counter(
+            "dimn_tf_sweeps",
+            "Times that what is too old was looked for.",
+            ["outcome"],
+            registry=registry,
+        )
         self.entries = prometheus_client.Gauge(
             "dimn_tf_gallery_entries", "Entries of the gallery.", registry=registry
         )
@@ -58,6 +64,10 @@ class Metrics:
         self._images.inc(images)
         self._batches.observe(images)
         self._encoding.inc(seconds)
+
+    def swept(self, outcome: str) -> None:
+        """Counts a look for what is too old: `done` or `failed`."""
+        self._sweeps.labels(outcome).inc()
 
     def text(self) -> tuple[bytes, str]:
         """All of it, and its media type."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from dimn_tf import config
+from dimn_tf import config, errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +67,25 @@ class ServiceOptions:
         "Entries that were enrolled longer ago are removed, with their pictures; 0: "
         "none. Of entries whose time is not known the service's first look counts.",
         least=0.0,
+        most=36_500.0,
     )
     audit_log: bool = config.option(
         True,
         "Whether who searched for whom, and when, is written to the audit log.",
     )
+
+
+def check(chosen: ServiceOptions) -> None:
+    """Checks each option, and those that have to fit together.
+
+    Raises:
+        errors.UserError: a value that is not allowed, or a request that could never be
+            taken.
+    """
+    config.check(chosen)
+    if chosen.images_per_request > chosen.waiting_images:
+        raise errors.UserError(
+            f"--images_per_request={chosen.images_per_request}: more than "
+            f"--waiting_images={chosen.waiting_images}, so that such a request could "
+            "never be taken. Lower the first, or raise the second"
+        )

@@ -212,6 +212,14 @@ def test_what_cannot_be_served_is_told_in_one_line(
     assert "--state: name a folder" in error
     error = launch("serve", model, gallery, "--port=0", "--keep_days=-1", code=1)
     assert "--keep_days=-1" in error and "at least 0" in error
+    for wrong, told in (
+        ("--keep_days=1e9", "at most 36500"),
+        ("--images_per_request=300", "more than --waiting_images=256"),
+        ("--trusted_proxy=127.0.0.1", "callers need a token"),
+    ):
+        error = launch("serve", model, gallery, "--port=0", wrong, code=1)
+        assert wrong in error.replace("=1000000000.0", "=1e9") and told in error
+        assert error.count("\n") == 1
     with Gallery.create(tmp_path / "g", "cd" * 32, 6):
         pass
     error = launch("serve", model, gallery, "--port=0", code=1)

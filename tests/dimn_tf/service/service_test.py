@@ -11,7 +11,7 @@ from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.evaluation import measures
 from dimn_tf.gallery import Entry, Gallery
-from dimn_tf.service import access, core, problems
+from dimn_tf.service import access, core, problems, sweeper
 from tests.dimn_tf.service.running import running
 
 ROWS = [{"one_in": 100, "score": -1e9}, {"one_in": 1000, "score": 0.0}]
@@ -364,7 +364,7 @@ def test_its_description_has_every_operation_with_its_errors(client):
 
 
 def test_old_entries_are_removed_while_it_runs(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(core, "_SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(sweeper, "_SECONDS", 0.05)
     said = []
     with running(model, tmp_path, log=said.append, keep_days=0.5 / 86_400) as client:
         assert _enrol(client, _image(1)).status_code == 201

@@ -1,0 +1,78 @@
+"""What removes the old: goes on after a failure, which is seen."""
+
+import asyncio
+import time
+
+import pytest
+
+from dimn_tf.service import core, metrics, problems, sweeper
+from tests.dimn_tf.service.running import running
+
+
+@pytest.fixture
+def swept(monkeypatch):
+    """A sweeper whose work is a list of what each turn comes to."""
+    clock = [1000.0]
+    monkeypatch.setattr(sweeper.time, "monotonic", lambda: clock[0])
+    outcomes, said, turns = [], [], []
+
+    async def remove():
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def turn(what, seconds):
+        return turns.pop(0) if turns else True
+
+    made = sweeper.Sweeper(turn, remove, metrics.Metrics(), said.append)
+
+    def once(outcome, after=0.0, has_turn=True):
+        clock[0] += after
+        outcomes[:], turns[:] = [outcome], [has_turn]
+        return asyncio.run(made._once())
+
+    return made, once, said
+
+
+def test_what_another_holds_is_tried_again_for_a_day(swept):
+    made, once, said = swept
+    busy = problems.Problem(503, "gallery", "held by another")
+    assert once(0) == 3600 and not said and not made.overdue
+    assert once(busy) == 60 and "held by another" in said[-1]
+    assert once(busy, after=86_000) == 60 and not made.overdue
+    assert once(OSError(28, "no space"), after=401) == 60 and made.overdue
+    assert once(0, has_turn=False) == 60 and made.overdue
+    assert once(1_234) == 3600 and not made.overdue
+    assert said[-1] == "1,234 entries were older than --keep_days: removed"
+    text = made._metrics.text()[0].decode()
+    assert 'dimn_tf_sweeps_total{outcome="failed"} 3.0' in text
+    assert 'dimn_tf_sweeps_total{outcome="done"} 2.0' in text
+
+
+def test_a_defect_counts_at_once_and_is_mended_by_a_success(swept):
+    made, once, said = swept
+    assert once(OverflowError("date value out of range")) == 60
+    assert made.overdue and "Traceback" in said[-1] and "OverflowError" in said[-1]
+    assert once(0) == 3600 and not made.overdue
+
+
+def test_a_service_that_cannot_remove_is_not_ready(
+    halves_export, tmp_path, monkeypatch
+):
+    async def broken(self, now=None):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(core.Core, "remove_old", broken)
+    said = []
+    with running(
+        halves_export.model, tmp_path, log=said.append, keep_days=1.0
+    ) as client:
+        end = time.monotonic() + 30
+        while (answer := client.get("/readyz")).status_code == 200:
+            assert time.monotonic() < end
+        assert answer.status_code == 503
+        assert answer.json()["type"] == "urn:dimn_tf:problem:sweeper"
+        assert client.get("/healthz").status_code == 200
+        assert "ZeroDivisionError" in said[0]
+        assert "dimn_tf_sweeps_total" in client.get("/metrics").text
