@@ -159,6 +159,25 @@ def _lives(process: int) -> bool:
     return True
 
 
+def private_folder(path: str | os.PathLike) -> None:
+    """Makes a folder that its owner alone may look into, unless it is there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    pathlib.Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def private_opener(path: str, flags: int) -> int:
+    """For `open`: what it makes is its owner's alone."""
+    return os.open(path, flags, 0o600)
+
+
+def open_to_others(path: str | os.PathLike) -> bool:
+    """Whether others than its owner may read a file, or look into a folder."""
+    return bool(os.stat(path).st_mode & 0o077)
+
+
 @contextlib.contextmanager
 def exclusive(path: str | os.PathLike, otherwise: str) -> Iterator[None]:
     """Holds a lock file; the system frees it with the process, however that ends.

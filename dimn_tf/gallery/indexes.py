@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dimn_tf import errors, extras
+from dimn_tf import errors, extras, files
 
 faiss = extras.Lazy("faiss", "gallery", "a gallery's search")
 
@@ -74,7 +74,7 @@ class Index:
         self._overwrite_removed()
         try:
             # FAISS' own files pass over what fails when they are closed.
-            with open(path, "wb") as file:
+            with open(path, "wb", opener=files.private_opener) as file:
                 faiss.write_index(self._index, faiss.PyCallbackIOWriter(file.write))
         except OSError as error:
             raise errors.UserError(

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from absl import logging
 
-from dimn_tf import errors
+from dimn_tf import errors, files
 
 PATIENCE = 60.0
 """Seconds that another process' transaction is waited for; ours."""
@@ -206,8 +206,8 @@ class SqliteFile:
 def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
     """Makes a file in one transaction, unless it is there and holds tables.
 
-    A making that fails leaves neither file nor folder, one that is killed an empty
-    file, which the next one fills.
+    File and folder are made their owner's alone. A making that fails leaves neither
+    file nor folder, one that is killed an empty file, which the next one fills.
 
     Args:
         path: The file.
@@ -218,9 +218,12 @@ def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
         OSError: its folder cannot be made.
     """
     missing = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.private_folder(path.parent)
     ours = not path.exists()
     try:
+        if ours:  # SQLite would make it readable by all, and its log as the file is.
+            with contextlib.suppress(OSError):  # Of which SQLite tells more.
+                os.close(files.private_opener(os.fspath(path), os.O_RDWR | os.O_CREAT))
         with told(path), contextlib.closing(_opened(path, "mode=rwc")) as connection:
             if _look(connection):
                 return

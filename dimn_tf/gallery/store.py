@@ -73,7 +73,14 @@ class Store:
 
     def __init__(self, path: pathlib.Path):
         self.path = path
-        if not path.is_file():
+        try:
+            there = path.is_file()
+        except PermissionError as error:  # Of its folder.
+            raise errors.UserError(
+                f"{path}: it cannot be opened ({error.strerror}). Give yourself the "
+                "right to read and write the file and its folder"
+            ) from error
+        if not there:
             raise base.NoGallery(
                 f"{path}: there is no gallery. Enrol images first, or correct the path"
             )

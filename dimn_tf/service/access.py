@@ -10,7 +10,9 @@ import pathlib
 import re
 from collections.abc import Iterable, Mapping
 
-from dimn_tf import errors
+from absl import logging
+
+from dimn_tf import errors, files
 from dimn_tf.service import problems
 
 COOKIE = "dimn_tf_token"
@@ -88,6 +90,10 @@ def read_tokens(path: pathlib.Path) -> dict[str, str]:
             f"--token_file={path}: cannot be read ({error}). Expected a text file with "
             "a line `name token` for each caller"
         ) from error
+    if files.open_to_others(path):
+        logging.warning(
+            "--token_file=%s: others on this machine can read it. chmod 600 it", path
+        )
     tokens: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):

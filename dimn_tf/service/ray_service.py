@@ -17,7 +17,7 @@ import ray
 from ray import serve
 from ray.util import scheduling_strategies
 
-from dimn_tf import errors
+from dimn_tf import errors, files
 from dimn_tf.export import served_model
 from dimn_tf.service import access, app, core, options, ray_keeper, server
 
@@ -220,9 +220,9 @@ def _logging_to(path: pathlib.Path) -> Callable[[str], None]:
     """Takes lines for who runs the service: Ray would mix them with its own."""
 
     def log(line: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files.private_folder(path.parent)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        with path.open("a", encoding="utf-8") as file:
+        with open(path, "a", encoding="utf-8", opener=files.private_opener) as file:
             file.write(f"{now} {line}\n")
 
     return log

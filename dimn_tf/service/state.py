@@ -7,6 +7,8 @@ import os
 import pathlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from absl import logging
+
 from dimn_tf import errors, files
 from dimn_tf.gallery import places, sqlite_files
 
@@ -40,7 +42,7 @@ def refuse_other_gallery(folder: pathlib.Path, place: str) -> None:
             return
     path = folder / _GALLERY
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        files.private_folder(folder)
         with files.replacing(path) as partial:
             partial.write_text(place, encoding="utf-8")
     held = path.read_text(encoding="utf-8")
@@ -53,7 +55,7 @@ def refuse_other_gallery(folder: pathlib.Path, place: str) -> None:
 
 
 class State:
-    """A SQLite file; what is removed is overwritten.
+    """A SQLite file, its owner's alone; what is removed is overwritten.
 
     Args:
         folder: Made if it is missing.
@@ -67,6 +69,10 @@ class State:
         sqlite_files.make(path, _STATEMENTS)
         self._file = sqlite_files.SqliteFile(path)
         self._file.cut_left_log()
+        if files.open_to_others(folder) and files.open_to_others(path):
+            logging.warning(
+                "%s: others on this machine can read it. chmod -R go= %s", path, folder
+            )
 
     def close(self) -> None:
         """Gives the file back."""
