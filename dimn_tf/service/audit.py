@@ -1,4 +1,4 @@
-"""Who asked for what, and when: a line of JSON each."""
+"""Who asked for what, and when: a line of JSON each, without names of the enrolled."""
 
 from __future__ import annotations
 
@@ -9,35 +9,45 @@ import pathlib
 import threading
 from typing import Any
 
-from dimn_tf import errors
+from dimn_tf import errors, files
+from dimn_tf.service import pseudonyms
+
+_HIDDEN = ("id", "person_id", "probe", "images")
+"""Facts that say who somebody is, or would, to whoever has the picture."""
+_DAY = datetime.timedelta(days=1)
 
 
 class AuditLog:
     """A file that grows by a line for each act; no pictures and no vectors.
 
     Every line has `time` (UTC), `caller` (`token:NAME` or `address:WHERE`) and `act`.
+    Of people and pictures it has pseudonyms (see `pseudonyms`), so that nothing has to
+    be taken from it when somebody is erased. A file that is large enough gets a name
+    with its end's time, and a new one is begun.
 
     Args:
         path: Made if it is missing, readable by its owner alone; None: nothing is
             written.
+        largest_bytes: Of a file, about.
 
     Raises:
         errors.UserError: it cannot be written to.
     """
 
-    def __init__(self, path: pathlib.Path | None):
-        self._file, self._lock = None, threading.Lock()
+    def __init__(self, path: pathlib.Path | None, largest_bytes: int = 100 << 20):
+        self._path, self._file, self._lock = path, None, threading.Lock()
+        self._largest_bytes = largest_bytes
         if path is None:
             return
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            files.private_folder(path.parent)
+            self._names = pseudonyms.Pseudonyms(path.parent)
+            self._open()
         except OSError as error:
             raise errors.UserError(
                 f"{path}: the audit log cannot be written to ({error.strerror}). Name "
                 "another place, or give yourself the right to write there"
             ) from error
-        self._file = os.fdopen(handle, "w", encoding="utf-8")
 
     def write(self, caller: str, act: str, **facts: Any) -> None:
         """Adds a line, at once.
@@ -48,13 +58,84 @@ class AuditLog:
         if self._file is None:
             return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        told = {"time": now, "caller": caller, "act": act, **facts}
+        told = {"time": now, "caller": caller, "act": act, **self._hidden(facts)}
         line = json.dumps(told, allow_nan=False)
         with self._lock:
+            self._find_again()
+            if self._file.tell() >= self._largest_bytes:
+                self._rotate()
             self._file.write(line + "\n")
             self._file.flush()
+
+    def remove_older(self, before: datetime.datetime) -> int:
+        """Removes files whose last line is older; says how many.
+
+        Those of other replicas, and of earlier ones, are among them. The file in use is
+        ended once it was begun more than a day ago, so that no line stays for more
+        than a day longer than it should.
+
+        Raises:
+            OSError: one cannot be removed.
+        """
+        if self._file is None:
+            return 0
+        with self._lock:
+            self._find_again()
+            begun = _first_time(self._path)
+            if begun and begun < max(
+                before, datetime.datetime.now(datetime.UTC) - _DAY
+            ):
+                self._rotate()
+        old = [
+            path
+            for path in self._path.parent.glob("audit*.jsonl")
+            if path != self._path and path.stat().st_mtime < before.timestamp()
+        ]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return len(old)
 
     def close(self) -> None:
         """Ends it."""
         if self._file is not None:
             self._file.close()
+
+    def _open(self) -> None:
+        self._file = open(
+            self._path, "a", encoding="utf-8", opener=files.private_opener
+        )
+
+    def _find_again(self) -> None:
+        """Begins anew where somebody else removed the file."""
+        if not os.fstat(self._file.fileno()).st_nlink:
+            self._file.close()
+            self._open()
+
+    def _rotate(self) -> None:
+        now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        os.replace(self._path, self._path.with_suffix(f".{now}.jsonl"))
+        self._file.close()
+        self._open()
+
+    def _hidden(self, facts: Any) -> Any:
+        """Facts with pseudonyms, however deep they lie."""
+        if isinstance(facts, list):
+            return [self._hidden(fact) for fact in facts]
+        if not isinstance(facts, dict):
+            return facts
+        return {
+            key: self._names.of(value) if key in _HIDDEN else self._hidden(value)
+            for key, value in facts.items()
+        }
+
+
+def _first_time(path: pathlib.Path) -> datetime.datetime | None:
+    """When a file's first line was written; long ago where it is no whole line."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        line = file.readline()
+    if not line:
+        return None
+    try:
+        return datetime.datetime.fromisoformat(json.loads(line)["time"])
+    except (ValueError, KeyError, TypeError):
+        return datetime.datetime.min.replace(tzinfo=datetime.UTC)

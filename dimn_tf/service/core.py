@@ -78,7 +78,9 @@ class Core:
         options.check(chosen)
         self.model, self.place, self.options, self.log = model, place, chosen, log
         self.scale = model.inner_product_scale
-        self.audit = audit.AuditLog(place.audit_log if chosen.audit_log else None)
+        self.audit = audit.AuditLog(
+            place.audit_log if chosen.audit_log else None, chosen.audit_bytes
+        )
         self.metrics = metrics.Metrics(lambda: len(self.queue))
         self.queue = encoder_queue.EncoderQueue(
             model, chosen.batch_size, chosen.waiting_images, self.metrics.batch
@@ -241,9 +243,12 @@ class Core:
         return [r["one_in"] for r in rows if self.model.has_threshold(r["one_in"])]
 
     async def remove_old(self, now: datetime.datetime | None = None) -> int:
-        """Removes what was kept longer than `keep_days`; says how many entries."""
+        """Removes what was kept longer than `keep_days`; says how many entries.
+
+        The audit log's lines go too."""
         now = now or datetime.datetime.now(datetime.UTC)
         before = now - datetime.timedelta(days=self.options.keep_days)
+        self.audit.remove_older(before)
         after, count = "", 0
         while True:
             gone, after = await self.changed(

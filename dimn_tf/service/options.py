@@ -73,6 +73,12 @@ class ServiceOptions:
         True,
         "Whether who searched for whom, and when, is written to the audit log.",
     )
+    audit_bytes: int = config.option(
+        100 << 20,
+        "Bytes of the audit log's file, about; a new one is begun then. --keep_days "
+        "removes old ones.",
+        least=1 << 10,
+    )
 
 
 def check(chosen: ServiceOptions) -> None:

@@ -11,7 +11,7 @@ from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.evaluation import measures
 from dimn_tf.gallery import Entry, Gallery
-from dimn_tf.service import access, core, problems, sweeper
+from dimn_tf.service import access, core, problems, pseudonyms, sweeper
 from tests.dimn_tf.service.running import running
 
 ROWS = [{"one_in": 100, "score": -1e9}, {"one_in": 1000, "score": 0.0}]
@@ -297,7 +297,11 @@ def test_who_searched_for_whom_is_on_record(model, tmp_path):
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["act"] for line in lines] == ["enrol", "search", "picture", "remove"]
     assert {line["caller"] for line in lines} == {"token:guard"}
-    assert lines[1]["found"][0]["person_id"] == "anna"
+    names = pseudonyms.Pseudonyms(path.parent)
+    assert lines[1]["found"][0]["person_id"] == names.of("anna")
+    assert all(lines[i]["id"] == names.of(entry) for i in (0, 2, 3))
+    for told in ("anna", entry, entry.removeprefix("sha256-")):
+        assert told not in path.read_text()
     assert all(line["time"].endswith("+00:00") for line in lines)
     assert path.stat().st_mode & 0o077 == 0
     with running(model, tmp_path, audit_log=False) as client:

@@ -1,0 +1,75 @@
+"""Names that tell nobody anything without a key, which stays beside what it is for."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import pathlib
+import secrets
+from typing import TypeVar
+
+from dimn_tf import errors
+
+KEY = "audit.key"
+"""The key's file; without it, nobody can tell whose pseudonym one is."""
+_BYTES = 32
+_LETTERS = 24  # 96 bits: no two names of a gallery share one.
+_Names = TypeVar("_Names", str, list, None)
+
+
+class Pseudonyms:
+    """Keyed hashes (HMAC of SHA-256): the same name has the same, for one key.
+
+    Example:
+
+    >>> Pseudonyms("people/service").of("anna")
+    '~5d0c5f1c4b0a4d6b9a3e7f21'
+
+    Args:
+        folder: With the key, which is made if it is missing.
+
+    Raises:
+        errors.UserError: the key's file holds none.
+        OSError: it cannot be read or made.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        path = pathlib.Path(folder) / KEY
+        if not path.exists():
+            _make(path)
+        try:
+            self._key = bytes.fromhex(path.read_text(encoding="ascii"))
+        except ValueError:
+            self._key = b""
+        if len(self._key) != _BYTES:
+            raise errors.UserError(
+                f"{path}: it holds no key of {_BYTES} bytes. Restore it from a backup; "
+                "or remove it, and the audit log's lines so far tell nobody's name"
+            )
+
+    def of(self, name: _Names) -> _Names:
+        """A name's pseudonym, or those of a list; None has none."""
+        if name is None:
+            return None
+        if isinstance(name, list):
+            return [self.of(one) for one in name]
+        found = hmac.new(self._key, name.encode("utf-8", "replace"), hashlib.sha256)
+        return "~" + found.hexdigest()[:_LETTERS]
+
+
+def _make(path: pathlib.Path) -> None:
+    """Makes the key whole or not at all, once for all processes."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(partial, path)
+        except FileExistsError:  # Another process was faster.
+            pass
+    finally:
+        partial.unlink()

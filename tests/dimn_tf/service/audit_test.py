@@ -1,0 +1,125 @@
+"""The audit log: what its lines tell of whom, how it grows, and what goes."""
+
+import datetime
+import json
+import os
+
+import pytest
+
+from dimn_tf import errors
+from dimn_tf.service import audit, pseudonyms
+
+DAY = datetime.timedelta(days=1)
+
+
+def _lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _now():
+    return datetime.datetime.now(datetime.UTC)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "state" / "audit.jsonl"
+
+
+def test_lines_name_nobody_and_one_person_is_always_the_same(path):
+    log = audit.AuditLog(path)
+    log.write("token:guard", "enrol", id="anna-1", person_id="anna", replace=False)
+    hit = {"id": "anna-1", "person_id": "anna", "likeness": 0.5}
+    log.write("token:guard", "search", probe="abc", found=[hit])
+    log.write("token:guard", "compare", images=["abc", "def"], likeness=0.5)
+    log.write("token:guard", "enrol", id="bo-1", person_id=None)
+    log.close()
+    text = path.read_text()
+    assert not any(told in text for told in ("anna", "bo-1", "abc", "def"))
+    enrolled, searched, compared, unknown = _lines(path)
+    names = pseudonyms.Pseudonyms(path.parent)
+    assert enrolled["person_id"] == names.of("anna") and enrolled["replace"] is False
+    (found,) = searched["found"]
+    assert found["person_id"] == enrolled["person_id"] and found["likeness"] == 0.5
+    assert compared["images"] == [searched["probe"], names.of("def")]
+    assert unknown["person_id"] is None and unknown["caller"] == "token:guard"
+
+
+def test_files_are_their_owners_alone(path):
+    before = os.umask(0)
+    try:
+        audit.AuditLog(path).close()
+    finally:
+        os.umask(before)
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    for made in path.parent.iterdir():
+        assert made.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_large_file_is_ended_and_nothing_of_it_is_lost(path):
+    log = audit.AuditLog(path, largest_bytes=1_000)
+    for i in range(60):
+        log.write("token:guard", "search", number=i)
+    log.close()
+    files = sorted(path.parent.glob("audit*.jsonl"))
+    assert len(files) > 3 and path in files
+    assert all(file.stat().st_size < 1_200 for file in files)
+    assert all(file.stat().st_mode & 0o777 == 0o600 for file in files)
+    told = [line["number"] for file in files for line in _lines(file)]
+    assert sorted(told) == list(range(60))
+    log = audit.AuditLog(path, largest_bytes=1_000)  # It goes on with what is there.
+    log.write("token:guard", "search", number=60)
+    log.close()
+    assert _lines(path)[-1]["number"] == 60 and len(_lines(path)) > 1
+
+
+def test_what_is_too_old_goes_and_what_is_in_use_is_ended_after_a_day(path):
+    log = audit.AuditLog(path)
+    log.write("token:guard", "search", number=0)
+    assert log.remove_older(_now() - 30 * DAY) == 0 and len(_lines(path)) == 1
+    long_ago = (_now() - 2 * DAY).isoformat()
+    path.write_text(json.dumps({"time": long_ago, "act": "search"}) + "\n")
+    assert log.remove_older(_now() - 30 * DAY) == 0
+    (ended,) = path.parent.glob("audit.*.jsonl")
+    assert path.read_text() == ""
+    log.write("token:guard", "search", number=1)
+    then = (_now() - 31 * DAY).timestamp()
+    orphan = path.with_name("audit-host-17.jsonl")  # Of a replica that was killed.
+    other = path.with_name("other.jsonl")
+    for file in (ended, orphan, other):
+        file.touch()
+        os.utime(file, (then, then))
+    assert log.remove_older(_now() - 30 * DAY) == 2
+    assert not ended.exists() and not orphan.exists() and other.exists()
+    assert [line["number"] for line in _lines(path)] == [1]
+
+
+def test_a_half_line_does_not_stop_it(path):
+    log = audit.AuditLog(path)
+    path.write_text('{"time": "2026-')
+    assert log.remove_older(_now() - DAY) == 0
+    assert path.read_text() == "" and len(list(path.parent.glob("audit.*"))) == 3
+
+
+def test_a_file_that_somebody_removed_is_made_again(path):
+    log = audit.AuditLog(path)
+    path.unlink()
+    log.write("token:guard", "search", number=0)
+    assert [line["number"] for line in _lines(path)] == [0]
+
+
+def test_the_key_is_made_once_and_another_gives_other_names(tmp_path):
+    name = pseudonyms.Pseudonyms(tmp_path).of("anna")
+    assert pseudonyms.Pseudonyms(tmp_path).of("anna") == name and len(name) == 25
+    assert [path.name for path in tmp_path.iterdir()] == [pseudonyms.KEY]
+    other = tmp_path / "other"
+    other.mkdir()
+    assert pseudonyms.Pseudonyms(other).of("anna") != name
+    (tmp_path / pseudonyms.KEY).write_text("no key")
+    with pytest.raises(errors.UserError, match="audit.key: it holds no key of 32"):
+        pseudonyms.Pseudonyms(tmp_path)
+
+
+def test_a_place_that_cannot_be_written_to_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(errors.UserError, match="the audit log cannot be written to"):
+        audit.AuditLog(tmp_path / "file" / "audit.jsonl")
