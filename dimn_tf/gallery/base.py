@@ -13,7 +13,10 @@ from dimn_tf import errors
 from dimn_tf.gallery import entries as entries_lib
 
 _AT_A_TIME = 1_000  # Entries of a person that are listed at once.
-_MORE_HITS = 4  # Factor by which a search widens until it has enough persons.
+_MORE_HITS = 32
+"""Factor by which a search widens until it has enough; ours: another pass over an exact
+index takes longer than reading some hundred entries."""
+_NEARLY = 4  # Factor of a search's limit, from which it widens to it at once.
 
 
 class NoGallery(errors.UserError):
@@ -50,6 +53,14 @@ class BaseGallery(abc.ABC):
     def keep_index(self) -> bool:
         """Keeps what took long to build, where there is such; says whether."""
         return False
+
+    def prepare(self) -> bool:
+        """Does some of what the first search would have to do before.
+
+        Returns:
+            Whether nothing is left of it.
+        """
+        return True
 
     @abc.abstractmethod
     def __len__(self) -> int:
@@ -190,6 +201,7 @@ class BaseGallery(abc.ABC):
         k: int = 10,
         one_per_person: bool = False,
         accept: Callable[[entries_lib.Hit], bool] | None = None,
+        widest: int | None = None,
     ) -> list[list[entries_lib.Hit]]:
         """The k best entries for each probe.
 
@@ -202,6 +214,8 @@ class BaseGallery(abc.ABC):
                 widened until there are k of them, in the worst case to the whole
                 gallery (on Milvus to `largest_k`, so that fewer may be given than
                 there are).
+            widest: Best entries that are looked at for a probe, at most (but k of
+                them), likewise; None: all of them.
 
         Returns:
             For each probe its hits, best first.
@@ -228,13 +242,14 @@ class BaseGallery(abc.ABC):
             if not one_per_person and accept is None:
                 return self._hits(probes, k)
             return [
-                self._widened(probe[np.newaxis], k, one_per_person, accept)
+                self._widened(probe[np.newaxis], k, one_per_person, accept, widest)
                 for probe in probes
             ]
 
-    def _widened(self, probe: np.ndarray, k: int, one_per_person: bool, accept):
+    def _widened(self, probe: np.ndarray, k: int, one_per_person: bool, accept, widest):
         """The k best that are accepted: wider until there are so many."""
-        width = k
+        limits = [limit for limit in (self.largest_k, widest) if limit is not None]
+        width, most = k, max(k, min(limits)) if limits else None
         while True:
             hits = self._hits(probe, width)[0]
             best: dict[tuple, entries_lib.Hit] = {}
@@ -243,11 +258,11 @@ class BaseGallery(abc.ABC):
                     person = hit.person_id if one_per_person else None
                     key = (person, None) if person is not None else (None, hit.entry_id)
                     best.setdefault(key, hit)
-            if len(best) >= k or len(hits) < width or width == self.largest_k:
+            if len(best) >= k or len(hits) < width or width == most:
                 return list(best.values())[:k]
             width *= _MORE_HITS
-            if self.largest_k is not None:
-                width = min(width, self.largest_k)
+            if most is not None and width * _NEARLY > most:
+                width = most
 
     @abc.abstractmethod
     def _writing(self) -> contextlib.AbstractContextManager[None]:

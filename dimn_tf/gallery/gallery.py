@@ -125,6 +125,11 @@ class Gallery(base.BaseGallery):
     def __len__(self) -> int:
         return len(self._store)
 
+    def prepare(self) -> bool:
+        """See base class; some thousand entries at a time."""
+        with self._store.snapshot():
+            return self._refresh(whole=False)
+
     def known(self, entry_ids: Sequence[str]) -> dict[str, entries_lib.Known]:
         """Person and metadata of those of the ids that are there."""
         numbers = self._store.numbers_of(entry_ids).values()
@@ -288,13 +293,15 @@ class Gallery(base.BaseGallery):
             self._refresh()
             yield
 
-    def _refresh(self) -> None:
+    def _refresh(self, whole: bool = True) -> bool:
+        """Brings the index up to the file, or some entries nearer; whether it is."""
         (added, removed), (last, change) = self._position, self._store.position()
         bar = progress.bar(
             label=f"{self.name}: indexing",
             total=last - added,
             unit="entries",
             on_stderr=True,
+            show=whole,
         )
         with bar:
             for numbers, vectors in self._store.vectors_between(added, last):
@@ -302,9 +309,12 @@ class Gallery(base.BaseGallery):
                 # Here, so that what an interruption leaves is not added twice.
                 self._position = (int(numbers[-1]), removed)
                 bar.update(len(numbers))
+                if not whole:
+                    return False
         if gone := self._store.removed_between(removed, change):
             self._index.remove(gone)
         self._position = (last, change)
+        return True
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

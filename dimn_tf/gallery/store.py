@@ -41,6 +41,10 @@ _FACTS = {
     "index": r".+",
     "vector_type": "|".join(VECTOR_TYPES),
 }
+_POSITION = ", ".join(
+    f"(SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = '{name}')"
+    for name in ("entries", "removals")
+)
 _READ_AT_A_TIME = 4096
 _VARIABLES = 500  # SQLite takes some 1,000 at least.
 
@@ -93,6 +97,7 @@ class Store:
             raise
         self._type = np.dtype(VECTOR_TYPES[self.facts["vector_type"]])
         self._bytes = int(self.facts["dimension"]) * self._type.itemsize
+        self._uncounted: int | None = None  # Numbers that stand for no change.
 
     def _check_facts(self) -> None:
         if self.facts.get("format") != FORMAT:
@@ -139,7 +144,14 @@ class Store:
         self._file.cut_left_log()
 
     def __len__(self) -> int:
-        return self._file.read("SELECT COUNT(*) FROM entries")[0][0]
+        # Entries are counted once; every change since then has its number.
+        if self._uncounted is None:
+            ((count, last, change),) = self._file.read(
+                f"SELECT (SELECT COUNT(*) FROM entries), {_POSITION}"
+            )
+            self._uncounted = last - change - count
+        last, change = self.position()
+        return last - change - self._uncounted
 
     def add(
         self,
@@ -212,12 +224,7 @@ class Store:
 
     def position(self) -> tuple[int, int]:
         """The last entry's number and the last removal's, as of now."""
-        return self._file.read(
-            "SELECT (SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence "
-            "WHERE name = 'entries'), "
-            "(SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence "
-            "WHERE name = 'removals')"
-        )[0]
+        return self._file.read(f"SELECT {_POSITION}")[0]
 
     def vectors_between(
         self, after: int, last: int

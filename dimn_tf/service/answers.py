@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pydantic
 
+from dimn_tf.service import people
+
 _ENTRY = "sha256-2f7c"
 
 
@@ -40,6 +42,10 @@ class Probe(pydantic.BaseModel):
     )
     fault: str | None = pydantic.Field(
         description="Why there is no vector of it; null where there is."
+    )
+    limited: bool = pydantic.Field(
+        description="Whether there may be more hits: a search by cameras, times or one "
+        f"entry a person looks at the {people.WIDEST:,} best entries."
     )
     hits: list[Hit] = pydantic.Field(description="Best first.")
 

@@ -8,7 +8,15 @@ import fastapi
 from starlette import formparsers
 
 import dimn_tf
-from dimn_tf.service import access, answers, enrolling, guard, page, problems, searching
+from dimn_tf.service import (
+    access,
+    answers,
+    enrolling,
+    guard,
+    page,
+    problems,
+    searching,
+)
 from dimn_tf.service import core as core_lib
 
 _ABOUT = """
@@ -62,7 +70,9 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
     )
     async def readyz() -> answers.Ready:
         if not core.ready:
-            raise problems.Problem(503, "starting", "The service starts, or ends")
+            raise problems.Problem(
+                503, "starting", "The service starts, or ends", {"Retry-After": "5"}
+            )
         if core.sweeper.overdue:
             raise problems.Problem(
                 503,
@@ -85,7 +95,8 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
                 "One of several replicas answers here, whose counts are its own: take "
                 "Ray Serve's metrics",
             )
-        core.metrics.entries.set(await core.gallery(len))
+        if core.ready:
+            core.metrics.entries.set(await core.gallery(len))
         text, kind = core.metrics.text()
         return fastapi.Response(text, media_type=kind)
 

@@ -29,6 +29,7 @@ from dimn_tf.service import (
     uploads,
 )
 
+_START_SECONDS = 10.0  # In which a small gallery is ready before the first caller.
 _DECODERS = 4  # Images that are decoded at the same time.
 
 
@@ -96,7 +97,7 @@ class Core:
         self.sweeper = sweeper.Sweeper(
             self.keeper.turn, self.remove_old, self.metrics, log
         )
-        self._warm = False
+        self._warm = self._prepared = False
 
     def open(self) -> None:
         """Opens the gallery, or makes it; `running` does it where nobody did.
@@ -117,21 +118,36 @@ class Core:
         self._explaining = anyio.CapacityLimiter(1)
         self.open()
         self.queue.start()
-        background = []
-        if self.options.keep_days:
-            background.append(asyncio.create_task(self.sweeper.run()))
-        self.ready = True
+        tasks = [asyncio.create_task(self._prepare())]
         try:
+            done, _ = await asyncio.wait(tasks, timeout=_START_SECONDS)
+            for task in done:
+                task.result()  # Raises what ended it.
+            if self.options.keep_days:
+                tasks.append(asyncio.create_task(self._keep_young(tasks[0])))
             yield
         finally:
             self.ready = False
-            for task in background:
+            for task in tasks:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.queue.stop()
             await self.keeper.close()
             self.audit.close()
+
+    async def _prepare(self) -> None:
+        """Has the gallery do before what the first search would have to do."""
+        try:
+            while not await self.keeper.call(people.People.prepare):
+                pass
+        except Exception as error:
+            self.log(f"the gallery cannot be prepared for searches: {error}")
+            raise
+        self.ready = self._prepared = True
+
+    async def _keep_young(self, prepared: asyncio.Task) -> None:
+        await prepared
+        await self.sweeper.run()
 
     def _warm_up(self) -> None:
         """Encodes noise, so that the first caller does not wait for what is built then.
@@ -148,8 +164,43 @@ class Core:
                 )
 
     async def gallery(self, function: Callable[..., Any], *given: Any) -> Any:
-        """What a function of `People` and further arguments gives."""
+        """What a function of `People` and further arguments gives.
+
+        Raises:
+            problems.Problem: 503, the gallery is not prepared yet.
+        """
+        self._refuse_unprepared()
         return await self.keeper.call(function, *given)
+
+    async def search(
+        self,
+        features: np.ndarray,
+        k: int,
+        one_per_person: bool,
+        accept: Callable[[entries_lib.Hit], bool] | None,
+    ) -> list[people.Ranked]:
+        """See `people.ranked`, and `gallery`.
+
+        Probes that the gallery searches for one by one, so that others have their turns
+        in between.
+        """
+        self._refuse_unprepared()
+        alone = one_per_person or accept is not None
+        parts = np.split(features, len(features)) if alone else [features]
+        return [
+            found
+            for part in parts
+            for found in await self.keeper.search(part, k, one_per_person, accept)
+        ]
+
+    def _refuse_unprepared(self) -> None:
+        if not self._prepared:
+            raise problems.Problem(
+                503,
+                "starting",
+                "The gallery's index is being built. Try again after a few seconds",
+                {"Retry-After": "5"},
+            )
 
     async def changed(self, function: Callable[..., Any], *given: Any) -> Any:
         """The same for a change.

@@ -44,7 +44,7 @@ class Keeper(abc.ABC):
         del what, seconds
         return True
 
-    async def search(self, *given: Any) -> Any:
+    async def search(self, *given: Any) -> list[people.Ranked]:
         """See `People.search`."""
         return await self.call(people.People.search, *given)
 

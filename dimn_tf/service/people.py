@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dimn_tf import images
-from dimn_tf.gallery import enrolment, explanation, places
+from dimn_tf.gallery import base, enrolment, explanation, places
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.service import state as state_lib
 
@@ -20,7 +20,23 @@ SEEN = "seen_at"
 """Key of an entry's metadata: when its camera saw it (UTC, ISO 8601)."""
 CREATED, THERE, REPLACED, DIFFERS = "created", "there", "replaced", "differs"
 """What an enrolment comes to."""
+WIDEST = 16_384
+"""Best entries that a search by cameras, times or one a person looks at, so that none
+holds the others up for long; ours: what Milvus allows."""
 _AT_A_TIME = 1_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranked:
+    """What a search found for a probe.
+
+    Attributes:
+        hits: Best first.
+        limited: Whether there may be more, beyond the `WIDEST` best entries.
+    """
+
+    hits: list[entries_lib.Hit]
+    limited: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,18 +99,25 @@ class People:
         except BaseException:
             self._gallery.close()
             raise
+        self._preparing = False
         self._sweep()
 
     def close(self) -> None:
         """Keeps what took long to build, and gives all files back."""
         try:
-            self._gallery.keep_index()
+            if not self._preparing:  # Else it would be built to its end first.
+                self._gallery.keep_index()
         finally:
             self._gallery.close()
             self._state.close()
 
     def __len__(self) -> int:
         return len(self._gallery)
+
+    def prepare(self) -> bool:
+        """Does some of what the first search needs; whether nothing is left of it."""
+        self._preparing = not self._gallery.prepare()
+        return not self._preparing
 
     def enrol(
         self, wish: Wish, vector: np.ndarray | None, now: datetime.datetime
@@ -204,9 +227,9 @@ class People:
         k: int,
         one_per_person: bool,
         accept: Callable[[entries_lib.Hit], bool] | None,
-    ) -> list[list[entries_lib.Hit]]:
-        """See `BaseGallery.search`."""
-        return self._gallery.search(features, k, one_per_person, accept)
+    ) -> list[Ranked]:
+        """See `ranked`."""
+        return ranked(self._gallery, features, k, one_per_person, accept)
 
     def page(
         self, after: str, limit: int, person_id: str | None = None
@@ -267,6 +290,23 @@ class People:
             there = self._gallery.which_of(part)
             if gone := [name for name in part if name not in there]:
                 self._state.forget(gone)
+
+
+def ranked(
+    gallery: base.BaseGallery,
+    features: np.ndarray,
+    k: int,
+    one_per_person: bool,
+    accept: Callable[[entries_lib.Hit], bool] | None,
+) -> list[Ranked]:
+    """The k best entries for each probe, among the `WIDEST` best ones of a gallery.
+
+    See `BaseGallery.search`.
+    """
+    found = gallery.search(features, k, one_per_person, accept, widest=WIDEST)
+    looked_further = one_per_person or accept is not None
+    limited = looked_further and len(gallery) > max(WIDEST, k)
+    return [Ranked(hits, limited and len(hits) < k) for hits in found]
 
 
 def within(

@@ -99,7 +99,7 @@ class RayKeeper(keepers.Keeper):
         """See base class."""
         if self._reader is None:
             return await super().search(*given)
-        return await self._thread.call(self._reader.search, *given)
+        return await self._thread.call(people.ranked, self._reader, *given)
 
     async def close(self) -> None:
         """See base class; the actor stays, for the other replicas."""

@@ -60,11 +60,12 @@ async def search(
 
     asked = accept if cameras or since or until else None
 
-    hits = await core.keeper.search(vectors[good], k, one_per_person, asked)
+    found = await core.search(vectors[good], k, one_per_person, asked)
+    ranked = dict(zip(good, found, strict=True))
     names = await core.gallery(
-        people.People.public_ids, {hit.entry_id for row in hits for hit in row}
+        people.People.public_ids,
+        {hit.entry_id for one in found for hit in one.hits},
     )
-    of_probe = dict(zip(good, hits, strict=True))
     probes = []
     for i, (picture, fault) in enumerate(zip(pictures, faults, strict=True)):
         length = float(np.linalg.norm(vectors[i])) if fault is None else 1.0
@@ -72,9 +73,12 @@ async def search(
             answers.Probe(
                 box=picture.box and picture.box.text(),
                 fault=fault,
+                limited=fault is None and ranked[i].limited,
                 hits=[
                     _hit(hit, rank, core.scale, length, threshold, names)
-                    for rank, hit in enumerate(of_probe.get(i, ()), start=1)
+                    for rank, hit in enumerate(
+                        ranked[i].hits if fault is None else (), start=1
+                    )
                 ],
             )
         )

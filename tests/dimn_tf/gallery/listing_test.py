@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.gallery import Entry, Gallery, MilvusGallery, milvus_gallery
+from dimn_tf.gallery import Entry, Gallery, MilvusGallery, milvus_gallery, store
 
 D, MODEL = 8, "ab" * 32
 
@@ -119,3 +119,69 @@ def test_a_search_is_widened_past_what_is_not_accepted(gallery):
     assert last == [15]
     two = gallery.search(np.repeat(probe, 2, 0), 2, accept=lambda hit: True)
     assert two[0] == two[1] and len(two) == 2
+
+
+@pytest.mark.parametrize("one_per_person", [False, True])
+def test_a_search_looks_no_further_than_it_may(gallery, one_per_person, monkeypatch):
+    probe, widths, hits = np.eye(1, D, dtype=np.float32), [], gallery._hits
+
+    def counted(probes, k):
+        widths.append(k)
+        return hits(probes, k)
+
+    monkeypatch.setattr(gallery, "_hits", counted)
+
+    def found(k, least, widest):
+        (row,) = gallery.search(
+            probe, k, one_per_person, lambda hit: hit.metadata["i"] >= least, widest
+        )
+        return [hit.metadata["i"] for hit in row]
+
+    assert found(1, 3, 6) == [3] and max(widths) <= 6
+    assert found(1, THERE[6], 6) == [] and max(widths) == 6
+    assert found(1, THERE[6], 7) == [THERE[6]]
+    assert found(1, 24, None) == [24]
+    widths.clear()
+    assert found(9, 20, 2) == [] and widths == [9]  # But k of them.
+
+
+def test_a_gallery_counts_its_entries_once(tmp_path, monkeypatch):
+    """Over a million, counting takes a while, and /readyz is asked every second."""
+    gallery = Gallery.create(tmp_path, MODEL, D)
+    entries = [Entry(f"e{i}", np.full(D, i + 1)) for i in range(9)]
+    read, asked = gallery._store._file.read, []
+
+    def counted(query, values=()):
+        asked.append(query)
+        return read(query, values)
+
+    monkeypatch.setattr(gallery._store._file, "read", counted)
+    with gallery, Gallery(tmp_path) as other:
+        assert len(gallery) == 0
+        gallery.add(entries[:4])
+        assert len(gallery) == len(other) == 4
+        other.add(entries[4:])
+        other.remove(["e0", "e5"])
+        assert len(gallery) == len(other) == 7
+        gallery.add(entries[1:3], replace=True)
+        with pytest.raises(errors.UserError):
+            gallery.add([entries[0], entries[1]])
+        assert len(gallery) == len(other) == len(gallery.persons()) == 7
+    assert sum("COUNT(*) FROM entries" in query for query in asked) == 1
+
+
+def test_an_index_is_prepared_by_and_by_before_the_first_search(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_READ_AT_A_TIME", 4)
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        gallery.add([Entry(f"e{i}", np.eye(1, D)[0] * (i + 1)) for i in range(10)])
+        gallery.remove(["e9"])
+        assert gallery.prepare() is False and len(gallery._index) == 4
+        gallery.add([Entry("late", np.full(D, 9.0))])
+        steps = 2
+        while not gallery.prepare():
+            steps += 1
+        assert steps == 4 and len(gallery._index) == 10
+        monkeypatch.setattr(gallery._index, "add", None)  # The search builds nothing.
+        (hits,) = gallery.search(np.eye(1, D, dtype=np.float32), 20)
+        assert {hit.score for hit in hits} == set(range(1, 10)) and len(hits) == 10
+        assert gallery.prepare() is True

@@ -1,0 +1,136 @@
+"""When a service is ready: the model is warm, and the gallery's index is built."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from data_builders import dummy_images
+from dimn_tf import errors, images
+from dimn_tf.gallery import Entry, Gallery
+from dimn_tf.service import core, people
+from tests.dimn_tf.service.running import running
+
+
+def _search(client):
+    content = images.encode_png(dummy_images.pixels(1, 60, 30))
+    return client.post("/v1/search", files={"image": ("x", content)})
+
+
+@pytest.fixture
+def filled(halves_export, tmp_path):
+    """A folder whose gallery has 30 entries."""
+    model = halves_export.model
+    vectors = np.random.default_rng(0).normal(size=(30, model.dimension))
+    with Gallery.create(tmp_path / "people", model.sha256, model.dimension) as made:
+        made.add([Entry(f"e{i}", v, f"p{i // 3}") for i, v in enumerate(vectors)])
+    return tmp_path
+
+
+def test_until_its_index_is_built_a_service_lives_and_is_not_ready(
+    halves_export, filled, monkeypatch
+):
+    go, prepare, said = threading.Event(), people.People.prepare, []
+
+    def slow(self):
+        time.sleep(0.01)
+        return go.is_set() and prepare(self)
+
+    monkeypatch.setattr(people.People, "prepare", slow)
+    monkeypatch.setattr(core, "_START_SECONDS", 0.05)
+    with running(halves_export.model, filled, log=said.append) as client:
+        assert client.get("/healthz").status_code == 200
+        for answer in (client.get("/readyz"), _search(client)):
+            assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
+            assert answer.json()["type"] == "urn:dimn_tf:problem:starting"
+        assert client.delete("/v1/persons/p1").status_code == 503
+        assert client.get("/metrics").status_code == 200
+        go.set()
+        end = time.monotonic() + 30
+        while client.get("/readyz").status_code == 503:
+            assert time.monotonic() < end
+        assert client.get("/readyz").json()["entries"] == 30
+        assert len(_search(client).json()["probes"][0]["hits"]) == 10
+    assert not said
+
+
+def test_a_service_that_ends_while_it_is_built_ends_at_once(
+    halves_export, filled, monkeypatch
+):
+    kept = []
+    monkeypatch.setattr(Gallery, "prepare", lambda self: time.sleep(0.01) or False)
+    monkeypatch.setattr(Gallery, "keep_index", lambda self: kept.append(self))
+    monkeypatch.setattr(core, "_START_SECONDS", 0.05)
+    with running(halves_export.model, filled) as client:
+        assert client.get("/readyz").status_code == 503
+    assert not kept  # That would build it to its end.
+
+
+def test_the_first_search_builds_nothing(halves_export, filled, monkeypatch):
+    with running(halves_export.model, filled) as client:
+        assert client.get("/readyz").status_code == 200
+        with monkeypatch.context() as patched:
+            patched.setattr("dimn_tf.gallery.indexes.Index.add", None)
+            assert _search(client).status_code == 200
+
+
+def test_a_gallery_that_cannot_be_prepared_is_told(halves_export, filled, monkeypatch):
+    def damaged(self):
+        time.sleep(0.2)
+        raise errors.UserError("it is damaged")
+
+    monkeypatch.setattr(people.People, "prepare", damaged)
+    monkeypatch.setattr(core, "_START_SECONDS", 0.05)
+    said = []
+    with running(halves_export.model, filled, log=said.append) as client:
+        end = time.monotonic() + 30
+        while not said:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+    assert said == ["the gallery cannot be prepared for searches: it is damaged"]
+
+
+def test_what_a_search_did_not_look_at_is_told(halves_export, filled, monkeypatch):
+    monkeypatch.setattr(people, "WIDEST", 11)
+    with running(halves_export.model, filled) as client:
+        (probe,) = _search(client).json()["probes"]
+        assert 2 <= len(probe["hits"]) < 10 and probe["limited"] is True
+        content = images.encode_png(dummy_images.pixels(1, 60, 30))
+
+        def search(**fields):
+            answer = client.post(
+                "/v1/search", files={"image": ("x", content)}, data=fields
+            )
+            (probe,) = answer.json()["probes"]
+            return len(probe["hits"]), probe["limited"]
+
+        assert search(k=2) == (2, False)
+        assert search(k=9, one_per_person=False) == (9, False)
+        assert search(k=9, camera_id="none") == (0, True)
+        assert search(k=50, one_per_person=True) == (10, False)  # All were looked at.
+        page = client.post("/page/search", files={"image": ("x", content)})
+        assert "There may be more" in page.text
+
+
+def test_each_probe_of_a_filtered_search_is_a_turn_of_its_own(
+    halves_export, tmp_path, monkeypatch
+):
+    turns, search = [], people.People.search
+
+    def counted(self, features, *given):
+        turns.append(len(features))
+        return search(self, features, *given)
+
+    monkeypatch.setattr(people.People, "search", counted)
+    content = images.encode_png(dummy_images.pixels(1, 60, 30))
+    with running(halves_export.model, tmp_path) as client:
+        for fields in ({}, {"one_per_person": False}):
+            client.post(
+                "/v1/search",
+                files={"image": ("x", content)},
+                data={"box": ["0,0,9,9", "9,9,9,9"], **fields},
+            )
+    assert turns == [1, 1, 2]
