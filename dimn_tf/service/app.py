@@ -14,6 +14,7 @@ from dimn_tf.service import (
     enrolling,
     guard,
     page,
+    parameters,
     problems,
     searching,
 )
@@ -47,6 +48,7 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
         version=dimn_tf.__version__,
         description=_ABOUT,
         lifespan=lifespan,
+        responses=problems.ALWAYS,
         # Their pages load scripts from elsewhere; /openapi.json is what they show.
         docs_url=None,
         redoc_url=None,
@@ -66,7 +68,6 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
     @app.get(
         "/readyz",
         summary="Whether the service can answer",
-        responses={503: problems.RESPONSES[503]},
     )
     async def readyz() -> answers.Ready:
         if not core.ready:
@@ -86,7 +87,13 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
             thresholds=core.thresholds(),
         )
 
-    @app.get("/metrics", response_class=fastapi.Response, summary="Prometheus' text")
+    @app.get(
+        "/metrics",
+        response_class=fastapi.Response,
+        summary="Prometheus' text",
+        responses=problems.responses(401, 404),
+        dependencies=parameters.TOKEN,
+    )
     async def metrics() -> fastapi.Response:
         if core.keeper.shared:
             raise problems.Problem(

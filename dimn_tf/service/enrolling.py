@@ -16,7 +16,9 @@ from dimn_tf.service import (
     problems,
 )
 
-router = fastapi.APIRouter(prefix="/v1", responses=problems.RESPONSES)
+router = fastapi.APIRouter(
+    prefix="/v1", responses=problems.RESPONSES, dependencies=parameters.TOKEN
+)
 
 
 @router.post(
@@ -25,7 +27,7 @@ router = fastapi.APIRouter(prefix="/v1", responses=problems.RESPONSES)
     status_code=201,
     responses={
         200: {"model": answers.Enrolled, "description": "It is there already."},
-        409: {"description": "It is there under another person, camera or time."},
+        **problems.responses(409),
     },
 )
 async def enrol(
@@ -112,7 +114,11 @@ async def listed(
     )
 
 
-@router.patch("/entries/{entry_id:path}", summary="Name an entry")
+@router.patch(
+    "/entries/{entry_id:path}",
+    summary="Name an entry",
+    responses=problems.responses(404),
+)
 async def relabel(
     core: parameters.Core,
     caller: parameters.Caller,
@@ -138,7 +144,11 @@ async def relabel(
     return _entry(known, names)
 
 
-@router.delete("/entries/{entry_id:path}", summary="Remove an entry, for good")
+@router.delete(
+    "/entries/{entry_id:path}",
+    summary="Remove an entry, for good",
+    responses=problems.responses(404),
+)
 async def remove(
     core: parameters.Core, caller: parameters.Caller, entry_id: parameters.EntryId
 ) -> answers.Removed:
@@ -153,7 +163,11 @@ async def remove(
     return answers.Removed(removed=[entry_id])
 
 
-@router.delete("/persons/{person_id:path}", summary="Remove a person, for good")
+@router.delete(
+    "/persons/{person_id:path}",
+    summary="Remove a person, for good",
+    responses=problems.responses(404),
+)
 async def remove_person(
     core: parameters.Core, caller: parameters.Caller, person_id: parameters.EntryId
 ) -> answers.Removed:
@@ -174,7 +188,10 @@ async def remove_person(
     "/pictures/{entry_id:path}",
     summary="An entry's picture",
     response_class=fastapi.Response,
-    responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}},
+    responses={
+        200: {"content": {"image/jpeg": {}, "image/png": {}}},
+        **problems.responses(404),
+    },
 )
 async def picture(
     core: parameters.Core, caller: parameters.Caller, entry_id: parameters.EntryId

@@ -7,8 +7,29 @@ import urllib.parse
 from typing import Annotated
 
 import fastapi
+import fastapi.security
 
-from dimn_tf.service import core, problems, uploads
+from dimn_tf.service import access, core, problems, uploads
+
+TOKEN = [
+    fastapi.Security(
+        fastapi.security.HTTPBearer(
+            scheme_name="token",
+            description="Authorization: Bearer TOKEN. A service that only its own "
+            "machine reaches may need none.",
+            auto_error=False,
+        )
+    ),
+    fastapi.Security(
+        fastapi.security.APIKeyCookie(
+            name=access.COOKIE,
+            scheme_name="cookie",
+            description="The page's own, which `/login` sets.",
+            auto_error=False,
+        )
+    ),
+]
+"""Says in an operation's description what `guard` has looked at already."""
 
 Image = Annotated[
     fastapi.UploadFile,

@@ -94,27 +94,58 @@ def install(app: fastapi.FastAPI) -> None:
         ).response()
 
 
-RESPONSES = {
-    status: {
-        "description": text,
-        "content": {
-            MEDIA_TYPE: {
-                "schema": {"type": "object"},
-                "example": {
-                    "type": _TYPE + kind,
-                    "title": http.HTTPStatus(status).phrase,
-                    "status": status,
-                    "detail": text,
-                },
-            }
-        },
-    }
-    for status, kind, text in (
-        (401, "token", "No token, or not the right one."),
-        (413, "too_large", "More bytes, pixels or images than a request may have."),
-        (422, "parameters", "A parameter, a box or an image that cannot be used."),
-        (429, "rate", "More requests a minute than a caller may make."),
-        (503, "busy", "Too many images wait already: try again after Retry-After."),
-    )
+# Status -> the kind that is shown, and what it means.
+_TOLD = {
+    400: ("http", "Half a request, or a form that cannot be read."),
+    401: ("token", "No token, or not the right one."),
+    403: ("origin", "A page of another site, or another name for this machine."),
+    404: ("no_entry", "There is no such entry, person or picture."),
+    408: ("slow", "The request's body was not there in time."),
+    409: ("differs", "It is there under another person, camera or time."),
+    413: ("too_large", "More bytes, pixels or images than a request may have."),
+    415: ("charset", "Text in another character set than UTF-8."),
+    422: ("parameters", "A parameter, a box or an image that cannot be used."),
+    429: ("rate", "More requests a minute than a caller may make."),
+    500: ("server", "The server cannot do this; its log says why."),
+    503: ("busy", "Too much waits already, or the service starts or ends."),
 }
-"""What every operation may answer, for its description."""
+_RETRIED = (429, 503)
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer"},
+    }
+}
+_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "A stable name."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What was found, and what to do."},
+    },
+}
+
+
+def responses(*statuses: int) -> dict[int, dict[str, Any]]:
+    """What operations may answer, for their description."""
+    return {status: _response(status, *_TOLD[status]) for status in statuses}
+
+
+def _response(status: int, kind: str, text: str) -> dict[str, Any]:
+    example = {
+        "type": _TYPE + kind,
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": text,
+    }
+    content = {MEDIA_TYPE: {"schema": _SCHEMA, "example": example}}
+    told = {"description": text, "content": content}
+    return {**told, "headers": _RETRY_AFTER} if status in _RETRIED else told
+
+
+ALWAYS = responses(400, 403, 408, 413, 415, 429, 500, 503)
+"""What every operation may answer: mostly what stands before it does."""
+RESPONSES = responses(401, 422)
+"""What every operation of the gallery may answer beside."""

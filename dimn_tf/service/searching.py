@@ -17,7 +17,9 @@ from dimn_tf.service import (
     problems,
 )
 
-router = fastapi.APIRouter(prefix="/v1", responses=problems.RESPONSES)
+router = fastapi.APIRouter(
+    prefix="/v1", responses=problems.RESPONSES, dependencies=parameters.TOKEN
+)
 _SHOWN_IN_LOG = 10  # Entries of a search.
 
 
@@ -132,7 +134,11 @@ async def compare(
     )
 
 
-@router.post("/explain", summary="Why this entry and not another")
+@router.post(
+    "/explain",
+    summary="Why this entry and not another",
+    responses=problems.responses(404),
+)
 async def explain(
     core: parameters.Core,
     caller: parameters.Caller,
