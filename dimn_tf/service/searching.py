@@ -51,7 +51,7 @@ async def search(
     good = [i for i, fault in enumerate(faults) if fault is None]
     if not good:
         raise problems.Problem(422, "image", f"image: {faults[0]}")
-    cameras = {name for name in camera_id if name}
+    cameras = {name for name in map(parameters.label, camera_id) if name}
     since, until = parameters.aware(since), parameters.aware(until)
 
     def accept(hit: entries_lib.Hit) -> bool:

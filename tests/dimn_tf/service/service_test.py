@@ -109,6 +109,11 @@ def test_filters_by_camera_and_time(client):
     assert found() == {f"p{i}" for i in range(6)}
     assert found(camera_id="a") == {"p0", "p2", "p4"}
     assert found(camera_id=["a", "b"]) == found() and found(camera_id="c") == set()
+    # As enrolment takes them: without the white space around.
+    assert (
+        found(camera_id=" a") == found(camera_id=["a\t", " "]) == found(camera_id="a")
+    )
+    assert found(camera_id="  ") == found()
     assert found(since="2026-11-03T08:00:00Z") == {"p2", "p3", "p4", "p5"}
     assert found(since="2026-11-03T08:00:01") == {"p3", "p4", "p5"}
     assert found(until="2026-11-03T08:00:00Z", camera_id="b") == {"p1"}
