@@ -121,6 +121,7 @@ def explained(
     probe: bytes,
     found: Sequence[Found],
     others: Others | None = None,
+    copies: bool = False,
 ) -> list[Found]:
     """Adds the maps to those that have an image; with `others`, margins to all.
 
@@ -136,6 +137,8 @@ def explained(
         probe: Image file.
         found: Of `with_images`; scores are the model's.
         others: What they are told from, of as many hits; None explains the scores.
+        copies: Whether the images are smaller copies of those enrolled. Their scores
+            may be others, and what these differ by is put on the map in even parts.
 
     Returns:
         The same, with maps; without where the image was changed since it was enrolled.
@@ -166,10 +169,13 @@ def explained(
                 made[i] = dataclasses.replace(
                     made[i], image=None, missing=told.faults[k]
                 )
-            elif abs(told.scores[k] - found[i].hit.score) > limit:
+            elif not copies and abs(told.scores[k] - found[i].hit.score) > limit:
                 made[i] = dataclasses.replace(made[i], missing=_CHANGED)
             else:
                 probe_map, gallery_map = told.probe_maps[k], told.gallery_maps[k]
+                if copies:
+                    lost = found[i].hit.score - told.scores[k]
+                    gallery_map = gallery_map + lost / gallery_map.size
                 if against is not None:
                     probe_map = against.probe_maps[i]
                     gallery_map = gallery_map - mean_score / gallery_map.size
