@@ -9,8 +9,7 @@ import pytest
 from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.evaluation import measures
-from dimn_tf.service import access
-from dimn_tf.service import page as page_lib
+from dimn_tf.service import access, page_people
 from tests.dimn_tf.service.running import running
 
 TOKEN = "t" * 20
@@ -79,7 +78,7 @@ def test_enrolled_found_explained_named_removed(client):
 
 
 def test_more_of_a_person_is_that_persons_alone(client, monkeypatch):
-    monkeypatch.setattr(page_lib, "_SHOWN", 2)
+    monkeypatch.setattr(page_people, "_SHOWN", 2)
     for i in range(6):
         person = {"person_id": "b & o" if i % 2 else "anna"}
         client.post("/page/enrol", files=_file(i), data=person)
