@@ -51,9 +51,14 @@ async def listed(
     core: parameters.Core,
     person_id: Annotated[str, fastapi.Query(max_length=256)] = "",
     after: Annotated[str, fastapi.Query(max_length=100)] = "",
+    count: Annotated[int, fastapi.Query(ge=0)] = 0,
 ):
-    """Entries with their pictures, and names to choose from."""
-    found = await enrolling.listed(core, after, _SHOWN, person_id.strip())
+    """Entries with their pictures, and names to choose from.
+
+    A list that is made anew shows no fewer than the `count` that it showed before.
+    """
+    limit = min(max(count, _SHOWN), _NAMES)
+    found = await enrolling.listed(core, after, limit, person_id.strip())
     of_all = found
     if person_id and not after:  # What follows a page shows no names to choose from.
         of_all = await enrolling.listed(core, "", _NAMES, "")
