@@ -323,10 +323,10 @@ def test_focus_and_filters_stay_after_a_change(browser, client, photos, monkeypa
 
     # The last card goes: the focus is on the one before.
     press("Tab")
-    assert place() == [2, "Remove"]
+    assert place() == [2, "Remove picture"]
     press("Enter")
     listed(2, "Removed for good.")
-    assert place() == [1, "Remove"]
+    assert place() == [1, "Remove picture"]
 
     # All go: the focus is on what they stood under.
     press("Tab")
