@@ -30,6 +30,9 @@ TOLERANCE = 0.01
 """Largest difference of a score from the index' (which may be of half precision),
 before an image counts as changed since it was enrolled, relative to what adds up to the
 score: the sizes of its shares, whose sum is small where they cancel out; ours."""
+COPIES_TOLERANCE = 0.3
+"""The same of smaller copies, which score otherwise (20 % at most, seen on 16 people of
+VIPeR); ours."""
 
 _AT_A_TIME = 16  # Pairs explained.
 _READ_AT_A_TIME = 4096  # Vectors.
@@ -121,6 +124,7 @@ def explained(
     probe: bytes,
     found: Sequence[Found],
     others: Others | None = None,
+    copies: bool = False,
 ) -> list[Found]:
     """Adds the maps to those that have an image; with `others`, margins to all.
 
@@ -136,6 +140,8 @@ def explained(
         probe: Image file.
         found: Of `with_images`; scores are the model's.
         others: What they are told from, of as many hits; None explains the scores.
+        copies: Whether the images are smaller copies of those enrolled. Their scores
+            may be others, and what these differ by is put on the map in even parts.
 
     Returns:
         The same, with maps; without where the image was changed since it was enrolled.
@@ -158,6 +164,7 @@ def explained(
     if not rows:
         return made
     best = max(abs(row.hit.score) for row in found)
+    tolerance = COPIES_TOLERANCE if copies else TOLERANCE
     for start in range(0, len(rows), _AT_A_TIME):
         part = rows[start : start + _AT_A_TIME]
         told = model.explain(probe, [found[i].image for i in part])
@@ -166,12 +173,15 @@ def explained(
                 made[i] = dataclasses.replace(
                     made[i], image=None, missing=told.faults[k]
                 )
-            elif abs(told.scores[k] - found[i].hit.score) > TOLERANCE * max(
+            elif abs(told.scores[k] - found[i].hit.score) > tolerance * max(
                 best, float(np.abs(told.probe_maps[k]).sum())
             ):
                 made[i] = dataclasses.replace(made[i], missing=_CHANGED)
             else:
                 probe_map, gallery_map = told.probe_maps[k], told.gallery_maps[k]
+                if copies:
+                    lost = found[i].hit.score - told.scores[k]
+                    gallery_map = gallery_map + lost / gallery_map.size
                 if against is not None:
                     probe_map = against.probe_maps[i]
                     gallery_map = gallery_map - mean_score / gallery_map.size

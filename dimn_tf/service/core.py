@@ -26,6 +26,7 @@ from dimn_tf.service import (
     people,
     problems,
     sweeper,
+    thumbnails,
     uploads,
 )
 
@@ -234,6 +235,14 @@ class Core:
             limiter=self._decoding,
         )
 
+    async def thumbnail(
+        self, file: bytes, make: Callable[[bytes], bytes] = thumbnails.made
+    ) -> bytes:
+        """A small picture, see `thumbnails`; in a thread, or at once if fast."""
+        if uploads.is_small(file):
+            return make(file)
+        return await anyio.to_thread.run_sync(make, file, limiter=self._decoding)
+
     async def vectors(
         self, kind: str, pictures: Sequence[uploads.Picture]
     ) -> tuple[np.ndarray, list[str | None]]:
@@ -248,8 +257,17 @@ class Core:
         score: float,
         match: bytes,
         others: explanation.Others,
+        copy: bool,
     ) -> explanation.Found:
         """An entry with its maps, see `explanation.explained`; in a thread.
+
+        Args:
+            probe: Image file.
+            entry_id: The entry.
+            score: Of the probe with it.
+            match: Its image file.
+            others: What it is told from.
+            copy: Whether `match` is a smaller copy of what was enrolled.
 
         Raises:
             problems.Problem: 422, the model cannot explain its scores.
@@ -258,7 +276,7 @@ class Core:
         found = explanation.Found(hit, score, match)
 
         def work():
-            return explanation.explained(self.model, probe, [found], others)
+            return explanation.explained(self.model, probe, [found], others, copy)
 
         try:
             (row,) = await anyio.to_thread.run_sync(work, limiter=self._explaining)

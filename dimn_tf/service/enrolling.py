@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from dimn_tf.service import (
     parameters,
     people,
     problems,
+    thumbnails,
 )
 
 router = fastapi.APIRouter(
@@ -55,7 +57,7 @@ async def enrol(
         parameters.label(person_id),
         parameters.label(camera_id),
         None if seen is None else people.text_of(seen),
-        picture.file,
+        b"",
         replace,
     )
     now = datetime.datetime.now(datetime.UTC)
@@ -64,6 +66,9 @@ async def enrol(
         vectors, faults = await core.vectors(encoder_queue.ENROLLED, [picture])
         if faults[0] is not None:
             raise problems.Problem(422, "image", f"image: {faults[0]}")
+        if core.options.keep_pictures:
+            small = await core.thumbnail(picture.file)
+            wish = dataclasses.replace(wish, picture=small)
         core.audit.write(
             caller, "enrol", id=wish.entry_id, person_id=wish.person_id, replace=replace
         )
@@ -189,14 +194,14 @@ async def remove_person(
     summary="An entry's picture",
     response_class=fastapi.Response,
     responses={
-        200: {"content": {"image/jpeg": {}, "image/png": {}}},
+        200: {"content": {"image/jpeg": {}}},
         **problems.responses(404),
     },
 )
 async def picture(
     core: parameters.Core, caller: parameters.Caller, entry_id: parameters.EntryId
 ) -> fastapi.Response:
-    """The picture that the entry was enrolled of."""
+    """A small picture of the entry, at most 256 pixels high and without metadata."""
 
     def work(gallery: people.People):
         return gallery.picture(gallery.private_id(entry_id))
@@ -205,9 +210,10 @@ async def picture(
     if found is None:
         raise problems.Problem(404, "no_picture", "No picture of such an entry is kept")
     core.audit.write(caller, "picture", id=entry_id)
-    kind = "image/png" if found.startswith(b"\x89PNG") else "image/jpeg"
     return fastapi.Response(
-        found, media_type=kind, headers={"Cache-Control": "private, no-store"}
+        await core.thumbnail(found, thumbnails.shown),
+        media_type="image/jpeg",
+        headers={"Cache-Control": "private, no-store"},
     )
 
 

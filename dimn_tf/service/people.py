@@ -48,7 +48,7 @@ class Wish:
         person_id: The person, or None.
         camera_id: The camera, or None.
         seen_at: When the camera saw it (UTC, ISO 8601), or None.
-        picture: Its file.
+        picture: What is kept to be looked at, see `thumbnails`.
         replace: Whether it takes the place of what is there under other labels.
     """
 
@@ -187,7 +187,7 @@ class People:
 
     def told_from(
         self, entry_id: str, features: np.ndarray, count: int
-    ) -> tuple[np.ndarray, explanation.Others, bytes | None] | None:
+    ) -> tuple[np.ndarray, explanation.Others, bytes | None, bool] | None:
         """What an entry is told from for a probe: see `explanation`.
 
         Args:
@@ -196,8 +196,8 @@ class People:
             count: Best entries, which the entry is compared with, beside itself.
 
         Returns:
-            The entry's vector, the others and its picture; None where there is no such
-            entry.
+            The entry's vector, the others, its picture, and whether that is the
+            service's own, a smaller one; None where there is no such entry.
         """
         known = self._gallery.known([entry_id]).get(entry_id)
         if known is None:
@@ -207,7 +207,8 @@ class People:
         hits = self._gallery.search(features[np.newaxis], count)[0]
         others = [hit for hit in hits if hit.entry_id != entry_id]
         told = explanation.others_of(self._gallery, [itself, *others], 1)
-        return vector, told, self.picture(entry_id)
+        kept = self._state.picture(entry_id) is not None
+        return vector, told, self.picture(entry_id), kept
 
     def remove(self, entry_ids: Sequence[str]) -> list[str]:
         """Removes those of the entries that are there, and all that belongs to them."""

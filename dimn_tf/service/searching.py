@@ -53,7 +53,7 @@ async def search(
     good = [i for i, fault in enumerate(faults) if fault is None]
     if not good:
         raise problems.Problem(422, "image", f"image: {faults[0]}")
-    cameras = {name for name in camera_id if name}
+    cameras = {name for name in map(parameters.label, camera_id) if name}
     since, until = parameters.aware(since), parameters.aware(until)
 
     def accept(hit: entries_lib.Hit) -> bool:
@@ -153,8 +153,9 @@ async def explain(
     """Maps of where a match's margin over the others comes from, on both images.
 
     The maps add up to the margin: exactly for the probe; for the match with the length
-    of its classifier held constant and the others' mean score taken off evenly. A
-    place sees beyond its square of the image.
+    of its classifier held constant and the others' mean score taken off evenly, as is
+    what the kept picture, a smaller one than was enrolled, scores otherwise. A place
+    sees beyond its square of the image.
     """
     if against > core.options.largest_k:
         raise problems.Problem(
@@ -173,11 +174,11 @@ async def explain(
     told = await core.gallery(work)
     if told is None:
         raise problems.Problem(404, "no_entry", "There is no such entry")
-    vector, others, match = told
+    vector, others, match, kept = told
     if match is None:
         raise problems.Problem(404, "no_picture", "No picture of the entry is kept")
     score = core.scale * float(vectors[0] @ vector)
-    row = await core.explained(picture.file, entry_id, score, match, others)
+    row = await core.explained(picture.file, entry_id, score, match, others, kept)
     if row.probe_map is None:
         raise problems.Problem(422, "explain", f"The entry's picture: {row.missing}")
     core.audit.write(caller, "explain", probe=picture.digest, id=entry_id)

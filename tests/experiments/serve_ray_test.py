@@ -262,6 +262,6 @@ def test_the_keeper_of_a_folder_is_started_again(small_export, tmp_path):
         assert set(statuses) <= {200, 503}
         assert set(_all_entries(client)) == names
         shown = client.get(f"/v1/pictures/{next(iter(names))}")
-        assert shown.status_code == 200 and shown.content.startswith(b"\x89PNG")
+        assert shown.status_code == 200 and shown.content.startswith(b"\xff\xd8")
         found = client.post("/v1/search", files=_image(2), data={"k": 4}).json()
         assert {hit["id"] for hit in found["probes"][0]["hits"]} == names

@@ -15,6 +15,7 @@ import pytest
 from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.gallery import Gallery
+from dimn_tf.service import thumbnails
 from tests.experiments.launcher import ROOT, launch
 
 
@@ -154,7 +155,7 @@ def test_what_was_acknowledged_survives_a_kill_and_what_was_erased_stays_so(
     service = started()
     for name, i in list(there.items())[:5]:
         found = service.client.get(f"/v1/pictures/{name}")
-        assert found.content == _image(i)["image"][1]
+        assert found.content == thumbnails.made(_image(i)["image"][1])
     lines = (tmp_path / "people/service/audit.jsonl").read_text().splitlines()
     acts = [json.loads(line)["act"] for line in lines]
     assert acts.count("enrol") >= len(there)

@@ -97,9 +97,6 @@ if (by("photo")) {
   by("whole").addEventListener("click", () => setBox(null));
   by("photo").addEventListener("submit", (event) => event.preventDefault());
   by("zone").value = new Date().getTimezoneOffset();
-  by("found").addEventListener("htmx:afterSwap", (event) => {
-    if (event.target === by("found")) by("found-title").focus();
-  });
   draw();
   drop();
 }

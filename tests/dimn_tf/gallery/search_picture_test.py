@@ -92,6 +92,17 @@ def test_an_image_that_was_changed_has_no_map(tmp_path):
     np.testing.assert_array_equal(found[0].gallery_map, 2 * found[0].probe_map)
 
 
+def test_a_smaller_copys_map_is_brought_to_the_score(tmp_path):
+    dummy_images.write(tmp_path, ["a.png"])
+    found = explanation.with_images(_found([_hit(3.0, tmp_path / "a.png")]))
+    (row,) = explanation.explained(_Model([2.5]), b"", found, copies=True)
+    assert not row.missing and row.probe_map.sum() == 2.5
+    even = np.diff((row.gallery_map - 2 * row.probe_map).ravel())
+    np.testing.assert_allclose(even, 0, atol=1e-6)
+    lost = row.gallery_map.sum() - 2 * 2.5
+    np.testing.assert_allclose(lost, 0.5, atol=1e-6)
+
+
 def test_a_score_may_differ_by_a_hundredth_of_the_best(tmp_path):
     dummy_images.write(tmp_path, ["a.png", "b.png", "c.png"])
     hits = [

@@ -1,20 +1,17 @@
-"""The page: its pieces over HTTP, and whole in a real browser where there is one."""
+"""The page and its pieces over HTTP; `page_browser_test` has it in a browser."""
 
 import html
 import re
-import shutil
 
 import pytest
 
 from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.evaluation import measures
-from dimn_tf.service import access
-from dimn_tf.service import page as page_lib
+from dimn_tf.service import access, enrolling, page_people, problems
 from tests.dimn_tf.service.running import running
 
 TOKEN = "t" * 20
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def _image(seed, height=60, width=30):
@@ -40,7 +37,7 @@ def test_the_page_needs_nothing_from_elsewhere(client):
     page = client.get("/")
     assert page.status_code == 200 and "0 pictures are enrolled" in page.text
     linked = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert {"/static/page.css", "/static/page.js"} <= set(linked)
+    assert {"/static/page.css", "/static/page.js", "/static/requests.js"} <= set(linked)
     for address in linked:
         assert address.startswith("/static/") or address == "data:,"
         if address.startswith("/"):
@@ -79,7 +76,7 @@ def test_enrolled_found_explained_named_removed(client):
 
 
 def test_more_of_a_person_is_that_persons_alone(client, monkeypatch):
-    monkeypatch.setattr(page_lib, "_SHOWN", 2)
+    monkeypatch.setattr(page_people, "_SHOWN", 2)
     for i in range(6):
         person = {"person_id": "b & o" if i % 2 else "anna"}
         client.post("/page/enrol", files=_file(i), data=person)
@@ -90,6 +87,28 @@ def test_more_of_a_person_is_that_persons_alone(client, monkeypatch):
     rest = set(_ids(text))
     assert (len(first), len(rest), len(first | rest)) == (2, 1, 3)
     assert "anna" not in text and "hx-get=" not in text
+
+
+def test_a_list_that_is_made_anew_is_no_shorter_than_before(client, monkeypatch):
+    monkeypatch.setattr(page_people, "_SHOWN", 2)
+    for i in range(5):
+        client.post("/page/enrol", files=_file(i), data={"person_id": "anna"})
+    for count, shown in ((0, 2), (1, 2), (4, 4), (9, 5)):
+        text = client.get("/page/people", params={"count": count}).text
+        assert len(set(_ids(text))) == shown
+        assert ("hx-get=" in text) == (shown < 5)
+    monkeypatch.setattr(page_people, "_NAMES", 3)
+    assert len(set(_ids(client.get("/page/people", params={"count": 10**9}).text))) == 3
+
+
+def test_when_to_try_again_is_told(client, monkeypatch):
+    async def refused(*given):
+        raise problems.Problem(503, "gallery", "Not now", {"Retry-After": "5"})
+
+    monkeypatch.setattr(enrolling, "remove", refused)
+    told = client.post("/page/remove", data={"entry_id": "x"})
+    assert told.status_code == 503 and told.headers["retry-after"] == "5"
+    assert "Not now. Try again in 5 s." in told.text
 
 
 def test_what_is_wrong_is_told_in_its_place(client):
@@ -153,91 +172,3 @@ def test_a_token_opens_the_page_and_stays_in_its_cookie(dimn_export, tmp_path):
         assert evil.status_code == 403
         client.post("/logout")
         assert client.get("/page/people").status_code == 401
-
-
-@pytest.fixture
-def browser():
-    """Chromium, by Playwright."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'"
-    )
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium on the PATH: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        # Chromium's own sandbox wants a user other than root.
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-def test_login_in_a_browser(browser, dimn_export, tmp_path):
-    """A form's request has an Origin, which httpx does not send."""
-    with running(dimn_export.model, tmp_path, access.Access({"anna": TOKEN})) as client:
-        page = browser.new_page()
-        page.goto(str(client.base_url))
-        page.fill("[name=token]", TOKEN)
-        page.click("button")
-        page.locator("#held", has_text="0 pictures are enrolled").wait_for(timeout=9000)
-        page.click("form[action='/logout'] button")
-        page.locator("[name=token]").wait_for(timeout=9000)
-
-
-def test_in_a_browser(browser, client, tmp_path):
-    address = str(client.base_url)
-    for i in range(3):
-        (tmp_path / f"{i}.png").write_bytes(_image(i, 90, 60))
-    page = browser.new_page(viewport={"width": 1200, "height": 900})
-    faults = []
-    page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on(
-        "request",
-        lambda r: (
-            None
-            if r.url.startswith((address, "data:", "blob:"))
-            else faults.append(r.url)
-        ),
-    )
-    page.goto(address)
-    for i in range(3):
-        page.set_input_files("#image", tmp_path / f"{i}.png")
-        page.fill("#enrol [name=person_id]", f"p{i}")
-        page.click("#enrol button")
-        page.locator("#held", has_text=f"{i + 1} picture").wait_for()
-    page.locator("#people li:nth-child(3)").wait_for()
-
-    # A box by the mouse is the box in numbers, in pixels of the photo.
-    page.set_input_files("#image", tmp_path / "1.png")
-    page.locator("#preview").scroll_into_view_if_needed()
-    shown = page.locator("#preview").bounding_box()
-    page.mouse.move(shown["x"], shown["y"])
-    page.mouse.down()
-    page.mouse.move(shown["x"] + shown["width"] / 2, shown["y"] + shown["height"] / 3)
-    page.mouse.up()
-    assert page.input_value("#box") == "0,0,30,30"
-    assert page.locator("#frame").is_visible()
-    page.click("#numbers summary")
-    page.fill("#left", "7")
-    assert page.input_value("#box") == "7,0,30,30"
-    page.click("#whole")
-    assert page.input_value("#box") == ""
-
-    # The rest by keyboard alone.
-    page.focus("#search [name=k]")
-    page.keyboard.press("Enter")
-    page.locator("#found li").first.wait_for()
-    assert "p1" in page.locator("#found li").first.inner_text()
-    assert page.locator("#found-title").evaluate("e => e === document.activeElement")
-    page.locator("#found li button").first.focus()
-    page.keyboard.press("Enter")
-    page.locator("#found .maps img").first.wait_for()
-
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.locator("#people .danger").first.click()
-    page.locator("#held", has_text="2 pictures").wait_for()
-    assert client.get("/readyz").json()["entries"] == 2
-
-    # On a phone nothing is wider than the screen.
-    page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    assert not faults

@@ -1,17 +1,28 @@
 """Every operation over HTTP, against the export's own arithmetic."""
 
+import io
 import json
 import tempfile
 import time
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.evaluation import measures
 from dimn_tf.gallery import Entry, Gallery
-from dimn_tf.service import access, core, problems, pseudonyms, sweeper
+from dimn_tf.service import (
+    access,
+    core,
+    problems,
+    pseudonyms,
+    state,
+    sweeper,
+    thumbnails,
+)
+from tests.dimn_tf.service import thumbnails_test
 from tests.dimn_tf.service.running import running
 
 ROWS = [{"one_in": 100, "score": -1e9}, {"one_in": 1000, "score": 0.0}]
@@ -27,6 +38,10 @@ def _file(content, name="image"):
 
 def _enrol(client, content, **fields):
     return client.post("/v1/entries", files=_file(content), data=fields)
+
+
+def _contents(folder):
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
 
 
 def _search(client, content, **fields):
@@ -91,8 +106,8 @@ def test_what_is_enrolled_is_found_by_the_models_score(client, model):
     top = _search(client, probe, k=3).json()["probes"][0]["hits"]
     assert [hit["person_id"] for hit in top] == best[:3]
     picture = client.get(hits[0]["picture"])
-    assert picture.content == contents[order[0]]
-    assert picture.headers["content-type"] == "image/png"
+    assert picture.content == thumbnails.made(contents[order[0]])
+    assert picture.headers["content-type"] == "image/jpeg"
 
 
 def test_filters_by_camera_and_time(client):
@@ -109,6 +124,11 @@ def test_filters_by_camera_and_time(client):
     assert found() == {f"p{i}" for i in range(6)}
     assert found(camera_id="a") == {"p0", "p2", "p4"}
     assert found(camera_id=["a", "b"]) == found() and found(camera_id="c") == set()
+    # As enrolment takes them: without the white space around.
+    assert (
+        found(camera_id=" a") == found(camera_id=["a\t", " "]) == found(camera_id="a")
+    )
+    assert found(camera_id="  ") == found()
     assert found(since="2026-11-03T08:00:00Z") == {"p2", "p3", "p4", "p5"}
     assert found(since="2026-11-03T08:00:01") == {"p3", "p4", "p5"}
     assert found(until="2026-11-03T08:00:00Z", camera_id="b") == {"p1"}
@@ -253,6 +273,47 @@ def test_a_model_that_cannot_explain_says_so(client):
     assert "cannot explain" in _problem(told, 422, "explain")["detail"]
 
 
+def test_where_a_photo_was_taken_is_not_kept(model, tmp_path):
+    """Neither of a whole photo, nor of a box, nor of one that has to be turned."""
+    photos = [thumbnails_test.photo(900, 1200, turn) for turn in (1, 6)]
+    with running(model, tmp_path) as client:
+        for i, photo in enumerate(photos):
+            assert _enrol(client, photo, person_id=f"p{i}").status_code == 201
+            boxed = _enrol(client, photo, box="9,9,600,700", person_id=f"p{i}")
+            assert boxed.status_code == 201
+        entries = client.get("/v1/entries").json()["entries"]
+        shown = [client.get(entry["picture"]).content for entry in entries]
+        kept = _contents(tmp_path)
+    kept += _contents(tmp_path)  # And when it has ended.
+    for small in shown:
+        picture = PIL.Image.open(io.BytesIO(small))
+        assert picture.height <= thumbnails.HEIGHT and not picture.getexif()
+        assert any(small[-64:] in content for content in kept)
+    sizes = sorted(PIL.Image.open(io.BytesIO(small)).size for small in shown)
+    assert sizes == [(192, 256), (219, 256), (219, 256), (341, 256)]
+    for content in (*shown, *kept):
+        for word in (b"Exif\0", thumbnails_test.MAKER, b"by anna"):
+            assert word not in content
+
+
+def test_whole_pictures_of_older_services_are_shown_and_explained(
+    dimn_export, tmp_path
+):
+    model, photo = dimn_export.model, thumbnails_test.photo(90, 300)
+    with running(model, tmp_path) as client:
+        entry = _enrol(client, photo).json()["id"]
+    older = state.State(tmp_path / "service")
+    older.put_picture(entry, photo)
+    older.close()
+    with running(model, tmp_path) as client:
+        shown = client.get(f"/v1/pictures/{entry}")
+        assert shown.content == thumbnails.made(photo)
+        told = client.post(
+            "/v1/explain", files=_file(_image(9)), data={"entry_id": entry}
+        )
+        assert told.status_code == 200
+
+
 def test_an_entry_gets_a_name(client, model):
     entry = _enrol(client, _image(1), camera_id="door").json()["id"]
     before = _search(client, _image(1)).json()["probes"][0]["hits"]
@@ -263,7 +324,7 @@ def test_an_entry_gets_a_name(client, model):
     assert client.get("/v1/entries").json()["entries"] == [moved]
     after = _search(client, _image(1)).json()["probes"][0]["hits"]
     assert after[0]["score"] == before[0]["score"]
-    assert client.get(moved["picture"]).content == _image(1)
+    assert client.get(moved["picture"]).content == thumbnails.made(_image(1))
     _problem(client.patch("/v1/entries/none", data={"person_id": "x"}), 404, "no_entry")
 
 
@@ -280,7 +341,8 @@ def test_entries_of_the_command_are_served_and_no_path_is_told(model, tmp_path):
             assert "secret" not in answer.text and str(tmp_path) not in answer.text
         (hit,) = found.json()["probes"][0]["hits"]
         assert hit["id"] == listed.json()["entries"][0]["id"]
-        assert client.get(hit["picture"]).content == path.read_bytes()
+        shown = client.get(hit["picture"]).content
+        assert shown == thumbnails.made(path.read_bytes())
         assert client.delete(f"/v1/entries/{hit['id']}").status_code == 200
         assert client.get("/v1/entries").json()["entries"] == []
 
@@ -386,7 +448,7 @@ def test_it_goes_on_where_it_ended(model, tmp_path):
     with running(model, tmp_path) as client:
         (entry,) = client.get("/v1/entries").json()["entries"]
         assert (entry["id"], entry["person_id"]) == (name, "anna")
-        assert client.get(entry["picture"]).content == _image(1)
+        assert client.get(entry["picture"]).content == thumbnails.made(_image(1))
 
 
 def test_a_large_upload_is_written_to_no_temporary_file(client, monkeypatch):

@@ -1,0 +1,108 @@
+"""Pieces of the page that look for somebody: hits, and why one was found."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import io
+from typing import Annotated
+
+import fastapi
+import numpy as np
+import PIL.Image
+
+from dimn_tf import images
+from dimn_tf.gallery import search_picture
+from dimn_tf.service import parameters, people, pieces, problems, searching
+
+_MAP_HEIGHT = 256  # Pixels.
+
+router = pieces.router()
+
+
+@router.post("/search")
+async def search(
+    request: fastapi.Request,
+    core: parameters.Core,
+    caller: parameters.Caller,
+    image: parameters.Image,
+    box: parameters.Box = "",
+    k: Annotated[int, fastapi.Form(ge=1, le=100)] = 10,
+    camera_id: parameters.Label = "",
+    since: pieces.Text = "",
+    until: pieces.Text = "",
+    zone: Annotated[int, fastapi.Form(ge=-1_000, le=1_000)] = 0,
+    false_accepts: parameters.FalseAccepts = None,
+):
+    """The hits."""
+    found = await searching.search(
+        core,
+        caller,
+        image,
+        [box],
+        k,
+        True,
+        [camera_id],
+        _local(since, zone),
+        _local(until, zone),
+        false_accepts,
+    )
+    return pieces.TEMPLATES.TemplateResponse(request, "found.html", found.model_dump())
+
+
+@router.post("/why")
+async def why(
+    request: fastapi.Request,
+    core: parameters.Core,
+    caller: parameters.Caller,
+    image: parameters.Image,
+    entry_id: pieces.Text,
+    box: parameters.Box = "",
+):
+    """Both images with their maps."""
+    content = await image.read()
+    await image.seek(0)
+    found = await searching.explain(core, caller, image, entry_id, box)
+    (probe,) = await core.pictures(content, parameters.boxes([box], 1))
+
+    def work(gallery: people.People):
+        return gallery.picture(gallery.private_id(entry_id))
+
+    match = await core.gallery(work)
+    maps = [np.array(found.probe_map), np.array(found.match_map)]
+    shown = {
+        name: _overlaid(file, shares)
+        for name, file, shares in zip(
+            ("probe", "match"), (probe.file, match), maps, strict=True
+        )
+    }
+    return pieces.TEMPLATES.TemplateResponse(
+        request, "why.html", {**found.model_dump(), **shown}
+    )
+
+
+def _local(text: str, zone: int) -> datetime.datetime | None:
+    """A time as a browser's field gives it, `zone` minutes behind UTC.
+
+    Raises:
+        problems.Problem: it is none.
+    """
+    if not text:
+        return None
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise problems.Problem(422, "time", f"{text[:40]!r} is no time") from error
+    behind = datetime.timezone(datetime.timedelta(minutes=-zone))
+    return found if found.tzinfo else found.replace(tzinfo=behind)
+
+
+def _overlaid(file: bytes, shares: np.ndarray) -> str:
+    """An image with its map, as an address that holds it."""
+    picture = PIL.Image.fromarray(images.decoded(file))
+    width = max(1, round(picture.width * _MAP_HEIGHT / picture.height))
+    picture = picture.resize((width, _MAP_HEIGHT))
+    limit = float(np.abs(shares).max()) or 1.0
+    buffer = io.BytesIO()
+    search_picture.overlay(picture, shares, limit).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
