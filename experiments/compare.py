@@ -8,7 +8,6 @@ there is not trained again. After each row the tables, the plot and results.json
 what is there are written anew. The same command goes on after an interruption.
 """
 
-import os
 import pathlib
 import shlex
 import sys
@@ -65,7 +64,7 @@ def main(argv):
     wanted_rows.refuse_heldout()
     runs = [wanted_rows.run(where) for where in wanted]
     # Before anything is trained.
-    _refuse_no_folder(folder)
+    path_flags.refuse_no_folder("results_dir")
     for run in runs:
         run.refuse_others_results()
     there = {w: found["flags"] for w, found in gathered.figures_there(folder).items()}
@@ -85,16 +84,6 @@ def main(argv):
         raise errors.UserError(
             f"{len(failed)} of {len(runs)} rows are missing, their errors are above; "
             "the same command trains them again:\n" + "\n".join(failed)
-        )
-
-
-def _refuse_no_folder(folder: pathlib.Path) -> None:
-    """Refuses a place that cannot take results, by the first part of it there is."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        found = "a folder that cannot be written to" if there.is_dir() else "no folder"
-        raise errors.UserError(
-            f"--results_dir={folder}: {there} is {found}: name another place"
         )
 
 

@@ -21,7 +21,7 @@ from absl import flags as absl_flags
 from data_builders import registry
 from dimn_tf import errors, fewshot, files, standard_json
 from dimn_tf.fewshot import figures as run_figures
-from dimn_tf.fewshot import options, plot, recipe, run, table8
+from dimn_tf.fewshot import options, plot, recipe, run, run_data, table8
 from dimn_tf.training import workdir
 from experiments import devices, flags, launch, own_flags, path_flags, timed_process
 
@@ -57,6 +57,7 @@ def main(argv):
         return
     found, test = own_flags.options_of(FLAGS.method, FLAGS.shots, of_runs)
     if FLAGS.results_dir:
+        path_flags.refuse_no_folder("results_dir")
         _refuse_other(found, test)
     devices.prepare(found.optimiser.deterministic)
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
@@ -64,34 +65,51 @@ def main(argv):
     registry.build(found.data.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     with workdir.locked(directory):
         figures = run.train_and_test(found, test, directory, FLAGS.data_dir)
-        text = standard_json.text(figures)
-        places = _places(directory, figures)
-        for path in places:
-            with files.replacing(path) as partial:
-                partial.write_text(text)
+        place = _place(directory, figures)
+        with files.replacing(place) as partial:
+            partial.write_text(standard_json.text(figures))
+        if FLAGS.results_dir:
+            _keep(figures)
     print(
         f"{found.method}, {figures['ways']}-way {figures['shots']}-shot: "
         f"{figures['accuracy']:.2f} ± {figures['interval']:.2f} % on test classes "
         f"({figures['episodes']:,} episodes, {figures['test_seconds']:.0f} s)."
     )
     print(table8.beside(found.method, figures["shots"]))
-    print(f"Results: {places[0]}; curves: {directory.loss_curves}")
+    print(f"Results: {place}; curves: {directory.loss_curves}")
 
 
-def _places(directory, figures) -> list[pathlib.Path]:
-    """Where the figures go; none replaces those of another test."""
-    found = [directory.results]
+def _place(directory, figures) -> pathlib.Path:
+    """Where the figures go; they replace none of another test."""
     if directory.results.is_file():
         held = standard_json.read_object(directory.results).get("flags")
         if held != json.loads(standard_json.text(figures["flags"])):
             name = f"results_{figures['shots']}shot_{figures['statistics']}_"
             name += f"{figures['episodes']}_"
             digest = hashlib.sha256(standard_json.text(figures["flags"]).encode())
-            found = [directory.root / f"{name}{digest.hexdigest()[:8]}.json"]
-    if FLAGS.results_dir:
-        folder = pathlib.Path(FLAGS.results_dir)
-        found.append(table8.path_of(folder, figures["method"], figures["shots"]))
-    return found
+            return directory.root / f"{name}{digest.hexdigest()[:8]}.json"
+    return directory.results
+
+
+def _keep(figures) -> None:
+    """Puts figures into the table; a row that is there keeps its cost.
+
+    Raises:
+        errors.UserError: the row has other figures.
+    """
+    method, shots = figures["method"], figures["shots"]
+    path = table8.path_of(pathlib.Path(FLAGS.results_dir), method, shots)
+    held = table8.read(path, method, shots) if path.is_file() else {}
+    if held.get("per_episode", figures["per_episode"]) != figures["per_episode"]:
+        raise errors.UserError(
+            f"{path}: holds another run's figures of these flags "
+            f"({held['accuracy']:.2f} %, now {figures['accuracy']:.2f} %). Move it "
+            "away, or name another --results_dir; the same command then puts these "
+            "there"
+        )
+    cost = {"cost": held["cost"]} if "cost" in held else {}
+    with files.replacing(path) as partial:
+        partial.write_text(standard_json.text({**figures, **cost}))
 
 
 def _refuse_other(found, test) -> bool:
@@ -116,10 +134,14 @@ def _all(of_runs) -> None:
     folder, failed = pathlib.Path(FLAGS.results_dir), []
     rows = [(method, shots) for method in fewshot.METHODS for shots in options.SHOTS]
     # What can be refused is refused before hours.
+    path_flags.refuse_no_folder("results_dir")
     asked = {row: own_flags.options_of(*row, of_runs) for row in rows}
     there = {row: _refuse_other(*of_row) for row, of_row in asked.items()}
+    table8.gather(folder)
     registry.refuse_persons(FLAGS.dataset)
     registry.build(FLAGS.dataset, FLAGS.data_dir, FLAGS.manual_dir)
+    wanted = [row for row in rows if not there[row]]
+    _refuse(wanted, asked)
     for number, (method, shots) in enumerate(rows, start=1):
         title = f"[{number}/{len(rows)}] {method}, {shots}-shot"
         path = table8.path_of(folder, method, shots)
@@ -151,6 +173,18 @@ def _all(of_runs) -> None:
             f"{len(failed)} of {len(rows)} rows are missing, their errors are above; "
             "the same command trains them again:\n" + "\n".join(failed)
         )
+
+
+def _refuse(rows, asked) -> None:
+    """Refuses what a row's own process would, hours later."""
+    if not rows:
+        return
+    spaces = run_data.load(FLAGS.dataset, FLAGS.data_dir)
+    for method, shots in rows:
+        found, test = asked[method, shots]
+        run_data.lay(found, test, spaces)
+        place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
+        workdir.refuse_other(workdir.WorkDir(place), found.recorded())
 
 
 def _folder_of(method: str, shots: int, asked) -> str:

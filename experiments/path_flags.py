@@ -1,6 +1,7 @@
 """Flags that are places: `~` is expanded, an empty one is refused."""
 
 import os
+import pathlib
 from collections.abc import Sequence
 
 from absl import flags
@@ -52,6 +53,21 @@ def expanded_reference(text: str) -> str:
     if not text.startswith(start) or not place or place.startswith("?"):
         return text
     return start + os.path.join(os.getcwd(), expanded(place))
+
+
+def refuse_no_folder(flag: str) -> None:
+    """Refuses a flag's place that cannot take files, by the first part there is.
+
+    Raises:
+        errors.UserError: it is a file, or cannot be written to.
+    """
+    folder = pathlib.Path(flags.FLAGS[flag].value)
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        found = "a folder that cannot be written to" if there.is_dir() else "no folder"
+        raise errors.UserError(
+            f"--{flag}={folder}: {there} is {found}: name another place"
+        )
 
 
 class _Parser(flags.ArgumentParser):

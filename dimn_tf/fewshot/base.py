@@ -44,9 +44,9 @@ class FewShotMethod(trainable.Trainable):
             float32 [M, N], the likelier class the higher.
         """
 
-    @tf.function(reduce_retracing=True)
+    @tf.function
     def episode_scores(self, support, queries, statistics: str):
-        """`scores_of_images`, compiled, of uint8 images."""
+        """`scores_of_images`, compiled for each N, K and M, of uint8 images."""
         return self.scores_of_images(
             tf.cast(support, tf.float32), tf.cast(queries, tf.float32), statistics
         )

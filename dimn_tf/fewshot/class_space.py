@@ -62,6 +62,20 @@ def images_a_class(space: label_space.LabelSpace) -> np.ndarray:
     return np.diff(domain.offsets)
 
 
+def refuse_few_classes(space: label_space.LabelSpace, needed: int, flag: str) -> None:
+    """Refuses a split with fewer classes than a task has.
+
+    Raises:
+        errors.UserError: names the flag.
+    """
+    if space.num_identities < needed:
+        (domain,) = space.domains
+        raise errors.UserError(
+            f"{flag}={needed}: {domain.reference} has {space.num_identities} classes, "
+            "and a task takes that many different ones. Lower the flag."
+        )
+
+
 def refuse_small_classes(space: label_space.LabelSpace, needed: int, why: str) -> None:
     """Refuses classes with fewer images than an episode takes of each.
 

@@ -10,7 +10,7 @@ from dimn_tf.methods import dimn
 
 
 @dataclasses.dataclass(frozen=True)
-class DIMNOptions(options.PairOptions, dimn.DIMNOptions):
+class DIMNOptions(options.TrainedOnceOptions, dimn.DIMNOptions):
     """DIMN's constants, and the episodes'."""
 
 

@@ -46,6 +46,7 @@ class Episodes:
         queries: int,
         seed: int,
     ):
+        class_space.refuse_few_classes(space, ways, "--ways")
         class_space.refuse_small_classes(
             space, shots + queries, f"{shots} shots and {queries} queries"
         )

@@ -1,12 +1,12 @@
 """What a few-shot run's results.json holds."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from dimn_tf.data import label_space
 from dimn_tf.evaluation import results
-from dimn_tf.fewshot import evaluation, options
+from dimn_tf.fewshot import class_space, evaluation, options, run_data
 from dimn_tf.fewshot import recipe as recipes
 
 
@@ -21,29 +21,44 @@ def flags_of(
     }
 
 
+@dataclasses.dataclass(frozen=True)
+class Validation:
+    """What chose the step that is tested.
+
+    Attributes:
+        step: The chosen one.
+        accuracy: On validation classes, per cent.
+        made_with: See `TestOptions.validation`.
+    """
+
+    step: int
+    accuracy: float
+    made_with: Mapping[str, Any]
+
+
 def figures_of(
     recipe: recipes.FewShotRecipe,
     test: options.TestOptions,
-    step: int,
     found: evaluation.Accuracy,
-    validation: float,
+    validation: Validation,
     seconds: float,
-    images_a_class: np.ndarray,
+    spaces: Mapping[str, label_space.LabelSpace],
 ) -> dict[str, Any]:
     """What a run's results.json holds; accuracies are per cent.
 
     Args:
         recipe: The run's.
         test: How it was tested.
-        step: Whose weights.
         found: On test classes.
-        validation: Accuracy on validation classes, per cent.
+        validation: What chose the step.
         seconds: What the test took.
-        images_a_class: Of the training classes; the fewest and the most are told.
+        spaces: By split; of the training's classes the fewest and the most images are
+            told.
     """
     statistics = test.test_statistics
     if statistics == "published":
         statistics = recipe.kind.statistics[0]
+    images_a_class = class_space.images_a_class(spaces["train"])
     episode, request = recipe.method_options, recipe.batch_request
     return {
         "method": recipe.method,
@@ -52,8 +67,9 @@ def figures_of(
         "accuracy": round(found.mean, 4),
         "interval": round(found.interval, 4),
         "episodes": len(found.of_episodes),
-        "step": step,
-        "validation": validation,
+        "step": validation.step,
+        "validation": validation.accuracy,
+        "validated_with": dict(validation.made_with),
         "statistics": statistics,
         "encoder": recipe.encoder.encoder,
         "filters": round(64 * recipe.encoder.encoder_width),
@@ -67,6 +83,7 @@ def figures_of(
         "images_seen": recipe.images_seen(recipe.train_steps),
         "images_a_class": [int(images_a_class.min()), int(images_a_class.max())],
         "test_seconds": round(seconds, 1),
+        "images_sha256": run_data.sha256_of(spaces),
         "versions": results.versions(),
         "flags": flags_of(recipe, test),
         "per_episode": [round(float(a), 6) for a in found.of_episodes],

@@ -53,10 +53,10 @@ class EpisodeOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class PairOptions(EpisodeOptions):
-    """Of a method that is trained on two images of a class, whatever is tested.
+class TrainedOnceOptions(EpisodeOptions):
+    """Of a method whose training is the same whatever shots are tested.
 
-    One training serves all shots: each has its own step of it, chosen by validation.
+    One training serves all: each has its own step of it, chosen by validation.
     """
 
     shots: int = config.option(
@@ -102,3 +102,17 @@ class TestOptions:
         least=0,
         most=2147483647,
     )
+
+    def validation(self, statistics: str) -> dict[str, object]:
+        """What decides about a step's validation accuracy, by name.
+
+        Args:
+            statistics: The method's published ones.
+        """
+        asked = self.test_statistics
+        return {
+            "episodes": self.validation_episodes,
+            "queries": self.test_queries,
+            "statistics": statistics if asked == "published" else asked,
+            "seed": self.episode_seed,
+        }

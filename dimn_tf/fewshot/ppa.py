@@ -10,7 +10,7 @@ from dimn_tf.methods import ppa
 
 
 @dataclasses.dataclass(frozen=True)
-class PPAOptions(options.PairOptions, ppa.PPAOptions):
+class PPAOptions(options.TrainedOnceOptions, ppa.PPAOptions):
     """PPA's constants, and the episodes'."""
 
 

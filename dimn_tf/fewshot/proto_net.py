@@ -5,6 +5,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from dimn_tf.fewshot import base, options
+from dimn_tf.methods import squared_distances
 
 
 class ProtoNet(base.FeatureEpisodicMethod):
@@ -23,8 +24,4 @@ class ProtoNet(base.FeatureEpisodicMethod):
     def scores_of_features(self, support, queries):
         """-|f(x) - c_k|^2; see `FeatureMethod`."""
         prototypes = tf.reduce_mean(support, axis=-2)
-        return -(
-            tf.reduce_sum(tf.square(queries), axis=-1)[..., tf.newaxis]
-            - 2.0 * tf.matmul(queries, prototypes, transpose_b=True)
-            + tf.reduce_sum(tf.square(prototypes), axis=-1)[..., tf.newaxis, :]
-        )
+        return -squared_distances.of_pairs(queries, prototypes)

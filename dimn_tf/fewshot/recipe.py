@@ -42,6 +42,11 @@ class FewShotRecipe(recipe.Recipe):
                 "device, since a task is not shared out. Leave the flag out."
             )
 
+    @property
+    def is_trained_once(self) -> bool:
+        """Whether one training serves all shots."""
+        return issubclass(self.kind.Options, options.TrainedOnceOptions)
+
 
 def from_values(values: Mapping[str, Any]) -> FewShotRecipe:
     """A recipe from values by flag name; see `training.recipe.from_values`."""

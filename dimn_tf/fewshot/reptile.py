@@ -12,7 +12,7 @@ from dimn_tf.methods import drawn_order, fast_weights, inner_adam, reptile, trai
 
 
 @dataclasses.dataclass(frozen=True)
-class ReptileOptions(options.EpisodeOptions, reptile.ReptileOptions):
+class ReptileOptions(options.TrainedOnceOptions, reptile.ReptileOptions):
     """Reptile's constants, and the episodes'; its official code's."""
 
     reptile_inner_steps: int = config.option(

@@ -1,18 +1,17 @@
 """A few-shot run: trained on some classes, chosen on others, tested on the last."""
 
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
 
 from dimn_tf import errors
-from dimn_tf.data import label_space
 from dimn_tf.fewshot import (
     class_space,
     episodes,
     evaluation,
     figures,
     options,
+    run_data,
     selection,
 )
 from dimn_tf.fewshot import recipe as recipes
@@ -44,37 +43,23 @@ def train_and_test(
         errors.UserError: options that do not fit each other, the data or the work
             directory.
     """
-    held = {
-        split: class_space.load(recipe.data.dataset, split, data_dir)
-        for split in class_space.SPLITS
-    }
-    request, shots = recipe.batch_request, recipe.method_options.shots
-    class_space.refuse_small_classes(
-        held["train"], request.images_per_identity, "a training step's of a class"
-    )
-
-    def drawn_of(split: str, of_shots: int) -> episodes.Episodes:
-        return episodes.Episodes(
-            held[split],
-            recipe.method_options.ways,
-            of_shots,
-            test.test_queries,
-            test.episode_seed,
-        )
-
-    tested_on = drawn_of("test", shots)
-    validated_on = {
-        k: drawn_of("val", k) for k in _validated(recipe, test, held["val"])
-    }
+    shots = recipe.method_options.shots
+    data = run_data.lay(recipe, test, run_data.load(recipe.data.dataset, data_dir))
     size = recipe.data.image_height, recipe.data.image_width
     images = {
-        split: class_space.images_of(held[split], *size, log)
+        split: class_space.images_of(data.spaces[split], *size, log)
         for split in ("val", "test")
     }
-    _refuse_statistics(recipe, test.test_statistics)
     made = build.for_inference(recipe)
-    chosen = {k: selection.Selection(directory, k) for k in validated_on}
-    _refuse_unvalidated(chosen, shots, directory)
+    made_with = test.validation(recipe.kind.statistics[0])
+    chosen = {
+        k: selection.Selection(directory, k, made_with) for k in data.validated_on
+    }
+    end = recipe.train_steps
+    if end not in chosen[shots].results():
+        for one in chosen.values():
+            one.refuse_other()
+    _refuse_unvalidated(chosen, shots, directory, log)
 
     def accuracy(
         split: str, drawn: episodes.Episodes, count: int
@@ -94,7 +79,7 @@ def train_and_test(
         *_, last = method.phases(end)
         # What an earlier phase leaves has parts that are not trained yet.
         is_whole = step > end - last.steps
-        for k, drawn in validated_on.items():
+        for k, drawn in data.validated_on.items():
             found = accuracy("val", drawn, test.validation_episodes)
             chosen[k].add(made, step, found, is_whole)
             log(
@@ -103,8 +88,7 @@ def train_and_test(
                 f"{'' if is_whole else f'; before {last.name}: not to be chosen'})."
             )
 
-    prepared = run.prepare(recipe, directory, data_dir, log, space=held["train"])
-    end = recipe.train_steps
+    prepared = run.prepare(recipe, directory, data_dir, log, space=data.spaces["train"])
     method = run.train(prepared, validate, log)
     if end not in chosen[shots].results():
         validate(method, end)
@@ -112,54 +96,33 @@ def train_and_test(
     step = chosen[shots].restore(made)
     log(f"Testing the weights of step {step:,}, the best on validation classes.")
     started = time.monotonic()
-    found = accuracy("test", tested_on, test.test_episodes)
+    found = accuracy("test", data.tested_on, test.test_episodes)
     seconds = time.monotonic() - started
-    images_a_class = class_space.images_a_class(held["train"])
-    validation = chosen[shots].results()[step]
-    return figures.figures_of(
-        recipe, test, step, found, validation, seconds, images_a_class
+    validation = figures.Validation(
+        step, chosen[shots].results()[step], chosen[shots].made_with(step)
     )
-
-
-def _validated(
-    recipe: recipes.FewShotRecipe,
-    test: options.TestOptions,
-    classes: label_space.LabelSpace,
-) -> list[int]:
-    """The shots that a training's steps are validated with.
-
-    Where no shots are trained for, the other runs of Table 8 take theirs from the same
-    training, unless a class has too few images for them.
-    """
-    kind, own = recipe.kind.Options, recipe.method_options.shots
-    (field,) = (f for f in dataclasses.fields(kind) if f.name == "shots")
-    if field.metadata["changes_result"]:
-        return [own]
-    most = class_space.images_a_class(classes).min() - test.test_queries
-    return sorted({own, *(k for k in options.SHOTS if k <= most)})
+    return figures.figures_of(recipe, test, found, validation, seconds, data.spaces)
 
 
 def _refuse_unvalidated(
-    chosen: dict[int, selection.Selection], shots: int, directory: workdir.WorkDir
+    chosen: dict[int, selection.Selection],
+    shots: int,
+    directory: workdir.WorkDir,
+    log: Callable[[str], None],
 ) -> None:
     """Refuses shots that steps which are gone were not validated with."""
     others = sorted(set().union(*(found.results() for found in chosen.values())))
     # A run that was killed in its last validation makes that one again.
-    missing = set(others[:-1]) - set(chosen[shots].results())
-    if missing:
+    missing = sorted(set(others[:-1]) - set(chosen[shots].results()))
+    if missing and not chosen[shots].results():
         there = ", ".join(str(k) for k, found in chosen.items() if found.results())
         raise errors.UserError(
             f"--shots={shots}: the steps of {directory.root} were validated with "
-            f"{there} shots, step {min(missing):,} not with {shots}, so that none can "
+            f"{there} shots, step {missing[0]:,} not with {shots}, so that none can "
             "be chosen for it. Name another --workdir"
         )
-
-
-def _refuse_statistics(recipe: recipes.FewShotRecipe, asked: str) -> None:
-    """Before hours of training, what the test would refuse."""
-    kinds = recipe.kind.statistics
-    if asked not in ("published", *kinds):
-        raise errors.UserError(
-            f"--test_statistics={asked}: --method={recipe.method} can be tested with "
-            f"{' or '.join(('published', *kinds))}."
+    if missing:
+        log(
+            f"{directory.root}: no {shots}-shot validation of step "
+            f"{', '.join(f'{step:,}' for step in missing)}: not to be chosen."
         )

@@ -2,6 +2,8 @@
 
 import pathlib
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +21,13 @@ class Selection:
     Args:
         directory: Of the run.
         shots: K of the validation's episodes.
+        made_with: What else decides about them; see `TestOptions.validation`.
     """
 
-    def __init__(self, directory: workdir.WorkDir, shots: int):
-        self._directory, self._shots = directory, shots
+    def __init__(
+        self, directory: workdir.WorkDir, shots: int, made_with: Mapping[str, Any]
+    ):
+        self._directory, self._shots, self._made_with = directory, shots, made_with
 
     @property
     def _folder(self) -> pathlib.Path:
@@ -39,16 +44,41 @@ class Selection:
 
     def results(self) -> dict[int, float]:
         """Step -> validation accuracy, per cent, of each step that can be chosen."""
+        rows = self._rows()
+        return {s: row["accuracy"] for s, row in rows.items() if row["can_be_chosen"]}
+
+    def made_with(self, step: int) -> dict[str, Any]:
+        """What decided about a step's result; see `TestOptions.validation`."""
+        return self._rows()[step]["made_with"]
+
+    def refuse_other(self) -> None:
+        """Refuses to choose between steps that were validated otherwise.
+
+        Raises:
+            errors.UserError: names what differs.
+        """
+        for step, row in self._rows().items():
+            for name, value in self._made_with.items():
+                if row["made_with"].get(name) != value:
+                    raise errors.UserError(
+                        f"{self.path_of(step)}: step {step:,} was validated with "
+                        f"{name} {row['made_with'].get(name)}, now {value} is asked "
+                        "for; steps are chosen from by one validation. Give the "
+                        "flags as before, or another --workdir"
+                    )
+
+    def _rows(self) -> dict[int, dict[str, Any]]:
         found = {}
         for path in sorted(self._folder.glob("step_*.json")):
             try:
                 row = standard_json.read_object(path)
-                if row["can_be_chosen"]:
-                    found[int(row["step"])] = float(row["accuracy"])
+                row["can_be_chosen"], dict(row["made_with"])
+                row["accuracy"] = float(row["accuracy"])
+                found[int(row["step"])] = row
             except (ValueError, KeyError, TypeError) as error:
                 raise errors.UserError(
-                    f"{path}: no validation result ({error}). Remove it; the same "
-                    "command validates that step again where it still can"
+                    f"{path}: no validation result ({error}). Remove it; that step is "
+                    "then not chosen, unless the same command comes by it again"
                 ) from error
         return found
 
@@ -96,7 +126,7 @@ class Selection:
                         "can_be_chosen": can_be_chosen,
                         "accuracy": accuracy,
                         "interval": round(found.interval, 4),
-                        "episodes": len(found.of_episodes),
+                        "made_with": dict(self._made_with),
                     }
                 )
             )

@@ -10,6 +10,8 @@ from dimn_tf.comparison import markdown
 from dimn_tf.fewshot import options
 
 _IMAGES_A_CLASS = 600  # Of miniImageNet.
+NOTES_FILE = "notes.json"
+"""In a table's folder: what is to be said of single rows; see `_notes`."""
 QUOTED = pathlib.Path(__file__).with_name("quoted.json")
 """Accuracy and interval, per cent, 1-shot and 5-shot: of the paper's Table 8, and of
 the methods' own papers (matching networks: Ravi and Larochelle's runs, without full
@@ -58,21 +60,56 @@ def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:
         errors.UserError: a file that is no such figures, or of another row or data set.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
-    data: tuple[str, pathlib.Path] | None = None
+    first: tuple[pathlib.Path, dict[str, Any]] | None = None
     for method in fewshot.METHODS:
         for shots in options.SHOTS:
             path = path_of(folder, method, shots)
             if not path.is_file():
                 continue
             figures = read(path, method, shots)
-            data = data or (figures["flags"]["dataset"], path)
-            if figures["flags"]["dataset"] != data[0]:
-                raise errors.UserError(
-                    f"{path}: of --dataset={figures['flags']['dataset']}, {data[1]} of "
-                    f"{data[0]}. One table is of one data set: move one of them away, "
-                    "or name another --results_dir"
-                )
+            first = first or (path, figures)
+            _refuse_other_data(path, figures, *first)
             found.setdefault(method, {})[str(shots)] = figures
+    for run, text in _notes(folder).items():
+        method, _, shots = run.rpartition("_")
+        row = found.get(method, {}).get(shots.removesuffix("shot"))
+        if row:
+            row["note"] = text
+    return found
+
+
+def _refuse_other_data(path, figures, first_path, first_figures) -> None:
+    one, other = (f["flags"]["dataset"] for f in (first_figures, figures))
+    told = f"of --dataset={other}, {first_path} of {one}"
+    if one == other:
+        if first_figures["images_sha256"] == figures["images_sha256"]:
+            return
+        told = f"of other images than {first_path}, both of --dataset={one}"
+    raise errors.UserError(
+        f"{path}: {told}. One table is of one data set: move one of them away, or name "
+        "another --results_dir"
+    )
+
+
+def _notes(folder: pathlib.Path) -> dict[str, str]:
+    """What is to be said of single rows, by `run_name`; written by hand.
+
+    Raises:
+        errors.UserError: no such object, or a row that there is not.
+    """
+    path = folder / NOTES_FILE
+    if not path.is_file():
+        return {}
+    runs = {run_name(m, k) for m in fewshot.METHODS for k in options.SHOTS}
+    try:
+        found = standard_json.read_object(path)
+        for run, text in found.items():
+            if run not in runs or not isinstance(text, str) or not text.strip():
+                raise ValueError(f"it has {run!r}: {text!r}")
+    except ValueError as error:
+        raise errors.UserError(
+            f'{path}: expected texts by run, such as {{"maml_1shot": "..."}} ({error})'
+        ) from error
     return found
 
 
@@ -88,6 +125,7 @@ def read(path: pathlib.Path, method: str, shots: int) -> dict[str, Any]:
         if told != [method, shots, True] or "dataset" not in figures["flags"]:
             raise ValueError(f"it is of {told[0]}, {told[1]}-shot")
         float(figures["interval"]), figures["filters"], figures["statistics"]
+        figures["images_sha256"], float(figures["test_seconds"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.UserError(
             f"{path}: not the figures of {method}, {shots}-shot ({error}). Move it "
@@ -163,11 +201,12 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         "steps",
         "images seen",
         "minutes",
+        "minutes of the test",
     ]
     lines = []
     for method in fewshot.METHODS:
-        cells = [LABELS.get(method, method)]
         rows = found.get(method, {})
+        cells = [_label(method, rows)]
         for i, shots in enumerate(options.SHOTS):
             row = rows.get(str(shots))
             ours = (row["accuracy"], row["interval"]) if row else None
@@ -184,6 +223,7 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
             lambda row: f"{row['train_steps']:,}",
             lambda row: f"{row['images_seen']:,}",
             _minutes,
+            lambda row: f"{row['test_seconds'] / 60:.1f}",
         ):
             values = dict.fromkeys(map(shown, rows.values()))
             cells.append(" / ".join(values) or markdown.NONE)
@@ -192,11 +232,13 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         [
             "5-way accuracy of unseen classes, per cent, mean and half of its 95 % "
             f"interval over episodes. {note(found)} Images of a step: tasks x classes "
-            "x images of a class. Minutes: of training, validation and test; DIMN and "
-            "PPA are trained once, before the first of their tests.",
+            "x images of a class. Images seen: a step's, once each (Reptile: at each "
+            "inner step). Minutes: of training, validation and test; DIMN, PPA and "
+            "Reptile are trained once, before the first of their tests.",
             "",
             markdown.table(headings, lines),
             "",
+            *_noted(found),
             NOTES,
         ]
     )
@@ -215,6 +257,26 @@ def beside(method: str, shots: int) -> str:
     return (
         f"On miniImageNet: {', '.join(told)}." if told else "Nothing is quoted for it."
     )
+
+
+def _label(method: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
+    label = LABELS.get(method, method)
+    if method != "matching_net" or not rows:
+        return label
+    with_context = {bool(r["flags"].get("matching_context")) for r in rows.values()}
+    told = {True: "with", False: "without"}
+    found = " / ".join(told[one] for one in sorted(with_context))
+    return f"{label}, {found} full context embeddings"
+
+
+def _noted(found) -> list[str]:
+    lines = [
+        f"* {_label(method, {shots: row})}, {shots}-shot: {row['note']}"
+        for method, rows in found.items()
+        for shots, row in rows.items()
+        if "note" in row
+    ]
+    return [*lines, ""] if lines else []
 
 
 def _minutes(row: Mapping[str, Any]) -> str:

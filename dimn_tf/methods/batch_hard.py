@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from dimn_tf.methods import replica_context
+from dimn_tf.methods import replica_context, squared_distances
 
 SMALLEST_SQUARE = 1e-12  # A distance of zero has no gradient of its root.
 
@@ -46,11 +46,7 @@ def hardest(features, labels, candidates, candidate_labels):
     Returns:
         Two of int64 [n], places in the candidates.
     """
-    squared = (
-        tf.reduce_sum(tf.square(features), -1)[:, tf.newaxis]
-        - 2.0 * tf.matmul(features, candidates, transpose_b=True)
-        + tf.reduce_sum(tf.square(candidates), -1)[tf.newaxis, :]
-    )
+    squared = squared_distances.of_pairs(features, candidates)
     same = labels[:, tf.newaxis] == candidate_labels[tf.newaxis, :]
     furthest = tf.argmax(tf.where(same, squared, -squared.dtype.max), axis=1)
     nearest = tf.argmin(tf.where(same, squared.dtype.max, squared), axis=1)

@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-import tensorflow as tf
-
-from dimn_tf.methods import base
+from dimn_tf.methods import base, squared_distances
 
 
 class EuclideanMethod(base.Method):
@@ -25,8 +23,4 @@ class EuclideanMethod(base.Method):
 
     def score(self, probes, gallery):
         """Negative squared Euclidean distance (its ranking is the distance's)."""
-        return -(
-            tf.reduce_sum(tf.square(probes), axis=-1)[:, tf.newaxis]
-            - 2.0 * tf.matmul(probes, gallery, transpose_b=True)
-            + tf.reduce_sum(tf.square(gallery), axis=-1)[tf.newaxis, :]
-        )
+        return -squared_distances.of_pairs(probes, gallery)

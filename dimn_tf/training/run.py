@@ -50,7 +50,7 @@ def build_label_space(
     return space
 
 
-def _sha256(space: label_space.LabelSpace) -> str:
+def sha256_of(space: label_space.LabelSpace) -> str:
     """Hash of which image files are trained on, of which identity and camera."""
     digest = hashlib.sha256()
     for domain in space.domains:
@@ -116,7 +116,7 @@ def prepare(
     strategy = strategy or strategies.make(replicas)
     space = space or build_label_space(recipe, data_dir, log)
     sampling = sampler.IdentitySampler(space, request, seed=recipe.optimiser.seed)
-    recorded, found = recipe.recorded(), _sha256(space)
+    recorded, found = recipe.recorded(), sha256_of(space)
     findings = {
         "num_identities": space.num_identities,
         "sources_sha256": found,
@@ -168,7 +168,7 @@ def train(
         kept.remove_leftovers()
         if not start and recipe.encoder.init_from:
             taken = init_from.load(
-                recipe.encoder.init_from, method, _sha256(prepared.space)
+                recipe.encoder.init_from, method, sha256_of(prepared.space)
             )
             log(
                 f"Starting from {recipe.encoder.init_from}: {len(taken)} of "

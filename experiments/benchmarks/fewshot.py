@@ -2,7 +2,7 @@
 
     python -m experiments.benchmarks.fewshot
 
-Made-up images of miniImageNet's size and number of test classes. Prints one JSON line:
+Made-up images of miniImageNet's size and numbers of classes. Prints one JSON line:
     train_episodes_per_second: steps of `dimn` a second, each of C_b classes with two
         images; and `train_images_per_second`.
     evaluation_seconds: of --episodes 1-shot episodes with 15 queries a class, the
@@ -21,14 +21,14 @@ import tensorflow as tf
 from absl import flags
 from PIL import Image
 
-from dimn_tf.data import label_space, records
+from dimn_tf.data import label_space, label_specification, records
 from dimn_tf.fewshot import class_space, episodes, evaluation, recipe
 from dimn_tf.training import build
 from experiments import launch
 from experiments.benchmarks import train_step
 
 FLAGS = flags.FLAGS
-CLASSES = 20
+TRAIN_CLASSES, TEST_CLASSES = 64, 20
 _ONE_BY_ONE = 20  # episodes
 
 
@@ -40,7 +40,7 @@ def define() -> None:
     flags.DEFINE_integer("rounds", 7, "Timed steps.", 1)
 
 
-def made_up_classes(images: int, size: int) -> label_space.LabelSpace:
+def made_up_classes(count: int, images: int, size: int) -> label_space.LabelSpace:
     """Classes of noise images, few of them distinct."""
     rng = np.random.default_rng(0)
     encoded = []
@@ -49,19 +49,26 @@ def made_up_classes(images: int, size: int) -> label_space.LabelSpace:
         pixels = rng.integers(0, 256, (size, size, 3), np.uint8)
         Image.fromarray(pixels).save(buffer, "JPEG")
         encoded.append(buffer.getvalue())
-    labels = np.repeat(np.arange(CLASSES), images)
+    labels = np.repeat(np.arange(count), images)
     files = [encoded[i % 16] for i in range(len(labels))]
     return label_space.LabelSpace.build([records.in_memory("made_up", files, labels)])
 
 
 def main(_):
     found = recipe.from_values(
-        {"method": "dimn", "image_height": FLAGS.size, "image_width": FLAGS.size}
+        {
+            "method": "dimn",
+            "encoder": "conv4_mean",
+            "image_height": FLAGS.size,
+            "image_width": FLAGS.size,
+        }
     )
-    space = made_up_classes(FLAGS.images, FLAGS.size)
-    method = build.for_training(found, space.specification)
-    request = found.batch_request
-    classes = min(request.identities, CLASSES)
+    space = made_up_classes(TEST_CLASSES, FLAGS.images, FLAGS.size)
+    training = label_specification.LabelSpecification(
+        TRAIN_CLASSES, 1, 1, np.zeros(TRAIN_CLASSES, np.int32)
+    )
+    method = build.for_training(found, training)
+    classes = found.batch_request.identities
     rng = np.random.default_rng(1)
     shape = (classes, 2, FLAGS.size, FLAGS.size, 3)
     batch = {
@@ -90,12 +97,13 @@ def main(_):
             {
                 "train_episodes_per_second": round(1 / step, 2),
                 "train_images_per_second": round(2 * classes / step),
+                "train_classes": [classes, TRAIN_CLASSES],
                 "evaluation_seconds": round(seconds, 2),
                 "encoding_seconds": round(encoding, 2),
                 "evaluation_over_one_by_one": round(seconds / one_by_one, 4),
                 "episodes": FLAGS.episodes,
                 "test_images": len(images),
-                "images": f"{FLAGS.size}x{FLAGS.size}, conv4, 64 filters",
+                "images": f"{FLAGS.size}x{FLAGS.size}, conv4_mean, 64 filters",
             }
         )
     )

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_builders import registry
 from data_builders.mini_imagenet import classes
+from dimn_tf.fewshot import episodes, run_data
 from tests.experiments.launcher import launch
 
 SMALL = (
@@ -67,8 +69,17 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
     assert kept == json.loads((tmp_path / "run" / "results.json").read_text())
     assert kept["flags"]["dataset"] == "mini_imagenet/partial" and kept["filters"] == 4
     assert (tmp_path / "run" / "loss_curves.png").stat().st_size > 1000
+    row = tmp_path / "table" / "proto_net_1shot.json"
+    row.write_text(json.dumps({**kept, "cost": {"minutes": 3.0}}))
     again = launch("fewshot", *arguments)
     assert "trained already, 4 of 4 steps" in again
+    assert json.loads(row.read_text())["cost"] == {"minutes": 3.0}
+    others = {**kept, "per_episode": [2.0] * 6, "accuracy": 1.0}
+    row.write_text(json.dumps(others))
+    told = launch("fewshot", *arguments, code=1)
+    assert "proto_net_1shot.json: holds another run's figures of these flags" in told
+    assert json.loads(row.read_text()) == others
+    row.write_text(json.dumps(kept))
     repeated = json.loads((tmp_path / "run" / "results.json").read_text())
     assert repeated["per_episode"] == kept["per_episode"]
     told = launch("fewshot", *arguments, "--learning_rate_start=1", code=1)
@@ -84,6 +95,25 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
     assert json.loads(other.read_text())["statistics"] == "episode"
     assert (tmp_path / "run" / "results.json").read_bytes() == before
     launch("fewshot", *arguments)
+
+
+def test_episodes_of_a_built_archive_never_mix_splits(places):
+    data_dir, manual_dir = (flag.partition("=")[2] for flag in places[1])
+    registry.build("mini_imagenet/partial", data_dir, manual_dir)
+    for split, space in run_data.load("mini_imagenet/partial", data_dir).items():
+        drawn = episodes.Episodes(space, 4, 2, 3, seed=0)
+        (domain,) = space.domains
+        names = domain.records.file_names[domain.image_indices]
+        seen = set()
+        for number in range(100):
+            episode = drawn.episode(number)
+            taken = names[np.concatenate([episode.support, episode.queries], axis=1)]
+            assert taken.shape == (4, 5) and len(set(taken.ravel())) == 20
+            for row in taken:
+                assert len({name[:9] for name in row}) == 1  # One class.
+                seen |= {name[:9] for name in row}
+        assert {classes.SPLIT_OF[name] for name in seen} == {split}
+        assert len(seen) == 5
 
 
 @pytest.mark.parametrize(
@@ -108,7 +138,8 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
             "viper: found a data set of persons; expected one of classes, for few-shot "
             "learning: mini_imagenet",
         ),
-        (["--ways=6"], "found 5 identities, expected"),
+        (["--ways=6"], "--ways=6: mini_imagenet/partial has 5 classes"),
+        (["--results_dir=/dev/null"], "--results_dir=/dev/null: /dev/null is no fold"),
     ],
 )
 def test_what_cannot_be_is_one_line(places, tmp_path, flags, told):
@@ -139,6 +170,15 @@ def test_all_rows_make_the_table_and_none_is_made_twice(places, tmp_path):
     told = launch("fewshot", *arguments, code=1)
     assert "dimn_1shot.json: not the figures of dimn, 1-shot" in told
     (table / "dimn_1shot.json").unlink()
+    # What the last row's process would refuse is refused before the first one's.
+    for wrong, told in (
+        ("--own=proto_net_5shot:train_ways=9", "--train_ways=9: mini_imagenet/partial"),
+        ("--own=ppa_5shot:ppa_mapping_steps=9", "--ppa_mapping_steps=9: more than"),
+        ("--own=maml:test_statistics=moving", "--method=maml can be tested with"),
+        ("--own=reptile:train_ways=4", "--train_ways=4: Reptile has"),
+    ):
+        assert told in launch("fewshot", *arguments, wrong, code=1)
+        assert not (tmp_path / "runs").exists()
     printed = launch("fewshot", *arguments)
     assert "[14/14] proto_net, 5-shot" in printed
     rows = json.loads((table / "results.json").read_text())["rows"]
@@ -151,7 +191,7 @@ def test_all_rows_make_the_table_and_none_is_made_twice(places, tmp_path):
     assert rows["proto_net"]["5"]["flags"]["augment_flip"] == 0.5
     # One training serves both shots where none is trained for.
     runs = {path.name for path in (tmp_path / "runs").iterdir()}
-    assert {"dimn", "ppa", "maml_1shot", "maml_5shot"} <= runs and len(runs) == 12
+    assert {"dimn", "ppa", "reptile", "maml_1shot"} <= runs and len(runs) == 11
     log = (tmp_path / "runs" / "dimn" / "training_log.csv").read_text()
     assert [line.split(",")[0] for line in log.splitlines()] == ["step", "2", "4"]
     assert rows["dimn"]["5"]["cost"]["processes"] == 2

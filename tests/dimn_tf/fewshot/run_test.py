@@ -86,7 +86,7 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
     assert again == whole
 
 
-@pytest.mark.parametrize("method", ["dimn", "ppa"])
+@pytest.mark.parametrize("method", ["dimn", "ppa", "reptile"])
 def test_one_training_serves_all_shots_where_none_is_trained_for(
     method, tmp_path, deterministic
 ):
@@ -114,6 +114,40 @@ def test_shots_that_are_trained_for_are_another_run(tmp_path):
         _run(tmp_path, "proto_net", shots=5)
 
 
+def test_a_step_whose_validation_was_removed_is_not_chosen(tmp_path):
+    first = _run(tmp_path, "dimn", evaluate_every=4)
+    with np.load(tmp_path / "best_weights_5shot.npz") as held:
+        best = int(held["_step"])
+    gone = 8 if best == 4 else 4
+    (tmp_path / "validations" / "5shot" / f"step_{gone:07d}.json").unlink()
+    lines = []
+    again = _run(tmp_path, "dimn", lines.append, shots=5, evaluate_every=4)
+    told = f"no 5-shot validation of step {gone}: not to be chosen"
+    assert any(told in line for line in lines)
+    assert again["step"] == best
+    assert (
+        _run(tmp_path, "dimn", evaluate_every=4)["per_episode"]
+        == (first["per_episode"])
+    )
+
+
+def test_steps_are_chosen_from_by_one_validation(tmp_path):
+    _run(tmp_path, "proto_net", evaluate_every=4)
+    test = dataclasses.replace(TEST, test_statistics="episode")
+    # Of a run that is done another test is no other choice, and says what chose.
+    found = _run(tmp_path, "proto_net", test=test, evaluate_every=4)
+    assert found["statistics"] == "episode"
+    assert found["validated_with"] == {
+        "episodes": 6,
+        "queries": 4,
+        "statistics": "moving",
+        "seed": 3,
+    }
+    (tmp_path / "validations" / "1shot" / "step_0000010.json").unlink()
+    with pytest.raises(errors.UserError, match="with statistics moving, now episode"):
+        _run(tmp_path, "proto_net", test=test, evaluate_every=4)
+
+
 def test_classes_too_small_for_the_papers_shots_are_validated_with_their_own(tmp_path):
     test = dataclasses.replace(TEST, test_queries=17)
     lines = []
@@ -134,7 +168,9 @@ def test_other_statistics_are_refused_before_training(tmp_path):
     [
         ({"shots": 17}, "has 20 images; expected at least 21 .17 shots and 4 queries"),
         ({"train_queries": 20}, "expected at least 21 .a training step's of a class"),
-        ({"ways": 9}, "found 8 identities, expected"),
+        ({"ways": 9}, "--ways=9: made_up/test has 8 classes"),
+        ({"ways": 25}, "--ways=25: made_up/train has 24 classes"),
+        ({"train_ways": 25}, "--train_ways=25: made_up/train has 24 classes"),
     ],
 )
 def test_classes_too_small_are_refused(changes, told, tmp_path):

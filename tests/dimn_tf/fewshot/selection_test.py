@@ -9,6 +9,11 @@ from dimn_tf.training import build, workdir
 from tests.dimn_tf.fewshot import made_up
 
 
+def _selection(folder, shots=1, **made_with):
+    made_with = {"episodes": 2, "queries": 3, **made_with}
+    return selection.Selection(workdir.WorkDir(folder), shots, made_with)
+
+
 def _method(value):
     made = build.for_inference(made_up.recipe_of("proto_net"), restored=False)
     made.encoder.backbone.layers[1].bias.assign([float(value)] * 8)
@@ -24,7 +29,7 @@ def _add(chosen, step, accuracy):
 
 
 def test_the_best_step_is_kept_and_of_equal_ones_the_first(tmp_path):
-    chosen = selection.Selection(workdir.WorkDir(tmp_path), 1)
+    chosen = _selection(tmp_path)
     assert chosen.best() == 0 and chosen.results() == {}
     for step, accuracy in ((2, 0.3), (4, 0.5), (6, 0.5), (8, 0.4)):
         _add(chosen, step, accuracy)
@@ -35,7 +40,7 @@ def test_the_best_step_is_kept_and_of_equal_ones_the_first(tmp_path):
 
 
 def test_a_step_that_is_validated_again_changes_nothing(tmp_path):
-    chosen = selection.Selection(workdir.WorkDir(tmp_path), 1)
+    chosen = _selection(tmp_path)
     for step, accuracy in ((2, 0.3), (4, 0.5), (6, 0.5), (4, 0.5), (2, 0.3), (6, 0.5)):
         _add(chosen, step, accuracy)
     made = _method(0)
@@ -44,7 +49,7 @@ def test_a_step_that_is_validated_again_changes_nothing(tmp_path):
 
 def test_a_step_that_a_resumed_run_validates_lower_leaves_result_and_weights(tmp_path):
     """Without --deterministic a step made again may be another."""
-    chosen = selection.Selection(workdir.WorkDir(tmp_path), 1)
+    chosen = _selection(tmp_path)
     for step, accuracy in ((2, 0.3), (4, 0.5), (4, 0.2)):
         _add(chosen, step, accuracy)
     assert chosen.results() == {2: 30, 4: 50}
@@ -57,7 +62,7 @@ def test_a_step_that_a_resumed_run_validates_lower_leaves_result_and_weights(tmp
 
 
 def test_weights_of_another_step_are_refused(tmp_path):
-    chosen = selection.Selection(workdir.WorkDir(tmp_path), 1)
+    chosen = _selection(tmp_path)
     _add(chosen, 2, 0.3)
     held = chosen.weights.read_bytes()
     _add(chosen, 4, 0.5)
@@ -74,8 +79,7 @@ def test_weights_of_another_step_are_refused(tmp_path):
 
 
 def test_a_damaged_result_is_named(tmp_path):
-    directory = workdir.WorkDir(tmp_path)
-    chosen = selection.Selection(directory, 1)
+    chosen = _selection(tmp_path)
     _add(chosen, 2, 0.3)
     chosen.path_of(2).write_text("{")
     with pytest.raises(errors.UserError, match="step_0000002.json: no validation"):
@@ -83,7 +87,7 @@ def test_a_damaged_result_is_named(tmp_path):
 
 
 def test_each_shots_has_its_own_step(tmp_path):
-    one, five = (selection.Selection(workdir.WorkDir(tmp_path), k) for k in (1, 5))
+    one, five = (_selection(tmp_path, k) for k in (1, 5))
     _add(one, 2, 0.5)
     _add(one, 4, 0.4)
     _add(five, 2, 0.5)
@@ -91,3 +95,14 @@ def test_each_shots_has_its_own_step(tmp_path):
     made = _method(0)
     assert one.restore(made) == 2 and _bias(made) == 2
     assert five.restore(made) == 4 and _bias(made) == 4
+
+
+def test_steps_are_chosen_from_by_one_validation(tmp_path):
+    chosen = _selection(tmp_path)
+    _add(chosen, 2, 0.3)
+    chosen.refuse_other()
+    assert chosen.made_with(2) == {"episodes": 2, "queries": 3}
+    other = _selection(tmp_path, queries=4)
+    with pytest.raises(errors.UserError, match="with queries 3, now 4 is asked for"):
+        other.refuse_other()
+    assert other.made_with(2) == {"episodes": 2, "queries": 3}  # As it was.

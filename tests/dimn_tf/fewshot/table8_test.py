@@ -25,6 +25,8 @@ def _figures(method, shots, accuracy=40.0, dataset="mini_imagenet/partial", **ch
         "train_steps": 2500,
         "images_seen": 160_000,
         "flags": {"dataset": dataset},
+        "images_sha256": {"train": "a", "val": "b", "test": "c"},
+        "test_seconds": 90.0,
         "per_episode": [0.4] * 3,
         **changes,
     }
@@ -63,6 +65,34 @@ def test_rows_are_gathered_by_method_and_shots(tmp_path):
     assert "misprint of 60.60" in text
     plot.plot(found, tmp_path / "some.png")
     assert (tmp_path / "some.png").stat().st_size > 5000
+
+
+def test_what_is_to_be_said_of_a_row_stands_beneath(tmp_path):
+    _write(
+        tmp_path, "matching_net", 5, flags={"dataset": "a", "matching_context": True}
+    )
+    _write(tmp_path, "matching_net", 1, flags={"dataset": "a"})
+    _write(tmp_path, "maml", 1, dataset="a", cost={"minutes": 21.4})
+    notes = tmp_path / table8.NOTES_FILE
+    notes.write_text('{"maml_1shot": "too few steps", "dimn_1shot": "not there"}')
+    found = table8.gather(tmp_path)
+    text = table8.table(found)
+    assert "* MAML, 1-shot: too few steps" in text and "not there" not in text
+    assert "| Matching networks, without / with full context embeddings |" in text
+    assert "| 21 | 1.5 |" in text
+    assert table8.record(found, "")["rows"]["maml"]["1"]["note"] == "too few steps"
+    for other in ('{"maml_2shot": "a"}', '{"maml_1shot": 1}', "[]"):
+        notes.write_text(other)
+        with pytest.raises(errors.UserError, match="notes.json: expected texts by run"):
+            table8.gather(tmp_path)
+
+
+def test_rows_of_other_images_are_no_table(tmp_path):
+    _write(tmp_path, "dimn", 1)
+    hashes = {"train": "a", "val": "b", "test": "other"}
+    _write(tmp_path, "dimn", 5, images_sha256=hashes)
+    with pytest.raises(errors.UserError, match="dimn_5shot.json: of other images than"):
+        table8.gather(tmp_path)
 
 
 def test_a_row_of_other_flags_is_refused(tmp_path):

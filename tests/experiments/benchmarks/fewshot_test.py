@@ -14,4 +14,5 @@ def test_prints_one_json_line():
     assert figures["train_episodes_per_second"] > 0
     assert 0 < figures["encoding_seconds"] and 0 < figures["evaluation_seconds"]
     ratio = figures["train_images_per_second"] / figures["train_episodes_per_second"]
-    assert 36 < ratio < 44  # Two images of each of 20 classes.
+    assert 60 < ratio < 68  # Two images of each of 32 classes.
+    assert figures["train_classes"] == [32, 64]
