@@ -37,8 +37,9 @@ def settings(
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=list(proxies),
-        # The register makes room first; this one's connection is counted too.
-        limit_concurrency=chosen.connections + 1,
+        # The register limits connections: uvicorn counts those that it has closed
+        # until their turn comes, and would refuse who comes after a burst.
+        limit_concurrency=None,
         timeout_graceful_shutdown=PATIENCE,
     )
 

@@ -48,7 +48,7 @@ def test_classes_of_too_few_images_are_refused():
     _episodes(shots=5, queries=15)
     with pytest.raises(errors.UserError, match="expected at least 21"):
         _episodes(shots=6, queries=15)
-    with pytest.raises(errors.UserError, match="found 8 identities, expected"):
+    with pytest.raises(errors.UserError, match="--ways=9: made_up/test has 8 classes"):
         _episodes(ways=9)
 
 
