@@ -12,6 +12,7 @@ import pytest
 
 from dimn_tf import errors
 from dimn_tf.comparison import gathered, rows
+from dimn_tf.training import checkpoints
 from experiments import row_run
 from tests.dimn_tf.comparison import made_up
 from tests.experiments import launcher
@@ -235,10 +236,10 @@ def _command(flags, names, steps, *others):
         "experiments.compare",
         *flags,
         f"--rows={','.join(names)}",
-        "--identities_per_batch=4",
+        "--identities_per_batch=8",
         f"--train_steps={steps}",
         "--ppa_mapping_steps=3",
-        "--batch_norm_momentum=0.1",
+        "--batch_norm_momentum=0.9",
         "--checkpoint_every=2",
         "--log_every=2",
         "--pcb_parts=2",
@@ -249,7 +250,8 @@ def _command(flags, names, steps, *others):
 def _kill_after_a_checkpoint(command, run):
     killed = subprocess.Popen(command, cwd=launcher.ROOT, stdout=subprocess.PIPE)
     limit = time.monotonic() + 240
-    while not list((run / "checkpoints").glob("*")) and time.monotonic() < limit:
+    kept = run / "checkpoints"
+    while not checkpoints.whole_steps(kept) and time.monotonic() < limit:
         time.sleep(0.05)
     os.kill(killed.pid, signal.SIGTERM)
     killed.communicate(timeout=60)

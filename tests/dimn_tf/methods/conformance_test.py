@@ -216,5 +216,8 @@ def test_two_replicas_equal_one(name):
     found = _on_two_devices(*together)[name]
     assert found["replicas"] == 2
     assert found["moved"] > 1e-3  # Every variable was trained or updated.
+    if name in tiny.OWN_BATCH_NORM:  # Half a batch is normalised otherwise.
+        assert found["two"] == pytest.approx(found["one"], rel=0.3)
+        return
     assert found["difference"] < 2e-5
     assert found["two"] == pytest.approx(found["one"], rel=1e-4)

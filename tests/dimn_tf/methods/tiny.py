@@ -56,6 +56,9 @@ _FEW = {
 }
 """By method or case: what a run of a few steps needs to be other than its default."""
 
+OWN_BATCH_NORM = ("crossgrad_small",)
+"""Cases with a batch norm beside the encoder: each replica takes its own statistics."""
+
 DIMENSIONS = {"pcb_refined": 16}
 """By case: the encoder's channels where `DIMENSION` will not do."""
 

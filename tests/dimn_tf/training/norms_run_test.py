@@ -17,7 +17,7 @@ METHODS = [
     "aggregation",
     *(
         pytest.param(name, marks=pytest.mark.slow)
-        for name in ("aligned_reid", "ppa", "reptile", "mldg", "crossgrad")
+        for name in ("aligned_reid", "ppa_linear", "reptile", "mldg", "crossgrad")
     ),
 ]
 
