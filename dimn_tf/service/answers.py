@@ -116,6 +116,9 @@ class Explanation(pydantic.BaseModel):
     """Where on both images a match comes from."""
 
     score: float
+    length: float = pydantic.Field(
+        description="Of the probe's feature: a score over it is a likeness."
+    )
     margin: float = pydantic.Field(
         description="The score less the mean score of the others."
     )

@@ -184,6 +184,7 @@ async def explain(
     core.audit.write(caller, "explain", probe=picture.digest, id=entry_id)
     return answers.Explanation(
         score=score,
+        length=float(np.linalg.norm(vectors[0])),
         margin=row.margin,
         against=others.count,
         probe_map=row.probe_map.tolist(),

@@ -62,6 +62,8 @@ def test_enrolled_found_explained_named_removed(client):
     why = client.post("/page/why", files=_file(1), data=fields).text
     assert why.count("data:image/png;base64,") == 2
     assert "above the mean of the 3 best" in why
+    (likeness,) = re.findall(r"Likeness (-?\d+\.\d{3}),", why)
+    assert f"likeness {likeness}" in found.text  # The same as the hit's.
     last = {"entry_id": entries[-1]}
     why = client.post("/page/why", files=_file(1), data=last).text
     assert "below the mean of the 3 best" in why
