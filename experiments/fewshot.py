@@ -179,6 +179,7 @@ def _refuse(rows, asked) -> None:
     """Refuses what a row's own process would, hours later."""
     if not rows:
         return
+    devices.prepare()  # Else the models that are made here take the GPU from the rows.
     spaces = run_data.load(FLAGS.dataset, FLAGS.data_dir)
     for method, shots in rows:
         found, test = asked[method, shots]
