@@ -31,8 +31,8 @@ TOLERANCE = 0.01
 before an image counts as changed since it was enrolled, relative to what adds up to the
 score: the sizes of its shares, whose sum is small where they cancel out; ours."""
 COPIES_TOLERANCE = 0.3
-"""The same of smaller copies, which score otherwise; ours: a first guess, above the 20 %
-that one of 16 people of VIPeR differed by, whose copies were smaller files."""
+"""The same of smaller copies, which score otherwise; ours, a guess: of 16 people of
+VIPeR none differed by more than 20 %, at a lower quality than is kept."""
 
 _AT_A_TIME = 16  # Pairs explained.
 _READ_AT_A_TIME = 4096  # Vectors.
