@@ -22,7 +22,7 @@ class Backbone:
         pooling: Makes the layer from a feature map to a feature, [n, h, w, D] ->
             [n, D].
         instance_norms: Where the network may have instance norms, by name, in
-            the order of its layers.
+            the order of its layers; its first stages may be frozen up to one of them.
         weights_hint: What `imagenet` needs, for errors.
     """
 

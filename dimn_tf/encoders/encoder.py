@@ -6,6 +6,7 @@ from dimn_tf import errors, keras_settings
 from dimn_tf.encoders import backbone as backbone_lib
 from dimn_tf.encoders import (
     conv4,
+    frozen_stages,
     instance_norm_places,
     mobilenet_v2,
     resnet50,
@@ -143,6 +144,7 @@ def build_encoder(
     stride: int = 0,
     instance_norm_through: str = "",
     neck: bool = False,
+    frozen_through: str = "",
 ) -> Encoder:
     """Builds an encoder by name.
 
@@ -160,6 +162,8 @@ def build_encoder(
         instance_norm_through: Name of the last place that has an instance norm (see
             `Backbone.instance_norms`), as all before it have; "": none has.
         neck: Whether features go through a `Neck`.
+        frozen_through: Name of the last such place that is not trained (see
+            `frozen_stages`); "": all is.
 
     Raises:
         errors.UserError: other global settings of Keras than `keras_settings` needs,
@@ -177,7 +181,8 @@ def build_encoder(
             f"--encoder_stride={stride}: {name} has "
             f"{' and '.join(map(str, kind.strides))} (0 takes {kind.strides[0]})."
         )
-    places = _places_through(instance_norm_through, name)
+    places = _places_through("instance_norm_through", instance_norm_through, name)
+    _places_through("frozen_through", frozen_through, name)
     if weights not in ("none", "imagenet"):
         weight_files.existing(weights)
     try:
@@ -202,6 +207,8 @@ def build_encoder(
             "and width; `none` starts at random."
         ) from error
     network = instance_norm_places.with_instance_norm(network, places)
+    if frozen_through:
+        frozen_stages.freeze_through(network, kind.instance_norms, frozen_through)
     made = None
     if neck:
         made = neck_lib.Neck(momentum=batch_norm_momentum, name="neck")
@@ -214,8 +221,10 @@ def _dimension(pooling: keras.layers.Layer, network: keras.Model) -> int:
     return int(pooling.compute_output_spec(network.output).shape[-1])
 
 
-def _places_through(last: str, backbone: str) -> dict[str, instance_norm_places.Place]:
-    """The places of a backbone up to one of them.
+def _places_through(
+    flag: str, last: str, backbone: str
+) -> dict[str, instance_norm_places.Place]:
+    """The places of a backbone up to the one that a flag names.
 
     Raises:
         errors.UserError: it has no such place.
@@ -226,7 +235,7 @@ def _places_through(last: str, backbone: str) -> dict[str, instance_norm_places.
     if last not in places:
         known = f"one of {', '.join(places)}" if places else "it has none"
         raise errors.UserError(
-            f"--instance_norm_through={last}: {backbone} has no such place: {known}."
+            f"--{flag}={last}: {backbone} has no such place: {known}."
         )
     names = list(places)
     return {name: places[name] for name in names[: names.index(last) + 1]}

@@ -55,7 +55,7 @@ def with_instance_norm(
         return type(layer).from_config(layer.get_config())
 
     def call(layer, *args, **kwargs):
-        if layer.name in set(map(_layer_name, places)):
+        if layer.name in set(map(layer_name, places)):
             return layer(*args)  # A batch norm was called with a mask of None too.
         outputs = layer(*args, **kwargs)
         if layer.name in followed:
@@ -72,17 +72,18 @@ def with_instance_norm(
             moments = [layer.gamma.numpy(), layer.beta.numpy()]
         else:
             moments = _moments(layer)
-        made.get_layer(_layer_name(name)).set_weights(moments)
+        made.get_layer(layer_name(name)).set_weights(moments)
     return made
 
 
 def _made(place: str, like: keras.layers.Layer) -> keras.layers.Layer:
     return instance_norm.InstanceNormalization(
-        name=_layer_name(place), dtype=like.dtype_policy
+        name=layer_name(place), dtype=like.dtype_policy
     )
 
 
-def _layer_name(place: str) -> str:
+def layer_name(place: str) -> str:
+    """Name of the instance norm at a place."""
     return f"{place}_instance_norm"
 
 

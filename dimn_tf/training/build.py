@@ -122,6 +122,7 @@ def _inference_parts(recipe: recipes.Recipe, restored: bool) -> methods.Method:
         stride=encoder_options.encoder_stride,
         instance_norm_through=encoder_options.instance_norm_through,
         neck=encoder_options.feature_neck,
+        frozen_through=encoder_options.frozen_through,
     )
     return recipe.kind(encoder, recipe.method_options, seed=recipe.optimiser.seed)
 

@@ -70,6 +70,11 @@ class EncoderOptions:
         "Whether a batch norm without shift follows the pooling; classifiers and "
         "matching read what it gives. Ours; paper: no.",
     )
+    frozen_through: str = config.option(
+        "",
+        "Last place of the encoder (named as those of instance norms) that is kept as "
+        "it starts, with all before it: a step costs less. Ours; paper: none.",
+    )
     mirror: bool = config.option(
         False,
         "Whether an image is matched by the mean of its own feature and its mirror "

@@ -46,9 +46,22 @@ VARIANTS = {
         "neck": True,
         "precision": "mixed_bfloat16",
     },
+    "frozen": {
+        "instance_norm_through": "block_12",
+        "neck": True,
+        "frozen_through": "block_3",
+    },
+    "frozen_bfloat16": {
+        "instance_norm_through": "block_12",
+        "neck": True,
+        "frozen_through": "block_3",
+        "precision": "mixed_bfloat16",
+    },
+    "half_size": {"smaller": 2},
     "stride_16": {"stride": 16},
 }
-"""Other steps than DIMN's plain one: what is given to `make_step`."""
+"""Other steps than DIMN's plain one: what is given to `make_step`; `smaller` divides
+the images' sides (the first part of a run of growing sizes)."""
 
 
 def define() -> None:
@@ -58,7 +71,9 @@ def define() -> None:
     flags.DEFINE_float("encoder_width", 1.4, "Width multiplier.")
     flags.DEFINE_integer("rounds", 7, "Timed steps of each kind.", lower_bound=1)
     flags.DEFINE_list(
-        "variants", ["bfloat16", "instance_norm"], f"Some of {', '.join(VARIANTS)}."
+        "variants",
+        ["bfloat16", "instance_norm", "frozen"],
+        f"Some of {', '.join(VARIANTS)}.",
     )
 
 
@@ -70,7 +85,7 @@ def make_step(
     stock: bool = False,
     pairs: int = 32,
     precision: str = "float32",
-    **norms,
+    **changes,
 ) -> Callable[[], None]:
     """A training step of DIMN on a fixed made-up batch; each call does one.
 
@@ -82,7 +97,7 @@ def make_step(
         stock: Whether batch norm and Adam are Keras' own, not the fused kernels.
         pairs: C_b.
         precision: Keras dtype policy.
-        **norms: `encoders.build_encoder`'s.
+        **changes: `encoders.build_encoder`'s; frozen stages too.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
@@ -93,7 +108,7 @@ def make_step(
             width,
             encoder_width,
             fused_batch_norm=not stock,
-            **norms,
+            **changes,
         )
         method = methods.DIMN(encoder, methods.DIMN.Options())
         method.build_training(
@@ -117,6 +132,15 @@ def make_step(
         float(function(batch)["loss"])  # Waits for the step to be done.
 
     return step
+
+
+def _variant(name: str, size: tuple[int, int, float]) -> Callable[[], None]:
+    changes = dict(VARIANTS[name])
+    smaller = changes.pop("smaller", 1)
+    height, width, encoder_width = size
+    return make_step(
+        height // smaller, width // smaller, encoder_width, MANY, **changes
+    )
 
 
 def seconds_in_turn(
@@ -216,7 +240,7 @@ def main(argv):
     few, many = map(statistics.median, seconds_in_turn([ours_few, ours], FLAGS.rounds))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     stock = make_step(*size, MANY, stock=True)
-    steps = [make_step(*size, MANY, **VARIANTS[name]) for name in FLAGS.variants]
+    steps = [_variant(name, size) for name in FLAGS.variants]
     fused_time, stock_time, *others = map(
         statistics.median, seconds_in_turn([ours, stock, *steps], FLAGS.rounds)
     )

@@ -23,6 +23,7 @@ DEFAULTS = {
     "encoder_stride": 0,
     "instance_norm_through": "",
     "feature_neck": False,
+    "frozen_through": "",
     "mirror": False,
     "encoder_weights": "imagenet",
     "init_from": None,

@@ -31,6 +31,7 @@ def network(
     fused,
     stride,
     channels=6,
+    deep=False,
 ):
     del width_multiplier, fused, stride
     images = keras.Input((height, width, 3))
@@ -38,6 +39,8 @@ def network(
     hidden = fused_batch_norm.FusedBatchNormalization(
         momentum=batch_norm_momentum, name="norm"
     )(hidden)
+    if deep:
+        hidden = keras.layers.Conv2D(channels, 3, padding="same", name="more")(hidden)
     model = keras.Model(images, keras.layers.ReLU(name="relu")(hidden))
     if weights is not None:
         weight_files.load(model, weights)
@@ -69,10 +72,14 @@ def keep_globals(monkeypatch) -> None:
 
 
 def install() -> None:
-    """Makes `tiny`, `tiny_16` encoders and the made-up sources loadable by name."""
-    for name, channels in (("tiny", 6), ("tiny_16", 16)):
+    """Makes encoders `tiny`... and the made-up sources loadable by name."""
+    for name, changes in (
+        ("tiny", {}),
+        ("tiny_16", {"channels": 16}),
+        ("tiny_deep", {"deep": True}),
+    ):
         encoder.BACKBONES[name] = backbone.Backbone(
-            functools.partial(network, channels=channels),
+            functools.partial(network, **changes),
             backbone.minus_one_to_one,
             (2,),
             instance_norms={"stem": instance_norm_places.Place("norm", replaces=True)},

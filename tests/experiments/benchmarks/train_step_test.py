@@ -22,11 +22,11 @@ def test_multiply_adds_are_the_networks(size, of_image):
 def test_prints_one_json_line():
     printed = launch(
         "benchmarks.train_step", "--height=32", "--width=32", "--encoder_width=0.35",
-        "--rounds=1", "--variants=instance_norm",
+        "--rounds=1", "--variants=instance_norm,frozen,half_size",
     )  # fmt: skip
     figures = json.loads(printed.splitlines()[-1])
     assert figures["speedup_over_stock_keras"] > 0
-    assert set(figures["variants"]) == {"instance_norm"}
+    assert set(figures["variants"]) == {"instance_norm", "frozen", "half_size"}
     limits = figures["limits"]
     assert all(value > 0 for value in limits.values()) and len(limits) == 6
     rate = limits["float32_giga_multiply_adds_per_second"]
