@@ -12,6 +12,7 @@ from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.service import (
     answers,
     encoder_queue,
+    labels,
     parameters,
     people,
     problems,
@@ -54,8 +55,8 @@ async def enrol(
     seen = parameters.aware(seen_at)
     wish = people.Wish(
         f"sha256-{picture.digest}",
-        parameters.label(person_id),
-        parameters.label(camera_id),
+        labels.label(person_id),
+        labels.label(camera_id),
         None if seen is None else people.text_of(seen),
         b"",
         replace,
@@ -95,15 +96,12 @@ async def listed(
         str, fastapi.Query(max_length=100, description="`next` of the page before.")
     ] = "",
     limit: Annotated[int, fastapi.Query(ge=1, le=1_000)] = 100,
-    person_id: Annotated[
-        str,
-        fastapi.Query(max_length=256, description="This person's alone."),
-    ] = "",
+    person_id: parameters.OfPerson = "",
 ) -> answers.Entries:
     """The gallery, or a person's entries, page by page."""
 
     def work(gallery: people.People):
-        page = gallery.page(after, limit, person_id or None)
+        page = gallery.page(after, limit, gallery.person(person_id))
         return page, gallery.public_ids([known.entry_id for known in page.entries])
 
     try:
@@ -135,14 +133,10 @@ async def relabel(
 
     def work(gallery: people.People):
         name = gallery.private_id(entry_id)
-        known = gallery.relabel(
-            name, parameters.label(person_id), parameters.label(camera_id)
-        )
+        known = gallery.relabel(name, labels.label(person_id), labels.label(camera_id))
         return known, gallery.public_ids([name])
 
-    core.audit.write(
-        caller, "relabel", id=entry_id, person_id=parameters.label(person_id)
-    )
+    core.audit.write(caller, "relabel", id=entry_id, person_id=labels.label(person_id))
     known, names = await core.changed(work)
     if known is None:
         raise problems.Problem(404, "no_entry", "There is no such entry")
@@ -174,15 +168,18 @@ async def remove(
     responses=problems.responses(404),
 )
 async def remove_person(
-    core: parameters.Core, caller: parameters.Caller, person_id: parameters.EntryId
+    core: parameters.Core, caller: parameters.Caller, person_id: parameters.Person
 ) -> answers.Removed:
     """Removes all entries of a person, with their vectors and pictures."""
+    person = await core.gallery(people.People.person, person_id)
 
     def work(gallery: people.People):
-        names = gallery.public_ids(gallery.entries_of(person_id))
-        return [names.get(name, name) for name in gallery.remove_person(person_id)]
+        if person is None:
+            return []
+        names = gallery.public_ids(gallery.entries_of(person))
+        return [names.get(name, name) for name in gallery.remove_person(person)]
 
-    core.audit.write(caller, "remove_person", person_id=person_id)
+    core.audit.write(caller, "remove_person", person_id=person)
     removed = await core.changed(work)
     if not removed:
         raise problems.Problem(404, "no_person", "There is no entry of such a person")

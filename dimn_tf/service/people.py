@@ -13,6 +13,7 @@ import numpy as np
 from dimn_tf import images
 from dimn_tf.gallery import base, enrolment, explanation, places
 from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.service import labels
 from dimn_tf.service import state as state_lib
 
 CAMERA, ENROLLED = enrolment.CAMERA, enrolment.ENROLLED
@@ -237,6 +238,10 @@ class People:
     ) -> entries_lib.Page:
         """See `BaseGallery.page`."""
         return self._gallery.page(after, limit, person_id)
+
+    def person(self, text: str) -> str | None:
+        """The person whom a request means; None: nobody is named. See `labels`."""
+        return labels.meant(text, lambda name: bool(self.page("", 1, name).entries))
 
     def entries_of(self, person_id: str) -> list[str]:
         """See `BaseGallery.entries_of`."""

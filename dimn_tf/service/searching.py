@@ -12,6 +12,7 @@ from dimn_tf.gallery import explanation
 from dimn_tf.service import (
     answers,
     encoder_queue,
+    labels,
     parameters,
     people,
     problems,
@@ -53,7 +54,7 @@ async def search(
     good = [i for i, fault in enumerate(faults) if fault is None]
     if not good:
         raise problems.Problem(422, "image", f"image: {faults[0]}")
-    cameras = {name for name in map(parameters.label, camera_id) if name}
+    cameras = labels.alike(camera_id)
     since, until = parameters.aware(since), parameters.aware(until)
 
     def accept(hit: entries_lib.Hit) -> bool:
