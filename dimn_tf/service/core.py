@@ -137,7 +137,7 @@ class Core:
             self.audit.close()
 
     async def _prepare(self) -> None:
-        """Has the gallery do before what the first search would have to do."""
+        """Has the gallery do before what has to be done first, in turns."""
         try:
             while not await self.keeper.call(people.People.prepare):
                 pass
@@ -199,7 +199,7 @@ class Core:
             raise problems.Problem(
                 503,
                 "starting",
-                "The gallery's index is being built. Try again after a few seconds",
+                "The gallery is being prepared. Try again after a few seconds",
                 {"Retry-After": "5"},
             )
 

@@ -13,7 +13,7 @@ import numpy as np
 from dimn_tf import images
 from dimn_tf.gallery import base, enrolment, explanation, places
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.service import labels
+from dimn_tf.service import labels, whole_photos
 from dimn_tf.service import state as state_lib
 
 CAMERA, ENROLLED = enrolment.CAMERA, enrolment.ENROLLED
@@ -100,6 +100,7 @@ class People:
         except BaseException:
             self._gallery.close()
             raise
+        self._whole_photos = whole_photos.WholePhotos(self._state)
         self._preparing = False
         self._sweep()
 
@@ -116,9 +117,12 @@ class People:
         return len(self._gallery)
 
     def prepare(self) -> bool:
-        """Does some of what the first search needs; whether nothing is left of it."""
+        """Does some of what has to be done first; whether nothing is left of it.
+
+        That is what the first search needs, and what an older version kept too much of.
+        """
         self._preparing = not self._gallery.prepare()
-        return not self._preparing
+        return not self._preparing and self._whole_photos.shrink()
 
     def enrol(
         self, wish: Wish, vector: np.ndarray | None, now: datetime.datetime
