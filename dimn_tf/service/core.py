@@ -16,7 +16,7 @@ import numpy as np
 from dimn_tf import errors, images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import explanation
+from dimn_tf.gallery import explanation, filters
 from dimn_tf.service import (
     audit,
     encoder_queue,
@@ -178,7 +178,7 @@ class Core:
         features: np.ndarray,
         k: int,
         one_per_person: bool,
-        accept: Callable[[entries_lib.Hit], bool] | None,
+        wanted: filters.Filter | None,
     ) -> list[people.Ranked]:
         """See `people.ranked`, and `gallery`.
 
@@ -186,12 +186,12 @@ class Core:
         in between.
         """
         self._refuse_unprepared()
-        alone = one_per_person or accept is not None
+        alone = one_per_person or wanted is not None
         parts = np.split(features, len(features)) if alone else [features]
         return [
             found
             for part in parts
-            for found in await self.keeper.search(part, k, one_per_person, accept)
+            for found in await self.keeper.search(part, k, one_per_person, wanted)
         ]
 
     def _refuse_unprepared(self) -> None:

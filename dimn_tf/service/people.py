@@ -5,25 +5,19 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from dimn_tf import images
-from dimn_tf.gallery import base, enrolment, explanation, places
+from dimn_tf.gallery import base, explanation, filters, places
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.service import labels, whole_photos
 from dimn_tf.service import state as state_lib
 
-CAMERA, ENROLLED = enrolment.CAMERA, enrolment.ENROLLED
-SEEN = "seen_at"
-"""Key of an entry's metadata: when its camera saw it (UTC, ISO 8601)."""
+CAMERA, SEEN, ENROLLED = filters.CAMERA, filters.SEEN, filters.ENROLLED
 CREATED, THERE, REPLACED, DIFFERS = "created", "there", "replaced", "differs"
 """What an enrolment comes to."""
-WIDEST = 16_384
-"""Best entries that a search by cameras, times or one a person looks at, so that none
-holds the others up for long; ours: what Milvus allows."""
 _AT_A_TIME = 1_000
 
 
@@ -33,7 +27,8 @@ class Ranked:
 
     Attributes:
         hits: Best first.
-        limited: Whether there may be more, beyond the `WIDEST` best entries.
+        limited: Whether there may be more: a gallery on Milvus looks at its
+            `largest_k` best entries for some searches.
     """
 
     hits: list[entries_lib.Hit]
@@ -232,10 +227,10 @@ class People:
         features: np.ndarray,
         k: int,
         one_per_person: bool,
-        accept: Callable[[entries_lib.Hit], bool] | None,
+        wanted: filters.Filter | None,
     ) -> list[Ranked]:
         """See `ranked`."""
-        return ranked(self._gallery, features, k, one_per_person, accept)
+        return ranked(self._gallery, features, k, one_per_person, wanted)
 
     def page(
         self, after: str, limit: int, person_id: str | None = None
@@ -287,9 +282,9 @@ class People:
         """
         page = self._gallery.page(after, _AT_A_TIME)
         times = {known.entry_id: known.metadata.get(ENROLLED) for known in page.entries}
-        unknown = [name for name, time in times.items() if _time(time) is None]
+        unknown = [name for name, time in times.items() if filters.parsed(time) is None]
         times.update(self._state.first_seen(unknown, text_of(now)))
-        old = [name for name, time in times.items() if _time(time) < before]
+        old = [name for name, time in times.items() if filters.parsed(time) < before]
         return self.remove(old), page.next
 
     def _sweep(self) -> None:
@@ -307,38 +302,16 @@ def ranked(
     features: np.ndarray,
     k: int,
     one_per_person: bool,
-    accept: Callable[[entries_lib.Hit], bool] | None,
+    wanted: filters.Filter | None,
 ) -> list[Ranked]:
-    """The k best entries for each probe, among the `WIDEST` best ones of a gallery.
-
-    See `BaseGallery.search`.
-    """
-    found = gallery.search(features, k, one_per_person, accept, widest=WIDEST)
-    looked_further = one_per_person or accept is not None
-    limited = looked_further and len(gallery) > max(WIDEST, k)
+    """The k best entries for each probe; see `BaseGallery.search`."""
+    found = gallery.search(features, k, one_per_person, wanted)
+    most = gallery.largest_k
+    looked_further = most is not None and (one_per_person or wanted is not None)
+    limited = looked_further and len(gallery) > most
     return [Ranked(hits, limited and len(hits) < k) for hits in found]
-
-
-def within(
-    metadata: Mapping[str, Any],
-    since: datetime.datetime | None,
-    until: datetime.datetime | None,
-) -> bool:
-    """Whether a camera saw an entry in a time; it counts by its enrolment otherwise."""
-    time = _time(metadata.get(SEEN)) or _time(metadata.get(ENROLLED))
-    if time is None:
-        return since is None and until is None
-    return (since is None or time >= since) and (until is None or time < until)
 
 
 def text_of(time: datetime.datetime) -> str:
     """A time as metadata hold it."""
     return time.astimezone(datetime.UTC).isoformat(timespec="seconds")
-
-
-def _time(text: Any) -> datetime.datetime | None:
-    try:
-        found = datetime.datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

@@ -7,8 +7,7 @@ from typing import Annotated
 import fastapi
 import numpy as np
 
-from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import explanation
+from dimn_tf.gallery import explanation, filters
 from dimn_tf.service import (
     answers,
     encoder_queue,
@@ -54,15 +53,10 @@ async def search(
     good = [i for i, fault in enumerate(faults) if fault is None]
     if not good:
         raise problems.Problem(422, "image", f"image: {faults[0]}")
-    cameras = labels.alike(camera_id)
-    since, until = parameters.aware(since), parameters.aware(until)
-
-    def accept(hit: entries_lib.Hit) -> bool:
-        of_camera = not cameras or hit.metadata.get(people.CAMERA) in cameras
-        return of_camera and people.within(hit.metadata, since, until)
-
-    asked = accept if cameras or since or until else None
-
+    wanted = filters.Filter(
+        labels.alike(camera_id), parameters.aware(since), parameters.aware(until)
+    )
+    asked = None if wanted == filters.Filter() else wanted
     found = await core.search(vectors[good], k, one_per_person, asked)
     ranked = dict(zip(good, found, strict=True))
     names = await core.gallery(

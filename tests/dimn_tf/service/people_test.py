@@ -8,7 +8,7 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf import errors, images
-from dimn_tf.gallery import Entry, Gallery
+from dimn_tf.gallery import Entry, Gallery, filters
 from dimn_tf.service import people as people_lib
 
 D, MODEL = 300, "ab" * 32
@@ -199,28 +199,34 @@ def test_what_is_old_goes_and_what_has_no_time_counts_from_its_first_sight(
     assert len(people) == 0
 
 
+class _Listed:
+    """A gallery of 30 entries that looks at so many of them."""
+
+    def __init__(self, largest_k, found):
+        self.largest_k, self._found = largest_k, found
+
+    def __len__(self):
+        return 30
+
+    def search(self, features, k, one_per_person, wanted):
+        return [range(min(k, self._found))] * len(features)
+
+
 @pytest.mark.parametrize(
-    ("metadata", "expected"),
+    ("largest_k", "found", "one_per_person", "wanted", "expected"),
     [
-        ({"seen_at": "2026-11-29T12:00:00+00:00"}, True),
-        ({"seen_at": "2026-11-29T12:00:00"}, True),
-        ({"seen_at": "2026-11-29T13:30:00+01:00"}, True),
-        ({"seen_at": "2026-11-29T13:00:00+00:00"}, False),  # `until` is not in it.
-        ({"seen_at": "2026-11-29T11:59:59+00:00"}, False),
-        ({"enrolled_at": "2026-11-29T12:30:00+00:00"}, True),
-        (
-            {
-                "seen_at": "2026-01-01T00:00:00+00:00",
-                "enrolled_at": "2026-11-29T12:30:00+00:00",
-            },
-            False,
-        ),
-        ({}, False),
-        ({"seen_at": "noon"}, False),
-        ({"seen_at": 7}, False),
+        (None, 2, True, filters.Filter(), False),  # It has looked at all.
+        (29, 2, True, None, True),
+        (29, 2, False, filters.Filter(), True),
+        (29, 2, False, None, False),
+        (29, 9, True, None, False),  # There are as many as were asked for.
+        (30, 2, True, None, False),
     ],
 )
-def test_times_by_the_camera_or_else_by_the_enrolment(metadata, expected):
-    hour = datetime.timedelta(hours=1)
-    assert people_lib.within(metadata, NOW, NOW + hour) is expected
-    assert people_lib.within(metadata, None, None)
+def test_whether_there_may_be_more_is_told(
+    largest_k, found, one_per_person, wanted, expected
+):
+    gallery = _Listed(largest_k, found)
+    rows = people_lib.ranked(gallery, np.ones((2, D)), 5, one_per_person, wanted)
+    assert [row.limited for row in rows] == [expected] * 2
+    assert all(len(row.hits) == min(found, 5) for row in rows)
