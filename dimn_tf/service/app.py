@@ -85,7 +85,7 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
             model=model.sha256,
             runtime=model.runtime,
             entries=await core.gallery(len),
-            thresholds=core.thresholds(),
+            thresholds=core.encoding.thresholds(),
         )
 
     @app.get(

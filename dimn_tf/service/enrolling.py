@@ -9,6 +9,7 @@ from typing import Annotated
 import fastapi
 
 from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.gallery import filters
 from dimn_tf.service import (
     answers,
     encoder_queue,
@@ -17,6 +18,7 @@ from dimn_tf.service import (
     people,
     problems,
     thumbnails,
+    wishes,
 )
 
 router = fastapi.APIRouter(
@@ -51,24 +53,24 @@ async def enrol(
     An entry is known by its picture's content: enrolled again, it stays one.
     """
     boxes = parameters.boxes([box], 1)
-    (picture,) = await core.pictures(await image.read(), boxes)
+    (picture,) = await core.encoding.pictures(await image.read(), boxes)
     seen = parameters.aware(seen_at)
-    wish = people.Wish(
+    wish = wishes.Wish(
         f"sha256-{picture.digest}",
         labels.label(person_id),
         labels.label(camera_id),
-        None if seen is None else people.text_of(seen),
+        None if seen is None else wishes.text_of(seen),
         b"",
         replace,
     )
     now = datetime.datetime.now(datetime.UTC)
     outcome, differs = await core.gallery(people.People.enrol, wish, None, now)
-    if outcome in (people.CREATED, people.REPLACED):
-        vectors, faults = await core.vectors(encoder_queue.ENROLLED, [picture])
+    if outcome in (wishes.CREATED, wishes.REPLACED):
+        vectors, faults = await core.encoding.vectors(encoder_queue.ENROLLED, [picture])
         if faults[0] is not None:
             raise problems.Problem(422, "image", f"image: {faults[0]}")
         if core.options.keep_pictures:
-            small = await core.thumbnail(picture.file)
+            small = await core.encoding.thumbnail(picture.file)
             wish = dataclasses.replace(wish, picture=small)
         core.audit.write(
             caller, "enrol", id=wish.entry_id, person_id=wish.person_id, replace=replace
@@ -76,7 +78,7 @@ async def enrol(
         outcome, differs = await core.changed(
             people.People.enrol, wish, vectors[0], now
         )
-    if outcome == people.DIFFERS:
+    if outcome == wishes.DIFFERS:
         raise problems.Problem(
             409,
             "differs",
@@ -84,7 +86,7 @@ async def enrol(
             "replace=true to change it",
             id=wish.entry_id,
         )
-    if outcome != people.CREATED:
+    if outcome != wishes.CREATED:
         response.status_code = 200
     return answers.Enrolled(outcome=outcome, id=wish.entry_id)
 
@@ -208,7 +210,7 @@ async def picture(
         raise problems.Problem(404, "no_picture", "No picture of such an entry is kept")
     core.audit.write(caller, "picture", id=entry_id)
     return fastapi.Response(
-        await core.thumbnail(found, thumbnails.shown),
+        await core.encoding.thumbnail(found, thumbnails.shown),
         media_type="image/jpeg",
         headers={"Cache-Control": "private, no-store"},
     )
@@ -219,8 +221,8 @@ def _entry(known: entries_lib.Known, names: dict[str, str]) -> answers.Entry:
     return answers.Entry(
         id=name,
         person_id=known.person_id,
-        camera_id=known.metadata.get(people.CAMERA),
-        seen_at=known.metadata.get(people.SEEN),
-        enrolled_at=known.metadata.get(people.ENROLLED),
+        camera_id=known.metadata.get(filters.CAMERA),
+        seen_at=known.metadata.get(filters.SEEN),
+        enrolled_at=known.metadata.get(filters.ENROLLED),
         picture=parameters.picture_of(name),
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import fastapi
 
-from dimn_tf.service import enrolling, parameters, people, pieces
+from dimn_tf.service import enrolling, parameters, pieces, wishes
 
 _SHOWN = 60  # Entries at a time.
 _NAMES = 1_000  # That are proposed while one types.
@@ -38,9 +38,9 @@ async def enrol(
         replace,
     )
     words = {
-        people.CREATED: "Enrolled.",
-        people.THERE: "It is enrolled already.",
-        people.REPLACED: "Changed.",
+        wishes.CREATED: "Enrolled.",
+        wishes.THERE: "It is enrolled already.",
+        wishes.REPLACED: "Changed.",
     }
     return await pieces.said(request, core, words[done.outcome])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import pathlib
 from collections.abc import Sequence
@@ -10,62 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from dimn_tf import images
-from dimn_tf.gallery import base, explanation, filters, places
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.service import labels, whole_photos
+from dimn_tf.gallery import explanation, filters, places
+from dimn_tf.service import labels, ranking, whole_photos, wishes
 from dimn_tf.service import state as state_lib
 
-CAMERA, SEEN, ENROLLED = filters.CAMERA, filters.SEEN, filters.ENROLLED
-CREATED, THERE, REPLACED, DIFFERS = "created", "there", "replaced", "differs"
-"""What an enrolment comes to."""
 _AT_A_TIME = 1_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Ranked:
-    """What a search found for a probe.
-
-    Attributes:
-        hits: Best first.
-        limited: Whether there may be more: a gallery on Milvus looks at its
-            `largest_k` best entries for some searches.
-    """
-
-    hits: list[entries_lib.Hit]
-    limited: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Wish:
-    """An entry that a client wants.
-
-    Attributes:
-        entry_id: By the picture's content.
-        person_id: The person, or None.
-        camera_id: The camera, or None.
-        seen_at: When the camera saw it (UTC, ISO 8601), or None.
-        picture: What is kept to be looked at, see `thumbnails`.
-        replace: Whether it takes the place of what is there under other labels.
-    """
-
-    entry_id: str
-    person_id: str | None
-    camera_id: str | None
-    seen_at: str | None
-    picture: bytes
-    replace: bool
-
-    def differs(self, known: entries_lib.Known) -> list[str]:
-        """What is told otherwise than it is known."""
-        return [
-            name
-            for name, wanted, there in (
-                ("person_id", self.person_id, known.person_id),
-                (CAMERA, self.camera_id, known.metadata.get(CAMERA)),
-                (SEEN, self.seen_at, known.metadata.get(SEEN)),
-            )
-            if wanted is not None and wanted != there
-        ]
 
 
 class People:
@@ -120,7 +69,7 @@ class People:
         return not self._preparing and self._whole_photos.shrink()
 
     def enrol(
-        self, wish: Wish, vector: np.ndarray | None, now: datetime.datetime
+        self, wish: wishes.Wish, vector: np.ndarray | None, now: datetime.datetime
     ) -> tuple[str, list[str]]:
         """Enrols, unless it is there.
 
@@ -130,23 +79,27 @@ class People:
             now: The time.
 
         Returns:
-            What it came to: one of the words above (`CREATED` or `REPLACED` for a
+            What it came to: one of the words of `wishes` (`CREATED` or `REPLACED` for a
             vector that is still needed), and in what the wish differs from what is
             there.
         """
         known = self._gallery.known([wish.entry_id]).get(wish.entry_id)
         if known is None:
-            outcome, differences = CREATED, []
+            outcome, differences = wishes.CREATED, []
         else:
             differences = wish.differs(known)
             if not differences:
-                return THERE, []
+                return wishes.THERE, []
             if not wish.replace:
-                return DIFFERS, differences
-            outcome = REPLACED
+                return wishes.DIFFERS, differences
+            outcome = wishes.REPLACED
         if vector is None:
             return outcome, differences
-        told = {CAMERA: wish.camera_id, SEEN: wish.seen_at, ENROLLED: text_of(now)}
+        told = {
+            filters.CAMERA: wish.camera_id,
+            filters.SEEN: wish.seen_at,
+            filters.ENROLLED: wishes.text_of(now),
+        }
         metadata = {} if known is None else dict(known.metadata)
         metadata.update({k: v for k, v in told.items() if v is not None})
         person = wish.person_id
@@ -178,7 +131,7 @@ class People:
             return None
         metadata = dict(known.metadata)
         if camera_id is not None:
-            metadata[CAMERA] = camera_id
+            metadata[filters.CAMERA] = camera_id
         person = known.person_id if person_id is None else person_id
         (vector,) = self._gallery.vectors([entry_id])
         entry = entries_lib.Entry(entry_id, vector, person, metadata)
@@ -228,9 +181,9 @@ class People:
         k: int,
         one_per_person: bool,
         wanted: filters.Filter | None,
-    ) -> list[Ranked]:
-        """See `ranked`."""
-        return ranked(self._gallery, features, k, one_per_person, wanted)
+    ) -> list[ranking.Ranked]:
+        """See `ranking.ranked`."""
+        return ranking.ranked(self._gallery, features, k, one_per_person, wanted)
 
     def page(
         self, after: str, limit: int, person_id: str | None = None
@@ -281,9 +234,12 @@ class People:
             The entries removed, and where the next page begins.
         """
         page = self._gallery.page(after, _AT_A_TIME)
-        times = {known.entry_id: known.metadata.get(ENROLLED) for known in page.entries}
+        times = {
+            known.entry_id: known.metadata.get(filters.ENROLLED)
+            for known in page.entries
+        }
         unknown = [name for name, time in times.items() if filters.parsed(time) is None]
-        times.update(self._state.first_seen(unknown, text_of(now)))
+        times.update(self._state.first_seen(unknown, wishes.text_of(now)))
         old = [name for name, time in times.items() if filters.parsed(time) < before]
         return self.remove(old), page.next
 
@@ -295,23 +251,3 @@ class People:
             there = self._gallery.which_of(part)
             if gone := [name for name in part if name not in there]:
                 self._state.forget(gone)
-
-
-def ranked(
-    gallery: base.BaseGallery,
-    features: np.ndarray,
-    k: int,
-    one_per_person: bool,
-    wanted: filters.Filter | None,
-) -> list[Ranked]:
-    """The k best entries for each probe; see `BaseGallery.search`."""
-    found = gallery.search(features, k, one_per_person, wanted)
-    most = gallery.largest_k
-    looked_further = most is not None and (one_per_person or wanted is not None)
-    limited = looked_further and len(gallery) > most
-    return [Ranked(hits, limited and len(hits) < k) for hits in found]
-
-
-def text_of(time: datetime.datetime) -> str:
-    """A time as metadata hold it."""
-    return time.astimezone(datetime.UTC).isoformat(timespec="seconds")

@@ -8,8 +8,9 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf import errors, images
-from dimn_tf.gallery import Entry, Gallery, filters
+from dimn_tf.gallery import Entry, Gallery
 from dimn_tf.service import people as people_lib
+from dimn_tf.service import wishes
 
 D, MODEL = 300, "ab" * 32
 NOW = datetime.datetime(2026, 11, 29, 12, tzinfo=datetime.UTC)
@@ -22,7 +23,7 @@ def _vector(seed):
 
 def _wish(name="sha256-1", person="anna", replace=False, picture=b"picture", **more):
     labels = {"camera_id": None, "seen_at": None, **more}
-    return people_lib.Wish(name, person, picture=picture, replace=replace, **labels)
+    return wishes.Wish(name, person, picture=picture, replace=replace, **labels)
 
 
 @pytest.fixture
@@ -197,36 +198,3 @@ def test_what_is_old_goes_and_what_has_no_time_counts_from_its_first_sight(
     assert swept(NOW + 2.4 * DAY, 2.5 * DAY) == ["e1"]
     assert swept(NOW + 2.6 * DAY, 2.5 * DAY) == ["e0", "odd", "old-0", "old-1", "old-2"]
     assert len(people) == 0
-
-
-class _Listed:
-    """A gallery of 30 entries that looks at so many of them."""
-
-    def __init__(self, largest_k, found):
-        self.largest_k, self._found = largest_k, found
-
-    def __len__(self):
-        return 30
-
-    def search(self, features, k, one_per_person, wanted):
-        return [range(min(k, self._found))] * len(features)
-
-
-@pytest.mark.parametrize(
-    ("largest_k", "found", "one_per_person", "wanted", "expected"),
-    [
-        (None, 2, True, filters.Filter(), False),  # It has looked at all.
-        (29, 2, True, None, True),
-        (29, 2, False, filters.Filter(), True),
-        (29, 2, False, None, False),
-        (29, 9, True, None, False),  # There are as many as were asked for.
-        (30, 2, True, None, False),
-    ],
-)
-def test_whether_there_may_be_more_is_told(
-    largest_k, found, one_per_person, wanted, expected
-):
-    gallery = _Listed(largest_k, found)
-    rows = people_lib.ranked(gallery, np.ones((2, D)), 5, one_per_person, wanted)
-    assert [row.limited for row in rows] == [expected] * 2
-    assert all(len(row.hits) == min(found, 5) for row in rows)

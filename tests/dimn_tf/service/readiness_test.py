@@ -9,7 +9,7 @@ import pytest
 from data_builders import dummy_images
 from dimn_tf import errors, images
 from dimn_tf.gallery import Entry, Gallery
-from dimn_tf.service import core, people
+from dimn_tf.service import core, people, ranking
 from tests.dimn_tf.service.running import running
 
 
@@ -94,7 +94,7 @@ def test_a_gallery_that_cannot_be_prepared_is_told(halves_export, filled, monkey
 
 
 def test_what_a_search_did_not_look_at_is_told(halves_export, filled, monkeypatch):
-    ranked, content = people.ranked, images.encode_png(dummy_images.pixels(1, 60, 30))
+    ranked, content = ranking.ranked, images.encode_png(dummy_images.pixels(1, 60, 30))
     with running(halves_export.model, filled) as client:
 
         def page():
@@ -104,9 +104,9 @@ def test_what_a_search_did_not_look_at_is_told(halves_export, filled, monkeypatc
         assert len(probe["hits"]) == 10 and probe["limited"] is False
         assert "There may be more" not in page()
         monkeypatch.setattr(
-            people,
+            ranking,
             "ranked",
-            lambda *given: [people.Ranked(one.hits, True) for one in ranked(*given)],
+            lambda *given: [ranking.Ranked(one.hits, True) for one in ranked(*given)],
         )
         assert _search(client).json()["probes"][0]["limited"] is True
         assert "There may be more" in page()
