@@ -14,6 +14,10 @@ from dimn_tf.service import pieces, problems
 
 _PAGES = ("/", "/login", "/logout")
 """Paths that browsers show whole. Pieces of the page are told by its script."""
+_HINTS = {
+    404: "There is no such path; /openapi.json lists those that there are",
+    405: "This path takes other methods; /openapi.json lists them",
+}
 
 
 def response(problem: problems.Problem, scope: Mapping[str, Any]) -> fastapi.Response:
@@ -58,10 +62,9 @@ def install(app: fastapi.FastAPI) -> None:
 
     @app.exception_handler(starlette.exceptions.HTTPException)
     async def _http(request, error):
+        detail = _HINTS.get(error.status_code, str(error.detail))
         headers = dict(error.headers or {})
-        problem = problems.Problem(
-            error.status_code, "http", str(error.detail), headers
-        )
+        problem = problems.Problem(error.status_code, "http", detail, headers)
         return response(problem, request.scope)
 
     @app.exception_handler(errors.UserError)

@@ -1,4 +1,4 @@
-"""Recall and speed of galleries: embedded exact and approximate, and Milvus.
+r"""Recall and speed of galleries: embedded exact and approximate, and Milvus.
 
     python -m experiments.benchmarks.gallery
     python -m experiments.benchmarks.gallery --entries=1000000 \

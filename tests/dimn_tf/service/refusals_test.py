@@ -83,3 +83,16 @@ def test_a_service_that_starts_says_so_to_a_person(
         answer = client.get("/", headers=BROWSER)
         assert "Try again after a few seconds" in _told(answer, 503)
         assert answer.headers["retry-after"] == "5"
+
+
+def test_paths_and_methods_that_are_not_there_tell_where_to_look(
+    halves_export, tmp_path
+):
+    with running(halves_export.model, tmp_path) as client:
+        for answer, status in (
+            (client.get("/nowhere"), 404),
+            (client.put("/v1/entries"), 405),
+        ):
+            _problem(answer, status)
+            assert "/openapi.json lists" in answer.json()["detail"]
+        assert "other methods" in _told(client.get("/login", headers=BROWSER), 405)
