@@ -179,7 +179,7 @@ def _flag_help(name: str, flag: flags.Flag, needed: bool) -> list[str]:
         head = f"  --{name}={'|'.join(choices) if choices else _kind(flag)}"
     if needed:
         tail = " Needed."
-    elif flag.default is None or flag.default == []:
+    elif flag.default in (None, "", []):
         tail = ""
     else:
         tail = f" Default: {flag.default_as_str}."

@@ -1,4 +1,4 @@
-"""The difference of two runs in mean mAP, with its 95 % interval.
+r"""The difference of two runs in mean mAP, with its 95 % interval.
 
     python -m experiments.compare_runs \
         --a=runs/dimn/results.json --b=runs/aggregation/results.json \

@@ -1,4 +1,4 @@
-"""Draws the trial lists that ship with the package.
+r"""Draws the trial lists that ship with the package.
 
     python -m experiments.draw_trials --targets=viper,prid,ilids --seed=0 \
         --data_dir=DATA --output_dir=dimn_tf/evaluation/protocols/trial_lists

@@ -1,4 +1,4 @@
-"""Enrols images of people into a gallery.
+r"""Enrols images of people into a gallery.
 
     python -m experiments.enroll --model=EXPORT --gallery=GALLERY IMAGES...
 

@@ -1,7 +1,7 @@
-"""Judges the search of a gallery by probes whose person is known: CMC and mAP.
+r"""Judges the search of a gallery by probes whose person is known: CMC and mAP.
 
     python -m experiments.evaluate_gallery --model=EXPORT --gallery=GALLERY \
-        --person_folders --camera_pattern='^(\\d+)_' --only_camera=1 PROBES...
+        --person_folders --camera_pattern='^(\d+)_' --only_camera=1 PROBES...
 
 PROBES are named as for `experiments.enroll`; both need the persons (--person_folders or
 CSV lists). Each probe is searched for in the whole gallery. On the same images, the

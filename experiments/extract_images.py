@@ -1,10 +1,10 @@
-"""Writes the images of a built data set into a folder a person, as cameras' crops.
+r"""Writes the images of a built data set into a folder a person, as cameras' crops.
 
     python -m experiments.extract_images --dataset=synthetic_reid/night_market \
         --folder=crops
 
 FOLDER/PERSON/CAMERA_NAME.png: what `reid_folder`, `experiments.enroll` and
-`experiments.search` take (--camera_pattern='^(\\d+)_'). Of real data, keep the folder
+`experiments.search` take (--camera_pattern='^(\d+)_'). Of real data, keep the folder
 out of any repository.
 """
 

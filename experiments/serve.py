@@ -1,4 +1,4 @@
-"""Serves a gallery over HTTP: search, enrol, compare, remove.
+r"""Serves a gallery over HTTP: search, enrol, compare, remove.
 
     python -m experiments.serve --model=EXPORT --gallery=GALLERY
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.gallery import filters
 
 _AT_A_TIME = 1_000  # Entries of a person that are listed at once.
 _MORE_HITS = 32
@@ -200,8 +201,7 @@ class BaseGallery(abc.ABC):
         probe_features: Any,
         k: int = 10,
         one_per_person: bool = False,
-        accept: Callable[[entries_lib.Hit], bool] | None = None,
-        widest: int | None = None,
+        wanted: filters.Filter | None = None,
     ) -> list[list[entries_lib.Hit]]:
         """The k best entries for each probe.
 
@@ -210,12 +210,9 @@ class BaseGallery(abc.ABC):
             k: Entries a probe; fewer are given where the gallery holds fewer.
             one_per_person: Whether of several entries of one person only the best is
                 given; entries without a person stand for themselves.
-            accept: Which hits count, by what a hit tells; None: all. The search is
-                widened until there are k of them, in the worst case to the whole
-                gallery (on Milvus to `largest_k`, so that fewer may be given than
-                there are).
-            widest: Best entries that are looked at for a probe, at most (but k of
-                them), likewise; None: all of them.
+            wanted: Which entries count; None: all. (On Milvus, with this or
+                `one_per_person`, the `largest_k` best entries are looked at, so that
+                fewer may be given than there are.)
 
         Returns:
             For each probe its hits, best first.
@@ -239,22 +236,31 @@ class BaseGallery(abc.ABC):
         with self._reading():
             if not len(probes):
                 return []
-            if not one_per_person and accept is None:
+            if not one_per_person and wanted is None:
                 return self._hits(probes, k)
-            return [
-                self._widened(probe[np.newaxis], k, one_per_person, accept, widest)
-                for probe in probes
-            ]
+            return self._chosen(probes, k, one_per_person, wanted)
 
-    def _widened(self, probe: np.ndarray, k: int, one_per_person: bool, accept, widest):
-        """The k best that are accepted: wider until there are so many."""
-        limits = [limit for limit in (self.largest_k, widest) if limit is not None]
-        width, most = k, max(k, min(limits)) if limits else None
+    def _chosen(
+        self,
+        probes: np.ndarray,
+        k: int,
+        one_per_person: bool,
+        wanted: filters.Filter | None,
+    ) -> list[list[entries_lib.Hit]]:
+        """The k best that are wanted; here among the `largest_k` best, if it is set."""
+        return [
+            self._widened(probe[np.newaxis], k, one_per_person, wanted)
+            for probe in probes
+        ]
+
+    def _widened(self, probe: np.ndarray, k: int, one_per_person: bool, wanted):
+        """Looks at more and more until there are k."""
+        width, most = k, self.largest_k
         while True:
             hits = self._hits(probe, width)[0]
             best: dict[tuple, entries_lib.Hit] = {}
             for hit in hits:
-                if accept is None or accept(hit):
+                if wanted is None or wanted.takes(hit.metadata):
                     person = hit.person_id if one_per_person else None
                     key = (person, None) if person is not None else (None, hit.entry_id)
                     best.setdefault(key, hit)

@@ -10,12 +10,11 @@ from absl import logging
 
 from dimn_tf import errors, images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import base, embedding, entries, image_sources
+from dimn_tf.gallery import base, embedding, entries, filters, image_sources
 
 CONTENT = "content_sha256"
 """Key of an entry's metadata: the hash of its image file's bytes."""
-CAMERA, ENROLLED = "camera_id", "enrolled_at"
-"""Keys of an entry's metadata: its camera; when it was enrolled (UTC, ISO 8601)."""
+CAMERA, ENROLLED = filters.CAMERA, filters.ENROLLED
 _AT_A_TIME = 4096  # Entries whose person and metadata are held.
 
 

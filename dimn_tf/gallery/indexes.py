@@ -15,6 +15,10 @@ HNSW_NEIGHBOURS = 32
 """Links of each vector in the `hnsw` graph; ours: 32, FAISS' usual value."""
 HNSW_BUILD, HNSW_SEARCH = 128, 256
 """Candidates looked at while building and searching the graph; ours."""
+HNSW_LOOKS = 32
+"""Vectors that are looked at for each candidate, about; ours. A search among some
+vectors goes through the graph where that looks at fewer than there are of those."""
+_SPARE = 2  # Times the candidates of which, by their share, k would count.
 
 
 class Index:
@@ -109,21 +113,70 @@ class Index:
             kept = near[~gone[near]]
             rows[place] = rows[kept[0]] if len(kept) else 0
 
-    def search(self, probes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Scores float32 [P, k] and numbers int64 [P, k], best first; -1: none."""
-        kept = None
-        if self._removed:
-            gone = faiss.IDSelectorBatch(np.fromiter(self._removed, np.int64))
-            kept = faiss.IDSelectorNot(gone)
-        parameters = self._parameters(k, len(self._removed), kept)
+    def search(
+        self, probes: np.ndarray, k: int, allowed: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The best vectors of each probe.
+
+        Args:
+            probes: float32 [P, D].
+            k: Vectors a probe, at most.
+            allowed: Which vectors count, bool [n] in the order of their numbers, which
+                were added rising; None: all. As many as k are found where so many
+                count: what a graph does not lead to is found by looking at them all.
+
+        Returns:
+            Scores float32 [P, k] and numbers int64 [P, k], best first; -1: none.
+        """
+        if allowed is not None:
+            k = min(k, int(allowed.sum()))
+        if not k:
+            return np.empty((len(probes), 0), np.float32), np.empty(
+                (len(probes), 0), np.int64
+            )
         # FAISS searches for one probe in one thread; to wake the others for what little
         # is left takes milliseconds where ONNX Runtime's threads wait busily.
         threads = faiss.omp_get_max_threads()
         faiss.omp_set_num_threads(1 if len(probes) == 1 else threads)
         try:
-            return self._index.search(probes, k, params=parameters)
+            if allowed is None:
+                return self._search(probes, k)
+            return self._search_allowed(probes, k, allowed)
         finally:
             faiss.omp_set_num_threads(threads)
+
+    def _search(self, probes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        kept = None
+        if self._removed:
+            gone = faiss.IDSelectorBatch(np.fromiter(self._removed, np.int64))
+            kept = faiss.IDSelectorNot(gone)
+        parameters = self._parameters(k, len(self._removed), kept)
+        return self._index.search(probes, k, params=parameters)
+
+    def _search_allowed(
+        self, probes: np.ndarray, k: int, allowed: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same among some: in FAISS' order of places, which is the numbers'."""
+        numbers = _view(self._index.id_map)
+        places = allowed
+        if self._removed:
+            gone = np.isin(numbers, np.fromiter(self._removed, np.int64))
+            places = np.zeros(len(numbers), bool)
+            places[~gone] = allowed
+        selector = faiss.IDSelectorBitmap(np.packbits(places, bitorder="little"))
+        index = faiss.downcast_index(self._index.index)
+        if not self._forgets:  # A graph.
+            count = int(allowed.sum())
+            wide = max(HNSW_SEARCH, _SPARE * k * len(numbers) // count)
+            if wide * HNSW_LOOKS < count:
+                parameters = self._parameters(wide, 0, selector)
+                scores, found = index.search(probes, k, params=parameters)
+                if (found >= 0).all():
+                    return scores, numbers[found]
+            index = faiss.downcast_index(index.storage)
+        parameters = faiss.SearchParameters(sel=selector)
+        scores, found = index.search(probes, k, params=parameters)
+        return scores, np.where(found >= 0, numbers[found], -1)
 
 
 def _view(vector) -> np.ndarray:

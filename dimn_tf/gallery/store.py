@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import pathlib
 import re
 import sqlite3
@@ -244,6 +245,35 @@ class Store:
             numbers = [number for number, _ in block]
             yield np.array(numbers, np.int64), self._as_vectors(block)
             after = numbers[-1]
+
+    def facts_between(
+        self, after: int, last: int
+    ) -> Iterator[list[tuple[int, str | None, dict]]]:
+        """(number, person, metadata) of entries, as `vectors_between`."""
+        while True:
+            block = self._file.read(
+                "SELECT number, person_id, metadata FROM entries WHERE number > ? "
+                "AND number <= ? ORDER BY number LIMIT ?",
+                (after, last, _READ_AT_A_TIME),
+            )
+            if not block:
+                return
+            yield [(row[0], row[1], self.metadata(row[0], row[2])) for row in block]
+            after = block[-1][0]
+
+    def metadata(self, number: int, text: str) -> dict:
+        """An entry's metadata.
+
+        Raises:
+            errors.UserError: they are damaged.
+        """
+        try:
+            found = json.loads(text)
+        except (TypeError, ValueError):
+            found = None
+        if not isinstance(found, dict):
+            raise self.damaged(f"the metadata of its entry {number} are no JSON object")
+        return found
 
     def vectors_of(self, entry_ids: Sequence[str]) -> dict[str, np.ndarray]:
         """The vectors, float32 [D], of those entries that are there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pydantic
 
-from dimn_tf.service import people
+from dimn_tf.gallery import milvus_gallery
 
 _ENTRY = "sha256-2f7c"
 
@@ -44,8 +44,9 @@ class Probe(pydantic.BaseModel):
         description="Why there is no vector of it; null where there is."
     )
     limited: bool = pydantic.Field(
-        description="Whether there may be more hits: a search by cameras, times or one "
-        f"entry a person looks at the {people.WIDEST:,} best entries."
+        description="Whether there may be more hits. A gallery in a folder looks at "
+        "all its entries; one on Milvus, for a search by cameras, times or one entry a "
+        f"person, at the {milvus_gallery.MilvusGallery.largest_k:,} best."
     )
     hits: list[Hit] = pydantic.Field(description="Best first.")
 

@@ -16,6 +16,7 @@ from dimn_tf.service import (
     page,
     parameters,
     problems,
+    refusals,
     searching,
 )
 from dimn_tf.service import core as core_lib
@@ -56,7 +57,7 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
     app.state.core, app.state.log, app.state.allowed = core, log, allowed
     # The guard limits bodies; a larger part would be written to a temporary file.
     formparsers.MultiPartParser.spool_max_size = chosen.largest_bytes
-    problems.install(app)
+    refusals.install(app)
     app.include_router(searching.router)
     app.include_router(enrolling.router)
     page.install(app)
@@ -84,7 +85,7 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
             model=model.sha256,
             runtime=model.runtime,
             entries=await core.gallery(len),
-            thresholds=core.thresholds(),
+            thresholds=core.encoding.thresholds(),
         )
 
     @app.get(

@@ -1,4 +1,4 @@
-"""What all requests share: the model's queue, the gallery's thread, limits, logs."""
+"""What all requests share: the model, the gallery and its turns, limits, logs."""
 
 from __future__ import annotations
 
@@ -7,31 +7,27 @@ import contextlib
 import dataclasses
 import datetime
 import pathlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import anyio
 import numpy as np
 
-from dimn_tf import errors, images
+from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import explanation
+from dimn_tf.gallery import filters
 from dimn_tf.service import (
     audit,
-    encoder_queue,
+    encoding,
     keepers,
     metrics,
     options,
     people,
     problems,
+    ranking,
     sweeper,
-    thumbnails,
-    uploads,
 )
 
 _START_SECONDS = 10.0  # In which a small gallery is ready before the first caller.
-_DECODERS = 4  # Images that are decoded at the same time.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,14 +75,11 @@ class Core:
     ):
         options.check(chosen)
         self.model, self.place, self.options, self.log = model, place, chosen, log
-        self.scale = model.inner_product_scale
         self.audit = audit.AuditLog(
             place.audit_log if chosen.audit_log else None, chosen.audit_bytes
         )
-        self.metrics = metrics.Metrics(lambda: len(self.queue))
-        self.queue = encoder_queue.EncoderQueue(
-            model, chosen.batch_size, chosen.waiting_images, self.metrics.batch
-        )
+        self.metrics = metrics.Metrics(lambda: self.encoding.waiting)
+        self.encoding = encoding.Encoding(model, chosen, self.metrics.batch, log)
         self.ready = False
         self.keeper = keeper or keepers.LocalKeeper(
             place.gallery,
@@ -108,17 +101,15 @@ class Core:
                 model that gives no vectors.
         """
         if not self._warm:
-            self._warm_up()
+            self.encoding.warm_up()
         self._warm = True
         self.keeper.open()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Opens the gallery; at the end does what waits, and gives all back."""
-        self._decoding = anyio.CapacityLimiter(_DECODERS)
-        self._explaining = anyio.CapacityLimiter(1)
         self.open()
-        self.queue.start()
+        self.encoding.start()
         tasks = [asyncio.create_task(self._prepare())]
         try:
             done, _ = await asyncio.wait(tasks, timeout=_START_SECONDS)
@@ -132,12 +123,12 @@ class Core:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self.queue.stop()
+            await self.encoding.stop()
             await self.keeper.close()
             self.audit.close()
 
     async def _prepare(self) -> None:
-        """Has the gallery do before what the first search would have to do."""
+        """Has the gallery do before what has to be done first, in turns."""
         try:
             while not await self.keeper.call(people.People.prepare):
                 pass
@@ -149,20 +140,6 @@ class Core:
     async def _keep_young(self, prepared: asyncio.Task) -> None:
         await prepared
         await self.sweeper.run()
-
-    def _warm_up(self) -> None:
-        """Encodes noise, so that the first caller does not wait for what is built then.
-
-        Raises:
-            errors.UserError: the model gives no vector of it.
-        """
-        noise = np.random.default_rng(0).integers(0, 256, (64, 32, 3), np.uint8)
-        for call in (self.model.probe_features, self.model.gallery_classifiers):
-            if fault := call([images.encode_png(noise)]).unusable()[0]:
-                raise errors.UserError(
-                    f"{self.model.folder}: of an image of noise, {fault}. Export the "
-                    "run again"
-                )
 
     async def gallery(self, function: Callable[..., Any], *given: Any) -> Any:
         """What a function of `People` and further arguments gives.
@@ -178,20 +155,20 @@ class Core:
         features: np.ndarray,
         k: int,
         one_per_person: bool,
-        accept: Callable[[entries_lib.Hit], bool] | None,
-    ) -> list[people.Ranked]:
-        """See `people.ranked`, and `gallery`.
+        wanted: filters.Filter | None,
+    ) -> list[ranking.Ranked]:
+        """See `ranking.ranked`, and `gallery`.
 
         Probes that the gallery searches for one by one, so that others have their turns
         in between.
         """
         self._refuse_unprepared()
-        alone = one_per_person or accept is not None
+        alone = one_per_person or wanted is not None
         parts = np.split(features, len(features)) if alone else [features]
         return [
             found
             for part in parts
-            for found in await self.keeper.search(part, k, one_per_person, accept)
+            for found in await self.keeper.search(part, k, one_per_person, wanted)
         ]
 
     def _refuse_unprepared(self) -> None:
@@ -199,7 +176,7 @@ class Core:
             raise problems.Problem(
                 503,
                 "starting",
-                "The gallery's index is being built. Try again after a few seconds",
+                "The gallery is being prepared. Try again after a few seconds",
                 {"Retry-After": "5"},
             )
 
@@ -219,97 +196,6 @@ class Core:
                 "The gallery cannot be changed now; the server's log says why",
                 {"Retry-After": "5"},
             ) from error
-
-    async def pictures(
-        self, content: bytes, boxes: Sequence[uploads.Box] = (), name: str = "image"
-    ) -> list[uploads.Picture]:
-        """See `uploads.pictures`; in a thread, but for what is done at once."""
-        if not boxes and uploads.is_small(content):
-            return uploads.pictures(content, [], self.options.largest_pixels, name)
-        return await anyio.to_thread.run_sync(
-            uploads.pictures,
-            content,
-            list(boxes),
-            self.options.largest_pixels,
-            name,
-            limiter=self._decoding,
-        )
-
-    async def thumbnail(
-        self, file: bytes, make: Callable[[bytes], bytes] = thumbnails.made
-    ) -> bytes:
-        """A small picture, see `thumbnails`; in a thread, or at once if fast."""
-        if uploads.is_small(file):
-            return make(file)
-        return await anyio.to_thread.run_sync(make, file, limiter=self._decoding)
-
-    async def vectors(
-        self, kind: str, pictures: Sequence[uploads.Picture]
-    ) -> tuple[np.ndarray, list[str | None]]:
-        """Vectors [n, D], and for each why there is none, or None."""
-        answer = await self.queue.encode(kind, [p.file for p in pictures])
-        return answer.vectors, [fault or None for fault in answer.unusable()]
-
-    async def explained(
-        self,
-        probe: bytes,
-        entry_id: str,
-        score: float,
-        match: bytes,
-        others: explanation.Others,
-        copy: bool,
-    ) -> explanation.Found:
-        """An entry with its maps, see `explanation.explained`; in a thread.
-
-        Args:
-            probe: Image file.
-            entry_id: The entry.
-            score: Of the probe with it.
-            match: Its image file.
-            others: What it is told from.
-            copy: Whether `match` is a smaller copy of what was enrolled.
-
-        Raises:
-            problems.Problem: 422, the model cannot explain its scores.
-        """
-        hit = entries_lib.Hit(entry_id, score, None, {})
-        found = explanation.Found(hit, score, match)
-
-        def work():
-            return explanation.explained(self.model, probe, [found], others, copy)
-
-        try:
-            (row,) = await anyio.to_thread.run_sync(work, limiter=self._explaining)
-        except errors.UserError as error:
-            self.log(f"no explanation: {error}")
-            raise problems.Problem(
-                422,
-                "explain",
-                "This model's export cannot explain its scores, or is older than that: "
-                "then export the run again",
-            ) from error
-        return row
-
-    def threshold(self, false_accepts: int | None) -> tuple[float | None, int | None]:
-        """The threshold and its false accepts: what is asked for, else 1,000's.
-
-        Raises:
-            problems.Problem: 422, the model has no such threshold.
-        """
-        try:
-            return self.model.usual_threshold(false_accepts)
-        except errors.UserError as error:
-            raise problems.Problem(
-                422,
-                "threshold",
-                f"false_accepts={false_accepts}: the model has no such threshold; "
-                f"/readyz lists those that it has ({self.thresholds() or 'none'})",
-            ) from error
-
-    def thresholds(self) -> list[int]:
-        """False accepts for which the model has a threshold."""
-        rows = (self.model.metadata.get("thresholds") or {}).get("thresholds", [])
-        return [r["one_in"] for r in rows if self.model.has_threshold(r["one_in"])]
 
     async def remove_old(self, now: datetime.datetime | None = None) -> int:
         """Removes what was kept longer than `keep_days`; says how many entries.

@@ -9,13 +9,16 @@ from typing import Annotated
 import fastapi
 
 from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.gallery import filters
 from dimn_tf.service import (
     answers,
     encoder_queue,
+    labels,
     parameters,
     people,
     problems,
     thumbnails,
+    wishes,
 )
 
 router = fastapi.APIRouter(
@@ -50,24 +53,24 @@ async def enrol(
     An entry is known by its picture's content: enrolled again, it stays one.
     """
     boxes = parameters.boxes([box], 1)
-    (picture,) = await core.pictures(await image.read(), boxes)
+    (picture,) = await core.encoding.pictures(await image.read(), boxes)
     seen = parameters.aware(seen_at)
-    wish = people.Wish(
+    wish = wishes.Wish(
         f"sha256-{picture.digest}",
-        parameters.label(person_id),
-        parameters.label(camera_id),
-        None if seen is None else people.text_of(seen),
+        labels.label(person_id),
+        labels.label(camera_id),
+        None if seen is None else wishes.text_of(seen),
         b"",
         replace,
     )
     now = datetime.datetime.now(datetime.UTC)
     outcome, differs = await core.gallery(people.People.enrol, wish, None, now)
-    if outcome in (people.CREATED, people.REPLACED):
-        vectors, faults = await core.vectors(encoder_queue.ENROLLED, [picture])
+    if outcome in (wishes.CREATED, wishes.REPLACED):
+        vectors, faults = await core.encoding.vectors(encoder_queue.ENROLLED, [picture])
         if faults[0] is not None:
             raise problems.Problem(422, "image", f"image: {faults[0]}")
         if core.options.keep_pictures:
-            small = await core.thumbnail(picture.file)
+            small = await core.encoding.thumbnail(picture.file)
             wish = dataclasses.replace(wish, picture=small)
         core.audit.write(
             caller, "enrol", id=wish.entry_id, person_id=wish.person_id, replace=replace
@@ -75,7 +78,7 @@ async def enrol(
         outcome, differs = await core.changed(
             people.People.enrol, wish, vectors[0], now
         )
-    if outcome == people.DIFFERS:
+    if outcome == wishes.DIFFERS:
         raise problems.Problem(
             409,
             "differs",
@@ -83,7 +86,7 @@ async def enrol(
             "replace=true to change it",
             id=wish.entry_id,
         )
-    if outcome != people.CREATED:
+    if outcome != wishes.CREATED:
         response.status_code = 200
     return answers.Enrolled(outcome=outcome, id=wish.entry_id)
 
@@ -95,15 +98,12 @@ async def listed(
         str, fastapi.Query(max_length=100, description="`next` of the page before.")
     ] = "",
     limit: Annotated[int, fastapi.Query(ge=1, le=1_000)] = 100,
-    person_id: Annotated[
-        str,
-        fastapi.Query(max_length=256, description="This person's alone."),
-    ] = "",
+    person_id: parameters.OfPerson = "",
 ) -> answers.Entries:
     """The gallery, or a person's entries, page by page."""
 
     def work(gallery: people.People):
-        page = gallery.page(after, limit, person_id or None)
+        page = gallery.page(after, limit, gallery.person(person_id))
         return page, gallery.public_ids([known.entry_id for known in page.entries])
 
     try:
@@ -135,14 +135,10 @@ async def relabel(
 
     def work(gallery: people.People):
         name = gallery.private_id(entry_id)
-        known = gallery.relabel(
-            name, parameters.label(person_id), parameters.label(camera_id)
-        )
+        known = gallery.relabel(name, labels.label(person_id), labels.label(camera_id))
         return known, gallery.public_ids([name])
 
-    core.audit.write(
-        caller, "relabel", id=entry_id, person_id=parameters.label(person_id)
-    )
+    core.audit.write(caller, "relabel", id=entry_id, person_id=labels.label(person_id))
     known, names = await core.changed(work)
     if known is None:
         raise problems.Problem(404, "no_entry", "There is no such entry")
@@ -174,15 +170,18 @@ async def remove(
     responses=problems.responses(404),
 )
 async def remove_person(
-    core: parameters.Core, caller: parameters.Caller, person_id: parameters.EntryId
+    core: parameters.Core, caller: parameters.Caller, person_id: parameters.Person
 ) -> answers.Removed:
     """Removes all entries of a person, with their vectors and pictures."""
+    person = await core.gallery(people.People.person, person_id)
 
     def work(gallery: people.People):
-        names = gallery.public_ids(gallery.entries_of(person_id))
-        return [names.get(name, name) for name in gallery.remove_person(person_id)]
+        if person is None:
+            return []
+        names = gallery.public_ids(gallery.entries_of(person))
+        return [names.get(name, name) for name in gallery.remove_person(person)]
 
-    core.audit.write(caller, "remove_person", person_id=person_id)
+    core.audit.write(caller, "remove_person", person_id=person)
     removed = await core.changed(work)
     if not removed:
         raise problems.Problem(404, "no_person", "There is no entry of such a person")
@@ -211,7 +210,7 @@ async def picture(
         raise problems.Problem(404, "no_picture", "No picture of such an entry is kept")
     core.audit.write(caller, "picture", id=entry_id)
     return fastapi.Response(
-        await core.thumbnail(found, thumbnails.shown),
+        await core.encoding.thumbnail(found, thumbnails.shown),
         media_type="image/jpeg",
         headers={"Cache-Control": "private, no-store"},
     )
@@ -222,8 +221,8 @@ def _entry(known: entries_lib.Known, names: dict[str, str]) -> answers.Entry:
     return answers.Entry(
         id=name,
         person_id=known.person_id,
-        camera_id=known.metadata.get(people.CAMERA),
-        seen_at=known.metadata.get(people.SEEN),
-        enrolled_at=known.metadata.get(people.ENROLLED),
+        camera_id=known.metadata.get(filters.CAMERA),
+        seen_at=known.metadata.get(filters.SEEN),
+        enrolled_at=known.metadata.get(filters.ENROLLED),
         picture=parameters.picture_of(name),
     )

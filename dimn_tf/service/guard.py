@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from dimn_tf.service import access, metrics, options, problems, rates
+from dimn_tf.service import access, metrics, options, problems, rates, refusals
 
 OPEN = ("/", "/healthz", "/readyz", "/login", "/logout", "/openapi.json")
 """Paths that need no token; what is below `/static/` neither."""
@@ -83,8 +83,9 @@ class Guard:
         try:
             await self._let_in(scope, receive, send_with_headers)
         except problems.Problem as problem:
-            await problem.response()(scope, receive, send_with_headers)
-        except Exception:  # It is answered already: see `problems.install`.
+            told = refusals.response(problem, scope)
+            await told(scope, receive, send_with_headers)
+        except Exception:  # It is answered already: see `refusals.install`.
             self._log(f"{scope['method']} {scope['path']}\n{traceback.format_exc()}")
             if not answered:
                 raise
@@ -123,9 +124,13 @@ class Guard:
     def _caller(self, headers, address: str, path: str) -> access.Caller:
         """Who asks, if they may, and not too often.
 
+        The page's own files hold no secret: a refusal's page needs them too.
+
         Raises:
             problems.Problem: 401, 403 or 429. Wrong tokens count by the address.
         """
+        if path.startswith(STATIC):
+            return access.Caller(address, by_token=False)
         try:
             caller = self._access.caller(headers, address, _is_open(path))
         except problems.Problem:

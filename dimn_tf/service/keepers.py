@@ -6,7 +6,7 @@ import abc
 from collections.abc import Callable
 from typing import Any
 
-from dimn_tf.service import one_thread, people
+from dimn_tf.service import one_thread, people, ranking
 
 
 class Keeper(abc.ABC):
@@ -44,7 +44,7 @@ class Keeper(abc.ABC):
         del what, seconds
         return True
 
-    async def search(self, *given: Any) -> list[people.Ranked]:
+    async def search(self, *given: Any) -> list[ranking.Ranked]:
         """See `People.search`."""
         return await self.call(people.People.search, *given)
 

@@ -34,7 +34,7 @@ async def page(request: fastapi.Request, core: parameters.Core):
         "page.html",
         {
             "entries": await core.gallery(len),
-            "thresholds": core.thresholds(),
+            "thresholds": core.encoding.thresholds(),
             "caller": request.scope["state"]["caller"].name,
             "named": bool(request.app.state.allowed.tokens),
             "runtime": _RUNTIMES[core.model.runtime],

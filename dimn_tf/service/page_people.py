@@ -6,7 +6,7 @@ from typing import Annotated
 
 import fastapi
 
-from dimn_tf.service import enrolling, parameters, people, pieces
+from dimn_tf.service import enrolling, parameters, pieces, wishes
 
 _SHOWN = 60  # Entries at a time.
 _NAMES = 1_000  # That are proposed while one types.
@@ -38,9 +38,9 @@ async def enrol(
         replace,
     )
     words = {
-        people.CREATED: "Enrolled.",
-        people.THERE: "It is enrolled already.",
-        people.REPLACED: "Changed.",
+        wishes.CREATED: "Enrolled.",
+        wishes.THERE: "It is enrolled already.",
+        wishes.REPLACED: "Changed.",
     }
     return await pieces.said(request, core, words[done.outcome])
 
@@ -49,7 +49,7 @@ async def enrol(
 async def listed(
     request: fastapi.Request,
     core: parameters.Core,
-    person_id: Annotated[str, fastapi.Query(max_length=256)] = "",
+    person_id: parameters.OfPerson = "",
     after: Annotated[str, fastapi.Query(max_length=100)] = "",
     count: Annotated[int, fastapi.Query(ge=0)] = 0,
 ):
@@ -58,7 +58,7 @@ async def listed(
     A list that is made anew shows no fewer than the `count` that it showed before.
     """
     limit = min(max(count, _SHOWN), _NAMES)
-    found = await enrolling.listed(core, after, limit, person_id.strip())
+    found = await enrolling.listed(core, after, limit, person_id)
     of_all = found
     if person_id and not after:  # What follows a page shows no names to choose from.
         of_all = await enrolling.listed(core, "", _NAMES, "")
@@ -84,8 +84,8 @@ async def name(
     person_id: parameters.Label,
 ):
     """Names an entry."""
-    await enrolling.relabel(core, caller, entry_id, person_id, "")
-    return await pieces.said(request, core, f"Now {person_id.strip()}.")
+    done = await enrolling.relabel(core, caller, entry_id, person_id, "")
+    return await pieces.said(request, core, f"Now {done.person_id or 'no name'}.")
 
 
 @router.post("/remove")

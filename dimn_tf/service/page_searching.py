@@ -63,7 +63,7 @@ async def why(
     content = await image.read()
     await image.seek(0)
     found = await searching.explain(core, caller, image, entry_id, box)
-    (probe,) = await core.pictures(content, parameters.boxes([box], 1))
+    (probe,) = await core.encoding.pictures(content, parameters.boxes([box], 1))
 
     def work(gallery: people.People):
         return gallery.picture(gallery.private_id(entry_id))

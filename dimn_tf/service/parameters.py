@@ -47,7 +47,10 @@ Box = Annotated[
     str,
     fastapi.Form(description=f"The person's box, {_BOX}", examples=["10,20,64,128"]),
 ]
-Label = Annotated[str, fastapi.Form(max_length=256)]
+Label = Annotated[
+    str,
+    fastapi.Form(max_length=256, description="White space around it does not count."),
+]
 Time = Annotated[
     datetime.datetime | None,
     fastapi.Form(description="ISO 8601; without a time zone it is UTC."),
@@ -61,6 +64,12 @@ FalseAccepts = Annotated[
     ),
 ]
 EntryId = Annotated[str, fastapi.Path(max_length=4096)]
+_PERSON = "White space around it does not count, unless a person is named like that."
+Person = Annotated[str, fastapi.Path(max_length=4096, description=_PERSON)]
+OfPerson = Annotated[
+    str,
+    fastapi.Query(max_length=4096, description=f"This person's alone. {_PERSON}"),
+]
 
 
 def _core(request: fastapi.Request) -> core.Core:
@@ -87,11 +96,6 @@ def boxes(texts: list[str], most: int) -> list[uploads.Box]:
             413, "too_large", f"{len(given):,} boxes, more than {most}"
         )
     return [uploads.Box.parse(text) for text in given]
-
-
-def label(text: str) -> str | None:
-    """A person's or camera's name; None where the field was left empty."""
-    return text.strip() or None
 
 
 def aware(time: datetime.datetime | None) -> datetime.datetime | None:

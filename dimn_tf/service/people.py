@@ -2,74 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from dimn_tf import images
-from dimn_tf.gallery import base, enrolment, explanation, places
 from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.gallery import explanation, filters, places
+from dimn_tf.service import labels, ranking, whole_photos, wishes
 from dimn_tf.service import state as state_lib
 
-CAMERA, ENROLLED = enrolment.CAMERA, enrolment.ENROLLED
-SEEN = "seen_at"
-"""Key of an entry's metadata: when its camera saw it (UTC, ISO 8601)."""
-CREATED, THERE, REPLACED, DIFFERS = "created", "there", "replaced", "differs"
-"""What an enrolment comes to."""
-WIDEST = 16_384
-"""Best entries that a search by cameras, times or one a person looks at, so that none
-holds the others up for long; ours: what Milvus allows."""
 _AT_A_TIME = 1_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Ranked:
-    """What a search found for a probe.
-
-    Attributes:
-        hits: Best first.
-        limited: Whether there may be more, beyond the `WIDEST` best entries.
-    """
-
-    hits: list[entries_lib.Hit]
-    limited: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Wish:
-    """An entry that a client wants.
-
-    Attributes:
-        entry_id: By the picture's content.
-        person_id: The person, or None.
-        camera_id: The camera, or None.
-        seen_at: When the camera saw it (UTC, ISO 8601), or None.
-        picture: What is kept to be looked at, see `thumbnails`.
-        replace: Whether it takes the place of what is there under other labels.
-    """
-
-    entry_id: str
-    person_id: str | None
-    camera_id: str | None
-    seen_at: str | None
-    picture: bytes
-    replace: bool
-
-    def differs(self, known: entries_lib.Known) -> list[str]:
-        """What is told otherwise than it is known."""
-        return [
-            name
-            for name, wanted, there in (
-                ("person_id", self.person_id, known.person_id),
-                (CAMERA, self.camera_id, known.metadata.get(CAMERA)),
-                (SEEN, self.seen_at, known.metadata.get(SEEN)),
-            )
-            if wanted is not None and wanted != there
-        ]
 
 
 class People:
@@ -99,6 +44,7 @@ class People:
         except BaseException:
             self._gallery.close()
             raise
+        self._whole_photos = whole_photos.WholePhotos(self._state)
         self._preparing = False
         self._sweep()
 
@@ -115,12 +61,15 @@ class People:
         return len(self._gallery)
 
     def prepare(self) -> bool:
-        """Does some of what the first search needs; whether nothing is left of it."""
+        """Does some of what has to be done first; whether nothing is left of it.
+
+        That is what the first search needs, and what an older version kept too much of.
+        """
         self._preparing = not self._gallery.prepare()
-        return not self._preparing
+        return not self._preparing and self._whole_photos.shrink()
 
     def enrol(
-        self, wish: Wish, vector: np.ndarray | None, now: datetime.datetime
+        self, wish: wishes.Wish, vector: np.ndarray | None, now: datetime.datetime
     ) -> tuple[str, list[str]]:
         """Enrols, unless it is there.
 
@@ -130,23 +79,27 @@ class People:
             now: The time.
 
         Returns:
-            What it came to: one of the words above (`CREATED` or `REPLACED` for a
+            What it came to: one of the words of `wishes` (`CREATED` or `REPLACED` for a
             vector that is still needed), and in what the wish differs from what is
             there.
         """
         known = self._gallery.known([wish.entry_id]).get(wish.entry_id)
         if known is None:
-            outcome, differences = CREATED, []
+            outcome, differences = wishes.CREATED, []
         else:
             differences = wish.differs(known)
             if not differences:
-                return THERE, []
+                return wishes.THERE, []
             if not wish.replace:
-                return DIFFERS, differences
-            outcome = REPLACED
+                return wishes.DIFFERS, differences
+            outcome = wishes.REPLACED
         if vector is None:
             return outcome, differences
-        told = {CAMERA: wish.camera_id, SEEN: wish.seen_at, ENROLLED: text_of(now)}
+        told = {
+            filters.CAMERA: wish.camera_id,
+            filters.SEEN: wish.seen_at,
+            filters.ENROLLED: wishes.text_of(now),
+        }
         metadata = {} if known is None else dict(known.metadata)
         metadata.update({k: v for k, v in told.items() if v is not None})
         person = wish.person_id
@@ -178,7 +131,7 @@ class People:
             return None
         metadata = dict(known.metadata)
         if camera_id is not None:
-            metadata[CAMERA] = camera_id
+            metadata[filters.CAMERA] = camera_id
         person = known.person_id if person_id is None else person_id
         (vector,) = self._gallery.vectors([entry_id])
         entry = entries_lib.Entry(entry_id, vector, person, metadata)
@@ -227,16 +180,20 @@ class People:
         features: np.ndarray,
         k: int,
         one_per_person: bool,
-        accept: Callable[[entries_lib.Hit], bool] | None,
-    ) -> list[Ranked]:
-        """See `ranked`."""
-        return ranked(self._gallery, features, k, one_per_person, accept)
+        wanted: filters.Filter | None,
+    ) -> list[ranking.Ranked]:
+        """See `ranking.ranked`."""
+        return ranking.ranked(self._gallery, features, k, one_per_person, wanted)
 
     def page(
         self, after: str, limit: int, person_id: str | None = None
     ) -> entries_lib.Page:
         """See `BaseGallery.page`."""
         return self._gallery.page(after, limit, person_id)
+
+    def person(self, text: str) -> str | None:
+        """The person whom a request means; None: nobody is named. See `labels`."""
+        return labels.meant(text, lambda name: bool(self.page("", 1, name).entries))
 
     def entries_of(self, person_id: str) -> list[str]:
         """See `BaseGallery.entries_of`."""
@@ -277,10 +234,13 @@ class People:
             The entries removed, and where the next page begins.
         """
         page = self._gallery.page(after, _AT_A_TIME)
-        times = {known.entry_id: known.metadata.get(ENROLLED) for known in page.entries}
-        unknown = [name for name, time in times.items() if _time(time) is None]
-        times.update(self._state.first_seen(unknown, text_of(now)))
-        old = [name for name, time in times.items() if _time(time) < before]
+        times = {
+            known.entry_id: known.metadata.get(filters.ENROLLED)
+            for known in page.entries
+        }
+        unknown = [name for name, time in times.items() if filters.parsed(time) is None]
+        times.update(self._state.first_seen(unknown, wishes.text_of(now)))
+        old = [name for name, time in times.items() if filters.parsed(time) < before]
         return self.remove(old), page.next
 
     def _sweep(self) -> None:
@@ -291,45 +251,3 @@ class People:
             there = self._gallery.which_of(part)
             if gone := [name for name in part if name not in there]:
                 self._state.forget(gone)
-
-
-def ranked(
-    gallery: base.BaseGallery,
-    features: np.ndarray,
-    k: int,
-    one_per_person: bool,
-    accept: Callable[[entries_lib.Hit], bool] | None,
-) -> list[Ranked]:
-    """The k best entries for each probe, among the `WIDEST` best ones of a gallery.
-
-    See `BaseGallery.search`.
-    """
-    found = gallery.search(features, k, one_per_person, accept, widest=WIDEST)
-    looked_further = one_per_person or accept is not None
-    limited = looked_further and len(gallery) > max(WIDEST, k)
-    return [Ranked(hits, limited and len(hits) < k) for hits in found]
-
-
-def within(
-    metadata: Mapping[str, Any],
-    since: datetime.datetime | None,
-    until: datetime.datetime | None,
-) -> bool:
-    """Whether a camera saw an entry in a time; it counts by its enrolment otherwise."""
-    time = _time(metadata.get(SEEN)) or _time(metadata.get(ENROLLED))
-    if time is None:
-        return since is None and until is None
-    return (since is None or time >= since) and (until is None or time < until)
-
-
-def text_of(time: datetime.datetime) -> str:
-    """A time as metadata hold it."""
-    return time.astimezone(datetime.UTC).isoformat(timespec="seconds")
-
-
-def _time(text: Any) -> datetime.datetime | None:
-    try:
-        found = datetime.datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

@@ -5,12 +5,7 @@ from __future__ import annotations
 import http
 from typing import Any
 
-import fastapi
-import fastapi.exceptions
 import fastapi.responses
-import starlette.exceptions
-
-from dimn_tf import errors
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE = "urn:dimn_tf:problem:"
@@ -51,47 +46,6 @@ class Problem(Exception):
         return fastapi.responses.JSONResponse(
             body, self.status, headers=self.headers, media_type=MEDIA_TYPE
         )
-
-
-def install(app: fastapi.FastAPI) -> None:
-    """Makes every error of an app a problem."""
-
-    @app.exception_handler(Problem)
-    async def _problem(request, error: Problem):
-        return error.response()
-
-    @app.exception_handler(fastapi.exceptions.RequestValidationError)
-    async def _invalid(request, error):
-        faults = [
-            {
-                "where": ".".join(str(part) for part in fault["loc"]),
-                "fault": fault["msg"],
-            }
-            for fault in error.errors()
-        ]
-        told = "; ".join(f"{fault['where']}: {fault['fault']}" for fault in faults[:5])
-        return Problem(422, "parameters", told, faults=faults).response()
-
-    @app.exception_handler(starlette.exceptions.HTTPException)
-    async def _http(request, error):
-        return Problem(
-            error.status_code, "http", str(error.detail), dict(error.headers or {})
-        ).response()
-
-    @app.exception_handler(errors.UserError)
-    async def _refused(request, error):
-        # What a gallery or a model refuses names files of the server: that stays in
-        # its log, which `serve` writes.
-        app.state.log(f"{request.method} {request.url.path}: {error}")
-        return Problem(
-            500, "server", "The server cannot do this now; its log says why."
-        ).response()
-
-    @app.exception_handler(Exception)
-    async def _defect(request, error):
-        return Problem(
-            500, "server", "A defect of the server; its log says where."
-        ).response()
 
 
 # Status -> the kind that is shown, and what it means.

@@ -12,7 +12,7 @@ from typing import Any
 import ray
 
 from dimn_tf.gallery import base, places
-from dimn_tf.service import keepers, one_thread, people, problems
+from dimn_tf.service import keepers, one_thread, people, problems, ranking
 
 
 class Actor:
@@ -99,7 +99,7 @@ class RayKeeper(keepers.Keeper):
         """See base class."""
         if self._reader is None:
             return await super().search(*given)
-        return await self._thread.call(people.ranked, self._reader, *given)
+        return await self._thread.call(ranking.ranked, self._reader, *given)
 
     async def close(self) -> None:
         """See base class; the actor stays, for the other replicas."""

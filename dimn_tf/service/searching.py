@@ -7,11 +7,11 @@ from typing import Annotated
 import fastapi
 import numpy as np
 
-from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import explanation
+from dimn_tf.gallery import explanation, filters
 from dimn_tf.service import (
     answers,
     encoder_queue,
+    labels,
     parameters,
     people,
     problems,
@@ -46,22 +46,17 @@ async def search(
     """
     if k > core.options.largest_k:
         raise problems.Problem(422, "k", f"k={k}: at most {core.options.largest_k}")
-    threshold, false_accepts = core.threshold(false_accepts)
+    threshold, false_accepts = core.encoding.threshold(false_accepts)
     boxes = parameters.boxes(box, core.options.images_per_request)
-    pictures = await core.pictures(await image.read(), boxes)
-    vectors, faults = await core.vectors(encoder_queue.PROBE, pictures)
+    pictures = await core.encoding.pictures(await image.read(), boxes)
+    vectors, faults = await core.encoding.vectors(encoder_queue.PROBE, pictures)
     good = [i for i, fault in enumerate(faults) if fault is None]
     if not good:
         raise problems.Problem(422, "image", f"image: {faults[0]}")
-    cameras = {name for name in map(parameters.label, camera_id) if name}
-    since, until = parameters.aware(since), parameters.aware(until)
-
-    def accept(hit: entries_lib.Hit) -> bool:
-        of_camera = not cameras or hit.metadata.get(people.CAMERA) in cameras
-        return of_camera and people.within(hit.metadata, since, until)
-
-    asked = accept if cameras or since or until else None
-
+    wanted = filters.Filter(
+        labels.alike(camera_id), parameters.aware(since), parameters.aware(until)
+    )
+    asked = None if wanted == filters.Filter() else wanted
     found = await core.search(vectors[good], k, one_per_person, asked)
     ranked = dict(zip(good, found, strict=True))
     names = await core.gallery(
@@ -77,7 +72,7 @@ async def search(
                 fault=fault,
                 limited=fault is None and ranked[i].limited,
                 hits=[
-                    _hit(hit, rank, core.scale, length, threshold, names)
+                    _hit(hit, rank, core.encoding.scale, length, threshold, names)
                     for rank, hit in enumerate(
                         ranked[i].hits if fault is None else (), start=1
                     )
@@ -109,20 +104,20 @@ async def compare(
     false_accepts: parameters.FalseAccepts = None,
 ) -> answers.Comparison:
     """How alike the people on two images are; nothing is kept of them."""
-    threshold, false_accepts = core.threshold(false_accepts)
+    threshold, false_accepts = core.encoding.threshold(false_accepts)
     vectors, digests = [], []
     for name, image, box, kind in (
         ("probe", probe, probe_box, encoder_queue.PROBE),
         ("enrolled", enrolled, enrolled_box, encoder_queue.ENROLLED),
     ):
         boxes = parameters.boxes([box], 1)
-        pictures = await core.pictures(await image.read(), boxes, name)
-        found, faults = await core.vectors(kind, pictures)
+        pictures = await core.encoding.pictures(await image.read(), boxes, name)
+        found, faults = await core.encoding.vectors(kind, pictures)
         if faults[0] is not None:
             raise problems.Problem(422, "image", f"{name}: {faults[0]}")
         vectors.append(found[0])
         digests.append(pictures[0].digest)
-    score = core.scale * float(vectors[0] @ vectors[1])
+    score = core.encoding.scale * float(vectors[0] @ vectors[1])
     likeness = score / float(np.linalg.norm(vectors[0]))
     core.audit.write(caller, "compare", images=digests, likeness=likeness)
     return answers.Comparison(
@@ -162,8 +157,8 @@ async def explain(
             422, "against", f"against={against}: at most {core.options.largest_k}"
         )
     boxes = parameters.boxes([box], 1)
-    (picture,) = await core.pictures(await image.read(), boxes)
-    vectors, faults = await core.vectors(encoder_queue.PROBE, [picture])
+    (picture,) = await core.encoding.pictures(await image.read(), boxes)
+    vectors, faults = await core.encoding.vectors(encoder_queue.PROBE, [picture])
     if faults[0] is not None:
         raise problems.Problem(422, "image", f"image: {faults[0]}")
 
@@ -177,8 +172,10 @@ async def explain(
     vector, others, match, kept = told
     if match is None:
         raise problems.Problem(404, "no_picture", "No picture of the entry is kept")
-    score = core.scale * float(vectors[0] @ vector)
-    row = await core.explained(picture.file, entry_id, score, match, others, kept)
+    score = core.encoding.scale * float(vectors[0] @ vector)
+    row = await core.encoding.explained(
+        picture.file, entry_id, score, match, others, kept
+    )
     if row.probe_map is None:
         raise problems.Problem(422, "explain", f"The entry's picture: {row.missing}")
     core.audit.write(caller, "explain", probe=picture.digest, id=entry_id)
@@ -199,8 +196,8 @@ def _hit(hit, rank, scale, length, threshold, names) -> answers.Hit:
         rank=rank,
         id=name,
         person_id=hit.person_id,
-        camera_id=hit.metadata.get(people.CAMERA),
-        seen_at=hit.metadata.get(people.SEEN),
+        camera_id=hit.metadata.get(filters.CAMERA),
+        seen_at=hit.metadata.get(filters.SEEN),
         score=score,
         likeness=likeness,
         passes=None if threshold is None else likeness >= threshold,

@@ -15,7 +15,11 @@ from dimn_tf.gallery import places, sqlite_files
 FILE = "service.sqlite"
 _GALLERY = "gallery.txt"
 _ALIAS = "entry-"
+_SMALL = 1
+"""`user_version` of a file whose pictures are small; 0: an older version's, which kept
+whole photos."""
 _STATEMENTS = (
+    (f"PRAGMA user_version = {_SMALL}",),
     ("CREATE TABLE pictures (entry_id TEXT PRIMARY KEY, content BLOB NOT NULL)",),
     ("CREATE TABLE aliases (alias TEXT PRIMARY KEY, entry_id TEXT NOT NULL)",),
     ("CREATE TABLE first_seen (entry_id TEXT PRIMARY KEY, time TEXT NOT NULL)",),
@@ -65,7 +69,7 @@ class State:
     """
 
     def __init__(self, folder: pathlib.Path):
-        path = folder / FILE
+        path = self.path = folder / FILE
         sqlite_files.make(path, _STATEMENTS)
         self._file = sqlite_files.SqliteFile(path)
         self._file.cut_left_log()
@@ -91,6 +95,31 @@ class State:
             "SELECT content FROM pictures WHERE entry_id = ?", (entry_id,)
         )
         return found[0][0] if found else None
+
+    def remove_picture(self, entry_id: str) -> None:
+        """Forgets an entry's picture."""
+        with self._file.transaction(erases=True) as connection:
+            connection.execute("DELETE FROM pictures WHERE entry_id = ?", (entry_id,))
+
+    def pictured(self, after: str, limit: int) -> list[str]:
+        """The next entries behind one that have a picture, in their order."""
+        found = self._file.read(
+            "SELECT entry_id FROM pictures WHERE entry_id > ? ORDER BY entry_id "
+            "LIMIT ?",
+            (after, limit),
+        )
+        return [entry_id for (entry_id,) in found]
+
+    @property
+    def holds_small_pictures(self) -> bool:
+        """Whether all its pictures are small, see `WholePhotos`."""
+        ((version,),) = self._file.read("PRAGMA user_version")
+        return version >= _SMALL
+
+    def mark_small_pictures(self) -> None:
+        """Notes that they are."""
+        with self._file.transaction() as connection:
+            connection.execute(f"PRAGMA user_version = {_SMALL}")
 
     def public_ids(
         self,

@@ -1,4 +1,4 @@
-"""Recall and speed of galleries: embedded exact and approximate, and Milvus.
+r"""Recall and speed of galleries: embedded exact and approximate, and Milvus.
 
     python -m experiments.benchmarks.gallery
     python -m experiments.benchmarks.gallery --entries=1000000 \
@@ -10,6 +10,10 @@ falling variance. Each backend fills a gallery in one process and searches it in
 another, which opens it from disk. For each:
     recall_at_10: share of the ten best by brute force that are among its ten.
     ms_a_search: of one probe at a time (median), and of all probes at once.
+    filtered_over_unfiltered: time of a search among the entries of some cameras, by
+        the share of all entries that they have, and of one for one entry a person:
+        median of the ratios to a plain search for the same probe, done just before.
+    facts_seconds: what the first of these takes, which reads what filters look at.
     ms_brute_force: one float32 matrix product of all probes with all vectors held in
         memory and the ten best of each, a probe; it keeps no metadata.
     add_a_second: entries, on disk when counted; index_seconds: building an index that
@@ -34,13 +38,22 @@ import numpy as np
 from absl import flags
 
 from dimn_tf import errors, progress
-from dimn_tf.gallery import Entry, Gallery, MilvusGallery, indexes, milvus_collections
+from dimn_tf.gallery import (
+    Entry,
+    Filter,
+    Gallery,
+    MilvusGallery,
+    indexes,
+    milvus_collections,
+)
 from experiments import command_line, launch, path_flags
 
 FLAGS = flags.FLAGS
 EACH = 10  # Images of an identity.
 SPREAD = 0.8  # Of an identity's images, relative to identities'.
 PROBES, K = 100, 10
+CAMERAS = 100  # Which take turns.
+SHARES = (0.01, 0.1, 0.5)  # Of the entries, that filters want.
 MODEL = "0" * 64
 _CHUNK = 10_000
 _MILVUS = "milvus_"
@@ -136,20 +149,22 @@ def open_again(backend: str, folder: pathlib.Path):
     return Gallery(folder)
 
 
+def entry(number: int, vector: np.ndarray) -> Entry:
+    """An entry as commands enrol one."""
+    person = number // EACH
+    metadata = {
+        "path": f"crops/{person:08d}/{number:09d}.jpg",
+        "camera_id": str(number % CAMERAS),
+    }
+    return Entry(f"{number}", vector, f"person {person}", metadata)
+
+
 def fill(backend: str, folder: pathlib.Path, entries: int, dimension: int) -> dict:
     """Adds the entries; gives times."""
     adding, number = 0.0, 0
     with create(backend, folder, dimension) as gallery:
         for vectors in _bar(vectors_of(entries, dimension), entries, backend):
-            rows = [
-                Entry(
-                    f"{number + i}",
-                    vector,
-                    f"person {(number + i) // EACH}",
-                    {"path": f"crops/{(number + i) // EACH:08d}/{number + i:09d}.jpg"},
-                )
-                for i, vector in enumerate(vectors)
-            ]
+            rows = [entry(number + i, vector) for i, vector in enumerate(vectors)]
             start = time.perf_counter()
             gallery.add(rows)
             adding += time.perf_counter() - start
@@ -183,12 +198,39 @@ def search(backend: str, folder: pathlib.Path, entries: int, dimension: int) -> 
         start = time.perf_counter()
         gallery.search(probes, K)
         together = 1e3 * (time.perf_counter() - start) / len(probes)
+        filtered = filtered_figures(gallery, probes)
     return {
         "open_seconds": round(opening, 2),
         "ms_a_search": round(float(np.median(times)), 3),
         "ms_a_search_of_100": round(together, 3),
         "memory_bytes_an_entry": round(resident / entries),
+        **filtered,
         "found": found,
+    }
+
+
+def filtered_figures(gallery, probes: np.ndarray) -> dict:
+    """Times of filtered searches, over those of plain ones in between."""
+    start = time.perf_counter()
+    gallery.search(probes[:1], K, True)
+    reading = time.perf_counter() - start
+    kinds = {"one_per_person": {"one_per_person": True}}
+    for share in SHARES:
+        cameras = frozenset(map(str, range(round(share * CAMERAS))))
+        kinds[str(share)] = {"wanted": Filter(cameras)}
+    ratios = {}
+    for name, given in kinds.items():
+        taken = []
+        for probe in probes[:, np.newaxis]:
+            start = time.perf_counter()
+            gallery.search(probe, K)
+            between = time.perf_counter()
+            gallery.search(probe, K, **given)
+            taken.append((time.perf_counter() - between) / (between - start))
+        ratios[name] = round(float(np.median(taken)), 3)
+    return {
+        "facts_seconds": round(reading, 2),
+        "filtered_over_unfiltered": ratios,
     }
 
 

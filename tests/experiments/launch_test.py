@@ -15,7 +15,7 @@ NUMBERS = ("nan", "inf", "-inf", "x", "", "1e999")
 COMMANDS = (
     "build_datasets", "calibrate", "compare_runs", "dataset_stats", "demo_summary",
     "draw_trials", "enroll", "evaluate", "evaluate_gallery", "export",
-    "extract_images", "fewshot", "search", "train",
+    "extract_images", "fewshot", "search", "serve", "train",
 )  # fmt: skip
 
 
@@ -29,6 +29,8 @@ def test_help_lists_the_commands_own_flags_and_exits_with_0(module):
         for name in ("workdir=PATH", "triplet_margin=NUMBER", "[no]mapping_bias"):
             assert f"--{name}" in flags
     assert "--[no]pdb" not in ended.stdout
+    assert "Default: ." not in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= 88
     assert launcher.run(module, "--helpfull").returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""Rehearses the paper's main job at its full size on made-up archives.
+r"""Rehearses the paper's main job at its full size on made-up archives.
 
     python -m experiments.benchmarks.rehearsal --folder=/tmp/rehearsal \
         --output=experiments/results/rehearsal.json

@@ -1,6 +1,7 @@
 """The gallery against brute force, hostile input, and a second process."""
 
 import contextlib
+import datetime
 import os
 import sqlite3
 
@@ -9,7 +10,7 @@ import pytest
 from absl import logging
 
 from dimn_tf import errors, progress
-from dimn_tf.gallery import Entry, Gallery, indexes, store
+from dimn_tf.gallery import Entry, Filter, Gallery, indexes, store
 
 D, MODEL = 16, "ab" * 32
 
@@ -498,3 +499,80 @@ def test_a_known_entry_of_another_form_is_named(tmp_path):
     with Gallery(tmp_path / "g") as gallery:
         with pytest.raises(errors.UserError, match="metadata of its entry . are no"):
             gallery.known(["e0", "e1"])
+
+
+def _literal(held, probe, k, one_per_person, wanted, half):
+    """Entry ids by looking at each of (vector, person, metadata) by id."""
+    scores = {}
+    for name, (vector, _, metadata) in held.items():
+        if wanted is None or wanted.takes(metadata):
+            stored = vector.astype(np.float16) if half else vector
+            scores[name] = float(stored.astype(np.float32) @ probe)
+    found, seen = [], set()
+    for name in sorted(scores, key=scores.get, reverse=True):
+        person = held[name][1]
+        if not one_per_person or person is None or person not in seen:
+            seen.add(person)
+            found.append(name)
+    return found[:k]
+
+
+def test_filtered_searches_are_exact_whatever_was_changed_before(gallery):
+    """Against looking at every entry, on each kind of index, and after each change."""
+    rng, day = np.random.default_rng(0), datetime.datetime(2026, 11, 29)
+    vectors, held, half = _vectors(600), {}, "16" in gallery.index_kind
+    made = iter(range(600))
+
+    def entry(name):
+        i = next(made)
+        metadata = {"seen_at": (day + datetime.timedelta(hours=i)).isoformat()}
+        if i % 5:
+            metadata["camera_id"] = ["door", "hall", "rare"][min(2, rng.integers(40))]
+        if i % 11 == 0:
+            metadata = {}
+        person = None if i % 6 == 0 else f"p{rng.integers(12)}"
+        held[name] = (vectors[i], person, metadata)
+        return Entry(name, vectors[i], person, metadata)
+
+    wanted = [
+        None,
+        Filter(),
+        *(Filter(frozenset({name})) for name in ("door", "hall", "rare", "none")),
+        Filter(since=day + datetime.timedelta(hours=200)),
+        Filter(
+            frozenset({"door", "rare"}),
+            until=day + datetime.timedelta(hours=90),
+        ),
+    ]
+
+    def check(opened):
+        for probe in _vectors(2, seed=int(rng.integers(99))):
+            for asked in wanted:
+                for k, one in ((3, False), (3, True), (500, False), (500, True)):
+                    (hits,) = opened.search(probe[np.newaxis], k, one, asked)
+                    expected = _literal(held, probe, k, one, asked, half)
+                    assert [hit.entry_id for hit in hits] == expected
+                    assert all(hit.person_id == held[hit.entry_id][1] for hit in hits)
+
+    gallery.add([entry(f"e{i}") for i in range(300)])
+    check(gallery)
+    with Gallery(gallery.folder) as reader:
+        check(reader)
+        gone = [f"e{i}" for i in range(0, 300, 3)]
+        gallery.remove(gone)
+        for name in gone:
+            del held[name]
+        check(gallery)
+        gallery.add([entry(f"e{i}") for i in range(1, 300, 30)], replace=True)
+        gallery.add([entry(f"e{i}") for i in range(300, 400)])
+        check(reader)
+    check(gallery)
+    gallery.keep_index()
+    with Gallery(gallery.folder) as again:
+        check(again)
+
+
+def test_an_empty_gallery_has_nobody_who_is_wanted(gallery):
+    for one in (False, True):
+        assert gallery.search(_vectors(2), 5, one, Filter()) == [[], []]
+        assert gallery.search(np.zeros((0, D)), 5, one, Filter()) == []

@@ -88,3 +88,56 @@ def test_where_every_neighbour_is_gone_nothing_is_left(tmp_path):
     index.write(tmp_path / "x")
     content = (tmp_path / "x").read_bytes()
     assert not any(vector.tobytes() in content for vector in vectors)
+
+
+@pytest.mark.parametrize("kind", indexes.INDEXES)
+@pytest.mark.parametrize("through_the_graph", [True, False])
+@pytest.mark.parametrize("removed", [(), range(0, 300, 4)])
+def test_among_some_vectors_it_finds_what_numpy_finds(
+    kind, monkeypatch, tmp_path, removed, through_the_graph
+):
+    monkeypatch.setattr(indexes, "HNSW_LOOKS", 0 if through_the_graph else 10**9)
+    index = indexes.INDEXES[kind](D)
+    rng, vectors = np.random.default_rng(1), _vectors(300)
+    numbers = np.cumsum(rng.integers(1, 4, 300))
+    index.add(numbers, vectors)
+    index.remove(numbers[list(removed)])
+    kept = np.delete(np.arange(300), list(removed)).astype(int)
+    probes = rng.normal(size=(5, D)).astype(np.float32)
+    exact = vectors.astype(np.float16) if "16" in kind else vectors
+    exact = exact.astype(np.float32)
+    for written in (False, True):
+        for share in (0.0, 0.01, 0.1, 0.5, 1.0):
+            allowed = rng.random(len(kept)) < share
+            count = int(allowed.sum())
+            for k in (1, 7, 299, 1_000):
+                scores, found = index.search(probes, k, allowed)
+                assert scores.shape == found.shape == (5, min(k, count))
+                expected = np.where(allowed, probes @ exact[kept].T, -np.inf)
+                order = np.argsort(-expected, axis=1)[:, : min(k, count)]
+                np.testing.assert_array_equal(found, numbers[kept][order])
+                np.testing.assert_allclose(
+                    scores, np.take_along_axis(expected, order, 1), atol=1e-5
+                )
+        if not written:  # The same of an index that was read.
+            index.write(tmp_path / "index")
+            index.read(tmp_path / "index")
+            index.remove(numbers[list(removed)])
+
+
+def test_a_graph_finds_the_few_that_it_does_not_lead_to(monkeypatch):
+    """The best that count lie behind thousands that do not."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(3_000, D)).astype(np.float32)
+    probe = vectors[:1] * 9
+    order = np.argsort(-(vectors @ probe[0]))
+    allowed = np.zeros(3_000, bool)
+    allowed[order[-40:]] = True  # The least alike.
+    for kind in ("hnsw", "hnsw_float16"):
+        index = indexes.INDEXES[kind](D)
+        index.add(np.arange(3_000), vectors)
+        for looks in (10**9, 0):  # All of those, or through the graph at first.
+            monkeypatch.setattr(indexes, "HNSW_LOOKS", looks)
+            _, found = index.search(probe, 10, allowed)
+            assert len({*found[0]} & {*order[-40:-29]}) >= 9
+            assert (found >= 0).all()

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.gallery import Entry, Gallery, MilvusGallery, milvus_gallery, store
+from dimn_tf.gallery import (
+    Entry,
+    Filter,
+    Gallery,
+    MilvusGallery,
+    milvus_gallery,
+    store,
+)
 
 D, MODEL = 8, "ab" * 32
 
@@ -96,33 +103,33 @@ def test_a_persons_entries_page_by_page(gallery, person, limit, at_a_time, monke
     assert sorted(seen) == expected
 
 
-def test_a_search_is_widened_past_what_is_not_accepted(gallery):
+def test_a_search_goes_past_what_is_not_wanted(gallery):
     probe = np.eye(1, D, dtype=np.float32)
 
-    def found(k, accept, **more):
+    def found(k, *cameras, **more):
+        wanted = Filter(frozenset(cameras))
         return [
             hit.metadata["i"]
-            for hit in gallery.search(probe, k, accept=accept, **more)[0]
+            for hit in gallery.search(probe, k, wanted=wanted, **more)[0]
         ]
 
     odd = [i for i in THERE if i % 2]
-    assert found(3, lambda hit: hit.metadata["camera_id"] == "1") == odd[:3]
-    assert found(99, lambda hit: hit.metadata["camera_id"] == "1") == odd
-    assert found(2, lambda hit: hit.metadata["i"] > 20) == [21, 22]
-    assert found(3, lambda hit: False) == []
-    assert found(4, lambda hit: True) == THERE[:4]
-    # The best entry of each person that is accepted, and no other of hers.
-    assert found(
-        3, lambda hit: hit.metadata["camera_id"] == "0", one_per_person=True
-    ) == [2, 4, 6]
-    last = found(1, lambda hit: hit.person_id == "anna" and hit.metadata["i"] > 12)
-    assert last == [15]
-    two = gallery.search(np.repeat(probe, 2, 0), 2, accept=lambda hit: True)
+    assert found(3, "1") == odd[:3]
+    assert found(99, "1") == odd
+    assert found(99, "0", "1") == found(99) == THERE
+    assert found(3, "2") == []
+    assert found(4) == THERE[:4]
+    # The best entry of each person that is wanted, and no other of hers.
+    assert found(3, "0", one_per_person=True) == [2, 4, 6]
+    two = gallery.search(np.repeat(probe, 2, 0), 2, wanted=Filter(frozenset("1")))
     assert two[0] == two[1] and len(two) == 2
 
 
+@pytest.mark.parametrize("gallery", ["milvus"], indirect=True)
 @pytest.mark.parametrize("one_per_person", [False, True])
-def test_a_search_looks_no_further_than_it_may(gallery, one_per_person, monkeypatch):
+def test_on_milvus_a_search_looks_no_further_than_it_may(
+    gallery, one_per_person, monkeypatch
+):
     probe, widths, hits = np.eye(1, D, dtype=np.float32), [], gallery._hits
 
     def counted(probes, k):
@@ -131,18 +138,15 @@ def test_a_search_looks_no_further_than_it_may(gallery, one_per_person, monkeypa
 
     monkeypatch.setattr(gallery, "_hits", counted)
 
-    def found(k, least, widest):
-        (row,) = gallery.search(
-            probe, k, one_per_person, lambda hit: hit.metadata["i"] >= least, widest
-        )
+    def found(k, camera, largest):
+        monkeypatch.setattr(gallery, "largest_k", largest)
+        wanted = Filter(frozenset({camera}))
+        (row,) = gallery.search(probe, k, one_per_person, wanted)
         return [hit.metadata["i"] for hit in row]
 
-    assert found(1, 3, 6) == [3] and max(widths) <= 6
-    assert found(1, THERE[6], 6) == [] and max(widths) == 6
-    assert found(1, THERE[6], 7) == [THERE[6]]
-    assert found(1, 24, None) == [24]
-    widths.clear()
-    assert found(9, 20, 2) == [] and widths == [9]  # But k of them.
+    assert found(2, "0", 3) == [2] and max(widths) == 3
+    assert found(2, "0", 4) == [2, 4] and max(widths) == 4
+    assert found(1, "2", 6) == [] and max(widths) == 6
 
 
 def test_a_gallery_counts_its_entries_once(tmp_path, monkeypatch):
@@ -177,11 +181,14 @@ def test_an_index_is_prepared_by_and_by_before_the_first_search(tmp_path, monkey
         gallery.remove(["e9"])
         assert gallery.prepare() is False and len(gallery._index) == 4
         gallery.add([Entry("late", np.full(D, 9.0))])
-        steps = 2
+        held = []
         while not gallery.prepare():
-            steps += 1
-        assert steps == 4 and len(gallery._index) == 10
-        monkeypatch.setattr(gallery._index, "add", None)  # The search builds nothing.
+            held.append((len(gallery._index), len(gallery._facts)))
+        assert held == [(8, 0), (10, 0), (10, 4), (10, 8), (10, 10)]
+        # The searches build nothing.
+        monkeypatch.setattr(gallery._index, "add", None)
+        monkeypatch.setattr(gallery._facts, "add", None)
         (hits,) = gallery.search(np.eye(1, D, dtype=np.float32), 20)
         assert {hit.score for hit in hits} == set(range(1, 10)) and len(hits) == 10
+        assert gallery.search(np.eye(1, D), 20, True)[0] == hits
         assert gallery.prepare() is True

@@ -58,6 +58,7 @@ def test_enrolled_found_explained_named_removed(client):
     found = client.post("/page/search", files=_file(1))
     entries = _ids(found.text)
     assert len(entries) == 3 and found.text.count("<meter") == 3
+    assert found.text.count("Working") == 3  # Shown while an explanation is made.
     fields = {"entry_id": entries[0]}
     why = client.post("/page/why", files=_file(1), data=fields).text
     assert why.count("data:image/png;base64,") == 2

@@ -10,6 +10,7 @@ from data_builders import dummy_images
 from dimn_tf import errors, images
 from dimn_tf.gallery import Entry, Gallery
 from dimn_tf.service import people as people_lib
+from dimn_tf.service import wishes
 
 D, MODEL = 300, "ab" * 32
 NOW = datetime.datetime(2026, 11, 29, 12, tzinfo=datetime.UTC)
@@ -22,7 +23,7 @@ def _vector(seed):
 
 def _wish(name="sha256-1", person="anna", replace=False, picture=b"picture", **more):
     labels = {"camera_id": None, "seen_at": None, **more}
-    return people_lib.Wish(name, person, picture=picture, replace=replace, **labels)
+    return wishes.Wish(name, person, picture=picture, replace=replace, **labels)
 
 
 @pytest.fixture
@@ -197,30 +198,3 @@ def test_what_is_old_goes_and_what_has_no_time_counts_from_its_first_sight(
     assert swept(NOW + 2.4 * DAY, 2.5 * DAY) == ["e1"]
     assert swept(NOW + 2.6 * DAY, 2.5 * DAY) == ["e0", "odd", "old-0", "old-1", "old-2"]
     assert len(people) == 0
-
-
-@pytest.mark.parametrize(
-    ("metadata", "expected"),
-    [
-        ({"seen_at": "2026-11-29T12:00:00+00:00"}, True),
-        ({"seen_at": "2026-11-29T12:00:00"}, True),
-        ({"seen_at": "2026-11-29T13:30:00+01:00"}, True),
-        ({"seen_at": "2026-11-29T13:00:00+00:00"}, False),  # `until` is not in it.
-        ({"seen_at": "2026-11-29T11:59:59+00:00"}, False),
-        ({"enrolled_at": "2026-11-29T12:30:00+00:00"}, True),
-        (
-            {
-                "seen_at": "2026-01-01T00:00:00+00:00",
-                "enrolled_at": "2026-11-29T12:30:00+00:00",
-            },
-            False,
-        ),
-        ({}, False),
-        ({"seen_at": "noon"}, False),
-        ({"seen_at": 7}, False),
-    ],
-)
-def test_times_by_the_camera_or_else_by_the_enrolment(metadata, expected):
-    hour = datetime.timedelta(hours=1)
-    assert people_lib.within(metadata, NOW, NOW + hour) is expected
-    assert people_lib.within(metadata, None, None)

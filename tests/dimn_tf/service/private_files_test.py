@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dimn_tf.gallery import Entry, Gallery
-from dimn_tf.service import access, people
+from dimn_tf.service import access, people, wishes
 
 MODEL = "ab" * 32
 NOW = datetime.datetime(2026, 11, 29, tzinfo=datetime.UTC)
@@ -31,7 +31,7 @@ def _modes(folder):
 def test_gallery_and_state(tmp_path):
     place = tmp_path / "galleries" / "g"
     opened = people.People(str(place), MODEL, 3, place / "service")
-    wish = people.Wish("e", "anna", None, None, b"picture", False)
+    wish = wishes.Wish("e", "anna", None, None, b"picture", False)
     opened.enrol(wish, np.ones(3, np.float32), NOW)
     modes = _modes(place)  # While SQLite's logs are there too.
     assert {"gallery.sqlite-wal", "service.sqlite-wal", "gallery.sqlite"} <= set(modes)

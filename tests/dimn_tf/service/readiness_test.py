@@ -9,7 +9,7 @@ import pytest
 from data_builders import dummy_images
 from dimn_tf import errors, images
 from dimn_tf.gallery import Entry, Gallery
-from dimn_tf.service import core, people
+from dimn_tf.service import core, people, ranking
 from tests.dimn_tf.service.running import running
 
 
@@ -94,25 +94,22 @@ def test_a_gallery_that_cannot_be_prepared_is_told(halves_export, filled, monkey
 
 
 def test_what_a_search_did_not_look_at_is_told(halves_export, filled, monkeypatch):
-    monkeypatch.setattr(people, "WIDEST", 11)
+    ranked, content = ranking.ranked, images.encode_png(dummy_images.pixels(1, 60, 30))
     with running(halves_export.model, filled) as client:
+
+        def page():
+            return client.post("/page/search", files={"image": ("x", content)}).text
+
         (probe,) = _search(client).json()["probes"]
-        assert 2 <= len(probe["hits"]) < 10 and probe["limited"] is True
-        content = images.encode_png(dummy_images.pixels(1, 60, 30))
-
-        def search(**fields):
-            answer = client.post(
-                "/v1/search", files={"image": ("x", content)}, data=fields
-            )
-            (probe,) = answer.json()["probes"]
-            return len(probe["hits"]), probe["limited"]
-
-        assert search(k=2) == (2, False)
-        assert search(k=9, one_per_person=False) == (9, False)
-        assert search(k=9, camera_id="none") == (0, True)
-        assert search(k=50, one_per_person=True) == (10, False)  # All were looked at.
-        page = client.post("/page/search", files={"image": ("x", content)})
-        assert "There may be more" in page.text
+        assert len(probe["hits"]) == 10 and probe["limited"] is False
+        assert "There may be more" not in page()
+        monkeypatch.setattr(
+            ranking,
+            "ranked",
+            lambda *given: [ranking.Ranked(one.hits, True) for one in ranked(*given)],
+        )
+        assert _search(client).json()["probes"][0]["limited"] is True
+        assert "There may be more" in page()
 
 
 def test_each_probe_of_a_filtered_search_is_a_turn_of_its_own(

@@ -1,0 +1,59 @@
+"""Which entries a search is about: those of some cameras, or of a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+CAMERA, SEEN, ENROLLED = "camera_id", "seen_at", "enrolled_at"
+"""Keys of an entry's metadata: its camera; when the camera saw it, and when it was
+enrolled (UTC, ISO 8601)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Filter:
+    """What an entry's metadata have to be.
+
+    Attributes:
+        cameras: Of one of these; empty: of any, or of none.
+        since: Seen then or later; None: at any time. An entry of which it is not told
+            when it was seen counts by its enrolment.
+        until: Seen before; None: at any time. A time without a zone is UTC.
+    """
+
+    cameras: frozenset[str] = frozenset()
+    since: datetime.datetime | None = None
+    until: datetime.datetime | None = None
+
+    def __post_init__(self):
+        for name in ("since", "until"):
+            time = getattr(self, name)
+            if time is not None and time.tzinfo is None:
+                object.__setattr__(self, name, time.replace(tzinfo=datetime.UTC))
+
+    def takes(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether an entry of these metadata is one of those."""
+        camera = metadata.get(CAMERA)
+        if self.cameras and not (isinstance(camera, str) and camera in self.cameras):
+            return False
+        time = time_of(metadata)
+        if time is None:
+            return self.since is None and self.until is None
+        late_enough = self.since is None or time >= self.since
+        return late_enough and (self.until is None or time < self.until)
+
+
+def time_of(metadata: Mapping[str, Any]) -> datetime.datetime | None:
+    """When an entry was seen, or else enrolled; None where neither is told."""
+    return parsed(metadata.get(SEEN)) or parsed(metadata.get(ENROLLED))
+
+
+def parsed(text: Any) -> datetime.datetime | None:
+    """A time as metadata hold it, with its zone (UTC where none is told), or None."""
+    try:
+        found = datetime.datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)

@@ -1,0 +1,158 @@
+"""Names of people and cameras: one rule, wherever a request has one."""
+
+import json
+
+import numpy as np
+import pytest
+
+from data_builders import dummy_images
+from dimn_tf import images
+from dimn_tf.gallery import Entry, Gallery
+from dimn_tf.service import labels, pseudonyms
+from tests.dimn_tf.service.running import running
+
+ANNA = " \t anna\u00a0 "
+
+
+@pytest.fixture
+def client(halves_export, tmp_path):
+    with running(halves_export.model, tmp_path) as made:
+        yield made
+
+
+def _file(seed=0):
+    return {"image": ("x.png", images.encode_png(dummy_images.pixels(seed, 60, 30)))}
+
+
+def _enrolled(client, **fields):
+    answer = client.post("/v1/entries", files=_file(), data=fields)
+    assert answer.status_code == 201
+    return answer.json()["id"]
+
+
+def _listed(client, person):
+    answer = client.get("/v1/entries", params={"person_id": person})
+    return [entry["id"] for entry in answer.json()["entries"]]
+
+
+def test_white_space_around_a_name_does_not_count():
+    assert labels.label(ANNA) == "anna" and labels.label("an na") == "an na"
+    assert labels.label("") is labels.label(" \n") is None
+    assert labels.alike([ANNA, "", "  ", "bo"]) == {ANNA, "anna", "bo"}
+
+
+def test_whom_one_names_exactly_is_meant():
+    asked = []
+
+    def held(name):
+        asked.append(name)
+        return name in (" bo", "  ")
+
+    assert labels.meant(" bo", held) == " bo" and labels.meant("  ", held) == "  "
+    assert labels.meant("bo ", held) == "bo" and labels.meant("   ", held) is None
+    asked.clear()
+    assert labels.meant("anna", held) == "anna" and labels.meant("", held) is None
+    assert not asked  # A gallery may have to look through all its entries for it.
+
+
+# Operation -> whether it finds or makes anna's entry at the door, called otherwise.
+def _enrol(client):
+    _enrolled(client, person_id=ANNA, camera_id=" door ")
+    answer = client.post(
+        "/v1/entries", files=_file(), data={"person_id": "anna ", "camera_id": " door"}
+    )
+    return answer.json()["outcome"] == "there"
+
+
+def _name(client):
+    entry = _enrolled(client, person_id="bo")
+    data = {"person_id": ANNA, "camera_id": "door\n"}
+    answer = client.patch(f"/v1/entries/{entry}", data=data).json()
+    return (answer["person_id"], answer["camera_id"]) == ("anna", "door")
+
+
+def _list(client):
+    entry = _enrolled(client, person_id="anna")
+    everybody = _listed(client, "") == _listed(client, "  ") == [entry]
+    return everybody and _listed(client, ANNA) == [entry] and not _listed(client, "an")
+
+
+def _search(client):
+    _enrolled(client, camera_id="door")
+    found = [
+        client.post("/v1/search", files=_file(), data={"camera_id": name}).json()
+        for name in ("door ", "  ", "doo")
+    ]
+    return [len(one["probes"][0]["hits"]) for one in found] == [1, 1, 0]
+
+
+def _remove(client):
+    entry = _enrolled(client, person_id="anna")
+    answer = client.delete("/v1/persons/%20anna%C2%A0%09")
+    return answer.json() == {"removed": [entry]}
+
+
+OPERATIONS = {
+    "POST /v1/entries": _enrol,
+    "PATCH /v1/entries/{entry_id}": _name,
+    "GET /v1/entries": _list,
+    "POST /v1/search": _search,
+    "DELETE /v1/persons/{person_id}": _remove,
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_takes_names_by_the_rule(client, operation):
+    assert OPERATIONS[operation](client) is True
+
+
+def test_no_operation_that_takes_a_name_is_missing_here(client):
+    described = client.get("/openapi.json").json()
+
+    def taken(operation):
+        yield from (given["name"] for given in operation.get("parameters", []))
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            form = content["schema"]["$ref"].rpartition("/")[2]
+            yield from described["components"]["schemas"][form]["properties"]
+
+    assert set(OPERATIONS) == {
+        f"{method.upper()} {path}"
+        for path, operations in described["paths"].items()
+        for method, operation in operations.items()
+        if {"person_id", "camera_id"} & set(taken(operation))
+    }
+
+
+def test_the_pages_pieces_take_names_by_the_rule(client):
+    data = {"person_id": ANNA, "camera_id": "door "}
+    assert "Enrolled." in client.post("/page/enrol", files=_file(), data=data).text
+    (entry,) = _listed(client, "anna")
+    assert entry in client.get("/page/people", params={"person_id": ANNA}).text
+    found = client.post("/page/search", files=_file(), data={"camera_id": " door"})
+    assert entry in found.text
+    for name, now in (("bo  ", "Now bo."), ("  ", "Now bo.")):
+        fields = {"entry_id": entry, "person_id": name}
+        assert now in client.post("/page/name", data=fields).text
+    told = client.post("/page/remove_person", data={"person_id": " bo"})
+    assert "1 removed for good." in told.text
+
+
+def test_people_whom_commands_named_with_white_space_can_be_erased(
+    halves_export, tmp_path
+):
+    model = halves_export.model
+    with Gallery.create(tmp_path / "people", model.sha256, model.dimension) as gallery:
+        vector = np.ones(model.dimension)
+        for entry, person in (("a", " anna"), ("b", "anna"), ("c", "  ")):
+            gallery.add([Entry(entry, vector, person)])
+    with running(model, tmp_path) as client:
+        assert _listed(client, " anna") == ["a"] and _listed(client, "anna ") == ["b"]
+        for path, entry in (("%20anna", "a"), ("%20anna", "b"), ("%20%20", "c")):
+            answer = client.delete(f"/v1/persons/{path}")
+            assert answer.json() == {"removed": [entry]}
+        assert client.delete("/v1/persons/%20").status_code == 404
+    # The log tells whom, as they were enrolled.
+    lines = (tmp_path / "service/audit.jsonl").read_text().splitlines()
+    told = [json.loads(line)["person_id"] for line in lines]
+    names = pseudonyms.Pseudonyms(tmp_path / "service")
+    assert told == names.of([" anna", "anna", "  ", None])
