@@ -29,18 +29,18 @@ def test_lines_name_nobody_and_one_person_is_always_the_same(path):
     log = audit.AuditLog(path)
     log.write("token:guard", "enrol", id="anna-1", person_id="anna", replace=False)
     hit = {"id": "anna-1", "person_id": "anna", "likeness": 0.5}
-    log.write("token:guard", "search", probe="abc", found=[hit])
-    log.write("token:guard", "compare", images=["abc", "def"], likeness=0.5)
+    log.write("token:guard", "search", probe="a-probe", found=[hit])
+    log.write("token:guard", "compare", images=["a-probe", "another"], likeness=0.5)
     log.write("token:guard", "enrol", id="bo-1", person_id=None)
     log.close()
     text = path.read_text()
-    assert not any(told in text for told in ("anna", "bo-1", "abc", "def"))
+    assert not any(told in text for told in ("anna", "bo-1", "a-probe", "another"))
     enrolled, searched, compared, unknown = _lines(path)
     names = pseudonyms.Pseudonyms(path.parent)
     assert enrolled["person_id"] == names.of("anna") and enrolled["replace"] is False
     (found,) = searched["found"]
     assert found["person_id"] == enrolled["person_id"] and found["likeness"] == 0.5
-    assert compared["images"] == [searched["probe"], names.of("def")]
+    assert compared["images"] == [searched["probe"], names.of("another")]
     assert unknown["person_id"] is None and unknown["caller"] == "token:guard"
 
 

@@ -282,10 +282,14 @@ def test_focus_and_filters_stay_after_a_change(browser, client, photos, monkeypa
             }"""
         )
 
+    def settled():
+        """What came is in its place and answers keys."""
+        still = "body:not(:has(.htmx-request, .htmx-settling)) #people"
+        page.locator(still).wait_for(state="attached")
+
     def listed(count, said):
         page.locator("#said", has_text=said).wait_for()
-        settled = "body:not(:has(.htmx-request, .htmx-settling)) #people"
-        page.locator(settled).wait_for(state="attached")
+        settled()
         assert cards.count() == count
 
     page.fill("#search [name=camera_id]", "door")
@@ -294,6 +298,7 @@ def test_focus_and_filters_stay_after_a_change(browser, client, photos, monkeypa
     page.keyboard.type("anna")
     press("Enter")
     page.locator("#people [data-person=anna]").wait_for()
+    settled()
     press("Tab", 2)
     assert place() == [0, "person_id"]
 
@@ -303,6 +308,7 @@ def test_focus_and_filters_stay_after_a_change(browser, client, photos, monkeypa
     press("Enter")
     cards.nth(3).wait_for()
     page.locator("#people li :focus").wait_for()
+    settled()
     assert place() == [2, "person_id"]
 
     # A new name: the entry is no more of this person, the focus is on the next one.
