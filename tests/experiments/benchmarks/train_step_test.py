@@ -21,7 +21,7 @@ def test_multiply_adds_are_the_networks(size, of_image):
 @pytest.mark.slow
 def test_prints_one_json_line():
     printed = launch(
-        "benchmarks.train_step", "--height=32", "--width=32", "--encoder_width=0.35",
+        "benchmarks.train_step", "--height=64", "--width=64", "--encoder_width=0.35",
         "--rounds=1", "--variants=instance_norm,frozen,half_size",
     )  # fmt: skip
     figures = json.loads(printed.splitlines()[-1])
