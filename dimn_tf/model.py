@@ -30,8 +30,8 @@ class Comparison:
     """How alike two images of people are.
 
     Attributes:
-        likeness: The score over the length of the probe's feature; with classifiers of
-            unit length, DIMN's default, a cosine in -1..1.
+        likeness: The score over its scale and the length of the probe's feature; with
+            classifiers of unit length, DIMN's default, a cosine in -1..1.
         score: The model's.
         threshold: The likeness that one in `false_accepts` pairs of two people reaches
             on the people held out of training; None where the export has no thresholds.
@@ -154,7 +154,7 @@ class Model:
             self.enroll(_alone(enrolled), show_progress=False), "enrolled", enrolled
         )
         score = scale * float(feature @ classifier)
-        likeness = score / float(np.linalg.norm(feature))
+        likeness = score / (scale * float(np.linalg.norm(feature)))
         passes = None if threshold is None else likeness >= threshold
         return Comparison(likeness, score, threshold, passes, false_accepts)
 

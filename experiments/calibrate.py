@@ -135,8 +135,9 @@ def _pairs(method, recipe, source, ids, data_dir) -> calibration.Pairs:
         recipe.data.image_width,
     )
     scoring = evaluator.scorings(method, features.values)[evaluator.METHOD]
-    if method.inner_product_scale is not None:
-        scoring = calibration.by_probe_length(scoring)
+    scale = method.inner_product_scale
+    if scale is not None:
+        scoring = calibration.likeness(scoring, scale)
     return calibration.score_pairs(
         scoring, opened.person_ids[indices], opened.camera_ids[indices], FLAGS.seed
     )

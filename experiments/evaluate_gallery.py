@@ -56,7 +56,7 @@ def main(argv):
             f"first is {unknown[0]}). Use --person_folders, or a CSV with person_id"
         )
     model = model_flags.load()
-    scale = model.inner_product_scale
+    _ = model.inner_product_scale  # A model whose score is none is refused here.
     thresholds = [model.threshold(one_in) for one_in in rates]
     persons, features = [], []
     with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
@@ -75,7 +75,6 @@ def main(argv):
             persons,
             FLAGS.unmatched_probes,
             thresholds,
-            scale,
         )
         result = judged.ranking
         figures = {

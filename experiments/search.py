@@ -3,8 +3,9 @@
     python -m experiments.search --model=EXPORT --gallery=GALLERY --probe=IMAGE
 
 A score says how alike two crops are; it is a proposal, to be looked at. The likeness is
-the score over the length of the probe's feature: it ranks alike, and is what thresholds
-(--false_accepts) are of. With classifiers of unit length, the default, it is a cosine.
+the score over its scale and the length of the probe's feature: it ranks alike, and is
+what thresholds (--false_accepts) are of. With classifiers of unit length, the default,
+it is a cosine.
 """
 
 import dataclasses
@@ -97,8 +98,8 @@ def main(_):
     hits = [
         dataclasses.replace(hit, score=scale * hit.score) for hit in hits[: FLAGS.topk]
     ]
-    length = float(np.linalg.norm(features))
-    found = [explanation.Found(hit, hit.score / length) for hit in hits]
+    unit = scale * float(np.linalg.norm(features))
+    found = [explanation.Found(hit, hit.score / unit) for hit in hits]
     if FLAGS.picture or FLAGS.explain:
         found = explanation.with_images(found)
     if FLAGS.explain:

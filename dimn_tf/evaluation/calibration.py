@@ -245,15 +245,22 @@ class Impostors:
         return found
 
 
-def by_probe_length(scoring: evaluator.Scoring) -> evaluator.Scoring:
-    """A score that is linear in the probe, divided by the probe's length.
+def likeness(scoring: evaluator.Scoring, scale: float) -> evaluator.Scoring:
+    """A score that is linear in the probe, divided by its scale and the probe's length.
 
     It ranks a probe's gallery as before. A threshold, though, is one for all probes,
-    and a probe whose representation is long would reach it with everybody.
+    and a probe whose representation is long would reach it with everybody. By
+    classifiers of unit length it is a cosine in -1..1.
+
+    Args:
+        scoring: Of the method's score.
+        scale: What times an inner product is the score (`Method.inner_product_scale`).
     """
     lengths = np.linalg.norm(scoring.probes, axis=1, keepdims=True)
     probes = scoring.probes / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return evaluator.Scoring(probes, scoring.gallery, scoring.score)
+    return evaluator.Scoring(
+        probes, scoring.gallery, lambda p, g: scoring.score(p, g) / scale
+    )
 
 
 def _identity_weights(pairs: Pairs, seed: int) -> Iterator[np.ndarray]:

@@ -197,7 +197,10 @@ class ServedModel:
         """
         calibrated = self.metadata.get("thresholds") or {}
         rows = calibrated.get("thresholds", [])
-        if rows and calibrated.get("measure") != measures.LIKENESS:
+        known = {measures.LIKENESS}
+        if self.metadata["inner_product_scale"] == 1:
+            known.add(measures.OLDER_LIKENESS)
+        if rows and calibrated.get("measure") not in known:
             raise errors.UserError(
                 f"{self.folder}: its thresholds are not of the "
                 f"{measures.LIKENESS}. Calibrate the run again "

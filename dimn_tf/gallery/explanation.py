@@ -45,8 +45,8 @@ class Found:
 
     Attributes:
         hit: Its score is the model's.
-        likeness: The score over the length of the probe's feature: what thresholds are
-            of (see `calibration.by_probe_length`).
+        likeness: The score over its scale and the length of the probe's feature: what
+            thresholds are of (see `calibration.likeness`).
         image: The enrolled image's file, or None.
         missing: Why there is no image or no map of it; empty where there is.
         probe_map: float32 [rows, columns], the shares of the probe's places in the

@@ -39,7 +39,6 @@ def rank_probes(
     persons: Sequence[str],
     unmatched_probes: str = "refuse",
     thresholds: Sequence[float] = (),
-    scale: float = 1.0,
 ) -> Judgement:
     """Searches the whole gallery for each probe and judges the order by persons.
 
@@ -51,8 +50,7 @@ def rank_probes(
         probe_features: Real [P, D].
         persons: The probes' [P], as the entries' `person_id`.
         unmatched_probes: See `ranking.evaluate_ranking`.
-        thresholds: Of the likeness (see `calibration.by_probe_length`).
-        scale: What times an inner product is the model's score.
+        thresholds: Of the likeness (see `calibration.likeness`).
 
     Raises:
         errors.UserError: an empty gallery, one that holds more entries than it gives
@@ -88,7 +86,7 @@ def rank_probes(
             for row, hits in zip(scores[start:], found, strict=False):
                 row[[places[hit.entry_id] for hit in hits]] = [h.score for h in hits]
         accumulator.add(scores)
-        likeness = scores * (scale / np.linalg.norm(features, axis=1, keepdims=True))
+        likeness = scores / np.linalg.norm(features, axis=1, keepdims=True)
         genuine = probe_ids[block, np.newaxis] == gallery_ids
         for i, chosen in enumerate((~genuine & (gallery_ids >= 0), genuine)):
             pairs[i] += chosen.sum()

@@ -22,8 +22,8 @@ class Hit(pydantic.BaseModel):
     )
     score: float = pydantic.Field(description="The model's; higher is more alike.")
     likeness: float = pydantic.Field(
-        description="The score over the length of the probe's feature: what thresholds "
-        "are of.",
+        description="The score over its scale and the length of the probe's feature: "
+        "what thresholds are of.",
         examples=[0.83],
     )
     passes: bool | None = pydantic.Field(
@@ -118,7 +118,8 @@ class Explanation(pydantic.BaseModel):
 
     score: float
     length: float = pydantic.Field(
-        description="Of the probe's feature: a score over it is a likeness."
+        description="Of the probe's feature, times the score's scale: a score over it "
+        "is a likeness."
     )
     margin: float = pydantic.Field(
         description="The score less the mean score of the others."

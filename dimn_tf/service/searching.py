@@ -118,7 +118,7 @@ async def compare(
         vectors.append(found[0])
         digests.append(pictures[0].digest)
     score = core.encoding.scale * float(vectors[0] @ vectors[1])
-    likeness = score / float(np.linalg.norm(vectors[0]))
+    likeness = score / (core.encoding.scale * float(np.linalg.norm(vectors[0])))
     core.audit.write(caller, "compare", images=digests, likeness=likeness)
     return answers.Comparison(
         score=score,
@@ -181,7 +181,7 @@ async def explain(
     core.audit.write(caller, "explain", probe=picture.digest, id=entry_id)
     return answers.Explanation(
         score=score,
-        length=float(np.linalg.norm(vectors[0])),
+        length=core.encoding.scale * float(np.linalg.norm(vectors[0])),
         margin=row.margin,
         against=others.count,
         probe_map=row.probe_map.tolist(),
@@ -191,7 +191,7 @@ async def explain(
 
 def _hit(hit, rank, scale, length, threshold, names) -> answers.Hit:
     name, score = names.get(hit.entry_id, hit.entry_id), scale * hit.score
-    likeness = score / length
+    likeness = score / (scale * length)
     return answers.Hit(
         rank=rank,
         id=name,

@@ -185,7 +185,7 @@ def test_a_replica_that_is_killed_loses_nothing_that_was_answered(
         features = model.probe_features([_png(7)]).vectors
         classifiers = model.gallery_classifiers([_png(i) for i in range(6)]).vectors
         scores = model.inner_product_scale * classifiers @ features[0]
-        likeness = scores / np.linalg.norm(features[0])
+        likeness = scores / (model.inner_product_scale * np.linalg.norm(features[0]))
         order = np.argsort(-likeness)
         for _ in range(4):  # Of both replicas.
             found = client.post("/v1/search", files=_image(7), data={"k": 6}).json()

@@ -148,11 +148,13 @@ def test_drawn_impostor_pairs_are_distinct_strangers_in_all_places():
         assert np.abs(counts - wanted / 10).max() < 6 * np.sqrt(wanted / 10)
 
 
-def test_dividing_by_the_probes_length_changes_no_ranking():
+def test_likeness_is_a_cosine_where_classifiers_are_units_and_ranks_alike():
     rng = np.random.default_rng(0)
     probes, gallery = rng.normal(size=(9, 4)), rng.normal(size=(20, 4))
     probes *= rng.uniform(1, 9, (9, 1))
-    divided = calibration.by_probe_length(_scoring(probes, gallery))
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    scaled = evaluator.Scoring(probes, gallery, lambda p, g: 14.0 * p @ g.T)
+    divided = calibration.likeness(scaled, 14.0)
     np.testing.assert_allclose(np.linalg.norm(divided.probes, axis=1), 1)
     before, after = probes @ gallery.T, divided.score(divided.probes, divided.gallery)
     np.testing.assert_array_equal(np.argsort(before, axis=1), np.argsort(after, axis=1))

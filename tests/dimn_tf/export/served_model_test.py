@@ -281,6 +281,15 @@ def test_thresholds_are_of_the_likeness_and_told(halves_export, monkeypatch):
     assert model.threshold(100) == 0.25
     with pytest.raises(errors.UserError, match="1000: .* holds thresholds for 100"):
         model.threshold(1000)
+    older = {"measure": measures.OLDER_LIKENESS, "thresholds": rows}
+    monkeypatch.setitem(model.metadata, "thresholds", older)
+    for scale, told in ((1.0, None), (2.0, "not of the likeness"), (None, "not of")):
+        monkeypatch.setitem(model.metadata, "inner_product_scale", scale)
+        if told is None:
+            assert model.threshold(100) == 0.25
+            continue
+        with pytest.raises(errors.UserError, match=told):
+            model.threshold(100)
     monkeypatch.setitem(model.metadata, "thresholds", None)
     with pytest.raises(errors.UserError, match="holds thresholds for none"):
         model.threshold(100)

@@ -29,15 +29,15 @@ def test_by_hand(gallery):
     # A second probe of bo along the first axis: rank 4, AP 1/4.
     probes = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     judged = judging.rank_probes(
-        gallery, probes, ["anna", "bo", "bo"], "refuse", (1.5, 5.0), 2.0
+        gallery, probes, ["anna", "bo", "bo"], "refuse", (0.75, 2.5)
     )
     result = judged.ranking
     assert result.first_match_ranks.tolist() == [1, 1, 4]
     np.testing.assert_allclose(result.average_precisions, [5 / 6, 1, 1 / 4])
     assert result.cmc[1] == pytest.approx(2 / 3)
-    # Likenesses (scale 2) of anna: anna 8, 4, bo 2; of bo, second axis: bo 0.8, anna
-    # 0.2, 0.6; of bo, first axis: bo 2, anna 8, 4. Entry b is nobody's.
-    # One person: 8, 4, 0.8, 2; two: 2, 0.2, 0.6, 8, 4.
+    # Likenesses of anna: anna 4, 2, bo 1; of bo, second axis: bo 0.4, anna 0.1, 0.3;
+    # of bo, first axis: bo 1, anna 4, 2. Entry b is nobody's.
+    # One person: 4, 2, 0.4, 1; two: 1, 0.1, 0.3, 4, 2.
     assert judged.true_accepts == (3 / 4, 1 / 4)
     assert judged.false_accepts == (3 / 5, 1 / 5)
 

@@ -95,7 +95,7 @@ def test_what_is_enrolled_is_found_by_the_models_score(client, model):
     np.testing.assert_allclose([h["score"] for h in hits], scores[order], rtol=1e-4)
     np.testing.assert_allclose(
         [h["likeness"] for h in hits],
-        scores[order] / np.linalg.norm(features),
+        scores[order] / (3 * np.linalg.norm(features)),
         rtol=1e-4,
     )
     assert all(hit["passes"] is None for hit in hits) and found["threshold"] is None
@@ -216,7 +216,7 @@ def test_comparison_and_thresholds_are_the_models(client, model, monkeypatch):
     score = 3 * float(p @ g)
     found = compare().json()
     np.testing.assert_allclose(found["score"], score, rtol=1e-4)
-    likeness = score / np.linalg.norm(p)
+    likeness = score / (3 * np.linalg.norm(p))
     np.testing.assert_allclose(found["likeness"], likeness, rtol=1e-4)
     assert found["threshold"] is found["passes"] is found["false_accepts"] is None
     _problem(compare(false_accepts=100), 422, "threshold")
