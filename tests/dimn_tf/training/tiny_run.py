@@ -7,6 +7,7 @@ import pathlib
 import keras
 import numpy as np
 from PIL import Image
+from tensorflow.python.framework import config as tensorflow_config
 
 from dimn_tf.data import records
 from dimn_tf.encoders import (
@@ -162,6 +163,26 @@ def train_until(directory: pathlib.Path, step: int, **changes) -> None:
     finally:
         run._writing_hooks = whole
     raise AssertionError(f"the run ended before step {step}")
+
+
+def same_when_killed(folder: pathlib.Path, **changes):
+    """A whole run; one that is killed and goes on has to end with the same bits.
+
+    Returns:
+        The method of the whole one, in `folder / "whole"`.
+    """
+    tensorflow_config.enable_op_determinism()
+    try:
+        whole = train(folder / "whole", log=lambda line: None, **changes)
+        train_until(folder / "killed", 7, **changes)
+        resumed = train(folder / "killed", log=lambda line: None, **changes)
+    finally:
+        tensorflow_config.disable_op_determinism()
+    expected, found = variables(whole), variables(resumed)
+    assert expected.keys() == found.keys()
+    for path, value in expected.items():
+        np.testing.assert_array_equal(value, found[path], err_msg=path)
+    return whole
 
 
 def variables(method) -> dict[str, np.ndarray]:
