@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.data import batch_request, identity_images
+from dimn_tf.data import batch_request, hard_groups, identity_images
 from dimn_tf.data import label_space as label_spaces
 
 
@@ -32,12 +32,17 @@ class IdentitySampler:
     what an uninterrupted one would, and a step costs O(P K log C), whatever the
     number of identities or images (see `identity_images` for `cross_camera`). The
     images of an identity differ as long as it has others; where it has not, only
-    augmentation tells them apart.
+    augmentation tells them apart. With `groups` a draw is a function of what they
+    know, too.
 
     Args:
         label_space: Identities and their images.
         request: What a step takes.
         seed: 0 to 2^31 - 1.
+        groups: What puts identities that are alike together, if anything does.
+
+    Attributes:
+        starts: int64 [M + 1], the label at which each domain starts, and C.
 
     Raises:
         errors.UserError: the sources have too few identities for the request, or the
@@ -49,14 +54,15 @@ class IdentitySampler:
         label_space: label_spaces.LabelSpace,
         request: batch_request.BatchRequest,
         seed: int = 0,
+        groups: hard_groups.HardGroups | None = None,
     ):
         if not 0 <= seed < 2**31:
             raise errors.UserError(f"--seed={seed}: expected 0 to {2**31 - 1}.")
         self.label_space = label_space
         self.request = request
         self.seed = seed
-        # Label at which each domain starts, and C at the end: [M + 1].
-        self._starts = np.array(
+        self.groups = groups
+        self.starts = np.array(
             [domain.first_label for domain in label_space.domains]
             + [label_space.num_identities]
         )
@@ -80,7 +86,7 @@ class IdentitySampler:
 
     def _sample_batch(self, rng: np.random.Generator, batch: int) -> Drawn:
         labels = self._sample_labels(rng, batch)
-        domains = np.searchsorted(self._starts, labels, side="right") - 1
+        domains = np.searchsorted(self.starts, labels, side="right") - 1
         shape = (len(labels), self.request.images_per_identity)
         images, cameras = np.empty(shape, np.int64), np.empty(shape, np.int32)
         for position in np.unique(domains):
@@ -103,36 +109,41 @@ class IdentitySampler:
         if sampling == "quota":
             return self._sample_quota(rng)
         if sampling == "all":
-            return _choose(rng, 0, self._starts[-1], identities)
+            return self._draw(rng, 0, self.starts[-1], identities)
         if sampling == batch_request.EACH:
-            position = batch % (len(self._starts) - 1)
+            position = batch % (len(self.starts) - 1)
         elif sampling == "uniform":
-            position = rng.integers(len(self._starts) - 1)
+            position = rng.integers(len(self.starts) - 1)
         elif sampling == "by_images":
             image = rng.integers(self._image_starts[-1])
             position = np.searchsorted(self._image_starts, image, side="right") - 1
         else:
-            label = rng.integers(self._starts[-1])
-            position = np.searchsorted(self._starts, label, side="right") - 1
-        return _choose(rng, *self._starts[position : position + 2], identities)
+            label = rng.integers(self.starts[-1])
+            position = np.searchsorted(self.starts, label, side="right") - 1
+        return self._draw(rng, *self.starts[position : position + 2], identities)
+
+    def _draw(self, rng, low: int, high: int, size: int) -> np.ndarray:
+        """`size` distinct labels of low..high-1, in groups where there are such."""
+        labels = _choose(rng, low, high, size)
+        return self.groups.put_into(rng, labels) if self.groups else labels
 
     def _sample_quota(self, rng: np.random.Generator) -> np.ndarray:
-        num_domains = len(self._starts) - 1
+        num_domains = len(self.starts) - 1
         share, left_over = divmod(self.request.identities, num_domains)
         shares = np.full(num_domains, share)
         shares[rng.choice(num_domains, left_over, replace=False)] += 1
         labels = np.concatenate(
             [
-                _choose(rng, low, high, size)
+                self._draw(rng, low, high, size)
                 for low, high, size in zip(
-                    self._starts[:-1], self._starts[1:], shares, strict=True
+                    self.starts[:-1], self.starts[1:], shares, strict=True
                 )
             ]
         )
         # Replicas share a batch out by its order: of each domain in turn, as long as
         # it has any, so that a share of M identities or more sees them all.
         labels = rng.permutation(labels)
-        domains = np.searchsorted(self._starts, labels, side="right") - 1
+        domains = np.searchsorted(self.starts, labels, side="right") - 1
         turn = np.empty(len(labels), np.int64)
         for position in range(num_domains):
             of_domain = domains == position
@@ -151,7 +162,7 @@ class IdentitySampler:
             )
         if sampling == "all":
             needed = identities
-            found = {"all sources together": int(self._starts[-1])}
+            found = {"all sources together": int(self.starts[-1])}
         else:
             needed = (
                 -(-identities // len(domains)) if sampling == "quota" else identities

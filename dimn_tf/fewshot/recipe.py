@@ -42,6 +42,10 @@ class FewShotRecipe(recipe.Recipe):
                 "device, since a task is not shared out. Leave the flag out."
             )
 
+    def hard_groups(self) -> None:
+        """None: a task's classes are drawn, all alike."""
+        return None
+
     @property
     def is_trained_once(self) -> bool:
         """Whether one training serves all shots."""

@@ -119,6 +119,13 @@ class PCB(base.Method):
         )
         self.classifiers.build((None, options.pcb_parts, options.pcb_dimension))
 
+    @property
+    def identity_vectors(self):
+        """The parts' classifiers, each of unit length, one after another."""
+        kernel = tf.convert_to_tensor(self.classifiers.kernel)  # [parts, E, C]
+        unit = tf.math.l2_normalize(tf.transpose(kernel, (2, 0, 1)), axis=-1)
+        return tf.reshape(unit, (unit.shape[0], -1))
+
     def _make_reduction(self):
         return part_reduction.PartReduction(
             self.options.pcb_parts,

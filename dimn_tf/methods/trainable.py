@@ -169,6 +169,20 @@ class Trainable(budget.Budget, keras.Model, abc.ABC):
         layers = (self.encoder, *self.matching_layers)
         return [variable for layer in layers for variable in layer.variables]
 
+    @property
+    def identity_vectors(self) -> tf.Tensor | None:
+        """What tells each training identity from the others: f_theta's weights.
+
+        Returns:
+            float32 [C, E]; None where the method has no classifier of all identities.
+        """
+        classifier = getattr(self, "classifier", None)
+        if classifier is None or classifier.units != (
+            self.label_specification.num_identities
+        ):
+            return None
+        return tf.transpose(tf.convert_to_tensor(classifier.kernel))
+
     def phases(self, train_steps: int) -> tuple[phase.Phase, ...]:
         """The stretches of a run, one after another; here one of `train_step`.
 

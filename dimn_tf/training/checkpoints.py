@@ -4,7 +4,7 @@ import contextlib
 import pathlib
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -22,9 +22,10 @@ class Checkpoints:
 
     A checkpoint holds named variables in three parts: `inference` (what evaluation and
     export need), `training` (f_theta, W and their kind) and `optimizer`, its step, and
-    `average` where the run takes a mean of its weights.
-    A batch and its augmentation are functions of the seed and the step, so nothing else
-    is needed to go on bit for bit. Names are the variables' paths, not an object
+    what the run keeps beside them: `average` where it takes a mean of its weights,
+    `hard_groups` where batches hold such.
+    Else a batch and its augmentation are functions of the seed and the step, so nothing
+    more is needed to go on bit for bit. Names are the variables' paths, not an object
     graph, so that a method for inference restores its part alone.
 
     What the folder holds decides, not a file that lists it (TensorFlow's
@@ -36,7 +37,8 @@ class Checkpoints:
         directory: Folder of `ckpt-<step>.*`.
         method: A compiled `Method`, built for training, whose optimiser is built.
         keep: Checkpoints kept, the newest ones.
-        average: Further variables of the run: see `weight_average.WeightAverage`.
+        further: The run's other variables by the name of their part; see
+            `weight_average.WeightAverage` and `hard_search.HardSearch`.
     """
 
     def __init__(
@@ -44,7 +46,7 @@ class Checkpoints:
         directory: pathlib.Path,
         method: keras.Model,
         keep: int = 3,
-        average: Sequence[keras.Variable] = (),
+        further: Mapping[str, Sequence[keras.Variable]] | None = None,
     ):
         self.directory = pathlib.Path(directory)
         self._keep = keep
@@ -56,8 +58,8 @@ class Checkpoints:
             "training": training,
             "optimizer": by_name(method.optimizer.variables),
         }
-        if average:
-            self._variables["average"] = by_name(average)
+        for part, variables in (further or {}).items():
+            self._variables[part] = by_name(variables)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = _checkpoint(self._variables, self._step)
 

@@ -78,6 +78,8 @@ def run(
     jit_compile: bool = False,
     steps_per_execution: int = 1,
     seconds_between_looks: float = 10.0,
+    renewed: Callable[[int], Any] | None = None,
+    renew_every: int = 0,
 ) -> None:
     """Does the steps start + 1, ..., end.
 
@@ -97,6 +99,9 @@ def run(
         steps_per_execution: Steps between two returns to Python, at most; no look is
             missed by it.
         seconds_between_looks: Roughly.
+        renewed: Gives the batches after some steps anew, of the same form.
+        renew_every: It is called after each multiple of these steps, but for `start`
+            and `end`; 0: never.
 
     Raises:
         NonFiniteError: at the look after such a step, before any hook sees it.
@@ -107,6 +112,8 @@ def run(
         return
     device = _Device(step_function, batches, strategy, jit_compile, steps_per_execution)
     intervals = [hook.every for hook in hooks if hook.every] + [end]
+    if renew_every:
+        intervals.append(renew_every)
     step = looked = start
     clock = looked_at = time.monotonic()
     while step < end:
@@ -133,6 +140,8 @@ def run(
         )
         for hook in hooks:
             hook.look(look)
+        if renew_every and step % renew_every == 0 and step < end:
+            device.take_batches(renewed(step))
         looked, clock = step, time.monotonic()
         looked_at = clock
 
@@ -162,6 +171,10 @@ class _Device:
         self._reset()
         self._bad_step = tf.constant(0, tf.int64)
         self._bad_values = self._sums
+
+    def take_batches(self, batches) -> None:
+        """Goes on with other batches, of the same form; nothing is traced again."""
+        self._iterator = iter(batches)
 
     def _reset(self) -> None:
         self._sums = tf.zeros(len(self._names), tf.float64)

@@ -37,6 +37,21 @@ class DataOptions:
         "Whether an identity's images come from different cameras where it has them; "
         "ours. Paper: any two different images.",
     )
+    hard_share: float = config.option(
+        0.0,
+        "Share of a batch's identities that come in groups which the classifier finds "
+        "hard to tell apart: one drawn as all are, and the nearest ones of its domain; "
+        "ours. Paper: none, 0.",
+        least=0,
+        most=1,
+    )
+    hard_group: int = config.option(4, "Identities of such a group; ours: 4.", least=2)
+    hard_search_every: int = config.option(
+        500,
+        "Iterations between two searches for the nearest ones; batches have no groups "
+        "before the first one. Ours: 500.",
+        least=1,
+    )
     image_height: int = config.option(
         256, "Pixels; ours: 256 (the paper does not say).", least=8
     )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from dimn_tf import config, errors, methods
 from dimn_tf.data import augmentation as augmentations
-from dimn_tf.data import batch_request
+from dimn_tf.data import batch_request, hard_groups
 from dimn_tf.encoders import weight_files
 from dimn_tf.methods import trainable
 from dimn_tf.training import init_from, workdir
@@ -90,6 +90,11 @@ class Recipe:
             errors.UserError: options that the method cannot train with.
         """
         return self.kind.batch_request(self.data, self.method_options)
+
+    def hard_groups(self) -> hard_groups.HardGroups | None:
+        """What puts identities that are alike into a batch together; None: nothing."""
+        share, size = self.data.hard_share, self.data.hard_group
+        return hard_groups.HardGroups(share, size) if share else None
 
     @property
     def train_steps(self) -> int:

@@ -5,17 +5,18 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import numpy as np
 import tensorflow as tf
 
 from dimn_tf import errors, methods
-from dimn_tf.data import augmentation, holdout, label_space, pipeline, records, sampler
+from dimn_tf.data import holdout, label_space, records, sampler
 from dimn_tf.methods import phase
 from dimn_tf.training import (
+    batches,
     build,
     checkpoints,
+    hard_search,
     hooks,
     init_from,
     loop,
@@ -25,8 +26,6 @@ from dimn_tf.training import (
     workdir,
 )
 from dimn_tf.training import recipe as recipes
-
-_IMAGES_AT_A_TIME = 64  # Of those that are encoded between two phases.
 
 
 def build_label_space(
@@ -115,7 +114,9 @@ def prepare(
         )
     strategy = strategy or strategies.make(replicas)
     space = space or build_label_space(recipe, data_dir, log)
-    sampling = sampler.IdentitySampler(space, request, seed=recipe.optimiser.seed)
+    sampling = sampler.IdentitySampler(
+        space, request, recipe.optimiser.seed, recipe.hard_groups()
+    )
     recorded, found = recipe.recorded(), sha256_of(space)
     findings = {
         "num_identities": space.num_identities,
@@ -156,12 +157,14 @@ def train(
         method = build.for_training(recipe, prepared.space.specification, resumed)
         phases = method.phases(end)
         average = weight_average.asked_for(recipe, method, len(phases))
+        search = hard_search.asked_for(recipe, method, prepared.sampling, strategy)
     kept = checkpoints.Checkpoints(
         directory.checkpoints,
         method,
         plan.keep_checkpoints,
-        average.variables if average else (),
+        {layer.name: layer.variables for layer in (average, search) if layer},
     )
+    fed = batches.Batches(recipe, prepared.space, prepared.sampling, strategy)
     start = 0
     if prepared.is_chief:
         start = kept.restore()
@@ -195,30 +198,38 @@ def train(
             if len(phases) > 1:
                 log(f"Steps {first + 1:,} to {last:,}: {part.name}.")
             if part.begin:
-                part.begin(lambda: _every_image(prepared))
+                part.begin(fed.every_image)
             step, seen = part.step, 0
             if part.takes_images:
-                step, seen = _augmented(part.step, recipe.augmentation), images
+                step, seen = fed.augmenting(part.step), images
             watching: list[loop.Hook] = [hooks.Progress(end, seen, log=log)]
             if average:
                 step = _then(step, average.add)
             if average and prepared.is_chief:  # Before what saves.
-                batches = functools.partial(_statistics_batches, prepared, part)
+                unseen = functools.partial(fed.for_statistics, part)
                 watching.append(
-                    weight_average.Finish(average, method, batches, end, log)
+                    weight_average.Finish(average, method, unseen, end, log)
                 )
             if prepared.is_chief:
                 watching += _writing_hooks(prepared, method, kept, evaluate, seen)
+
+            def after(done, part=part, last=last):
+                if search and part.takes_images:
+                    search.begin(done)
+                return fed.of(part, done, last)
+
             with strategies.losing_workers(strategy):
                 loop.run(
                     step,
-                    strategies.dataset(strategy, _share(prepared, part, first, last)),
+                    after(first),
                     first,
                     last,
                     watching,
                     strategy,
                     plan.jit_compile,
                     plan.steps_per_execution,
+                    renewed=after,
+                    renew_every=search.every if search else 0,
                 )
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error
@@ -246,18 +257,6 @@ def _then(step, also):
     return both
 
 
-def _statistics_batches(prepared: PreparedRun, part: phase.Phase):
-    """Augmented batches of the steps that would follow the run's last one."""
-    end = prepared.recipe.train_steps
-    last = end + weight_average.STATISTICS_BATCHES
-    for batch in _share(prepared, part, end, last)((0,), 1):
-        batch = dict(batch)
-        images = augmentation.augment(
-            batch["images"], batch.pop("draws"), prepared.recipe.augmentation
-        )
-        yield {**batch, "images": images}
-
-
 def _writing_hooks(prepared, method, kept, evaluate, images) -> list[loop.Hook]:
     recipe, directory = prepared.recipe, prepared.directory
     plan, end = recipe.plan, recipe.train_steps
@@ -281,61 +280,6 @@ def _writing_hooks(prepared, method, kept, evaluate, images) -> list[loop.Hook]:
             )
         )
     return found
-
-
-def _share(prepared: PreparedRun, part: phase.Phase, first: int, last: int):
-    """What `strategies.dataset` makes a worker's batches of a phase by."""
-    data = prepared.recipe.data
-    options = pipeline.PipelineOptions(height=data.image_height, width=data.image_width)
-
-    def make_share(replicas, num_replicas):
-        if not part.takes_images:
-            steps = tf.data.Dataset.range(first, last)
-            each = steps.flat_map(
-                lambda step: tf.data.Dataset.from_tensors(step).repeat(len(replicas))
-            )
-            return each.map(lambda step: {"step": step})
-        return pipeline.training_dataset(
-            prepared.space,
-            prepared.sampling,
-            options,
-            first,
-            last,
-            replicas,
-            num_replicas,
-        )
-
-    return make_share
-
-
-def _every_image(prepared: PreparedRun) -> Iterator[tuple[tf.Tensor, np.ndarray]]:
-    """All training images as they are, in the order of their labels."""
-    data = prepared.recipe.data
-    for domain in prepared.space.domains:
-        images = pipeline.image_dataset(
-            domain.records,
-            domain.image_indices,
-            data.image_height,
-            data.image_width,
-            _IMAGES_AT_A_TIME,
-        )
-        counts = np.diff(domain.offsets)
-        labels = domain.first_label + np.repeat(np.arange(len(counts)), counts)
-        done = 0
-        for batch in images:
-            yield batch, labels[done : done + len(batch)]
-            done += len(batch)
-
-
-def _augmented(part, options: augmentation.Augmentation):
-    """A method's step on the pipeline's batches, augmented on the device."""
-
-    def step(batch):
-        batch = dict(batch)
-        images = augmentation.augment(batch["images"], batch.pop("draws"), options)
-        return part({**batch, "images": images})
-
-    return step
 
 
 def _stopped(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.data import batch_request, label_space, sampler
+from dimn_tf.data import batch_request, hard_groups, label_space, sampler
 from dimn_tf.data import domain as domains
 from tests.dimn_tf.data import old_pairs
 
@@ -311,3 +311,33 @@ def test_a_step_costs_nothing_that_grows_with_the_label_space(made_up_records):
         assert peak < 100_000
         for image in drawn.images.T:
             np.testing.assert_array_equal(image // 2, drawn.labels)
+
+
+@pytest.mark.parametrize("domain_sampling", batch_request.DOMAIN_SAMPLING)
+def test_groups_come_into_every_kind_of_batch(space, domain_sampling):
+    request = batch_request.BatchRequest(8, domain_sampling=domain_sampling)
+    groups = hard_groups.HardGroups(1.0, 2)
+    drawer = sampler.IdentitySampler(space, request, 0, groups)
+    plain = sampler.IdentitySampler(space, request, 0)
+    # The partner of an identity: 0 and 1, 2 and 3, ...; domains start at even labels.
+    for step in range(20):
+        for one, other in zip(drawer.sample(step), plain.sample(step), strict=True):
+            np.testing.assert_array_equal(one, other)  # Nothing is known yet.
+    groups.nearest = (np.arange(70) ^ 1).astype(np.int32)[:, None]
+    together = apart = 0
+    for step in range(200):
+        labels = drawer.sample(step).labels
+        assert len(set(labels.tolist())) == 8
+        domains = drawer.sample(step).domains
+        expected = np.searchsorted(drawer.starts, labels, side="right") - 1
+        np.testing.assert_array_equal(domains, expected)
+        if domain_sampling == "quota":
+            counts = np.bincount(domains, minlength=3)
+            assert sorted(counts.tolist()) == [2, 3, 3]
+        held = set(labels.tolist())
+        together += sum(label ^ 1 in held for label in held)
+        held = set(plain.sample(step).labels.tolist())
+        apart += sum(label ^ 1 in held for label in held)
+    # Shares of 2 or 3 identities have a group of two or two, 8 have four.
+    least = 6 if domain_sampling == "quota" else 8
+    assert together >= least * 200 > 1.5 * apart

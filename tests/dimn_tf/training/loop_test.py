@@ -226,3 +226,44 @@ def test_a_whole_mobilenet_is_stepped_through(at_a_time):
     data = tf.data.Dataset.from_tensors(batch).repeat(4)
     loop.run(method.train_step, data, 0, 4, [watch], steps_per_execution=at_a_time)
     assert watch.looks[-1].is_last and watch.looks[-1].means["loss"] > 0
+
+
+@pytest.mark.parametrize("at_a_time", [1, 100])
+@pytest.mark.parametrize("start, expected", [(0, [4, 8]), (4, [8]), (5, [8])])
+def test_batches_are_renewed_after_multiples(start, expected, at_a_time):
+    asked = []
+
+    def after(done):
+        """From there on each number counts a hundred more."""
+        asked.append(done)
+        numbers = [100.0 * len(asked) + n for n in range(done + 1, 13)]
+        return tf.data.Dataset.from_tensor_slices(numbers)
+
+    watch = Watch()
+    total = _run(
+        [watch],
+        start,
+        12,
+        steps_per_execution=at_a_time,
+        renewed=after,
+        renew_every=4,
+    )
+    assert asked == expected
+    plain = sum(range(start + 1, 13))
+    hundreds = sum(100 * (min(12, s + 4) - s) * (i + 1) for i, s in enumerate(expected))
+    assert total == plain + hundreds
+    assert [look.step for look in watch.looks][-1] == 12
+
+
+def test_renewed_batches_trace_nothing_again():
+    traced = []
+
+    def step(number):
+        traced.append(number)
+        return {"number": number}
+
+    def after(done):
+        return tf.data.Dataset.range(done, 9).map(lambda n: tf.cast(n, tf.float32))
+
+    loop.run(step, after(0), 0, 9, [], renewed=after, renew_every=2)
+    assert len(traced) == 1

@@ -85,12 +85,15 @@ def test_two_workers_equal_two_replicas_and_go_on_after_a_kill(tmp_path):
 
 
 @pytest.mark.slow
-def test_norms_and_the_mean_of_the_weights_on_two_workers(tmp_path):
+def test_options_for_unseen_cameras_on_two_workers(tmp_path):
     """The first one ends with the mean, as both replicas of one process do."""
     changes = {
         "instance_norm_through": "stem",
         "feature_neck": True,
         "average_weights_from": 0.4,
+        "hard_share": 1.0,
+        "hard_group": 2,
+        "hard_search_every": 3,
     }
     both = _start(tmp_path, "both", 0, (), **changes)
     text, _ = both.communicate(timeout=300)
@@ -102,6 +105,11 @@ def test_norms_and_the_mean_of_the_weights_on_two_workers(tmp_path):
     with np.load(tmp_path / "both.npz") as one, np.load(tmp_path / "0.npz") as first:
         assert set(one.files) == set(first.files)
         assert {"neck/gamma", "stem_instance_norm/gamma"} <= set(one.files)
+    with np.load(tmp_path / "0.npz") as first, np.load(tmp_path / "1.npz") as second:
+        for name in first.files:
+            if "classifier" in name:  # What batches are drawn by next.
+                np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    with np.load(tmp_path / "both.npz") as one, np.load(tmp_path / "0.npz") as first:
         for name in one.files:
             limit = 3.5e-3 if "convolution" in name and "bias" in name else 5e-4
             np.testing.assert_allclose(
