@@ -83,6 +83,11 @@ class PreparedRun:
         """Whether this process writes the work directory."""
         return strategies.is_chief(self.strategy)
 
+    @property
+    def fed(self) -> batches.Batches:
+        """What its steps are fed with."""
+        return batches.Batches(self.recipe, self.space, self.sampling, self.strategy)
+
 
 def prepare(
     recipe: recipes.Recipe,
@@ -164,7 +169,7 @@ def train(
         plan.keep_checkpoints,
         {layer.name: layer.variables for layer in (average, search) if layer},
     )
-    fed = batches.Batches(recipe, prepared.space, prepared.sampling, strategy)
+    fed = prepared.fed
     start = 0
     if prepared.is_chief:
         start = kept.restore()

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from dimn_tf import errors, methods
-from dimn_tf.data import pipeline, records
+from dimn_tf.data import records
 from dimn_tf.encoders import encoder
 from dimn_tf.training import (
     checkpoints,
@@ -94,7 +94,7 @@ class _Workers:
 
 def test_one_worker_alone_writes(tmp_path, monkeypatch):
     started = []
-    monkeypatch.setattr(run.loop, "run", lambda *given: started.append(given))
+    monkeypatch.setattr(run.loop, "run", lambda *given, **_: started.append(given))
     for index in (0, 1):
         directory = tmp_path / str(index)
         prepared = _prepared(directory, _Workers(index))
@@ -124,7 +124,7 @@ def test_workers_compare_flags_and_data(tmp_path, monkeypatch):
 def test_a_worker_that_is_lost_is_told_where_there_are_others(
     kind, tmp_path, monkeypatch
 ):
-    def lost(*_):
+    def lost(*_, **__):
         raise kind(None, None, "Connection reset by peer\nAdditional information")
 
     monkeypatch.setattr(run.loop, "run", lost)
@@ -141,14 +141,28 @@ def test_the_loop_gets_the_runs_plan(tmp_path, monkeypatch):
     seen = []
 
     def loop_run(
-        step, batches, start, end, hooks, strategy, jit_compile, steps_per_execution
+        step,
+        batches,
+        start,
+        end,
+        hooks,
+        strategy,
+        jit_compile,
+        steps_per_execution,
+        renewed,
+        renew_every,
     ):
-        del step, batches, hooks
-        seen.append((start, end, strategy, jit_compile, steps_per_execution))
+        del step, batches, hooks, renewed
+        seen.append(
+            (start, end, strategy, jit_compile, steps_per_execution, renew_every)
+        )
 
     monkeypatch.setattr(run.loop, "run", loop_run)
-    _train(tmp_path, jit_compile=True, steps_per_execution=4, train_steps=7)
-    assert seen == [(0, 7, tf.distribute.get_strategy(), True, 4)]
+    given = {"jit_compile": True, "steps_per_execution": 4, "train_steps": 7}
+    _train(tmp_path / "plain", **given)
+    _train(tmp_path / "hard", **given, hard_share=1.0, hard_search_every=3)
+    plan = (0, 7, tf.distribute.get_strategy(), True, 4)
+    assert seen == [(*plan, 0), (*plan, 3)]
 
 
 def test_a_run_that_goes_on_needs_no_weights_of_the_encoder(tmp_path, monkeypatch):
@@ -416,21 +430,6 @@ def test_the_seed_is_the_samplers_too(tmp_path):
         )
         steps.append([prepared.sampling.sample(step).images for step in range(9)])
     assert not all(np.array_equal(a, b) for a, b in zip(*steps, strict=True))
-
-
-def test_every_image_comes_with_its_label(tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "_IMAGES_AT_A_TIME", 4)  # No multiple of a person's three.
-    prepared = _prepared(tmp_path, holdout_identities=1)
-    images, labels = zip(*run._every_image(prepared), strict=True)
-    images, labels = np.concatenate(images), np.concatenate(labels)
-    assert labels.tolist() == np.repeat(np.arange(14), 3).tolist()
-    for domain in prepared.space.domains:
-        for label, person in enumerate(domain.person_ids, start=domain.first_label):
-            rows = np.flatnonzero(domain.records.person_ids == person)
-            expected = pipeline.image_dataset(
-                domain.records, rows, tiny_run.HEIGHT, tiny_run.WIDTH, 3
-            )
-            np.testing.assert_array_equal(images[labels == label], next(iter(expected)))
 
 
 def test_steps_that_take_no_image_have_no_rate_of_images(tmp_path):

@@ -128,7 +128,7 @@ def test_statistics_are_those_of_the_mean_weights(tmp_path):
         tiny_run.recipe_of(**given), workdir.WorkDir(tmp_path), "", _quiet
     )
     (part,) = trained.phases(6)
-    batches = list(run._statistics_batches(prepared, part))
+    batches = list(prepared.fed.for_statistics(part))
     assert len(batches) == weight_average.STATISTICS_BATCHES
     norm = trained.encoder.backbone.get_layer("norm")
     norm.moving_mean.assign(norm.moving_mean + 1)

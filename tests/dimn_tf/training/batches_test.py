@@ -1,0 +1,36 @@
+"""All training images, once and in order."""
+
+import numpy as np
+import pytest
+
+from dimn_tf.data import pipeline
+from dimn_tf.training import batches, run, workdir
+from tests.dimn_tf.training import tiny_run
+
+
+@pytest.fixture(autouse=True)
+def tiny_world(monkeypatch):
+    tiny_run.keep_globals(monkeypatch)
+
+
+def test_every_image_comes_with_its_label(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        batches, "_IMAGES_AT_A_TIME", 4
+    )  # No multiple of a person's three.
+    tiny_run.install()
+    prepared = run.prepare(
+        tiny_run.recipe_of(holdout_identities=1),
+        workdir.WorkDir(tmp_path),
+        data_dir="",
+        log=lambda line: None,
+    )
+    images, labels = zip(*prepared.fed.every_image(), strict=True)
+    images, labels = np.concatenate(images), np.concatenate(labels)
+    assert labels.tolist() == np.repeat(np.arange(14), 3).tolist()
+    for domain in prepared.space.domains:
+        for label, person in enumerate(domain.person_ids, start=domain.first_label):
+            rows = np.flatnonzero(domain.records.person_ids == person)
+            expected = pipeline.image_dataset(
+                domain.records, rows, tiny_run.HEIGHT, tiny_run.WIDTH, 3
+            )
+            np.testing.assert_array_equal(images[labels == label], next(iter(expected)))
