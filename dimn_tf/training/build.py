@@ -31,7 +31,19 @@ def for_training(
         labels: What is trained on.
         restored: Whether a checkpoint gives the weights, so that the encoder's need
             not be there any more.
+
+    Raises:
+        errors.UserError: stages that start at random would be kept as they start.
     """
+    start = recipe.encoder
+    if start.frozen_through and not (
+        restored or start.init_from or start.encoder_weights != "none"
+    ):
+        raise errors.UserError(
+            f"--frozen_through={start.frozen_through}: with --encoder_weights=none "
+            "these stages would stay random. Leave the flag out, or start from trained "
+            "weights (--encoder_weights, --init_from)."
+        )
     with _settings(recipe.optimiser.seed, recipe.optimiser.precision):
         method = _inference_parts(recipe, restored)
         method.build_training(labels, recipe.batch_request)
