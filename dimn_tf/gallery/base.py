@@ -34,12 +34,16 @@ class BaseGallery(abc.ABC):
         model_sha256: Of the model that the vectors come from.
         dimension: D.
         largest_k: Most hits that a search gives; None: all there are.
+        filters_all: Whether searches by a filter, or for one entry a person, look at
+            all entries; else at the `largest_k` best, so that fewer may be given than
+            there are.
     """
 
     name: str
     model_sha256: str
     dimension: int
     largest_k: int | None = None
+    filters_all: bool = True
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -210,9 +214,8 @@ class BaseGallery(abc.ABC):
             k: Entries a probe; fewer are given where the gallery holds fewer.
             one_per_person: Whether of several entries of one person only the best is
                 given; entries without a person stand for themselves.
-            wanted: Which entries count; None: all. (On Milvus, with this or
-                `one_per_person`, the `largest_k` best entries are looked at, so that
-                fewer may be given than there are.)
+            wanted: Which entries count; None: all. (With this or `one_per_person`, see
+                `filters_all`.)
 
         Returns:
             For each probe its hits, best first.
@@ -247,7 +250,10 @@ class BaseGallery(abc.ABC):
         one_per_person: bool,
         wanted: filters.Filter | None,
     ) -> list[list[entries_lib.Hit]]:
-        """The k best that are wanted; here among the `largest_k` best, if it is set."""
+        """The k best that are wanted.
+
+        Here: what an index without filters can do, among its `largest_k` best.
+        """
         return [
             self._widened(probe[np.newaxis], k, one_per_person, wanted)
             for probe in probes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -19,8 +18,6 @@ _ROW = np.dtype(
     ]
 )
 _NONE = -1  # The code of no name.
-_NEVER = np.iinfo(np.int64).min  # The time of an entry that has none.
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _FIRST_ROWS = 1_024
 
 
@@ -45,7 +42,7 @@ class Facts:
         rows = [
             (
                 number,
-                _as_number(filters.time_of(metadata)),
+                filters.microseconds(filters.time_of(metadata)),
                 person(person_id),
                 camera(metadata.get(filters.CAMERA)),
             )
@@ -74,11 +71,11 @@ class Facts:
         if wanted.cameras:
             taken &= self._names["camera"].among(rows["camera"], wanted.cameras)
         if wanted.since is not None or wanted.until is not None:
-            taken &= rows["time"] != _NEVER
+            taken &= rows["time"] != filters.NEVER
         if wanted.since is not None:
-            taken &= rows["time"] >= _as_number(wanted.since)
+            taken &= rows["time"] >= filters.microseconds(wanted.since)
         if wanted.until is not None:
-            taken &= rows["time"] < _as_number(wanted.until)
+            taken &= rows["time"] < filters.microseconds(wanted.until)
         return taken
 
     def persons(self, numbers: np.ndarray) -> np.ndarray:
@@ -130,10 +127,3 @@ class _Names:
             for name, code in self._codes.items()
             if by_code[code] != _NONE
         }
-
-
-def _as_number(time: datetime.datetime | None) -> int:
-    """Microseconds since 1970."""
-    if time is None:
-        return _NEVER
-    return (time - _EPOCH) // datetime.timedelta(microseconds=1)

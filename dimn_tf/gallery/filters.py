@@ -10,6 +10,9 @@ from typing import Any
 CAMERA, SEEN, ENROLLED = "camera_id", "seen_at", "enrolled_at"
 """Keys of an entry's metadata: its camera; when the camera saw it, and when it was
 enrolled (UTC, ISO 8601)."""
+NEVER = -(2**63)
+"""The time of an entry that has none, in whole numbers: before all others."""
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,3 +60,10 @@ def parsed(text: Any) -> datetime.datetime | None:
     except (TypeError, ValueError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+
+
+def microseconds(time: datetime.datetime | None) -> int:
+    """A time in microseconds since 1970; `NEVER` for None."""
+    if time is None:
+        return NEVER
+    return (time - _EPOCH) // datetime.timedelta(microseconds=1)

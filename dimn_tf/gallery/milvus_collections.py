@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dimn_tf import errors, extras
+from dimn_tf.gallery import milvus_filters
 
 TOKEN_VARIABLE = "MILVUS_TOKEN"
 """Environment variable with the server's token; no flag, which others could read."""
@@ -22,6 +23,8 @@ INDEXES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 LARGEST_TEXT = 65_535
 """Bytes of a VARCHAR or a JSON value, Milvus' limit."""
+REQUEST_BYTES = 16 << 20
+"""A request's; a server takes 64 MiB."""
 _FACTS = "_facts"
 
 
@@ -63,15 +66,34 @@ def make_entries(client, collection: str, dimension: int, index: str) -> None:
     schema.add_field("person_id", types.VARCHAR, max_length=LARGEST_TEXT, nullable=True)
     schema.add_field("metadata", types.JSON)
     schema.add_field("vector", types.FLOAT_VECTOR, dim=dimension)
+    for name in (milvus_filters.PERSON, milvus_filters.CAMERA):
+        schema.add_field(name, types.VARCHAR, max_length=milvus_filters.LENGTH)
+    schema.add_field(milvus_filters.SEEN, types.INT64)
     kind, build, _ = INDEXES[index]
     _make(client, collection, schema, kind, build)
 
 
+def has_filters(client, collection: str) -> bool:
+    """Whether entries have the fields by which Milvus filters.
+
+    Those of a collection that an older version made have not.
+    """
+    return _fields(client, collection).issuperset(milvus_filters.FIELDS)
+
+
+def _fields(client, name: str) -> set[str]:
+    return {field["name"] for field in client.describe_collection(name)["fields"]}
+
+
 def _make(client, name: str, schema, kind: str, build: dict[str, Any]) -> None:
-    """Makes a collection, its index, and loads it: each step where it is missing."""
+    """Makes a collection, its index, and loads it: each step where it is missing.
+
+    One that an older version made stays as it is.
+    """
     if client.has_collection(name):
-        fields = {field["name"] for field in client.describe_collection(name)["fields"]}
-        if fields != {field.name for field in schema.fields}:
+        fields = _fields(client, name)
+        made = {field.name for field in schema.fields}
+        if fields not in (made, made.difference(milvus_filters.FIELDS)):
             raise errors.UserError(
                 f"the collection {name} is there and is no gallery's (its fields: "
                 f"{', '.join(sorted(fields))}). Name another after #"

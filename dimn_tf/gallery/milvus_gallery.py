@@ -11,13 +11,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.gallery import base
+from dimn_tf.gallery import base, milvus_filters, milvus_search
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import milvus_collections as collections
 
-_LARGEST_K = 16_384  # Milvus' limit of a search.
-_REQUEST_BYTES = 16 << 20  # A request's; a server takes 64 MiB.
-_HITS = 50_000  # Of a search, whose answer a server limits to 100 MiB.
 _KEYS_AT_A_TIME = 1_000
 _PLAIN = re.compile(r"[\w .@-]+")  # A person id that needs no quoting in a filter.
 
@@ -33,6 +30,13 @@ class MilvusGallery(base.BaseGallery):
     server promises (Milvus Lite, a file for tests and small trials, writes its log at
     each request and is one process').
 
+    Cameras, times and persons are fields by which Milvus filters (`milvus_filters`), so
+    that searches by them look at all entries: as exact as the others with `exact`; with
+    `hnsw` as many are found as there are, and which of them is the graph's word (see
+    `milvus_search`). One entry a person may take several requests, each of which sees
+    what is there by then. A collection that an older version made lacks those fields
+    and goes on without: there such searches look at the `largest_k` best entries.
+
     Model hash, dimension and index kind lie in a second collection, `NAME_facts`,
     because Milvus Lite forgets descriptions.
 
@@ -47,7 +51,7 @@ class MilvusGallery(base.BaseGallery):
             answer.
     """
 
-    largest_k = _LARGEST_K
+    largest_k = milvus_search.LARGEST_K
 
     def __init__(self, uri: str, collection: str, model_sha256: str | None = None):
         self.name = f"{uri}#{collection}"
@@ -72,6 +76,10 @@ class MilvusGallery(base.BaseGallery):
                         "again"
                     )
                 collections.load(self._client, collection)
+                self.filters_all = collections.has_filters(self._client, collection)
+            self._search = milvus_search.Search(
+                self._client, self.name, collection, self.index_kind, self.dimension
+            )
         except BaseException:
             self.close()
             raise
@@ -213,6 +221,10 @@ class MilvusGallery(base.BaseGallery):
             }
             for entry, text, vector in zip(entries, metadata, vectors, strict=True)
         ]
+        if self.filters_all:
+            for row in rows:
+                told = (row["entry_id"], row["person_id"], row["metadata"])
+                row.update(milvus_filters.values(*told))
         for part in _requests(rows, metadata, self.dimension):
             with collections.told(self.name):
                 self._client.upsert(self._collection, part)
@@ -226,7 +238,9 @@ class MilvusGallery(base.BaseGallery):
                 )
 
     def _vectors(self, entry_ids) -> dict[str, np.ndarray]:
-        at_once = max(1, min(_KEYS_AT_A_TIME, _REQUEST_BYTES // (4 * self.dimension)))
+        at_once = max(
+            1, min(_KEYS_AT_A_TIME, collections.REQUEST_BYTES // (4 * self.dimension))
+        )
         rows = self._rows(entry_ids, ["entry_id", "vector"], at_once)
         return {row["entry_id"]: np.asarray(row["vector"]) for row in rows}
 
@@ -246,33 +260,16 @@ class MilvusGallery(base.BaseGallery):
             yield from rows
 
     def _hits(self, probes, k) -> list[list[entries_lib.Hit]]:
-        parameters = dict(collections.INDEXES[self.index_kind][2])
-        if "ef" in parameters:
-            parameters["ef"] = max(parameters["ef"], k)
-        at_once = max(1, min(_HITS // k, _REQUEST_BYTES // (4 * self.dimension)))
-        found = []
-        for start in range(0, len(probes), at_once):
-            with collections.told(self.name):
-                found += self._client.search(
-                    self._collection,
-                    data=list(probes[start : start + at_once]),
-                    anns_field="vector",
-                    limit=k,
-                    output_fields=["entry_id", "person_id", "metadata"],
-                    search_params={"metric_type": "IP", "params": parameters},
-                    consistency_level="Strong",
-                )
+        return self._search.best(probes, k)
+
+    def _chosen(self, probes, k, one_per_person, wanted) -> list[list[entries_lib.Hit]]:
+        """See base class; an older collection alone has only its best looked at."""
+        if not self.filters_all:
+            return super()._chosen(probes, k, one_per_person, wanted)
+        if not one_per_person:
+            return self._search.among(probes, k, wanted)
         return [
-            [
-                entries_lib.Hit(
-                    hit["entity"]["entry_id"],
-                    float(hit["distance"]),
-                    hit["entity"]["person_id"],
-                    hit["entity"]["metadata"],
-                )
-                for hit in hits
-            ]
-            for hits in found
+            self._search.one_a_person(probe[np.newaxis], k, wanted) for probe in probes
         ]
 
     def _writing(self):
@@ -293,7 +290,7 @@ def _requests(
     part, size = [], 0
     for row, text in zip(rows, metadata, strict=True):
         bytes_of_row = 4 * dimension + 4 * len(text) + 4 * len(row["entry_id"]) + 512
-        if part and size + bytes_of_row > _REQUEST_BYTES:
+        if part and size + bytes_of_row > collections.REQUEST_BYTES:
             yield part
             part, size = [], 0
         part.append(row)

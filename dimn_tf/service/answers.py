@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pydantic
 
-from dimn_tf.gallery import milvus_gallery
+from dimn_tf.gallery import milvus_search
 
 _ENTRY = "sha256-2f7c"
 
@@ -44,9 +44,9 @@ class Probe(pydantic.BaseModel):
         description="Why there is no vector of it; null where there is."
     )
     limited: bool = pydantic.Field(
-        description="Whether there may be more hits. A gallery in a folder looks at "
-        "all its entries; one on Milvus, for a search by cameras, times or one entry a "
-        f"person, at the {milvus_gallery.MilvusGallery.largest_k:,} best."
+        description="Whether there may be more hits. A gallery looks at all its "
+        "entries; one on Milvus that an older version made, for a search by cameras, "
+        f"times or one entry a person, at the {milvus_search.LARGEST_K:,} best."
     )
     hits: list[Hit] = pydantic.Field(description="Best first.")
 

@@ -16,8 +16,8 @@ class Ranked:
 
     Attributes:
         hits: Best first.
-        limited: Whether there may be more: a gallery on Milvus looks at its
-            `largest_k` best entries for some searches.
+        limited: Whether there may be more: not of all galleries do searches by a
+            filter look at all entries (`BaseGallery.filters_all`).
     """
 
     hits: list[entries_lib.Hit]
@@ -33,7 +33,6 @@ def ranked(
 ) -> list[Ranked]:
     """The k best entries for each probe; see `BaseGallery.search`."""
     found = gallery.search(features, k, one_per_person, wanted)
-    most = gallery.largest_k
-    looked_further = most is not None and (one_per_person or wanted is not None)
-    limited = looked_further and len(gallery) > most
+    chosen = one_per_person or wanted is not None
+    limited = chosen and not gallery.filters_all and len(gallery) > gallery.largest_k
     return [Ranked(hits, limited and len(hits) < k) for hits in found]

@@ -54,3 +54,12 @@ def test_a_time_without_a_zone_is_utc():
     assert filters.parsed("2026-11-29T12:00:00") == NOON
     assert filters.parsed("2026-11-29T13:00:00+01:00") == NOON
     assert filters.parsed("12 o'clock") is filters.parsed(None) is None
+
+
+def test_times_in_microseconds():
+    assert filters.microseconds(NOON) == 1_795_953_600_000_000
+    hour_east = NOON.astimezone(datetime.timezone(HOUR))
+    assert filters.microseconds(hour_east) == filters.microseconds(NOON)
+    earliest = datetime.datetime.min.replace(tzinfo=datetime.timezone(14 * HOUR))
+    assert filters.microseconds(None) == filters.NEVER == -(2**63)
+    assert filters.NEVER < filters.microseconds(earliest) < 0

@@ -12,6 +12,7 @@ from dimn_tf.gallery import (
     milvus_gallery,
     store,
 )
+from tests.dimn_tf.gallery import older_milvus
 
 D, MODEL = 8, "ab" * 32
 
@@ -19,8 +20,11 @@ D, MODEL = 8, "ab" * 32
 @pytest.fixture(params=["exact", "hnsw", "milvus"])
 def gallery(request, tmp_path):
     """23 entries of five persons and none, by two cameras; three were removed."""
+    uri = str(tmp_path / "m.db")
     if request.param == "milvus":
-        made = MilvusGallery.create(str(tmp_path / "m.db"), "people", MODEL, D)
+        made = MilvusGallery.create(uri, "people", MODEL, D)
+    elif request.param == "older milvus":
+        made = older_milvus.make(uri, "people", MODEL, D)
     else:
         made = Gallery.create(tmp_path / "g", MODEL, D, request.param)
     vectors = np.zeros((26, D), np.float32)
@@ -103,6 +107,9 @@ def test_a_persons_entries_page_by_page(gallery, person, limit, at_a_time, monke
     assert sorted(seen) == expected
 
 
+@pytest.mark.parametrize(
+    "gallery", ["exact", "hnsw", "milvus", "older milvus"], indirect=True
+)
 def test_a_search_goes_past_what_is_not_wanted(gallery):
     probe = np.eye(1, D, dtype=np.float32)
 
@@ -125,9 +132,9 @@ def test_a_search_goes_past_what_is_not_wanted(gallery):
     assert two[0] == two[1] and len(two) == 2
 
 
-@pytest.mark.parametrize("gallery", ["milvus"], indirect=True)
+@pytest.mark.parametrize("gallery", ["older milvus"], indirect=True)
 @pytest.mark.parametrize("one_per_person", [False, True])
-def test_on_milvus_a_search_looks_no_further_than_it_may(
+def test_without_filters_a_search_looks_no_further_than_it_may(
     gallery, one_per_person, monkeypatch
 ):
     probe, widths, hits = np.eye(1, D, dtype=np.float32), [], gallery._hits

@@ -13,6 +13,7 @@ from dimn_tf.gallery import (
     MilvusGallery,
     milvus_collections,
     milvus_gallery,
+    milvus_search,
     places,
 )
 
@@ -135,7 +136,7 @@ def test_refusals_are_the_folders(uri):
 
 
 def test_a_large_batch_goes_in_several_requests(uri, monkeypatch):
-    monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", 3_000)
+    monkeypatch.setattr(milvus_collections, "REQUEST_BYTES", 3_000)
     vectors = _vectors(40)
     with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
         sizes = []
@@ -158,7 +159,7 @@ def test_requests_are_as_large_as_they_may_be_and_no_larger(monkeypatch):
 
     (whole,) = milvus_gallery._requests(rows, metadata, 256)
     assert whole == rows
-    monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", 9_000)
+    monkeypatch.setattr(milvus_collections, "REQUEST_BYTES", 9_000)
     texts = dict(zip((row["entry_id"] for row in rows), metadata, strict=True))
     parts = list(milvus_gallery._requests(rows, metadata, 256))
     assert [row for part in parts for row in part] == rows and all(parts)
@@ -166,7 +167,7 @@ def test_requests_are_as_large_as_they_may_be_and_no_larger(monkeypatch):
     firsts = [at_most(p[0], texts[p[0]["entry_id"]]) for p in parts[1:]]
     assert max(sizes) <= 9_000
     assert all(a + b > 9_000 for a, b in zip(sizes, firsts, strict=False))
-    monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", 1)
+    monkeypatch.setattr(milvus_collections, "REQUEST_BYTES", 1)
     assert [len(p) for p in milvus_gallery._requests(rows, metadata, 256)] == [1] * 90
 
 
@@ -275,7 +276,7 @@ def test_persons_of_all_entries(uri):
 
 def test_many_probes_and_hits_go_in_several_searches(uri, monkeypatch):
     vectors, probes = _vectors(50), _vectors(23, seed=1)
-    monkeypatch.setattr(milvus_gallery, "_HITS", 40)
+    monkeypatch.setattr(milvus_search, "_HITS", 40)
     with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
         gallery.add(_entries(vectors))
         sizes, search = [], gallery._client.search

@@ -14,7 +14,6 @@ from dimn_tf.gallery import (
     MilvusGallery,
     indexes,
     milvus_collections,
-    milvus_gallery,
     store,
 )
 
@@ -95,7 +94,7 @@ def test_many_go_in_several_requests(kept, monkeypatch):
     vectors = _vectors(90)
     gallery.add(_entries(vectors))
     monkeypatch.setattr(store, "_VARIABLES", 7)
-    monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", 4 * D * 7)
+    monkeypatch.setattr(milvus_collections, "REQUEST_BYTES", 4 * D * 7)
     order = np.random.default_rng(2).permutation(90)
     found = gallery.vectors([f"e{i}" for i in order])
     np.testing.assert_array_equal(found, stored(vectors)[order])
@@ -116,7 +115,7 @@ def test_requests_to_milvus_ask_strongly_and_for_no_more_than_they_hold(
         monkeypatch.setattr(gallery._client, "get", noted)
         names = [f"e{i}" for i in range(40)]
         for limit, sizes in ((4 * D * 15, [15, 15, 10]), (1, [1] * 40)):
-            monkeypatch.setattr(milvus_gallery, "_REQUEST_BYTES", limit)
+            monkeypatch.setattr(milvus_collections, "REQUEST_BYTES", limit)
             gallery.vectors(names)
             assert [len(given["ids"]) for given in asked] == sizes
             assert {given["consistency_level"] for given in asked} == {"Strong"}

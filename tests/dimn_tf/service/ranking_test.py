@@ -8,10 +8,11 @@ from dimn_tf.service import ranking
 
 
 class _Listed:
-    """A gallery of 30 entries that looks at so many of them."""
+    """A gallery of 30 entries that looks at so many of them, or at all."""
 
-    def __init__(self, largest_k, found):
+    def __init__(self, largest_k, found, filters_all):
         self.largest_k, self._found = largest_k, found
+        self.filters_all = filters_all
 
     def __len__(self):
         return 30
@@ -21,20 +22,21 @@ class _Listed:
 
 
 @pytest.mark.parametrize(
-    ("largest_k", "found", "one_per_person", "wanted", "expected"),
+    ("largest_k", "found", "filters_all", "one_per_person", "wanted", "expected"),
     [
-        (None, 2, True, filters.Filter(), False),  # It has looked at all.
-        (29, 2, True, None, True),
-        (29, 2, False, filters.Filter(), True),
-        (29, 2, False, None, False),
-        (29, 9, True, None, False),  # There are as many as were asked for.
-        (30, 2, True, None, False),
+        (None, 2, True, True, filters.Filter(), False),  # It has looked at all.
+        (29, 2, True, True, filters.Filter(), False),  # Likewise, of all that count.
+        (29, 2, False, True, None, True),
+        (29, 2, False, False, filters.Filter(), True),
+        (29, 2, False, False, None, False),
+        (29, 9, False, True, None, False),  # There are as many as were asked for.
+        (30, 2, False, True, None, False),
     ],
 )
 def test_whether_there_may_be_more_is_told(
-    largest_k, found, one_per_person, wanted, expected
+    largest_k, found, filters_all, one_per_person, wanted, expected
 ):
-    gallery = _Listed(largest_k, found)
+    gallery = _Listed(largest_k, found, filters_all)
     rows = ranking.ranked(gallery, np.ones((2, 8)), 5, one_per_person, wanted)
     assert [row.limited for row in rows] == [expected] * 2
     assert all(len(row.hits) == min(found, 5) for row in rows)
