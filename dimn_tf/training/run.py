@@ -218,9 +218,11 @@ def train(
             if prepared.is_chief:
                 watching += _writing_hooks(prepared, method, kept, evaluate, seen)
 
-            def after(done, part=part, last=last):
-                if search and part.takes_images:
-                    search.begin(done)
+            searching = search if part.takes_images else None
+
+            def after(done, part=part, last=last, searching=searching):
+                if searching:
+                    searching.begin(done)
                 return fed.of(part, done, last)
 
             with strategies.losing_workers(strategy):
@@ -234,7 +236,7 @@ def train(
                     plan.jit_compile,
                     plan.steps_per_execution,
                     renewed=after,
-                    renew_every=search.every if search else 0,
+                    renew_every=searching.every if searching else 0,
                 )
     except loop.NonFiniteError as error:
         raise _stopped(error, kept) from error

@@ -160,9 +160,14 @@ def test_the_loop_gets_the_runs_plan(tmp_path, monkeypatch):
     monkeypatch.setattr(run.loop, "run", loop_run)
     given = {"jit_compile": True, "steps_per_execution": 4, "train_steps": 7}
     _train(tmp_path / "plain", **given)
-    _train(tmp_path / "hard", **given, hard_share=1.0, hard_search_every=3)
-    plan = (0, 7, tf.distribute.get_strategy(), True, 4)
-    assert seen == [(*plan, 0), (*plan, 3)]
+    hard = {"hard_share": 1.0, "hard_search_every": 3}
+    _train(tmp_path / "hard", **given, **hard)
+    plan = (tf.distribute.get_strategy(), True, 4)
+    assert seen == [(0, 7, *plan, 0), (0, 7, *plan, 3)]
+    del seen[:]
+    # PPA's second stage takes no images: there is nothing to renew.
+    _train(tmp_path / "ppa", method="ppa", **{**given, **hard, "train_steps": 10})
+    assert seen == [(0, 3, *plan, 3), (3, 10, *plan, 0)]
 
 
 def test_a_run_that_goes_on_needs_no_weights_of_the_encoder(tmp_path, monkeypatch):
