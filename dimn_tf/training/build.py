@@ -33,12 +33,11 @@ def for_training(
             not be there any more.
 
     Raises:
-        errors.UserError: stages that start at random would be kept as they start.
+        errors.UserError: stages that start at random would be kept so.
     """
     start = recipe.encoder
-    if start.frozen_through and not (
-        restored or start.init_from or start.encoder_weights != "none"
-    ):
+    at_random = start.encoder_weights == "none" and not start.init_from
+    if start.frozen_through and at_random:
         raise errors.UserError(
             f"--frozen_through={start.frozen_through}: with --encoder_weights=none "
             "these stages would stay random. Leave the flag out, or start from trained "

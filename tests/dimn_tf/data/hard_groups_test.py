@@ -73,6 +73,15 @@ def test_groups_that_overlap_hold_an_identity_once():
         assert len(found) == len(set(found.tolist())) == 8
 
 
+def test_an_identity_of_a_group_brings_no_group_along():
+    groups, labels = _ring(share=1.0, size=2), np.array([0, 1, 10, 20])
+    for seed in range(50):
+        found = groups.put_into(np.random.default_rng(seed), labels).tolist()
+        # 2 comes with 1 alone, unless 1 itself came with 0.
+        if 0 in found and found.index(0) < found.index(1):
+            assert 2 not in found and len({11, 21} & set(found)) == 1
+
+
 def test_unknown_neighbours_are_left_out():
     groups = hard_groups.HardGroups(1.0, 3)
     groups.nearest = np.full((6, 2), -1, np.int32)
