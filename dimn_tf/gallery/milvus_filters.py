@@ -58,6 +58,11 @@ def expression(wanted: filters.Filter | None, without: Iterable[str] = ()) -> st
     return " and ".join(clauses)
 
 
+def of_person(person_id: str) -> str:
+    """Milvus' expression for the entries of a person."""
+    return f'{PERSON} == "{_hash("person", person_id)}"'
+
+
 def _listed(hashes: Iterable[str]) -> str:
     return "[" + ", ".join(f'"{value}"' for value in hashes) + "]"
 

@@ -166,7 +166,9 @@ class MilvusGallery(base.BaseGallery):
         if after and not re.fullmatch("[0-9a-f]{64}", after):
             raise entries_lib.no_page(self.name, after)
         wanted, asked = "", limit
-        if person_id is not None and _PLAIN.fullmatch(person_id):
+        if person_id is not None and self.filters_all:
+            wanted = f" and {milvus_filters.of_person(person_id)}"
+        elif person_id is not None and _PLAIN.fullmatch(person_id):
             wanted = f' and person_id == "{person_id}"'
         elif person_id is not None:  # All are looked through: no quoting is trusted.
             asked = max(limit, _KEYS_AT_A_TIME)
@@ -289,7 +291,8 @@ def _requests(
     """The rows, in parts that a request holds."""
     part, size = [], 0
     for row, text in zip(rows, metadata, strict=True):
-        bytes_of_row = 4 * dimension + 4 * len(text) + 4 * len(row["entry_id"]) + 512
+        letters = len(text) + len(row["entry_id"]) + len(row["person_id"] or "")
+        bytes_of_row = 4 * dimension + 4 * letters + 512
         if part and size + bytes_of_row > collections.REQUEST_BYTES:
             yield part
             part, size = [], 0

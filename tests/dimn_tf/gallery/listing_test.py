@@ -88,6 +88,9 @@ def test_a_persons_entries(gallery):
     assert gallery.entries_of("nobody") == gallery.entries_of("") == []
 
 
+@pytest.mark.parametrize(
+    "gallery", ["exact", "hnsw", "milvus", "older milvus"], indirect=True
+)
 @pytest.mark.parametrize("at_a_time", [2, 1_000])
 @pytest.mark.parametrize("limit", [1, 3, 4, 100])
 @pytest.mark.parametrize("person", ["anna", "c'y \"\\", "日本", "nobody"])
@@ -105,6 +108,20 @@ def test_a_persons_entries_page_by_page(gallery, person, limit, at_a_time, monke
     persons = gallery.persons()
     expected = sorted(e for e, owner in persons.items() if owner == person)
     assert sorted(seen) == expected
+
+
+@pytest.mark.parametrize("gallery", ["milvus"], indirect=True)
+@pytest.mark.parametrize("person", ["anna", "c'y \"\\", "nobody"])
+def test_milvus_gives_a_persons_rows_alone(gallery, person, monkeypatch):
+    given, after = [], gallery._after
+
+    def noted(*asked):
+        given.extend(part := after(*asked))
+        return part
+
+    monkeypatch.setattr(gallery, "_after", noted)
+    assert len(gallery.page("", 100, person).entries) == len(given)
+    assert {row["person_id"] for row in given} <= {person}
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,14 @@ def test_of_a_name_there_is_only_its_hash(name):
     assert _values(camera_id="hall")["camera_key"] not in text
 
 
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_of_a_person_there_is_only_her_hash(name):
+    text = milvus_filters.of_person(name)
+    assert re.fullmatch('person_key == "[0-9a-f]{32}"', text)
+    assert _values(name)["person_key"] in text
+    assert _values("anna")["person_key"] not in text
+
+
 def test_names_that_differ_have_hashes_that_do():
     names = [*HOSTILE, "door", "Door", "door "]
     assert len({_values(camera_id=name)["camera_key"] for name in names}) == len(names)

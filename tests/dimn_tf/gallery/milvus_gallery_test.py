@@ -152,10 +152,17 @@ def test_a_large_batch_goes_in_several_requests(uri, monkeypatch):
 
 def test_requests_are_as_large_as_they_may_be_and_no_larger(monkeypatch):
     metadata = ["{}", '{"n": "日本"}' * 40, "{}"] * 30
-    rows = [{"entry_id": f"e{i}日" * (1 + i % 4)} for i in range(90)]
+    rows = [
+        {
+            "entry_id": f"e{i}日" * (1 + i % 4),
+            "person_id": None if i % 3 else "名" * (i % 50),
+        }
+        for i in range(90)
+    ]
 
     def at_most(row, text):  # Four bytes a number and a letter, and the field names.
-        return 4 * 256 + 4 * len(text) + 4 * len(row["entry_id"]) + 512
+        names = row["entry_id"] + (row["person_id"] or "")
+        return 4 * 256 + 4 * len(text) + 4 * len(names) + 512
 
     (whole,) = milvus_gallery._requests(rows, metadata, 256)
     assert whole == rows
