@@ -75,7 +75,7 @@ def main(argv):
         f"{figures['accuracy']:.2f} ± {figures['interval']:.2f} % on test classes "
         f"({figures['episodes']:,} episodes, {figures['test_seconds']:.0f} s)."
     )
-    print(table8.beside(found.method, figures["shots"]))
+    print(table8.beside(figures))
     print(f"Results: {place}; curves: {directory.loss_curves}")
 
 
@@ -193,7 +193,8 @@ def _folder_of(method: str, shots: int, asked) -> str:
 
     def told(of_shots: int):
         found, test = asked[method, of_shots]
-        return found.recorded(), test
+        tested_with = {**run_figures.tested_with(found), "shots": None}
+        return found.recorded(), tested_with, test
 
     is_shared = all(told(k) == told(shots) for k in options.SHOTS)
     return method if is_shared else table8.run_name(method, shots)

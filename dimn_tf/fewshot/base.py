@@ -20,6 +20,12 @@ class FewShotMethod(trainable.Trainable):
     statistics: ClassVar[tuple[str, ...]] = ("moving", "query", "episode")
     """Batch norm's statistics that it can be tested with; the published one first."""
 
+    tested_with: ClassVar[tuple[str, ...]] = ()
+    """Own options, by flag name, of its test alone; validation hangs on them too."""
+
+    other_classes: ClassVar[int] = 0
+    """Training classes that there have to be beside those of a step."""
+
     @classmethod
     def batch_request(cls, data, options):
         """`train_ways` classes, support and queries of each, for each task."""
@@ -138,6 +144,10 @@ class FeatureEpisodicMethod(EpisodicMethod, FeatureMethod):
         both = self.encoder(tf.concat([flat, queries], axis=0), training=True)
         by_class = tf.reshape(both[: ways * shots], (ways, shots, -1))
         return self.scores_of_features(by_class, both[ways * shots :])
+
+
+UNUSED_BY_PAIRS = ("tasks", "train_queries")
+"""What a method of `pairs` takes no account of."""
 
 
 def pairs(options) -> batch_request.BatchRequest:

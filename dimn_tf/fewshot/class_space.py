@@ -62,17 +62,20 @@ def images_a_class(space: label_space.LabelSpace) -> np.ndarray:
     return np.diff(domain.offsets)
 
 
-def refuse_few_classes(space: label_space.LabelSpace, needed: int, flag: str) -> None:
-    """Refuses a split with fewer classes than a task has.
+def refuse_few_classes(
+    space: label_space.LabelSpace, needed: int, flag: str, others: int = 0
+) -> None:
+    """Refuses a split with fewer classes than a task has, and so many others.
 
     Raises:
         errors.UserError: names the flag.
     """
-    if space.num_identities < needed:
+    if space.num_identities < needed + others:
         (domain,) = space.domains
+        beside = f", and {others} at least beside them" if others else ""
         raise errors.UserError(
             f"{flag}={needed}: {domain.reference} has {space.num_identities} classes, "
-            "and a task takes that many different ones. Lower the flag."
+            f"and a task takes that many different ones{beside}. Lower the flag."
         )
 
 

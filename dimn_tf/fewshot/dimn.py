@@ -26,6 +26,8 @@ class DIMN(base.FeatureMethod, dimn.DIMN):
 
     Options = DIMNOptions
     defaults: ClassVar[dict[str, object]] = {"train_ways": 32}
+    unused: ClassVar[tuple[str, ...]] = base.UNUSED_BY_PAIRS
+    other_classes: ClassVar[int] = 1  # Else W is never read.
 
     @classmethod
     def batch_request(cls, data, options):

@@ -16,9 +16,15 @@ def flags_of(
     """What decides about a run's figures, by flag name."""
     return {
         **recipe.recorded(),
-        "shots": recipe.method_options.shots,
+        **tested_with(recipe),
         **dataclasses.asdict(test),
     }
+
+
+def tested_with(recipe: recipes.FewShotRecipe) -> dict[str, Any]:
+    """The method's own options that training does not hang on, by flag name."""
+    own = recipe.method_options
+    return {name: getattr(own, name) for name in ("shots", *recipe.kind.tested_with)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,7 +21,9 @@ class MAMLOptions(options.EpisodeOptions):
     maml_inner_steps: int = config.option(
         5, "Inner steps in training; MAML: 5.", least=1
     )
-    maml_test_steps: int = config.option(10, "Inner steps at test; MAML: 10.", least=1)
+    maml_test_steps: int = config.option(
+        10, "Inner steps at test; MAML: 10.", changes_result=False, least=1
+    )
     maml_first_order: bool = config.option(
         False, "Whether the inner gradients count as constants; MAML: no."
     )
@@ -46,6 +48,7 @@ class MAML(fine_tuned.FineTunedMethod):
     Options = MAMLOptions
     defaults: ClassVar[dict[str, object]] = {"encoder_width": 0.5, "tasks": 4}
     statistics: ClassVar[tuple[str, ...]] = ("episode", "query")
+    tested_with: ClassVar[tuple[str, ...]] = ("maml_test_steps",)
 
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)

@@ -103,16 +103,18 @@ class TestOptions:
         most=2147483647,
     )
 
-    def validation(self, statistics: str) -> dict[str, object]:
+    def validation(self, method: type, own: EpisodeOptions) -> dict[str, object]:
         """What decides about a step's validation accuracy, by name.
 
         Args:
-            statistics: The method's published ones.
+            method: A `FewShotMethod`.
+            own: Its options.
         """
         asked = self.test_statistics
         return {
+            **{name: getattr(own, name) for name in method.tested_with},
             "episodes": self.validation_episodes,
             "queries": self.test_queries,
-            "statistics": statistics if asked == "published" else asked,
+            "statistics": method.statistics[0] if asked == "published" else asked,
             "seed": self.episode_seed,
         }

@@ -25,6 +25,7 @@ class PPA(base.FeatureMethod, ppa.PPA):
 
     Options = PPAOptions
     defaults: ClassVar[dict[str, object]] = {"train_ways": 32}
+    unused: ClassVar[tuple[str, ...]] = base.UNUSED_BY_PAIRS
 
     @classmethod
     def batch_request(cls, data, options):

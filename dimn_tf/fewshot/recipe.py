@@ -19,7 +19,8 @@ class FewShotRecipe(recipe.Recipe):
         **recipe.SHARED,
         "data": options.DataOptions,
     }
-    # One encoder for all rows, from a random start; no augmentation, as the papers.
+    # One encoder for all rows, from a random start; no augmentation, as their papers
+    # (PPA's has some; ours: none).
     common: ClassVar[Mapping[str, Any]] = {
         "encoder": "conv4",
         "encoder_width": 1.0,

@@ -25,10 +25,13 @@ class ReptileOptions(options.TrainedOnceOptions, reptile.ReptileOptions):
         10, "Images of an inner step in training; Reptile: 10.", least=1
     )
     reptile_test_steps: int = config.option(
-        50, "Inner steps at test; Reptile: 50.", least=1
+        50, "Inner steps at test; Reptile: 50.", changes_result=False, least=1
     )
     reptile_test_batch: int = config.option(
-        0, "Images of an inner step at test; 0: 5 with one shot, else 15.", least=0
+        0,
+        "Images of an inner step at test; 0: 5 with one shot, else 15.",
+        changes_result=False,
+        least=0,
     )
     reptile_head: str = config.option(
         "task",
@@ -53,6 +56,11 @@ class Reptile(base.FewShotMethod, reptile.Reptile):
     Options = ReptileOptions
     defaults: ClassVar[dict[str, object]] = {"encoder_width": 0.5, "tasks": 5}
     statistics: ClassVar[tuple[str, ...]] = ("query", "episode")
+    tested_with: ClassVar[tuple[str, ...]] = (
+        "reptile_test_steps",
+        "reptile_test_batch",
+    )
+    unused: ClassVar[tuple[str, ...]] = (*reptile.Reptile.unused, "train_queries")
     precisions: ClassVar[tuple[str, ...]] = ("float32",)
 
     def __init__(self, encoder, options, seed=0, name=None):

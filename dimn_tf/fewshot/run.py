@@ -51,7 +51,7 @@ def train_and_test(
         for split in ("val", "test")
     }
     made = build.for_inference(recipe)
-    made_with = test.validation(recipe.kind.statistics[0])
+    made_with = test.validation(recipe.kind, recipe.method_options)
     chosen = {
         k: selection.Selection(directory, k, made_with) for k in data.validated_on
     }

@@ -69,6 +69,7 @@ def lay(
         spaces["train"],
         request.identities,
         "--train_ways" if own.train_ways else "--ways",
+        recipe.kind.other_classes,
     )
     class_space.refuse_small_classes(
         spaces["train"], request.images_per_identity, "a training step's of a class"

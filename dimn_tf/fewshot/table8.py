@@ -14,8 +14,8 @@ NOTES_FILE = "notes.json"
 """In a table's folder: what is to be said of single rows; see `_notes`."""
 QUOTED = pathlib.Path(__file__).with_name("quoted.json")
 """Accuracy and interval, per cent, 1-shot and 5-shot: of the paper's Table 8, and of
-the methods' own papers (matching networks: Ravi and Larochelle's runs, without full
-context embeddings)."""
+the methods' own papers (matching networks: Ravi and Larochelle's runs, with and without
+full context embeddings)."""
 
 LABELS = {
     "matching_net": "Matching networks",
@@ -213,7 +213,7 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
             cells += [
                 _cell(ours),
                 _cell(quoted["table_8"].get(method, (None, None))[i]),
-                _cell(quoted["own_paper"].get(method, (None, None))[i]),
+                _cell(_own_paper(quoted, row, method, i)),
             ]
         for shown in (
             lambda row: f"{row['encoder']}, {row['filters']}",
@@ -244,19 +244,27 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     )
 
 
-def beside(method: str, shots: int) -> str:
+def beside(figures: Mapping[str, Any]) -> str:
     """One line on what the paper and the method's own paper have for a row."""
     quoted = json.loads(QUOTED.read_text())
-    told = []
-    for name, rows in (
-        ("the paper's Table 8", quoted["table_8"]),
-        ("its own paper", quoted["own_paper"]),
-    ):
-        if method in rows and shots in options.SHOTS:
-            told.append(f"{name} {_cell(rows[method][options.SHOTS.index(shots)])}")
+    method, shots, told = figures["method"], figures["shots"], []
+    if shots in options.SHOTS:
+        i = options.SHOTS.index(shots)
+        for name, value in (
+            ("the paper's Table 8", quoted["table_8"].get(method, (None, None))[i]),
+            ("its own paper", _own_paper(quoted, figures, method, i)),
+        ):
+            told += [f"{name} {_cell(value)}"] if value else []
     return (
         f"On miniImageNet: {', '.join(told)}." if told else "Nothing is quoted for it."
     )
+
+
+def _own_paper(quoted, row: Mapping[str, Any] | None, method: str, i: int):
+    """Accuracy and interval of the method's own paper at `options.SHOTS[i]`."""
+    has_context = row and row["flags"].get("matching_context")
+    name = f"{method}, with full context embeddings" if has_context else method
+    return quoted["own_paper"].get(name, (None, None))[i]
 
 
 def _label(method: str, rows: Mapping[str, Mapping[str, Any]]) -> str:

@@ -51,7 +51,7 @@ class Trainable(budget.Budget, keras.Model, abc.ABC):
     """What it can be trained in; the first one is what is told to take instead."""
 
     unused: ClassVar[tuple[str, ...]] = ()
-    """Shared options, by flag name, that its training takes no account of."""
+    """Options, by flag name, that it has and that its training takes no account of."""
 
     takes_neck: ClassVar[bool] = True
     """Whether it matches by the encoder's pooled feature, which a neck normalises."""

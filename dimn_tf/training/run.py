@@ -245,12 +245,15 @@ def train(
 
 def _given_in_vain(recipe: recipes.Recipe) -> list[str]:
     """Flags whose values are not the defaults, and which the method does not use."""
-    default = type(recipe.optimiser)()
-    return [
-        f"--{name}"
-        for name in recipe.kind.unused
-        if getattr(recipe.optimiser, name) != getattr(default, name)
-    ]
+    found = []
+    for group in (recipe.optimiser, recipe.method_options):
+        default = type(group)()
+        found += [
+            f"--{name}"
+            for name in recipe.kind.unused
+            if hasattr(default, name) and getattr(group, name) != getattr(default, name)
+        ]
+    return found
 
 
 def _then(step, also):

@@ -6,7 +6,8 @@ Made-up images of miniImageNet's size and numbers of classes. Prints one JSON li
     train_episodes_per_second: steps of `dimn` a second, each of C_b classes with two
         images; and `train_images_per_second`.
     evaluation_seconds: of --episodes 1-shot episodes with 15 queries a class, the
-        images' encoding in it (target: under 120 for 1,000 episodes on two cores).
+        images' encoding in it (target: under 120 for 1,000 episodes on two cores); and
+        `evaluation_episodes_per_second`.
     encoding_seconds: of all test images, once.
     evaluation_over_one_by_one: the same evaluation over one that encodes the images of
         each episode anew, both without compilation (the latter from 20 episodes).
@@ -99,6 +100,7 @@ def main(_):
                 "train_images_per_second": round(2 * classes / step),
                 "train_classes": [classes, TRAIN_CLASSES],
                 "evaluation_seconds": round(seconds, 2),
+                "evaluation_episodes_per_second": round(FLAGS.episodes / seconds, 1),
                 "encoding_seconds": round(encoding, 2),
                 "evaluation_over_one_by_one": round(seconds / one_by_one, 4),
                 "episodes": FLAGS.episodes,

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -114,6 +116,45 @@ def test_episodes_of_a_built_archive_never_mix_splits(places):
                 seen |= {name[:9] for name in row}
         assert {classes.SPLIT_OF[name] for name in seen} == {split}
         assert len(seen) == 5
+
+
+@pytest.mark.parametrize("name", ["fewshot.flags", "fewshot_small.flags"])
+def test_flag_files_give_every_row_options_that_it_has(name):
+    """Each row's recipe and test, as `--method=all` makes them."""
+    code = (
+        "import dataclasses, json, sys\n"
+        "from absl import flags\n"
+        "from dimn_tf import fewshot\n"
+        "from dimn_tf.fewshot import options\n"
+        "from experiments import fewshot as command, own_flags\n"
+        "command.define()\n"
+        "flags.FLAGS(sys.argv)\n"
+        "own = own_flags.read()\n"
+        "rows = {}\n"
+        "for method in fewshot.METHODS:\n"
+        "    for shots in options.SHOTS:\n"
+        "        made, test = own_flags.options_of(method, shots, own)\n"
+        "        rows[f'{method}_{shots}'] = {\n"
+        "            **made.recorded(), **dataclasses.asdict(test)}\n"
+        "print(json.dumps(rows))\n"
+    )
+    given = [f"--flagfile={name}", "--method=all", "--workdir=w"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *given], capture_output=True, text=True, check=True
+    )
+    rows = json.loads(done.stdout.splitlines()[-1])
+    assert len(rows) == 14
+    assert {row["test_episodes"] for row in rows.values()} == {1000}
+    # What the methods' papers fix, in both files.
+    assert rows["meta_lstm_5"]["batch_norm_momentum"] == 0.05
+    assert rows["meta_lstm_1"]["batch_norm_momentum"] == 0.1
+    assert not rows["maml_1"]["maml_first_order"] and rows["maml_1"]["maml_clip"] == 10
+    assert rows["maml_1"]["learning_rate_end"] == 1e-3
+    assert rows["dimn_1"]["encoder"] == rows["ppa_5"]["encoder"] == "conv4_mean"
+    assert all(row["train_ways"] < 64 for row in rows.values())
+    size = 0 if name == "fewshot.flags" else 1
+    assert rows["matching_net_1"].get("matching_context") is (size == 0)
+    assert rows["proto_net_1"]["train_ways"] == (30, 20)[size]
 
 
 @pytest.mark.parametrize(

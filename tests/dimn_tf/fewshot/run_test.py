@@ -106,6 +106,51 @@ def test_one_training_serves_all_shots_where_none_is_trained_for(
         _run(tmp_path / "both", method, shots=3, evaluate_every=4)
 
 
+@pytest.mark.parametrize(
+    ("method", "steps"),
+    [("maml", "maml_test_steps"), ("reptile", "reptile_test_steps")],
+)
+def test_a_trained_run_is_tested_again_with_other_inner_steps(method, steps, tmp_path):
+    first = _run(tmp_path, method, **{steps: 1})
+    lines = []
+    again = _run(tmp_path, method, lines.append, **{steps: 9})
+    assert any("trained already, 10 of 10 steps" in line for line in lines)
+    assert (first["flags"][steps], again["flags"][steps]) == (1, 9)
+    assert first["per_episode"] != again["per_episode"]
+    assert first["validated_with"] == again["validated_with"]
+    assert first["validated_with"][steps] == 1
+
+
+def test_steps_are_not_chosen_by_validations_of_other_inner_steps(tmp_path):
+    def kill(line):
+        if "% on validation classes" in line:
+            raise tiny_run.Killed
+
+    with pytest.raises(tiny_run.Killed):
+        _run(tmp_path, "maml", kill, evaluate_every=4)
+    with pytest.raises(errors.UserError, match="with maml_test_steps 3, now 9 is"):
+        _run(tmp_path, "maml", evaluate_every=4, maml_test_steps=9)
+
+
+@pytest.mark.parametrize("method", ["dimn", "ppa", "reptile", "proto_net"])
+def test_options_of_tasks_that_a_method_has_none_of_are_told(method, tmp_path):
+    lines = []
+    _run(tmp_path, method, lines.append, train_queries=2)
+    told = [line for line in lines if "takes no account of" in line]
+    if method == "proto_net":
+        assert not told
+    else:
+        (line,) = told
+        assert "--train_queries" in line and "--tasks" not in line
+
+
+def test_dimns_batches_leave_a_class_to_its_memory(tmp_path):
+    told = "--train_ways=24: .* has 24 classes, .* and 1 at least beside them"
+    with pytest.raises(errors.UserError, match=told):
+        _run(tmp_path, "dimn", train_ways=24)
+    _run(tmp_path, "ppa", train_ways=24)
+
+
 def test_shots_that_are_trained_for_are_another_run(tmp_path):
     lines = []
     _run(tmp_path, "proto_net", lines.append, evaluate_every=4)

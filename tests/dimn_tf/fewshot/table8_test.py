@@ -107,7 +107,10 @@ def test_a_row_of_other_flags_is_refused(tmp_path):
 def test_the_papers_rows_are_its_table_8():
     quoted = json.loads(table8.QUOTED.read_text())
     assert set(quoted["table_8"]) == set(fewshot.METHODS) - {"proto_net"}
-    assert set(quoted["own_paper"]) == set(fewshot.METHODS) - {"dimn"}
+    with_context = "matching_net, with full context embeddings"
+    assert set(quoted["own_paper"]) - {with_context} == set(fewshot.METHODS) - {"dimn"}
+    # Table 8's row of matching networks is the one with full context embeddings.
+    assert quoted["own_paper"][with_context] == quoted["table_8"]["matching_net"]
     assert quoted["table_8"]["dimn"] == [[50.74, 0.54], [63.13, 0.42]]
     best = max(rows[0][0] for rows in quoted["table_8"].values())
     assert best == 50.74
@@ -129,7 +132,18 @@ def test_the_papers_rows_are_its_table_8():
     ],
 )
 def test_a_row_is_told_beside_what_is_quoted(method, shots, told):
-    assert table8.beside(method, shots) == told
+    assert table8.beside(_figures(method, shots)) == told
+
+
+@pytest.mark.parametrize(("context", "own"), [(True, "43.56 ±"), (False, "43.40 ±")])
+def test_matching_networks_stand_beside_their_own_kind(context, own, tmp_path):
+    flags = {"dataset": "mini_imagenet", "matching_context": context}
+    figures = _figures("matching_net", 1, flags=flags)
+    assert f"its own paper {own}" in table8.beside(figures)
+    _write(tmp_path, "matching_net", 1, flags=flags)
+    text = table8.table(table8.gather(tmp_path))
+    (line,) = (x for x in text.splitlines() if x.startswith("| Matching"))
+    assert f"| 43.56 ± 0.84 | {own}" in line
 
 
 def test_full_data_are_called_so(tmp_path):
