@@ -3,16 +3,11 @@
 import os
 import textwrap
 
-import matplotlib.figure
-from matplotlib.backends import backend_agg
-
-from dimn_tf import files
+from dimn_tf import drawing
 from dimn_tf.comparison import gathered as gathered_lib
 from dimn_tf.comparison import rows
 from dimn_tf.evaluation import paper_results
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
-_OURS, _PAPER, _INK, _FAINT = "#0072B2", "#D55E00", "#333333", "#D9D9D9"
 _GAP = 0.6  # Between the tables' rows.
 _LINE = 90  # Characters.
 
@@ -31,17 +26,12 @@ def plot(gathered: gathered_lib.Gathered, path: str | os.PathLike) -> None:
         path: Of the PNG.
     """
     heights = _heights(gathered)
-    figure = matplotlib.figure.Figure(
-        figsize=(9, 1.7 + 0.4 * (max(heights.values()) + 1)),
-        dpi=120,
-        layout="constrained",
-    )
-    backend_agg.FigureCanvasAgg(figure)
+    figure = drawing.figure(9, 1.7 + 0.4 * (max(heights.values()) + 1))
     axes = figure.add_subplot()
     reference = None
     if rows.REFERENCE in heights:
         reference = gathered.first(rows.REFERENCE)["mean"]["mAP"]
-        axes.axvline(reference, color=_OURS, linewidth=1.2, label="DIMN")
+        axes.axvline(reference, color=drawing.BLUE, linewidth=1.2, label="DIMN")
     for name, height in heights.items():
         _draw(axes, gathered, name, height, reference)
     axes.set_yticks(list(heights.values()), [rows.ROWS[name].label for name in heights])
@@ -51,21 +41,11 @@ def plot(gathered: gathered_lib.Gathered, path: str | os.PathLike) -> None:
     label = f"mAP, mean over {', '.join(targets)} (%)"
     label = label.encode("utf-8", "backslashreplace").decode()
     axes.set_xlabel(textwrap.fill(label, _LINE), parse_math=False)
-    axes.grid(axis="x", color=_FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    figure.legend(
-        once.values(),
-        once.keys(),
-        loc="outside lower left",
-        frameon=False,
-        fontsize=9,
-        ncols=2,
+    drawing.tidy(axes, "x")
+    drawing.legend_once(
+        figure, axes, loc="outside lower left", frameon=False, fontsize=9, ncols=2
     )
-    with files.replacing(path) as partial:
-        figure.savefig(partial, format="png")
+    drawing.save(figure, path)
 
 
 def _heights(gathered) -> dict[str, float]:
@@ -84,11 +64,21 @@ def _heights(gathered) -> dict[str, float]:
 def _draw(axes, gathered, name, height, reference) -> None:
     figures, row = gathered.first(name), rows.ROWS[name]
     axes.barh(
-        height, figures["mean"]["mAP"], color=_OURS, alpha=0.3, height=0.62, zorder=1
+        height,
+        figures["mean"]["mAP"],
+        color=drawing.BLUE,
+        alpha=0.3,
+        height=0.62,
+        zorder=1,
     )
     means = [found["mean"]["mAP"] for found in gathered.figures[name].values()]
     axes.plot(
-        means, [height] * len(means), "o", color=_OURS, markersize=5, label="a seed"
+        means,
+        [height] * len(means),
+        "o",
+        color=drawing.BLUE,
+        markersize=5,
+        label="a seed",
     )
     difference = gathered.difference(name)
     # Laid at DIMN's line, it has to be the difference to just that DIMN.
@@ -100,7 +90,7 @@ def _draw(axes, gathered, name, height, reference) -> None:
             ends,
             [height] * 2,
             "|-",
-            color=_INK,
+            color=drawing.INK,
             linewidth=1.5,
             label="95 % interval (over identities) of the difference to DIMN",
         )
@@ -110,7 +100,7 @@ def _draw(axes, gathered, name, height, reference) -> None:
             paper_results.paper_mean(row.paper)["mAP"],
             height,
             "D",
-            color=_PAPER,
+            color=drawing.VERMILION,
             fillstyle="none",
             markersize=5,
             label="the paper's value, on its own data and budget",

@@ -6,14 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.backends.backend_agg as backend_agg
-import matplotlib.figure
 import numpy as np
 
-from dimn_tf import files
+from dimn_tf import drawing
 from dimn_tf.evaluation import calibration
 
-_GENUINE, _IMPOSTOR, _FAINT = "#0072B2", "#D55E00", "#D9D9D9"
+_GENUINE, _IMPOSTOR = drawing.BLUE, drawing.VERMILION
 _BINS, _POINTS = 80, 400
 
 
@@ -34,8 +32,7 @@ def plot(
         label: What the scores are.
     """
     genuine, impostor = pairs.scores[pairs.genuine], pairs.scores[~pairs.genuine]
-    figure = matplotlib.figure.Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
-    backend_agg.FigureCanvasAgg(figure)
+    figure = drawing.figure(11, 4.2)
     left, right = figure.subplots(1, 2)
     bins = np.linspace(pairs.scores.min(), pairs.scores.max(), _BINS)
     for scores, colour, name in (
@@ -45,7 +42,7 @@ def plot(
         left.hist(scores, bins, density=True, color=colour, alpha=0.55, label=name)
     for row in rows:
         if "score" in row:
-            left.axvline(row["score"], color="#333333", linewidth=0.8, linestyle="--")
+            left.axvline(row["score"], color=drawing.INK, linewidth=0.8, linestyle="--")
             left.text(
                 row["score"],
                 0.99,
@@ -70,8 +67,5 @@ def plot(
         ylim=(0, 100),
     )
     for axes in (left, right):
-        axes.grid(color=_FAINT, linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-    with files.replacing(path) as partial:
-        figure.savefig(partial)
+        drawing.tidy(axes)
+    drawing.save(figure, path)

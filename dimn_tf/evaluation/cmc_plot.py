@@ -5,18 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
-from matplotlib.backends import backend_agg
 
-from dimn_tf import files
+from dimn_tf import drawing
 from dimn_tf.evaluation import evaluator
 
 _MAX_RANK = 20
-# Okabe and Ito's colours, which the colour-blind can tell apart.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_INK, _FAINT = "#333333", "#D9D9D9"
 
 
 def plot(
@@ -33,12 +28,11 @@ def plot(
       path: of the PNG.
       title: above the axes.
     """
-    figure = matplotlib.figure.Figure(figsize=(8, 5.2), dpi=120, layout="constrained")
-    backend_agg.FigureCanvasAgg(figure)
+    figure = drawing.figure(8, 5.2)
     axes = figure.add_subplot()
     ranks = np.arange(1, _MAX_RANK + 1)
     for i, result in enumerate(evaluated):
-        colour = _COLOURS[i % len(_COLOURS)]
+        colour = drawing.COLOURS[i % len(drawing.COLOURS)]
         rankings = result.rankings[evaluator.METHOD]
         curves = 100 * np.array([ranked.cmc_curve(_MAX_RANK) for ranked in rankings])
         mean, std = curves.mean(axis=0), curves.std(axis=0)
@@ -48,7 +42,7 @@ def plot(
             f"{_plain(result.target.name)}  (rank-1 {mean[0]:.1f}, mAP {ap:.1f}; "
             f"{len(trial.probe_ids)} vs {len(trial.gallery_ids)})"
         )
-        style = "-" if i < len(_COLOURS) else "--"
+        style = "-" if i < len(drawing.COLOURS) else "--"
         axes.fill_between(
             ranks,
             np.maximum(mean - std, 0),
@@ -64,18 +58,15 @@ def plot(
     axes.set_ylabel("probes with a true match\namong the first k (%)")
     axes.set_xticks([1, 5, 10, 15, 20])
     axes.yaxis.set_major_locator(matplotlib.ticker.MultipleLocator(20))
-    axes.set_title(_plain(title), loc="left", color=_INK, fontsize=12)
-    axes.grid(color=_FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(_plain(title), loc="left", color=drawing.INK, fontsize=12)
+    drawing.tidy(axes)
     figure.legend(
         loc="outside lower left",
         frameon=False,
         fontsize=9,
         ncols=1 + (len(evaluated) > 1),
     )
-    with files.replacing(path) as partial:
-        figure.savefig(partial, format="png")
+    drawing.save(figure, path)
 
 
 def _plain(name: str) -> str:

@@ -2,13 +2,8 @@
 
 import pathlib
 
-import matplotlib
-
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-
-from dimn_tf import files  # noqa: E402
-from dimn_tf.training import training_log  # noqa: E402
+from dimn_tf import drawing
+from dimn_tf.training import training_log
 
 _NOT_LOSSES = ("step", "learning_rate", "images_per_second")
 
@@ -31,16 +26,15 @@ def plot(log: pathlib.Path, path: pathlib.Path) -> None:
         "accuracy on the batch": [t for t in terms if t.endswith("accuracy")],
         "learning rate": ["learning_rate"],
     }
-    figure, axes = pyplot.subplots(1, 3, figsize=(15, 4), layout="constrained")
+    figure = drawing.figure(14, 4)
+    axes = figure.subplots(1, 3)
     for axis, (title, names) in zip(axes, groups.items(), strict=True):
         for name in names:
             axis.plot(steps, [row[name] for row in rows], label=name.replace("_", " "))
         axis.set(title=title, xlabel="step")
-        axis.grid(alpha=0.3)
+        drawing.tidy(axis)
         if len(names) > 1:
             axis.legend(frameon=False)
     axes[0].set_ylim(bottom=0)
     axes[1].set_ylim(0, 1)
-    with files.replacing(path) as partial:
-        figure.savefig(partial, dpi=110)
-    pyplot.close(figure)
+    drawing.save(figure, path)

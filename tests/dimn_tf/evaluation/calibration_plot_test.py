@@ -4,6 +4,7 @@ import matplotlib.axes
 import matplotlib.figure
 import numpy as np
 
+from dimn_tf import drawing
 from dimn_tf.evaluation import calibration, calibration_plot
 
 
@@ -63,4 +64,4 @@ def test_both_halves(axes, tmp_path, monkeypatch):
     for half in axes:
         assert not half.spines["top"].get_visible()
         assert half.get_axisbelow() is True
-        assert half.xaxis.get_gridlines()[0].get_color() == calibration_plot._FAINT
+        assert half.xaxis.get_gridlines()[0].get_color() == drawing.FAINT

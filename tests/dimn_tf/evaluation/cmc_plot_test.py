@@ -6,6 +6,7 @@ import matplotlib.figure
 import numpy as np
 import PIL.Image
 
+from dimn_tf import drawing
 from dimn_tf.evaluation import cmc_plot
 
 
@@ -77,7 +78,7 @@ def test_axes_and_legend_say_what_is_shown(made_up_results, tmp_path, monkeypatc
         assert axes.get_xticks().tolist() == [1, 5, 10, 15, 20]
         assert axes.get_yticks()[:2].tolist() in ([0, 20], [-20, 0])
         assert not axes.spines["top"].get_visible() and axes.get_axisbelow() is True
-        assert axes.xaxis.get_gridlines()[0].get_color() == cmc_plot._FAINT
+        assert axes.xaxis.get_gridlines()[0].get_color() == drawing.FAINT
         assert legend._ncols == columns and not legend.get_frame_on()
         assert legend._outside_loc == "lower"
         aps = [
@@ -104,8 +105,8 @@ def test_a_targets_line_and_band_have_its_colour(
     (axes,) = kept[0].axes
     lines, bands = axes.lines, axes.collections
     colours = [line.get_color() for line in lines]
-    assert colours == [*cmc_plot._COLOURS, cmc_plot._COLOURS[0]]
-    assert len(set(cmc_plot._COLOURS)) == 6
+    assert colours == [*drawing.COLOURS, drawing.COLOURS[0]]
+    assert len(set(drawing.COLOURS)) == 6
     for line, band in zip(lines, bands, strict=True):
         shown = matplotlib.colors.to_rgb(line.get_color())
         assert tuple(band.get_facecolor()[0][:3]) == shown
