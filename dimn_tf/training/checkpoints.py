@@ -37,8 +37,8 @@ class Checkpoints:
         directory: Folder of `ckpt-<step>.*`.
         method: A compiled `Method`, built for training, whose optimiser is built.
         keep: Checkpoints kept, the newest ones.
-        further: The run's other variables by the name of their part; see
-            `weight_average.WeightAverage` and `hard_search.HardSearch`.
+        further: The run's other variables by the name of their part, the method's
+            left out; see `weight_average.WeightAverage` and `hard_search.HardSearch`.
     """
 
     def __init__(
@@ -59,7 +59,9 @@ class Checkpoints:
             "optimizer": by_name(method.optimizer.variables),
         }
         for part, variables in (further or {}).items():
-            self._variables[part] = by_name(variables)
+            # One in two parts would have the name of the first by the alphabet alone.
+            held = {id(v) for named in self._variables.values() for v in named.values()}
+            self._variables[part] = by_name([v for v in variables if id(v) not in held])
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._checkpoint = _checkpoint(self._variables, self._step)
 

@@ -21,13 +21,14 @@ OPTIONS = {
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("shots", options.SHOTS)
 @pytest.mark.parametrize("method", list(fewshot.METHODS))
-def test_a_short_run_reaches_95_per_cent(method, tmp_path, monkeypatch):
+def test_a_short_run_reaches_95_per_cent(method, shots, tmp_path, monkeypatch):
     made_up.install(monkeypatch)
     recipe = made_up.recipe_of(
         method,
         **{
-            "shots": 5,
+            "shots": shots,
             "encoder_width": 0.5,
             "train_steps": 300,
             "train_queries": 5,

@@ -2,6 +2,7 @@
 
 import pathlib
 
+import keras
 import numpy as np
 import pytest
 
@@ -141,6 +142,21 @@ def test_the_arrays_of_the_inference_part_by_name(tmp_path):
     }  # fmt: skip
     for name, variable in expected.items():
         np.testing.assert_array_equal(held[name], variable.numpy())
+
+
+@pytest.mark.parametrize("part", ["average", "hard_groups", "zebra"])
+def test_a_further_part_takes_no_variable_of_the_methods(part, tmp_path):
+    method = tiny.method("dimn", 9)
+    own = keras.Variable(3.0, name="own")
+    variables = [own, *method.variables, *method.optimizer.variables]
+    kept = checkpoints.Checkpoints(tmp_path, method, further={part: variables})
+    kept.save(4)
+    found = checkpoints.values(tmp_path, 4, "inference")
+    assert set(found) == {v.path for v in method.inference_variables}
+    assert set(checkpoints.values(tmp_path, 4, part)) == {own.path}
+    assert len({id(v) for v in kept.variables}) == len(kept.variables)
+    own.assign(0.0)
+    assert kept.restore() == 4 and float(own) == 3.0
 
 
 def test_two_variables_of_one_path_are_refused():

@@ -338,6 +338,18 @@ def test_values_out_of_range_are_named(name, value, expected):
         tiny_run.recipe_of(**{name: value})
 
 
+@pytest.mark.parametrize(
+    "options", [{"average_weights_from": 0.5}, {"hard_share": 1.0, "hard_group": 2}]
+)
+def test_a_run_starts_from_one_that_keeps_more_than_a_method(options, tmp_path):
+    source = _train(tmp_path / "first", **options)
+    lines = []
+    _train(tmp_path / "second", lines.append, init_from=str(tmp_path / "first"))
+    count = len(source.variables)
+    told = f"{count} of {count} variables taken over"
+    assert any("Starting from" in line and told in line for line in lines)
+
+
 def test_a_run_starts_from_another_one(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     source = _train(first, method="aggregation")
