@@ -95,7 +95,10 @@ def test_a_method_has_defaults_of_its_own_which_a_given_flag_overrides(parse):
 def test_the_benchmark_mixes_domains_for_the_baseline(parse):
     for name in FLAG_FILES:
         if not name.startswith(("demo", "compare", "fewshot")):
-            found = parse(f"--flagfile={name}", "--method=aggregation")
+            # What is DIMN's alone is taken back, as README's command does.
+            back = ("--logit_scale=1", "--nonormalise_probes")
+            own = back if name.endswith("strong.flags") else ()
+            found = parse(f"--flagfile={name}", "--method=aggregation", *own)
             assert found.data.domain_sampling == "all", name
 
 
@@ -195,6 +198,38 @@ def test_the_comparison_is_the_papers_benchmark_for_all_rows(parse):
     assert compared.recorded() == expected
 
 
+STRONG = {
+    "instance_norm_through", "feature_neck", "encoder_stride", "normalise_probes",
+    "logit_scale", "label_smoothing", "learning_rate_start", "learning_rate_end",
+    "learning_rate_decay", "warmup_steps", "average_weights_from",
+    "augment_crop_padding", "mirror",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["dg", "dg_small"])
+def test_the_strong_forms_have_our_options_and_no_other_data(name, parse):
+    plain = parse(f"--flagfile={name}.flags")
+    strong = parse(f"--flagfile={name}_strong.flags")
+    assert strong.encoder.mirror and not plain.encoder.mirror
+    assert (strong.data.sources, strong.train_steps) == (
+        plain.data.sources,
+        plain.train_steps,
+    )
+    held, found = plain.recorded(), strong.recorded()
+    changed = {option for option in held if held[option] != found[option]}
+    if name == "dg":  # Its crops are padded in the plain form too.
+        assert changed == STRONG - {"augment_crop_padding"}
+    else:
+        assert changed == STRONG | {"image_height", "image_width"}
+
+
+def test_both_strong_forms_have_the_same_values(parse):
+    whole = parse("--flagfile=dg_strong.flags").recorded()
+    small = parse("--flagfile=dg_small_strong.flags").recorded()
+    # Of 180,000 steps the first 2,000 warm up, of 4,000 the first 100.
+    assert {o for o in STRONG if whole[o] != small[o]} == {"warmup_steps"}
+
+
 @pytest.mark.parametrize("name", FLAG_FILES)
 def test_flag_files_open_with_command_hardware_time_and_score(name, parse):
     # A comparison's options may be one method's alone; few-shot's are others.
@@ -214,6 +249,8 @@ def test_these_are_the_flag_files():
         "demo.flags",
         "dg.flags",
         "dg_small.flags",
+        "dg_small_strong.flags",
+        "dg_strong.flags",
         "dg_without_duke.flags",
         "fewshot.flags",
         "fewshot_small.flags",
