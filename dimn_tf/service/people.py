@@ -139,7 +139,12 @@ class People:
         return entries_lib.Known(entry_id, person, metadata)
 
     def told_from(
-        self, entry_id: str, features: np.ndarray, count: int
+        self,
+        entry_id: str,
+        features: np.ndarray,
+        count: int,
+        one_per_person: bool,
+        wanted: filters.Filter | None,
     ) -> tuple[np.ndarray, explanation.Others, bytes | None, bool] | None:
         """What an entry is told from for a probe: see `explanation`.
 
@@ -147,6 +152,9 @@ class People:
             entry_id: The entry.
             features: The probe's, [D].
             count: Best entries, which the entry is compared with, beside itself.
+            one_per_person: Whether of each person only the best is among them, and of
+                the entry's person the entry alone.
+            wanted: Which entries are; None: all.
 
         Returns:
             The entry's vector, the others, its picture, and whether that is the
@@ -157,8 +165,15 @@ class People:
             return None
         (vector,) = self._gallery.vectors([entry_id])
         itself = entries_lib.Hit(entry_id, 0.0, known.person_id, known.metadata)
-        hits = self._gallery.search(features[np.newaxis], count)[0]
-        others = [hit for hit in hits if hit.entry_id != entry_id]
+        (hits,) = self._gallery.search(
+            features[np.newaxis], count, one_per_person, wanted
+        )
+        own = known.person_id if one_per_person else None
+        others = [
+            hit
+            for hit in hits
+            if hit.entry_id != entry_id and (own is None or hit.person_id != own)
+        ]
         told = explanation.others_of(self._gallery, [itself, *others], 1)
         kept = self._state.picture(entry_id) is not None
         return vector, told, self.picture(entry_id), kept

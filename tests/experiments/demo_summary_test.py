@@ -1,4 +1,4 @@
-"""What the demo says at its end: three rankings, pictures, and the command that serves."""
+"""The end of the demo: three rankings, pictures, and the command that serves them."""
 
 import json
 import os
