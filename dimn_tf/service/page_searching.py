@@ -82,6 +82,8 @@ async def why(
         return gallery.picture(gallery.private_id(entry_id))
 
     match = await core.gallery(work)
+    if match is None:
+        raise problems.Problem(404, "no_picture", "The entry was removed meanwhile")
     maps = [np.array(found.probe_map), np.array(found.match_map)]
     shown = {
         name: _overlaid(file, shares)
