@@ -12,7 +12,7 @@ absolute path of its image.
     python -m experiments.enroll --gallery=GALLERY --remove_person=anna,bo
 
 take entries out again, whether the files are there any more or not (a folder stands for
-all entries below it).
+all entries below it), with what a service keeps of them in the gallery's own folder.
 
     python -m experiments.enroll --runner=FlinkRunner --beam_options=... \
         --model=EXPORT --gallery=milvus:http://HOST:19530#people --output=DIR IMAGES...
@@ -24,6 +24,7 @@ by the same paths: into Milvus, or into shards (Parquet files) in DIR, which a g
 of any kind imports.
 """
 
+import contextlib
 import logging
 import pathlib
 
@@ -31,6 +32,7 @@ from absl import flags
 
 from dimn_tf import errors, extras, standard_json
 from dimn_tf.gallery import enrolment, image_sources, places, shards
+from dimn_tf.service import state
 from experiments import image_flags, launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
@@ -244,11 +246,25 @@ def _remove(given, persons) -> None:
         gallery.remove(sorted(gone))
         gallery.keep_index()
         held = len(gallery)
+    _forget(gone)
     if FLAGS.json:
         told = {"removed": sorted(gone), "gallery": held}
         print(standard_json.text(told), end="")
         return
     print(f"{len(gone):,} removed; the gallery holds {held:,}.")
+
+
+def _forget(entry_ids) -> None:
+    """Removes what a service keeps of entries within the gallery's own folder.
+
+    What is kept elsewhere (`serve --state`) that service itself removes.
+    """
+    if not places.is_folder(FLAGS.gallery):
+        return
+    folder = state.own_folder(FLAGS.gallery)
+    if (folder / state.FILE).exists():
+        with contextlib.closing(state.State(folder)) as kept:
+            kept.forget(entry_ids)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from absl import flags
 
 from dimn_tf import config, errors, extras
 from dimn_tf.gallery import milvus_collections, places
-from dimn_tf.service import options
+from dimn_tf.service import options, state
 from experiments import flags as option_flags
 from experiments import launch, model_flags, path_flags
 
@@ -193,7 +193,7 @@ def _state() -> pathlib.Path:
             "--state: name a folder for enrolled pictures and the audit log, since the "
             "gallery is in none"
         )
-    return pathlib.Path(FLAGS.gallery).absolute() / "service"
+    return state.own_folder(FLAGS.gallery)
 
 
 if __name__ == "__main__":

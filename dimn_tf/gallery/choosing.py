@@ -22,7 +22,7 @@ def one_a_person(
     """The best entries of the k persons who are most alike.
 
     Whose best entry is found is left out of the next pass, so that each pass finds
-    further persons, all of them less alike.
+    further persons: less alike ones, but for whom a graph missed in an earlier pass.
 
     Args:
         index: Of the same entries as the facts.
@@ -52,7 +52,7 @@ def one_a_person(
         if missing > 0:
             others = facts.of_others(persons)
             allowed = others if allowed is None else allowed & others
-    return (
-        np.concatenate(found_scores)[np.newaxis, :k],
-        np.concatenate(found_numbers)[np.newaxis, :k],
-    )
+    scores, numbers = np.concatenate(found_scores), np.concatenate(found_numbers)
+    # A graph may lead to a better one later.
+    best = np.argsort(-scores, kind="stable")[:k]
+    return scores[best][np.newaxis], numbers[best][np.newaxis]

@@ -145,6 +145,10 @@ class Gallery(base.BaseGallery):
             for row in self._store.rows(list(numbers)).values()
         }
 
+    def which_of(self, entry_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that are there."""
+        return set(self._store.numbers_of(entry_ids))
+
     def persons(self) -> dict[str, str | None]:
         """Every entry's person, by entry id."""
         return self._store.persons()

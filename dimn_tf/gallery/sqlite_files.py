@@ -181,10 +181,21 @@ class SqliteFile:
         ).fetchone()
         return not busy
 
+    def erase_left(self) -> None:
+        """Empties the log of what an earlier change removed and could not erase.
+
+        Raises:
+            errors.UserError: the disk fails.
+        """
+        if self._uncut:
+            with told(self.path):
+                self._erase_log()
+
     def _erase_log(self) -> None:
         """Empties the log of what was removed, or leaves that to the next change."""
+        told_before, self._uncut = self._uncut, True  # It may fail.
         busy = not self._cut_log()
-        if busy and not self._uncut:
+        if busy and not told_before:
             logging.warning(
                 "%s: another process reads from its log, so that what was removed is "
                 "still on disk; the next change, or the next opening, overwrites it",

@@ -79,7 +79,8 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
             raise problems.Problem(
                 503,
                 "sweeper",
-                "What is older than --keep_days cannot be removed; the log says why",
+                "What is older than --keep_days, or kept of entries that are gone, "
+                "cannot be removed; the log says why",
             )
         return answers.Ready(
             model=model.sha256,

@@ -88,9 +88,7 @@ class Core:
             place.folder,
             chosen.keep_pictures,
         )
-        self.sweeper = sweeper.Sweeper(
-            self.keeper.turn, self.remove_old, self.metrics, log
-        )
+        self.sweeper = sweeper.Sweeper(self.keeper.turn, self.sweep, self.metrics, log)
         self._warm = self._prepared = False
 
     def open(self) -> None:
@@ -115,8 +113,7 @@ class Core:
             done, _ = await asyncio.wait(tasks, timeout=_START_SECONDS)
             for task in done:
                 task.result()  # Raises what ended it.
-            if self.options.keep_days:
-                tasks.append(asyncio.create_task(self._keep_young(tasks[0])))
+            tasks.append(asyncio.create_task(self._keep_swept(tasks[0])))
             yield
         finally:
             self.ready = False
@@ -137,7 +134,7 @@ class Core:
             raise
         self.ready = self._prepared = True
 
-    async def _keep_young(self, prepared: asyncio.Task) -> None:
+    async def _keep_swept(self, prepared: asyncio.Task) -> None:
         await prepared
         await self.sweeper.run()
 
@@ -196,6 +193,30 @@ class Core:
                 "The gallery cannot be changed now; the server's log says why",
                 {"Retry-After": "5"},
             ) from error
+
+    async def sweep(self) -> int:
+        """Removes what is too old, and forgets what others removed.
+
+        Returns:
+            How many entries were too old.
+        """
+        count = await self.remove_old() if self.options.keep_days else 0
+        await self.forget_gone()
+        return count
+
+    async def forget_gone(self) -> None:
+        """Forgets what is kept of entries that other processes removed."""
+        after, count = None, 0
+        while True:
+            gone, after = await self.changed(people.People.sweep, after)
+            count += len(gone)
+            if after is None:
+                break
+        if count:
+            self.log(
+                f"{count:,} entries were removed by another process: what was kept of "
+                "them is gone too"
+            )
 
     async def remove_old(self, now: datetime.datetime | None = None) -> int:
         """Removes what was kept longer than `keep_days`; says how many entries.

@@ -184,6 +184,8 @@ async def remove_person(
     core.audit.write(caller, "remove_person", person_id=person)
     removed = await core.changed(work)
     if not removed:
+        # Where another process removed them, nobody knows whose pictures are kept.
+        await core.forget_gone()
         raise problems.Problem(404, "no_person", "There is no entry of such a person")
     return answers.Removed(removed=removed)
 

@@ -42,7 +42,7 @@ class Metrics:
         )
         self._sweeps = prometheus_client.Counter(
             "dimn_tf_sweeps",
-            "Times that what is too old was looked for.",
+            "Times that what is too old or gone was looked for.",
             ["outcome"],
             registry=registry,
         )
@@ -66,7 +66,7 @@ class Metrics:
         self._encoding.inc(seconds)
 
     def swept(self, outcome: str) -> None:
-        """Counts a look for what is too old: `done` or `failed`."""
+        """Counts a look for what is to go: `done` or `failed`."""
         self._sweeps.labels(outcome).inc()
 
     def text(self) -> tuple[bytes, str]:

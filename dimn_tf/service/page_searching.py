@@ -35,19 +35,19 @@ async def search(
     false_accepts: parameters.FalseAccepts = None,
 ):
     """The hits."""
+    first, last = _local(since, zone), _local(until, zone)
     found = await searching.search(
-        core,
-        caller,
-        image,
-        [box],
-        k,
-        True,
-        [camera_id],
-        _local(since, zone),
-        _local(until, zone),
-        false_accepts,
+        core, caller, image, [box], k, True, [camera_id], first, last, false_accepts
     )
-    return pieces.TEMPLATES.TemplateResponse(request, "found.html", found.model_dump())
+    # What "Why?" sends again: a hit is explained among those that it was found with.
+    asked = {
+        "camera_id": camera_id,
+        "since": first.isoformat() if first else "",
+        "until": last.isoformat() if last else "",
+    }
+    return pieces.TEMPLATES.TemplateResponse(
+        request, "found.html", {**found.model_dump(), "asked": asked}
+    )
 
 
 @router.post("/why")
@@ -58,17 +58,32 @@ async def why(
     image: parameters.Image,
     entry_id: pieces.Text,
     box: parameters.Box = "",
+    camera_id: parameters.Label = "",
+    since: pieces.Text = "",
+    until: pieces.Text = "",
 ):
     """Both images with their maps."""
     content = await image.read()
     await image.seek(0)
-    found = await searching.explain(core, caller, image, entry_id, box)
+    found = await searching.explain(
+        core,
+        caller,
+        image,
+        entry_id,
+        box,
+        one_per_person=True,
+        camera_id=[camera_id],
+        since=_local(since, 0),
+        until=_local(until, 0),
+    )
     (probe,) = await core.encoding.pictures(content, parameters.boxes([box], 1))
 
     def work(gallery: people.People):
         return gallery.picture(gallery.private_id(entry_id))
 
     match = await core.gallery(work)
+    if match is None:
+        raise problems.Problem(404, "no_picture", "The entry was removed meanwhile")
     maps = [np.array(found.probe_map), np.array(found.match_map)]
     shown = {
         name: _overlaid(file, shares)

@@ -51,6 +51,12 @@ Label = Annotated[
     str,
     fastapi.Form(max_length=256, description="White space around it does not count."),
 ]
+OnePerPerson = Annotated[
+    bool, fastapi.Form(description="Of several entries of a person, the best.")
+]
+Cameras = Annotated[
+    list[str], fastapi.Form(description="Entries of these cameras alone.")
+]
 Time = Annotated[
     datetime.datetime | None,
     fastapi.Form(description="ISO 8601; without a time zone it is UTC."),

@@ -11,7 +11,7 @@ import numpy as np
 from dimn_tf import images
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import explanation, filters, places
-from dimn_tf.service import labels, ranking, whole_photos, wishes
+from dimn_tf.service import labels, ranking, removals, whole_photos, wishes
 from dimn_tf.service import state as state_lib
 
 _AT_A_TIME = 1_000
@@ -45,8 +45,13 @@ class People:
             self._gallery.close()
             raise
         self._whole_photos = whole_photos.WholePhotos(self._state)
+        self._removals = removals.Removals(self._gallery, self._state)
         self._preparing = False
-        self._sweep()
+        after = None
+        while True:
+            _, after = self.sweep(after)
+            if after is None:
+                break
 
     def close(self) -> None:
         """Keeps what took long to build, and gives all files back."""
@@ -106,7 +111,7 @@ class People:
         if person is None and known is not None:
             person = known.person_id
         # The picture first: what is acknowledged has one, and one without an entry is
-        # swept away at the next start.
+        # never shown, and swept away.
         if self._keep_pictures:
             self._state.put_picture(wish.entry_id, wish.picture)
         entry = entries_lib.Entry(wish.entry_id, vector, person, metadata)
@@ -126,7 +131,7 @@ class People:
         Returns:
             The entry as it is now; None where there is none.
         """
-        known = self._gallery.known([entry_id]).get(entry_id)
+        known = self._known(entry_id)
         if known is None:
             return None
         metadata = dict(known.metadata)
@@ -139,7 +144,12 @@ class People:
         return entries_lib.Known(entry_id, person, metadata)
 
     def told_from(
-        self, entry_id: str, features: np.ndarray, count: int
+        self,
+        entry_id: str,
+        features: np.ndarray,
+        count: int,
+        one_per_person: bool,
+        wanted: filters.Filter | None,
     ) -> tuple[np.ndarray, explanation.Others, bytes | None, bool] | None:
         """What an entry is told from for a probe: see `explanation`.
 
@@ -147,29 +157,35 @@ class People:
             entry_id: The entry.
             features: The probe's, [D].
             count: Best entries, which the entry is compared with, beside itself.
+            one_per_person: Whether of each person only the best is among them, and of
+                the entry's person the entry alone.
+            wanted: Which entries are; None: all.
 
         Returns:
             The entry's vector, the others, its picture, and whether that is the
             service's own, a smaller one; None where there is no such entry.
         """
-        known = self._gallery.known([entry_id]).get(entry_id)
+        known = self._known(entry_id)
         if known is None:
             return None
         (vector,) = self._gallery.vectors([entry_id])
         itself = entries_lib.Hit(entry_id, 0.0, known.person_id, known.metadata)
-        hits = self._gallery.search(features[np.newaxis], count)[0]
-        others = [hit for hit in hits if hit.entry_id != entry_id]
+        (hits,) = self._gallery.search(
+            features[np.newaxis], count, one_per_person, wanted
+        )
+        own = known.person_id if one_per_person else None
+        others = [
+            hit
+            for hit in hits
+            if hit.entry_id != entry_id and (own is None or hit.person_id != own)
+        ]
         told = explanation.others_of(self._gallery, [itself, *others], 1)
         kept = self._state.picture(entry_id) is not None
         return vector, told, self.picture(entry_id), kept
 
     def remove(self, entry_ids: Sequence[str]) -> list[str]:
-        """Removes those of the entries that are there, and all that belongs to them."""
-        there = sorted(self._gallery.which_of(entry_ids))
-        if there:
-            self._gallery.remove(there)
-        self._state.forget(there)
-        return there
+        """Removes entries and all that belongs to them; see `Removals.remove`."""
+        return self._removals.remove(entry_ids)
 
     def remove_person(self, person_id: str) -> list[str]:
         """Removes a person's entries; gives their ids."""
@@ -200,11 +216,16 @@ class People:
         return self._gallery.entries_of(person_id)
 
     def picture(self, entry_id: str) -> bytes | None:
-        """An entry's picture: what the service kept, or the file it was enrolled of."""
+        """An entry's picture: what the service kept, or the file it was enrolled of.
+
+        None where the entry is gone, whoever removed it.
+        """
+        known = self._known(entry_id)
+        if known is None:
+            return None
         if (kept := self._state.picture(entry_id)) is not None:
             return kept
-        known = self._gallery.known([entry_id]).get(entry_id)
-        path = known and known.metadata.get("path")
+        path = known.metadata.get("path")
         if not path:
             return None
         try:
@@ -243,11 +264,15 @@ class People:
         old = [name for name, time in times.items() if filters.parsed(time) < before]
         return self.remove(old), page.next
 
-    def _sweep(self) -> None:
-        """Forgets what belongs to entries that are gone."""
-        named = self._state.named()
-        for start in range(0, len(named), _AT_A_TIME):
-            part = named[start : start + _AT_A_TIME]
-            there = self._gallery.which_of(part)
-            if gone := [name for name in part if name not in there]:
-                self._state.forget(gone)
+    def sweep(
+        self, after: state_lib.Place | None
+    ) -> tuple[set[str], state_lib.Place | None]:
+        """Forgets what other processes removed, some at a time: `Removals.sweep`."""
+        return self._removals.sweep(after)
+
+    def _known(self, entry_id: str) -> entries_lib.Known | None:
+        """An entry; where it is gone, what was kept of it goes too."""
+        known = self._gallery.known([entry_id]).get(entry_id)
+        if known is None:
+            self._removals.forget_gone([entry_id])
+        return known

@@ -30,12 +30,8 @@ async def search(
     image: parameters.Image,
     box: parameters.Boxes = [],  # noqa: B006 - FastAPI copies it.
     k: Annotated[int, fastapi.Form(ge=1, description="Hits, at most.")] = 10,
-    one_per_person: Annotated[
-        bool, fastapi.Form(description="Of several entries of a person, the best.")
-    ] = True,
-    camera_id: Annotated[
-        list[str], fastapi.Form(description="Entries of these cameras alone.")
-    ] = [],  # noqa: B006
+    one_per_person: parameters.OnePerPerson = True,
+    camera_id: parameters.Cameras = [],  # noqa: B006
     since: parameters.Time = None,
     until: parameters.Time = None,
     false_accepts: parameters.FalseAccepts = None,
@@ -53,11 +49,8 @@ async def search(
     good = [i for i, fault in enumerate(faults) if fault is None]
     if not good:
         raise problems.Problem(422, "image", f"image: {faults[0]}")
-    wanted = filters.Filter(
-        labels.alike(camera_id), parameters.aware(since), parameters.aware(until)
-    )
-    asked = None if wanted == filters.Filter() else wanted
-    found = await core.search(vectors[good], k, one_per_person, asked)
+    wanted = _wanted(camera_id, since, until)
+    found = await core.search(vectors[good], k, one_per_person, wanted)
     ranked = dict(zip(good, found, strict=True))
     names = await core.gallery(
         people.People.public_ids,
@@ -144,8 +137,15 @@ async def explain(
         int,
         fastapi.Form(ge=1, description="Best entries that the entry is compared with."),
     ] = explanation.AGAINST,
+    one_per_person: parameters.OnePerPerson = True,
+    camera_id: parameters.Cameras = [],  # noqa: B006
+    since: parameters.Time = None,
+    until: parameters.Time = None,
 ) -> answers.Explanation:
     """Maps of where a match's margin over the others comes from, on both images.
+
+    The others are the best entries of a search: asked as the one that found the match,
+    those that it found.
 
     The maps add up to the margin: exactly for the probe; for the match with the length
     of its classifier held constant and the others' mean score taken off evenly, as is
@@ -156,6 +156,7 @@ async def explain(
         raise problems.Problem(
             422, "against", f"against={against}: at most {core.options.largest_k}"
         )
+    wanted = _wanted(camera_id, since, until)
     boxes = parameters.boxes([box], 1)
     (picture,) = await core.encoding.pictures(await image.read(), boxes)
     vectors, faults = await core.encoding.vectors(encoder_queue.PROBE, [picture])
@@ -164,7 +165,7 @@ async def explain(
 
     def work(gallery: people.People):
         name = gallery.private_id(entry_id)
-        return gallery.told_from(name, vectors[0], against)
+        return gallery.told_from(name, vectors[0], against, one_per_person, wanted)
 
     told = await core.gallery(work)
     if told is None:
@@ -187,6 +188,14 @@ async def explain(
         probe_map=row.probe_map.tolist(),
         match_map=row.gallery_map.tolist(),
     )
+
+
+def _wanted(cameras, since, until) -> filters.Filter | None:
+    """Which entries a request asks for; None: all."""
+    wanted = filters.Filter(
+        labels.alike(cameras), parameters.aware(since), parameters.aware(until)
+    )
+    return None if wanted == filters.Filter() else wanted
 
 
 def _hit(hit, rank, scale, length, threshold, names) -> answers.Hit:

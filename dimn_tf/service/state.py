@@ -24,8 +24,20 @@ _STATEMENTS = (
     ("CREATE TABLE aliases (alias TEXT PRIMARY KEY, entry_id TEXT NOT NULL)",),
     ("CREATE TABLE first_seen (entry_id TEXT PRIMARY KEY, time TEXT NOT NULL)",),
 )
-_TABLES = ("pictures", "aliases", "first_seen")
+_KEYS = {"pictures": "entry_id", "aliases": "alias", "first_seen": "entry_id"}
+_TABLES = list(_KEYS)
 _VARIABLES = 500
+Place = tuple[int, str]
+"""Where `State.named` has come to."""
+
+
+def own_folder(place: str | os.PathLike) -> pathlib.Path:
+    """The state's folder within a gallery's own, where no other is named.
+
+    Args:
+        place: Of the gallery, a folder.
+    """
+    return pathlib.Path(place).absolute() / "service"
 
 
 def refuse_other_gallery(folder: pathlib.Path, place: str) -> None:
@@ -135,7 +147,7 @@ class State:
             which_of: Tells those that are there; of others nothing is kept.
         """
         masks = {
-            entry_id: _ALIAS + hashlib.sha256(entry_id.encode()).hexdigest()[:32]
+            entry_id: _mask(entry_id)
             for entry_id in entry_ids
             if "/" in entry_id or "\\" in entry_id
         }
@@ -167,17 +179,51 @@ class State:
                 )
         return {**known, **dict(new)}
 
-    def forget(self, entry_ids: Sequence[str]) -> None:
-        """Removes all that belongs to entries."""
-        rows = [(entry_id,) for entry_id in entry_ids]
-        with self._file.transaction(erases=True) as connection:
-            for table in _TABLES:
-                connection.executemany(f"DELETE FROM {table} WHERE entry_id = ?", rows)
+    def forget(self, entry_ids: Iterable[str]) -> None:
+        """Removes all that belongs to entries, for good; of none, what is left to do.
 
-    def named(self) -> list[str]:
-        """Every entry of which anything is kept."""
-        union = " UNION ".join(f"SELECT entry_id FROM {table}" for table in _TABLES)
-        return [entry_id for (entry_id,) in self._file.read(union)]
+        That is what an earlier one could not overwrite.
+        """
+        names = list(entry_ids)
+        if not names:
+            self._file.erase_left()
+            return
+        with self._file.transaction(erases=True) as connection:
+            for table, key in _KEYS.items():
+                rows = [(value,) for value in _values(key, names)]
+                connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", rows)
+
+    def kept_of(self, entry_ids: Iterable[str]) -> set[str]:
+        """Those of some entries of which anything is kept."""
+        names = list(entry_ids)
+        return {
+            entry_id
+            for table, key in _KEYS.items()
+            for (entry_id,) in self._rows(table, key, _values(key, names), "entry_id")
+        }
+
+    def named(self, after: Place | None, limit: int) -> tuple[list[str], Place | None]:
+        """Entries of which anything is kept, so that all are seen at least once.
+
+        Args:
+            after: Where the ones before ended; None: from the first.
+            limit: Entries, at most.
+
+        Returns:
+            The entries, and where these end; None: there are no more.
+        """
+        number, value = after or (0, "")
+        key = _KEYS[_TABLES[number]]
+        found = self._file.read(
+            f"SELECT {key}, entry_id FROM {_TABLES[number]} WHERE {key} > ? "
+            f"ORDER BY {key} LIMIT ?",
+            (value, limit),
+        )
+        if len(found) == limit:
+            following = (number, found[-1][0])
+        else:
+            following = (number + 1, "") if number + 1 < len(_TABLES) else None
+        return [entry_id for _, entry_id in found], following
 
     def _known(self, table: str, key: str, values: Sequence[str]) -> set[str]:
         return {row[0] for row in self._rows(table, key, values, key)}
@@ -191,3 +237,12 @@ class State:
                 f"SELECT {columns} FROM {table} WHERE {key} IN ({marks})", part
             )
         return found
+
+
+def _mask(entry_id: str) -> str:
+    return _ALIAS + hashlib.sha256(entry_id.encode()).hexdigest()[:32]
+
+
+def _values(key: str, entry_ids: Iterable[str]) -> list[str]:
+    """What stands for entries in a table's key."""
+    return [_mask(e) if key == "alias" else e for e in entry_ids]

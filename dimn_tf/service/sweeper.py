@@ -1,4 +1,4 @@
-"""Removes what is too old, once in a while, and is seen where it fails."""
+"""Removes what is too old or gone, once in a while, and is seen where it fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Sweeper:
 
     Args:
         turn: See `Keeper.turn`.
-        remove: Removes what is too old, and says how many entries.
+        remove: Removes what is to go, and says how many entries were too old.
         measures: Counts.
         log: Takes lines for who runs the service.
     """
@@ -40,7 +40,7 @@ class Sweeper:
 
     @property
     def overdue(self) -> bool:
-        """Whether what is too old stays: by a defect, or for longer than a day."""
+        """Whether what is to go stays: by a defect, or for longer than a day."""
         if self._failing_since is None:
             return False
         return self._broken or time.monotonic() - self._failing_since > _PATIENCE
@@ -60,7 +60,7 @@ class Sweeper:
         except Exception as error:
             self._broken = not isinstance(error, problems.Problem | OSError)
             told = traceback.format_exc() if self._broken else error
-            self._log(f"what is old could not be removed: {told}")
+            self._log(f"what is to go could not be removed: {told}")
             self._metrics.swept("failed")
             if self._failing_since is None:
                 self._failing_since = time.monotonic()

@@ -56,6 +56,8 @@ class WholePhotos:
 
     def _shrink(self, name: str) -> None:
         whole = self._state.picture(name)
+        if whole is None:  # A command removed it meanwhile.
+            return
         try:
             small = thumbnails.shown(whole)
         except images.ImageFault:

@@ -1,5 +1,6 @@
 """enroll, search and evaluate_gallery as a newcomer runs them, on a made-up export."""
 
+import contextlib
 import json
 import os
 
@@ -7,6 +8,7 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf.gallery import Gallery
+from dimn_tf.service import state
 from tests.experiments.launcher import launch
 
 
@@ -270,3 +272,22 @@ def test_a_pipeline_writes_shards_which_a_gallery_imports(place):
 )
 def test_flags_of_enrolment_that_do_not_fit(given, message):
     assert message in launch("enroll", *given, "x.png", code=1)
+
+
+@pytest.mark.parametrize("removed", ["--remove_person=anna", "--remove"])
+def test_what_a_service_keeps_in_the_gallerys_folder_goes_too(place, removed):
+    root, arguments = place
+    launch("enroll", *arguments, *PERSONS, str(root / "crops"))
+    names = [str(root / f"crops/{person}/1_a.png") for person in ("anna", "bo")]
+    pictures = [b"anna's picture" * 900, b"bo's picture" * 900]
+    with contextlib.closing(state.State(state.own_folder(root / "people"))) as kept:
+        kept.public_ids(names, lambda there: there)
+        for name, picture in zip(names, pictures, strict=True):
+            kept.put_picture(name, picture)
+    given = [str(root / "crops/anna")] if removed == "--remove" else []
+    told = launch("enroll", arguments[1], removed, *given)
+    assert "4 removed; the gallery holds 4" in told
+    files = [p.read_bytes() for p in (root / "people").rglob("*") if p.is_file()]
+    for name, picture, there in zip(names, pictures, (False, True), strict=True):
+        assert any(picture[:64] in content for content in files) == there
+        assert any(name.encode() in content for content in files) == there

@@ -66,3 +66,35 @@ def test_of_nobody_nobody_is_found(kind):
     index, held = indexes.INDEXES[kind](D), facts.Facts()
     scores, found = choosing.one_a_person(index, held, np.ones((1, D), "f"), 3)
     assert scores.shape == found.shape == (1, 0)
+
+
+class _MissingOne:
+    """Numbers 0, 1, ... with falling scores; the first search misses the best."""
+
+    def __init__(self, count):
+        self._scores = np.arange(count, 0, -1, dtype=np.float32)
+        self._searches = 0
+
+    def __len__(self):
+        return len(self._scores)
+
+    def search(self, probe, k, allowed=None):
+        seen = np.ones(len(self), bool) if allowed is None else allowed.copy()
+        seen[0] &= self._searches > 0
+        self._searches += 1
+        found = np.flatnonzero(seen)[:k]
+        return self._scores[found][np.newaxis], found[np.newaxis]
+
+
+@pytest.mark.parametrize(
+    "k, expected", [(2, [0, 1]), (3, [0, 1, 5]), (9, [0, 1, 5, 7])]
+)
+def test_whom_a_graph_finds_late_comes_before_those_less_alike(
+    monkeypatch, k, expected
+):
+    monkeypatch.setattr(choosing, "_WIDEST", 2)
+    held, persons = facts.Facts(), ["p0", *4 * ["p1"], "p2", "p2", "p3"]
+    held.add([(i, name, {}) for i, name in enumerate(persons)])
+    probe = np.ones((1, D), np.float32)
+    scores, found = choosing.one_a_person(_MissingOne(len(persons)), held, probe, k)
+    assert found[0].tolist() == expected and (np.diff(scores[0]) < 0).all()

@@ -78,6 +78,38 @@ def test_enrolled_found_explained_named_removed(client):
     assert len({*_ids(client.get("/page/people").text)}) == 1
 
 
+def _form(text, entry):
+    """The fields of a hit's "Why?"."""
+    (form,) = [f for f in re.findall("(?s)<form.*?</form>", text) if entry in f]
+    pairs = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
+    return {name: html.unescape(value) for name, value in pairs}
+
+
+def test_why_is_told_from_the_hits_that_are_shown(client):
+    """Not from others: of the same person, of another camera, of another day."""
+    for i in range(12):
+        seen = f"2026-11-{i + 1:02}T10:00:00Z"
+        labels = {
+            "person_id": f"p{i // 4}",
+            "camera_id": "a&b c"[i % 2 :],
+            "seen_at": seen,
+        }
+        assert client.post("/v1/entries", files=_file(i), data=labels).is_success
+    for fields, count in (
+        ({}, 3),
+        ({"camera_id": "a&b c"}, 3),
+        ({"since": "2026-11-05T12:00", "zone": "-120"}, 2),
+        ({"since": "2026-11-05T12:01", "until": "2026-11-08T12:00", "zone": "-120"}, 1),
+    ):
+        found = client.post("/page/search", files=_file(20), data=fields).text
+        entries = _ids(found)
+        assert len(entries) == count, fields
+        for entry in entries:
+            form = _form(found, entry)
+            why = client.post("/page/why", files=_file(20), data=form).text
+            assert f"the mean of the {count} best" in why, (fields, form)
+
+
 def test_more_of_a_person_is_that_persons_alone(client, monkeypatch):
     monkeypatch.setattr(page_people, "_SHOWN", 2)
     for i in range(6):

@@ -267,6 +267,42 @@ def test_a_match_is_explained_against_the_others(dimn_export, tmp_path):
         _problem(explain(other), 404, "no_picture")
 
 
+def test_a_match_is_explained_among_those_that_it_was_found_with(dimn_export, tmp_path):
+    """One entry a person, and the cameras and times that the search was asked for."""
+    model, contents = dimn_export.model, [_image(i) for i in range(8)]
+    (probe,), _ = _vectors(model, [_image(9)])
+    _, classifiers = _vectors(model, contents)
+    scores = model.inner_product_scale * classifiers @ probe
+    with running(model, tmp_path) as client:
+        for i, content in enumerate(contents):
+            _enrol(
+                client, content, person_id=f"p{i // 3}", camera_id="ab"[i % 2],
+                seen_at=f"2026-11-0{i + 1}T10:00:00Z",
+            )  # fmt: skip
+        for fields in (
+            {}, {"one_per_person": False}, {"camera_id": "b"}, {"camera_id": " "},
+            {"since": "2026-11-03T00:00:00", "until": "2026-11-07T12:00:00+02:00"},
+            {"camera_id": ["a", "x"], "one_per_person": False},
+        ):  # fmt: skip
+            hits = _search(client, _image(9), **fields).json()["probes"][0]["hits"]
+            mean = np.mean([hit["score"] for hit in hits])
+            for hit in hits:
+                asked = {"entry_id": hit["id"], **fields}
+                told = client.post("/v1/explain", files=_file(_image(9)), data=asked)
+                assert told.json()["against"] == len(hits), fields
+                limit = 1e-4 * np.abs(scores).max()
+                margin = hit["score"] - mean
+                np.testing.assert_allclose(told.json()["margin"], margin, atol=limit)
+        # One that the list does not show stands for its person too.
+        entries = client.get("/v1/entries").json()["entries"]
+        best = _search(client, _image(9)).json()["probes"][0]["hits"]
+        hidden = {e["id"] for e in entries} - {hit["id"] for hit in best}
+        told = client.post(
+            "/v1/explain", files=_file(_image(9)), data={"entry_id": hidden.pop()}
+        )
+        assert told.json()["against"] == len(best) == 3
+
+
 def test_a_model_that_cannot_explain_says_so(client):
     entry = _enrol(client, _image(1)).json()["id"]
     told = client.post("/v1/explain", files=_file(_image(2)), data={"entry_id": entry})
