@@ -1,4 +1,4 @@
-"""Connections that ask for nothing: uvicorn waits for their first line for ever."""
+"""Connections that ask for nothing, or read nothing: uvicorn waits for them for ever."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from uvicorn.protocols.http import auto
 
-from dimn_tf.service import access, options
+from dimn_tf.service import access, options, unread
 
 _HEADER_BYTES = 64 << 10  # Of a request's header, at most; ours (h11's own limit).
 
@@ -23,6 +23,7 @@ class Register:
 
     def __init__(self, chosen: options.ServiceOptions, proxies: Collection[str] = ()):
         self.header_seconds = chosen.header_seconds
+        self.unread_seconds = chosen.unread_seconds
         self._most, self._each = chosen.connections, chosen.connections_per_address
         self._proxies = access.Addresses(proxies)
         self._open: dict[Limited, None] = {}
@@ -60,7 +61,7 @@ class Register:
 
 
 class Limited(auto.AutoHTTPProtocol):
-    """uvicorn's protocol, with a limit of seconds and bytes for each header.
+    """uvicorn's protocol, with limits for each header and for answers that wait.
 
     uvicorn's own limit (`timeout_keep_alive`) begins with the first answer, and ends
     with the first byte of the next request.
@@ -82,7 +83,9 @@ class Limited(auto.AutoHTTPProtocol):
         """See base class."""
         self._timer: asyncio.TimerHandle | None = None
         self._header_bytes = 0
+        self._answered = None
         super().connection_made(transport)
+        self._unread = unread.Watch(transport, self.loop, self.register.unread_seconds)
         if not self.register.add(self):
             self.limit_concurrency = 0  # It is answered with 503, whatever it asks.
         self._watch(0)
@@ -96,7 +99,21 @@ class Limited(auto.AutoHTTPProtocol):
         """See base class."""
         self.register.discard(self)
         self._unwatch()
+        self._unread.end()
+        if self._answered is not None and not self._answered.response_complete:
+            # uvicorn tells so only the last of several requests that came together.
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
+
+    def resume_writing(self):
+        """See base class."""
+        self._unread.read()
+        super().resume_writing()
+
+    def _start_asgi_task(self, cycle, app):
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _watch(self, size: int) -> None:
         """Lets the time run while a header is waited for, and counts its bytes."""

@@ -48,6 +48,12 @@ class ServiceOptions:
     upload_seconds: float = config.option(
         30.0, "Seconds in which a request's body has to be there.", least=0.1
     )
+    unread_seconds: float = config.option(
+        30.0,
+        "Seconds for which a caller may read nothing of an answer that waits; then the "
+        "connection is closed.",
+        least=0.1,
+    )
     batch_size: int = config.option(
         32, "Images that are encoded together, at most.", least=1
     )
