@@ -5,6 +5,7 @@ import socket
 import time
 
 import pytest
+from uvicorn.protocols.http import auto, h11_impl, httptools_impl
 
 from data_builders import dummy_images
 from dimn_tf import images
@@ -55,8 +56,14 @@ def _until(check):
         time.sleep(0.02)
 
 
-def test_a_caller_who_reads_nothing_goes(halves_export, tmp_path, registers):
+@pytest.mark.parametrize(
+    "protocol", [httptools_impl.HttpToolsProtocol, h11_impl.H11Protocol]
+)
+def test_a_caller_who_reads_nothing_goes(
+    halves_export, tmp_path, registers, monkeypatch, protocol
+):
     """However little waits, and whether the connection would end behind it."""
+    monkeypatch.setattr(auto, "AutoHTTPProtocol", protocol)
     limits = {"connections_per_address": 4, "unread_seconds": 0.5}
     with running(halves_export.model, tmp_path, **limits) as client:
         for sent in (40 * GET, MANY * GET, MANY * GET + LAST):
