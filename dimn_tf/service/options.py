@@ -4,6 +4,14 @@ import dataclasses
 
 from dimn_tf import config, errors
 
+OF_CONNECTIONS = (
+    "connections",
+    "connections_per_address",
+    "header_seconds",
+    "unread_seconds",
+)
+"""Options of the server in this process; Ray's own proxy knows no such limits."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ServiceOptions:
