@@ -71,6 +71,12 @@ class ServiceOptions:
         "503 and Retry-After.",
         least=1,
     )
+    waiting_bytes: int = config.option(
+        512 << 20,
+        "Bytes of images and their parts that requests hold until they are encoded, at "
+        "most; a request beyond them is answered with 503 and Retry-After.",
+        least=1,
+    )
     keep_pictures: bool = config.option(
         True,
         "Whether enrolled pictures are kept, for thumbnails and explanations; they go "

@@ -63,19 +63,20 @@ async def why(
     content = await image.read()
     await image.seek(0)
     found = await searching.explain(core, caller, image, entry_id, box)
-    (probe,) = await core.encoding.pictures(content, parameters.boxes([box], 1))
 
     def work(gallery: people.People):
         return gallery.picture(gallery.private_id(entry_id))
 
     match = await core.gallery(work)
     maps = [np.array(found.probe_map), np.array(found.match_map)]
-    shown = {
-        name: _overlaid(file, shares)
-        for name, file, shares in zip(
-            ("probe", "match"), (probe.file, match), maps, strict=True
-        )
-    }
+    boxes = parameters.boxes([box], 1)
+    async with core.encoding.pictures(content, boxes) as (probe,):
+        shown = {
+            name: _overlaid(file, shares)
+            for name, file, shares in zip(
+                ("probe", "match"), (probe.file, match), maps, strict=True
+            )
+        }
     return pieces.TEMPLATES.TemplateResponse(
         request, "why.html", {**found.model_dump(), **shown}
     )
