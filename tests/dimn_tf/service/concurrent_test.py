@@ -151,11 +151,13 @@ def test_callers_who_come_together_are_encoded_together(
 def test_parts_of_frames_wait_in_so_many_bytes(halves_export, tmp_path, monkeypatch):
     """A frame's boxes have more bytes than the frame: four whole ones, four times."""
     call, go = halves_export.model.probe_features, threading.Event()
+    go.set()
 
     def slow(files):
         assert go.wait(30)
         return call(files)
 
+    monkeypatch.setattr(halves_export.model, "probe_features", slow)
     made, make = [], room.Room.__init__
 
     def kept(self, most):
@@ -174,7 +176,7 @@ def test_parts_of_frames_wait_in_so_many_bytes(halves_export, tmp_path, monkeypa
                 "/v1/search", files={"image": ("x", content)}, data={"box": boxes}
             )
 
-        monkeypatch.setattr(halves_export.model, "probe_features", slow)
+        go.clear()
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             try:
                 asked = [
