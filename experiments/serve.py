@@ -27,6 +27,7 @@ from experiments import launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
 TOKEN = "DIMN_TF_TOKEN"
+_OF_RAY = ("replicas", "replica_cpus", "replica_gpus", "ray_address")
 _PACKAGES = ("fastapi", "jinja2", "prometheus_client", "python_multipart", "uvicorn")
 
 
@@ -83,6 +84,7 @@ def main(_):
             f"Put one into the environment variable {TOKEN}, or name a --token_file"
         )
     proxies = access.checked_proxies(FLAGS.trusted_proxy, tokens)
+    _refuse_unheeded()
     values = {name: FLAGS[name].value for name in FLAGS}
     chosen = config.read(options.ServiceOptions, values)
     options.check(chosen)
@@ -94,12 +96,28 @@ def main(_):
     if not FLAGS.ray:
         _serve(place, chosen, allowed, proxies)
         return
-    if proxies:
+    _serve_by_ray(place, chosen, allowed)
+
+
+def _refuse_unheeded() -> None:
+    """Raises where a flag is given that would change nothing."""
+    for name in _OF_RAY:
+        if FLAGS[name].present and not FLAGS.ray:
+            raise errors.UserError(f"--{name}: only --ray heeds it. Leave it out")
+    if not FLAGS.ray:
+        return
+    if FLAGS.trusted_proxy:
         raise errors.UserError(
             "--trusted_proxy: with --ray, callers reach Ray's own proxy, which takes "
             "nobody's word. Leave one of them out"
         )
-    _serve_by_ray(place, chosen, allowed)
+    for name in options.OF_CONNECTIONS:
+        if FLAGS[name].present:
+            raise errors.UserError(
+                f"--{name}: with --ray, callers reach Ray's own proxy, which has no "
+                "such limit. Leave one of them out, and put a proxy that limits "
+                "connections before the service"
+            )
 
 
 def _serve(place, chosen, allowed, proxies) -> None:

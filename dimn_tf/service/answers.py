@@ -137,12 +137,14 @@ class Explanation(pydantic.BaseModel):
 
 
 class Ready(pydantic.BaseModel):
-    """What the service works with."""
+    """That the service can answer; to who has the token, what it works with."""
 
-    model: str = pydantic.Field(description="SHA-256 of its checkpoint.")
-    runtime: str = pydantic.Field(examples=["onnx"])
-    entries: int
-    thresholds: list[int] = pydantic.Field(
+    status: str = pydantic.Field("ready", examples=["ready"])
+    model: str | None = pydantic.Field(None, description="SHA-256 of its checkpoint.")
+    runtime: str | None = pydantic.Field(None, examples=["onnx"])
+    entries: int | None = None
+    thresholds: list[int] | None = pydantic.Field(
+        None,
         description="False accepts for which the model has a threshold.",
         examples=[[100, 1000]],
     )

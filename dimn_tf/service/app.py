@@ -28,6 +28,7 @@ camera saw. Every answer is a proposal for a human who looks at the pictures.
 Errors are problem details (RFC 9457): `type` is a stable name, `detail` says what was
 found, what was expected and what to do.
 """
+_LATER = {"Retry-After": "5"}
 
 
 def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
@@ -69,23 +70,24 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
     @app.get(
         "/readyz",
         summary="Whether the service can answer",
+        description="With the token, or where none is needed, also what it works with, "
+        "or why it cannot.",
+        response_model_exclude_none=True,
     )
-    async def readyz() -> answers.Ready:
-        if not core.ready:
-            raise problems.Problem(
-                503, "starting", "The service starts, or ends", {"Retry-After": "5"}
-            )
-        if core.sweeper.overdue:
-            raise problems.Problem(
-                503,
-                "sweeper",
-                "What is older than --keep_days, or kept of entries that are gone, "
-                "cannot be removed; the log says why",
-            )
+    async def readyz(request: fastapi.Request) -> answers.Ready:
+        reason = _unready(core)
+        if not request.scope["state"]["known"]:
+            if reason is not None:
+                raise problems.Problem(
+                    503, "not_ready", "The service cannot answer now", _LATER
+                )
+            return answers.Ready()
+        if reason is not None:
+            raise reason
         return answers.Ready(
             model=model.sha256,
             runtime=model.runtime,
-            entries=await core.gallery(len),
+            entries=await core.entries(),
             thresholds=core.encoding.thresholds(),
         )
 
@@ -105,8 +107,23 @@ def create(core: core_lib.Core, allowed: access.Access) -> guard.Guard:
                 "Ray Serve's metrics",
             )
         if core.ready:
-            core.metrics.entries.set(await core.gallery(len))
+            core.metrics.entries.set(await core.entries())
         text, kind = core.metrics.text()
         return fastapi.Response(text, media_type=kind)
 
     return guard.Guard(app, allowed, chosen, core.metrics, log)
+
+
+def _unready(core: core_lib.Core) -> problems.Problem | None:
+    """Why a service cannot answer; None: it can."""
+    if not core.ready:
+        return problems.Problem(503, "starting", "The service starts, or ends", _LATER)
+    if core.sweeper.overdue:
+        return problems.Problem(
+            503,
+            "sweeper",
+            "What is older than --keep_days, or kept of entries that are gone, cannot "
+            "be removed; the log says why",
+            _LATER,
+        )
+    return None

@@ -1,13 +1,15 @@
-"""Connections that ask for nothing: uvicorn waits for their first line for ever."""
+"""Connections that ask or read nothing: uvicorn waits for such for ever."""
 
 from __future__ import annotations
 
 import asyncio
+import http
 from collections.abc import Collection
 
+import fastapi
 from uvicorn.protocols.http import auto
 
-from dimn_tf.service import access, options
+from dimn_tf.service import access, guard, options, problems, unread
 
 _HEADER_BYTES = 64 << 10  # Of a request's header, at most; ours (h11's own limit).
 
@@ -23,6 +25,7 @@ class Register:
 
     def __init__(self, chosen: options.ServiceOptions, proxies: Collection[str] = ()):
         self.header_seconds = chosen.header_seconds
+        self.unread_seconds = chosen.unread_seconds
         self._most, self._each = chosen.connections, chosen.connections_per_address
         self._proxies = access.Addresses(proxies)
         self._open: dict[Limited, None] = {}
@@ -59,11 +62,11 @@ class Register:
         return False
 
 
-class Limited(auto.AutoHTTPProtocol):
-    """uvicorn's protocol, with a limit of seconds and bytes for each header.
+class Limited:
+    """Before a protocol of uvicorn's: limits for headers, and for answers that wait.
 
     uvicorn's own limit (`timeout_keep_alive`) begins with the first answer, and ends
-    with the first byte of the next request.
+    with the first byte of the next request. What it refuses itself, it tells as text.
     """
 
     register: Register
@@ -82,9 +85,11 @@ class Limited(auto.AutoHTTPProtocol):
         """See base class."""
         self._timer: asyncio.TimerHandle | None = None
         self._header_bytes = 0
+        self._answered = None
         super().connection_made(transport)
+        self._unread = unread.Watch(transport, self.loop, self.register.unread_seconds)
         if not self.register.add(self):
-            self.limit_concurrency = 0  # It is answered with 503, whatever it asks.
+            self.app_state = {**self.app_state, guard.NO_ROOM: True}
         self._watch(0)
 
     def data_received(self, data):
@@ -96,7 +101,29 @@ class Limited(auto.AutoHTTPProtocol):
         """See base class."""
         self.register.discard(self)
         self._unwatch()
+        self._unread.end()
+        if self._answered is not None and not self._answered.response_complete:
+            # uvicorn tells so only the last of several requests that came together.
+            self._answered.disconnected = True
+            self._answered.message_event.set()
         super().connection_lost(exc)
+
+    def resume_writing(self):
+        """See base class."""
+        self._unread.read()
+        super().resume_writing()
+
+    def send_400_response(self, msg):
+        """See base class."""
+        # In the middle of an answer it would seem to be its rest.
+        if self.asks_nothing or not self.cycle.response_started:
+            problem = problems.Problem(400, "http", msg, {"Connection": "close"})
+            self.transport.write(_written(problem.response()))
+        self.transport.close()
+
+    def _start_asgi_task(self, cycle, app):
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _watch(self, size: int) -> None:
         """Lets the time run while a header is waited for, and counts its bytes."""
@@ -123,6 +150,14 @@ class Limited(auto.AutoHTTPProtocol):
             self.transport.abort()
 
 
-def limited(register: Register) -> type[Limited]:
+def _written(response: fastapi.Response) -> bytes:
+    """An answer as it goes over a connection."""
+    phrase = http.HTTPStatus(response.status_code).phrase
+    lines = [f"HTTP/1.1 {response.status_code} {phrase}".encode()]
+    lines += [b": ".join(row) for row in (*response.raw_headers, *guard.HEADERS)]
+    return b"\r\n".join([*lines, b"", response.body])
+
+
+def limited(register: Register) -> type[asyncio.Protocol]:
     """The protocol of one server."""
-    return type("Limited", (Limited,), {"register": register})
+    return type("Served", (Limited, auto.AutoHTTPProtocol), {"register": register})

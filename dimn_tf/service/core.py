@@ -24,6 +24,7 @@ from dimn_tf.service import (
     people,
     problems,
     ranking,
+    remembered,
     sweeper,
 )
 
@@ -51,7 +52,7 @@ class Place:
 
 
 class Core:
-    """One service.
+    """One service. `entries` tells how many the gallery has.
 
     Args:
         model: Loaded; its score is an inner product.
@@ -88,6 +89,7 @@ class Core:
             place.folder,
             chosen.keep_pictures,
         )
+        self.entries = remembered.Remembered(lambda: self.gallery(len))
         self.sweeper = sweeper.Sweeper(self.keeper.turn, self.sweep, self.metrics, log)
         self._warm = self._prepared = False
 
@@ -193,6 +195,8 @@ class Core:
                 "The gallery cannot be changed now; the server's log says why",
                 {"Retry-After": "5"},
             ) from error
+        finally:
+            self.entries.forget()
 
     async def sweep(self) -> int:
         """Removes what is too old, and forgets what others removed.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import anyio
 import numpy as np
@@ -11,7 +12,14 @@ from dimn_tf import errors, images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import explanation
-from dimn_tf.service import encoder_queue, options, problems, thumbnails, uploads
+from dimn_tf.service import (
+    encoder_queue,
+    options,
+    problems,
+    room,
+    thumbnails,
+    uploads,
+)
 
 _DECODERS = 4  # Images that are decoded at the same time.
 
@@ -37,6 +45,7 @@ class Encoding:
         log: Callable[[str], None],
     ):
         self._model, self._options, self._log = model, chosen, log
+        self._room = room.Room(chosen.waiting_bytes)
         self.scale = model.inner_product_scale
         self._queue = encoder_queue.EncoderQueue(
             model, chosen.batch_size, chosen.waiting_images, batch_done
@@ -71,10 +80,30 @@ class Encoding:
                     "run again"
                 )
 
+    @contextlib.asynccontextmanager
     async def pictures(
         self, content: bytes, boxes: Sequence[uploads.Box] = (), name: str = "image"
-    ) -> list[uploads.Picture]:
-        """See `uploads.pictures`; in a thread, but for what is done at once."""
+    ) -> AsyncIterator[list[uploads.Picture]]:
+        """See `uploads.pictures`; for a block, at whose end no bytes are needed.
+
+        Raises:
+            problems.Problem: also where too many bytes are held in such blocks.
+        """
+        held = uploads.bytes_of(content, boxes, self._options.largest_pixels)
+        self._room.take(held)
+        try:
+            made = await self._pictures(content, boxes, name)
+            self._room.give(held)
+            held = 0
+            size = sum(len(picture.file) for picture in made)
+            self._room.take(size)
+            held = size
+            yield made
+        finally:
+            self._room.give(held)
+
+    async def _pictures(self, content, boxes, name) -> list[uploads.Picture]:
+        """In a thread, but for what is done at once."""
         if not boxes and uploads.is_small(content):
             return uploads.pictures(content, [], self._options.largest_pixels, name)
         return await anyio.to_thread.run_sync(

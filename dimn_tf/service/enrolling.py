@@ -53,25 +53,30 @@ async def enrol(
     An entry is known by its picture's content: enrolled again, it stays one.
     """
     boxes = parameters.boxes([box], 1)
-    (picture,) = await core.encoding.pictures(await image.read(), boxes)
     seen = parameters.aware(seen_at)
-    wish = wishes.Wish(
-        f"sha256-{picture.digest}",
-        labels.label(person_id),
-        labels.label(camera_id),
-        None if seen is None else wishes.text_of(seen),
-        b"",
-        replace,
-    )
-    now = datetime.datetime.now(datetime.UTC)
-    outcome, differs = await core.gallery(people.People.enrol, wish, None, now)
-    if outcome in (wishes.CREATED, wishes.REPLACED):
-        vectors, faults = await core.encoding.vectors(encoder_queue.ENROLLED, [picture])
-        if faults[0] is not None:
-            raise problems.Problem(422, "image", f"image: {faults[0]}")
-        if core.options.keep_pictures:
-            small = await core.encoding.thumbnail(picture.file)
-            wish = dataclasses.replace(wish, picture=small)
+    async with core.encoding.pictures(await image.read(), boxes) as (picture,):
+        wish = wishes.Wish(
+            f"sha256-{picture.digest}",
+            labels.label(person_id),
+            labels.label(camera_id),
+            None if seen is None else wishes.text_of(seen),
+            b"",
+            replace,
+        )
+        now = datetime.datetime.now(datetime.UTC)
+        outcome, differs = await core.gallery(people.People.enrol, wish, None, now)
+        needed = outcome in (wishes.CREATED, wishes.REPLACED)
+        if needed:
+            vectors, faults = await core.encoding.vectors(
+                encoder_queue.ENROLLED, [picture]
+            )
+            if faults[0] is not None:
+                raise problems.Problem(422, "image", f"image: {faults[0]}")
+            if core.options.keep_pictures:
+                small = await core.encoding.thumbnail(picture.file)
+                wish = dataclasses.replace(wish, picture=small)
+        del picture
+    if needed:
         core.audit.write(
             caller, "enrol", id=wish.entry_id, person_id=wish.person_id, replace=replace
         )

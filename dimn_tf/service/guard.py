@@ -13,6 +13,8 @@ from dimn_tf.service import access, metrics, options, problems, rates, refusals
 
 OPEN = ("/", "/healthz", "/readyz", "/login", "/logout", "/openapi.json")
 """Paths that need no token; what is below `/static/` neither."""
+NO_ROOM = "dimn_tf.no_room"
+"""In the state of a request: it came by one connection more than may be."""
 _CHARSET = re.compile(r"charset\*?\d*\*?\s*=\s*[\"']?([^\"';\s]*)", re.IGNORECASE)
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
 STATIC = "/static/"
@@ -24,7 +26,7 @@ _OPEN_BYTES = 64 << 10  # Of a body that needs no token; ours.
 _DISCARDED = 8
 """Limits' worth of a body that is too large which is read and thrown away: a caller who
 is still sending would not hear the answer."""
-_HEADERS = (
+HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     # Not `no-referrer`: a form of the page would then come from the origin `null`.
@@ -34,6 +36,7 @@ _HEADERS = (
         b"default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'",
     ),
 )
+"""Of every answer."""
 
 
 class Guard:
@@ -72,7 +75,7 @@ class Guard:
         async def send_with_headers(message):
             nonlocal status, answered
             if message["type"] == "http.response.start":
-                status, headers = message["status"], [*message["headers"], *_HEADERS]
+                status, headers = message["status"], [*message["headers"], *HEADERS]
                 if not any(name.lower() == _CACHE for name, _ in message["headers"]):
                     kept = scope["path"].startswith(STATIC)
                     headers.append((_CACHE, b"no-cache" if kept else b"no-store"))
@@ -96,6 +99,13 @@ class Guard:
             self._metrics.request(method, route, status, seconds)
 
     async def _let_in(self, scope, receive, send) -> None:
+        if scope.get("state", {}).get(NO_ROOM):  # Nor is it waited for what it sends.
+            raise problems.Problem(
+                503,
+                "connections",
+                "As many connections as may be are at work. Try again later",
+                {"Retry-After": "5", "Connection": "close"},
+            )
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in scope["headers"]

@@ -4,6 +4,14 @@ import dataclasses
 
 from dimn_tf import config, errors
 
+OF_CONNECTIONS = (
+    "connections",
+    "connections_per_address",
+    "header_seconds",
+    "unread_seconds",
+)
+"""Options of the server in this process; Ray's own proxy knows no such limits."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ServiceOptions:
@@ -48,6 +56,12 @@ class ServiceOptions:
     upload_seconds: float = config.option(
         30.0, "Seconds in which a request's body has to be there.", least=0.1
     )
+    unread_seconds: float = config.option(
+        30.0,
+        "Seconds for which a caller may read nothing of an answer that waits; then the "
+        "connection is closed.",
+        least=0.1,
+    )
     batch_size: int = config.option(
         32, "Images that are encoded together, at most.", least=1
     )
@@ -55,6 +69,12 @@ class ServiceOptions:
         256,
         "Images that may wait to be encoded; a request beyond them is answered with "
         "503 and Retry-After.",
+        least=1,
+    )
+    waiting_bytes: int = config.option(
+        512 << 20,
+        "Bytes of images and their parts that requests hold until they are encoded, at "
+        "most; a request beyond them is answered with 503 and Retry-After.",
         least=1,
     )
     keep_pictures: bool = config.option(

@@ -33,7 +33,7 @@ async def page(request: fastapi.Request, core: parameters.Core):
         request,
         "page.html",
         {
-            "entries": await core.gallery(len),
+            "entries": await core.entries(),
             "thresholds": core.encoding.thresholds(),
             "caller": request.scope["state"]["caller"].name,
             "named": bool(request.app.state.allowed.tokens),

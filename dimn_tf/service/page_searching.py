@@ -76,7 +76,6 @@ async def why(
         since=_local(since, 0),
         until=_local(until, 0),
     )
-    (probe,) = await core.encoding.pictures(content, parameters.boxes([box], 1))
 
     def work(gallery: people.People):
         return gallery.picture(gallery.private_id(entry_id))
@@ -85,12 +84,14 @@ async def why(
     if match is None:
         raise problems.Problem(404, "no_picture", "The entry was removed meanwhile")
     maps = [np.array(found.probe_map), np.array(found.match_map)]
-    shown = {
-        name: _overlaid(file, shares)
-        for name, file, shares in zip(
-            ("probe", "match"), (probe.file, match), maps, strict=True
-        )
-    }
+    boxes = parameters.boxes([box], 1)
+    async with core.encoding.pictures(content, boxes) as (probe,):
+        shown = {
+            name: _overlaid(file, shares)
+            for name, file, shares in zip(
+                ("probe", "match"), (probe.file, match), maps, strict=True
+            )
+        }
     return pieces.TEMPLATES.TemplateResponse(
         request, "why.html", {**found.model_dump(), **shown}
     )

@@ -58,6 +58,6 @@ async def said(request, core, text: str):
     return TEMPLATES.TemplateResponse(
         request,
         "said.html",
-        {"text": text, "entries": await core.gallery(len)},
+        {"text": text, "entries": await core.entries()},
         headers={"HX-Trigger-After-Settle": "gallery-changed"},
     )

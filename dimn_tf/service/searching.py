@@ -44,8 +44,10 @@ async def search(
         raise problems.Problem(422, "k", f"k={k}: at most {core.options.largest_k}")
     threshold, false_accepts = core.encoding.threshold(false_accepts)
     boxes = parameters.boxes(box, core.options.images_per_request)
-    pictures = await core.encoding.pictures(await image.read(), boxes)
-    vectors, faults = await core.encoding.vectors(encoder_queue.PROBE, pictures)
+    async with core.encoding.pictures(await image.read(), boxes) as held:
+        vectors, faults = await core.encoding.vectors(encoder_queue.PROBE, held)
+        pictures = [picture.without_file() for picture in held]
+        del held
     good = [i for i, fault in enumerate(faults) if fault is None]
     if not good:
         raise problems.Problem(422, "image", f"image: {faults[0]}")
@@ -104,12 +106,14 @@ async def compare(
         ("enrolled", enrolled, enrolled_box, encoder_queue.ENROLLED),
     ):
         boxes = parameters.boxes([box], 1)
-        pictures = await core.encoding.pictures(await image.read(), boxes, name)
-        found, faults = await core.encoding.vectors(kind, pictures)
+        content = await image.read()
+        async with core.encoding.pictures(content, boxes, name) as pictures:
+            found, faults = await core.encoding.vectors(kind, pictures)
+            digests.append(pictures[0].digest)
+            del pictures
         if faults[0] is not None:
             raise problems.Problem(422, "image", f"{name}: {faults[0]}")
         vectors.append(found[0])
-        digests.append(pictures[0].digest)
     score = core.encoding.scale * float(vectors[0] @ vectors[1])
     likeness = score / (core.encoding.scale * float(np.linalg.norm(vectors[0])))
     core.audit.write(caller, "compare", images=digests, likeness=likeness)
@@ -158,25 +162,25 @@ async def explain(
         )
     wanted = _wanted(camera_id, since, until)
     boxes = parameters.boxes([box], 1)
-    (picture,) = await core.encoding.pictures(await image.read(), boxes)
-    vectors, faults = await core.encoding.vectors(encoder_queue.PROBE, [picture])
-    if faults[0] is not None:
-        raise problems.Problem(422, "image", f"image: {faults[0]}")
 
     def work(gallery: people.People):
         name = gallery.private_id(entry_id)
         return gallery.told_from(name, vectors[0], against, one_per_person, wanted)
 
-    told = await core.gallery(work)
-    if told is None:
-        raise problems.Problem(404, "no_entry", "There is no such entry")
-    vector, others, match, kept = told
-    if match is None:
-        raise problems.Problem(404, "no_picture", "No picture of the entry is kept")
-    score = core.encoding.scale * float(vectors[0] @ vector)
-    row = await core.encoding.explained(
-        picture.file, entry_id, score, match, others, kept
-    )
+    async with core.encoding.pictures(await image.read(), boxes) as (picture,):
+        vectors, faults = await core.encoding.vectors(encoder_queue.PROBE, [picture])
+        if faults[0] is not None:
+            raise problems.Problem(422, "image", f"image: {faults[0]}")
+        told = await core.gallery(work)
+        if told is None:
+            raise problems.Problem(404, "no_entry", "There is no such entry")
+        vector, others, match, kept = told
+        if match is None:
+            raise problems.Problem(404, "no_picture", "No picture of the entry is kept")
+        score = core.encoding.scale * float(vectors[0] @ vector)
+        row = await core.encoding.explained(
+            picture.file, entry_id, score, match, others, kept
+        )
     if row.probe_map is None:
         raise problems.Problem(422, "explain", f"The entry's picture: {row.missing}")
     core.audit.write(caller, "explain", probe=picture.digest, id=entry_id)

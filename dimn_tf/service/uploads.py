@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -84,6 +85,10 @@ class Picture:
     digest: str
     box: Box | None
 
+    def without_file(self) -> Picture:
+        """What is told of it, once it is encoded: nobody holds its bytes then."""
+        return dataclasses.replace(self, file=b"")
+
 
 def is_small(content: bytes) -> bool:
     """Whether an image is decoded in less time than another thread needs to begin."""
@@ -94,6 +99,17 @@ def is_small(content: bytes) -> bool:
     except images.ImageFault:
         return True  # Nothing is decoded of it.
     return width * height <= _SMALL_PIXELS
+
+
+def bytes_of(content: bytes, boxes: Sequence[Box], largest_pixels: int) -> int:
+    """Bytes of what `pictures` makes, about, before anything is decoded.
+
+    A box is kept as a PNG file, which has all bytes of its pixels at worst.
+    """
+    if not boxes:
+        return len(content)
+    pixels = sum(box.width * box.height for box in boxes)
+    return 3 * min(pixels, _FRAMES * largest_pixels)
 
 
 def pictures(

@@ -15,7 +15,7 @@ import pytest
 from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.gallery import Gallery
-from dimn_tf.service import thumbnails
+from dimn_tf.service import options, thumbnails
 from tests.experiments.launcher import ROOT, launch
 
 
@@ -220,6 +220,15 @@ def test_what_cannot_be_served_is_told_in_one_line(
     ):
         error = launch("serve", model, gallery, "--port=0", wrong, code=1)
         assert wrong in error.replace("=1000000000.0", "=1e9") and told in error
+        assert error.count("\n") == 1
+    for given in ("--replicas=3", "--ray_address=auto"):
+        error = launch("serve", model, gallery, "--port=0", given, code=1)
+        assert f"{given.partition('=')[0]}: only --ray heeds it" in error
+    for limit in options.OF_CONNECTIONS:
+        value = getattr(options.ServiceOptions(), limit)
+        given = f"--{limit}={value}"  # Even the default: who gives it counts on it.
+        error = launch("serve", model, gallery, "--port=0", "--ray", given, code=1)
+        assert f"--{limit}: " in error and "Ray's own proxy" in error
         assert error.count("\n") == 1
     with Gallery.create(tmp_path / "g", "cd" * 32, 6):
         pass

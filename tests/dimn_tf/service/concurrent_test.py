@@ -7,6 +7,7 @@ import time
 
 from data_builders import dummy_images
 from dimn_tf import images
+from dimn_tf.service import room
 from tests.dimn_tf.service.running import running
 
 CALLERS, ACTS, PICTURES = 6, 40, 8
@@ -145,6 +146,62 @@ def test_callers_who_come_together_are_encoded_together(
             for done in [first, *others]:
                 assert done.result().status_code == 200
     assert sizes == [1, 4, 4]
+
+
+def test_parts_of_frames_wait_in_so_many_bytes(halves_export, tmp_path, monkeypatch):
+    """A frame's boxes have more bytes than the frame: four whole ones, four times."""
+    call, go = halves_export.model.probe_features, threading.Event()
+    go.set()
+
+    def slow(files):
+        assert go.wait(30)
+        return call(files)
+
+    monkeypatch.setattr(halves_export.model, "probe_features", slow)
+    made, make = [], room.Room.__init__
+
+    def kept(self, most):
+        make(self, most)
+        made.append(self)
+
+    monkeypatch.setattr(room.Room, "__init__", kept)
+    frame = images.encode_png(dummy_images.pixels(1, 300, 400))
+    small = images.encode_png(dummy_images.pixels(2, 40, 20))
+    size = 4 * 300 * 400 * 3
+    limits = {"requests_per_minute": 0, "waiting_bytes": 3 * size + size // 2}
+    with running(halves_export.model, tmp_path, **limits) as client:
+
+        def search(content, boxes):
+            return client.post(
+                "/v1/search", files={"image": ("x", content)}, data={"box": boxes}
+            )
+
+        go.clear()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            try:
+                asked = [
+                    pool.submit(search, frame, ["0,0,400,300"] * 4) for _ in range(8)
+                ]
+                end = time.monotonic() + 30
+                while sum(one.done() for one in asked) < 5:
+                    assert time.monotonic() < end, "nobody is refused"
+                    time.sleep(0.02)
+                refused = [one.result() for one in asked if one.done()]
+                for answer in refused:
+                    assert answer.status_code == 503
+                    assert answer.headers["Retry-After"] == "1"
+                    assert answer.json()["type"] == "urn:dimn_tf:problem:busy"
+            finally:
+                go.set()
+            statuses = [one.result().status_code for one in asked]
+        assert sorted(statuses) == [200] * 3 + [503] * 5
+        # All is given back, also of what was refused for another reason.
+        for content, boxes, status in (
+            (b"text", [], 422), (frame, ["1,1,400,300"], 422), (frame, [], 200),
+            (frame, ["0,0,400,300"] * 4, 200), (small, ["0,0,9,9"] * 20, 200),
+        ):  # fmt: skip
+            assert search(content, boxes).status_code == status
+        assert made[0].held == 0
 
 
 def _waiting(client, count):

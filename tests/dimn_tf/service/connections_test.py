@@ -1,12 +1,17 @@
 """Connections that ask for nothing: closed in time, and in nobody's way."""
 
 import contextlib
+import http.client
+import json
 import socket
 import time
+import types
 
 import httpx
 import pytest
+from uvicorn.protocols.http import auto, h11_impl, httptools_impl
 
+from dimn_tf.service import connections, problems
 from tests.dimn_tf.service.running import running
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -117,8 +122,61 @@ def test_where_all_are_at_work_one_more_is_told_so(halves_export, tmp_path):
         _sockets(client, 4, begun) as sockets,
     ):
         time.sleep(0.5)
-        assert client.get("/healthz").status_code == 503
+        for answer in (client.get("/healthz"), client.post("/v1/search")):
+            assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+            assert answer.headers["content-type"] == problems.MEDIA_TYPE
+            assert answer.json()["type"] == "urn:dimn_tf:problem:connections"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["connection"] == "close"
+        page = client.get("/", headers={"Accept": "text/html"})
+        assert page.status_code == 503 and "<html" in page.text
         sockets.pop().close()
         end = time.monotonic() + 30
         while client.get("/healthz").status_code != 200:
             assert time.monotonic() < end
+
+
+def _answer(connection):
+    """The next answer: its status, its kind and its body."""
+    found = http.client.HTTPResponse(connection)
+    found.begin()
+    return found.status, found.headers["content-type"], found.read()
+
+
+@pytest.mark.parametrize(
+    "protocol", [httptools_impl.HttpToolsProtocol, h11_impl.H11Protocol]
+)
+def test_what_is_no_http_is_a_problem_too(
+    halves_export, tmp_path, monkeypatch, protocol
+):
+    monkeypatch.setattr(auto, "AutoHTTPProtocol", protocol)
+    with running(halves_export.model, tmp_path) as client:
+        for sent in (
+            b"\x16\x03\x01 nothing\r\n\r\n",
+            b"GET /healthz HTTP/1.1\r\nHost localhost\r\n\r\n",
+            b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\nmany\r\n",
+        ):
+            with _sockets(client, 1, sent) as (one,):
+                status, kind, body = _answer(one)
+                assert (status, kind) == (400, problems.MEDIA_TYPE)
+                assert json.loads(body)["type"] == "urn:dimn_tf:problem:http"
+                assert _closed(one)
+
+
+def test_no_problem_is_written_into_another_answer():
+    written = []
+    one = connections.Limited()
+    one.transport = types.SimpleNamespace(
+        write=written.append, close=lambda: written.append("close")
+    )
+    for started, complete, told in (
+        (True, False, 0), (False, False, 1), (True, True, 1)
+    ):  # fmt: skip
+        one.cycle = types.SimpleNamespace(
+            response_started=started, response_complete=complete
+        )
+        one.send_400_response("Invalid")
+        assert len(written) == told + 1 and written[-1] == "close"
+        assert all(part.startswith(b"HTTP/1.1 400 ") for part in written[:-1])
+        written.clear()

@@ -53,8 +53,8 @@ def test_images_are_encoded_and_faults_are_told_for_each():
         made = _made(model)
         made.start()
         try:
-            pictures = await made.pictures(content)
-            return await made.vectors(encoder_queue.PROBE, pictures)
+            async with made.pictures(content) as pictures:
+                return await made.vectors(encoder_queue.PROBE, pictures)
         finally:
             await made.stop()
             assert made.waiting == 0

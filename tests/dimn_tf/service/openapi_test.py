@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import pathlib
 
 import pytest
 
@@ -121,12 +122,29 @@ def test_every_problem_of_what_all_share_is_declared():
     assert shared <= set(problems.ALWAYS) | set(problems.RESPONSES)
 
 
+def test_every_problem_that_passes_says_when_to_come_again():
+    found = []
+    for path in pathlib.Path(problems.__file__).parent.glob("*.py"):
+        for call in _problems(path.read_text()):
+            if call.args[0].value in (429, 503):
+                found.append(call.lineno)
+                told = ast.unparse(call)
+                assert "Retry-After" in told or "_LATER" in told, (
+                    f"{path}:{call.lineno}"
+                )
+    assert len(found) >= 6
+
+
 def _statuses(source):
     """Of every `Problem(STATUS, ...)`."""
-    return {
-        node.args[0].value
+    return {call.args[0].value for call in _problems(source)}
+
+
+def _problems(source):
+    return [
+        node
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
         and "Problem" in (getattr(node.func, "attr", ""), getattr(node.func, "id", ""))
         and isinstance(node.args[0], ast.Constant)
-    }
+    ]

@@ -9,7 +9,7 @@ import pytest
 from data_builders import dummy_images
 from dimn_tf import errors, images
 from dimn_tf.gallery import Entry, Gallery
-from dimn_tf.service import core, people, ranking
+from dimn_tf.service import access, core, people, ranking, sweeper
 from tests.dimn_tf.service.running import running
 
 
@@ -53,6 +53,41 @@ def test_until_its_index_is_built_a_service_lives_and_is_not_ready(
         assert client.get("/readyz").json()["entries"] == 30
         assert len(_search(client).json()["probes"][0]["hits"]) == 10
     assert not said
+
+
+def test_strangers_hear_no_reason_and_cost_no_turn(
+    halves_export, tmp_path, monkeypatch
+):
+    count, counted = people.People.__len__, []
+
+    def noted(self):
+        counted.append(self)
+        return count(self)
+
+    monkeypatch.setattr(people.People, "__len__", noted)
+    monkeypatch.setattr(sweeper.Sweeper, "overdue", False)
+    allowed = access.Access({"anna": "t" * 20})
+    right = {"Authorization": "Bearer " + "t" * 20}
+    with running(
+        halves_export.model, tmp_path, allowed, requests_per_minute=0
+    ) as client:
+        counted.clear()
+        for headers in ({}, {"Authorization": "Bearer no"}):
+            for _ in range(20):
+                answer = client.get("/readyz", headers=headers)
+                assert answer.json() == {"status": "ready"}
+        assert not counted
+        begun = time.monotonic()
+        for _ in range(20):
+            assert client.get("/readyz", headers=right).json()["entries"] == 0
+            assert client.get("/metrics", headers=right).status_code == 200
+        assert len(counted) <= time.monotonic() - begun + 1
+        monkeypatch.setattr(sweeper.Sweeper, "overdue", True)
+        for headers, kind in (({}, "not_ready"), (right, "sweeper")):
+            answer = client.get("/readyz", headers=headers)
+            assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+            assert answer.json()["type"] == f"urn:dimn_tf:problem:{kind}"
+            assert ("--keep_days" in answer.text) == (headers == right)
 
 
 def test_a_service_that_ends_while_it_is_built_ends_at_once(

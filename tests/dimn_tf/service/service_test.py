@@ -414,8 +414,12 @@ def test_without_the_token_there_is_nothing_but_a_sign_of_life(model, tmp_path):
             assert "Bearer" in told["detail"]
         _problem(_search(client, _image(1)), 401, "token")
         _problem(client.delete("/v1/persons/x"), 401, "token")
-        for path in ("/healthz", "/readyz", "/openapi.json"):
-            assert client.get(path).status_code == 200
+        assert client.get("/healthz").json() == {"status": "alive"}
+        assert client.get("/openapi.json").status_code == 200
+        right = {"Authorization": "Bearer " + "t" * 20}
+        details = client.get("/readyz", headers=right).json()
+        assert details["model"] == model.sha256 and details["entries"] == 0
+        assert client.get("/readyz").json() == {"status": "ready"}
 
 
 def test_a_token_that_is_named_like_an_address_opens_nothing_to_it(model, tmp_path):
