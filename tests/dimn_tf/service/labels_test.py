@@ -86,6 +86,19 @@ def _search(client):
     return [len(one["probes"][0]["hits"]) for one in found] == [1, 1, 0]
 
 
+def _explain(client):
+    entry = _enrolled(client, camera_id="door")
+    other = client.post("/v1/entries", files=_file(1), data={"camera_id": "door"})
+    assert other.status_code == 201
+    counts = [
+        client.post(
+            "/v1/explain", files=_file(), data={"entry_id": entry, "camera_id": name}
+        ).json()["against"]
+        for name in ("door ", "  ", "doo")
+    ]
+    return counts == [2, 2, 1]  # The entry itself among them.
+
+
 def _remove(client):
     entry = _enrolled(client, person_id="anna")
     answer = client.delete("/v1/persons/%20anna%C2%A0%09")
@@ -97,13 +110,15 @@ OPERATIONS = {
     "PATCH /v1/entries/{entry_id}": _name,
     "GET /v1/entries": _list,
     "POST /v1/search": _search,
+    "POST /v1/explain": _explain,
     "DELETE /v1/persons/{person_id}": _remove,
 }
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_operation_takes_names_by_the_rule(client, operation):
-    assert OPERATIONS[operation](client) is True
+def test_an_operation_takes_names_by_the_rule(dimn_export, tmp_path, operation):
+    with running(dimn_export.model, tmp_path) as made:  # It can explain its scores.
+        assert OPERATIONS[operation](made) is True
 
 
 def test_no_operation_that_takes_a_name_is_missing_here(client):
