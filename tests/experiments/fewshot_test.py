@@ -136,13 +136,26 @@ def test_flag_files_give_every_row_options_that_it_has(name):
         "        made, test = own_flags.options_of(method, shots, own)\n"
         "        rows[f'{method}_{shots}'] = {\n"
         "            **made.recorded(), **dataclasses.asdict(test)}\n"
+        "asked = {(method, shots): own_flags.options_of(method, shots, own)\n"
+        "         for method in fewshot.METHODS for shots in options.SHOTS}\n"
+        "rows['folders'] = [command._folder_of(*row, asked) for row in asked]\n"
         "print(json.dumps(rows))\n"
     )
     given = [f"--flagfile={name}", "--method=all", "--workdir=w"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *given], capture_output=True, text=True, check=True
-    )
-    rows = json.loads(done.stdout.splitlines()[-1])
+
+    def told(*more):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *given, *more],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return json.loads(done.stdout.splitlines()[-1])
+
+    rows = told()
+    folders = rows.pop("folders")
+    # What is trained and validated alike is one run.
+    assert len(set(folders)) == 11 and {"dimn", "ppa", "reptile"} <= set(folders)
+    others = told("--own=reptile_5shot:reptile_test_steps=3")["folders"]
+    assert {"reptile_1shot", "reptile_5shot"} <= set(others)
     assert len(rows) == 14
     assert {row["test_episodes"] for row in rows.values()} == {1000}
     # What the methods' papers fix, in both files.

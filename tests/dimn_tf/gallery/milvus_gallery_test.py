@@ -155,7 +155,7 @@ def test_requests_are_as_large_as_they_may_be_and_no_larger(monkeypatch):
     rows = [
         {
             "entry_id": f"e{i}日" * (1 + i % 4),
-            "person_id": None if i % 3 else "名" * (i % 50),
+            "person_id": None if i % 3 else "名" * 20 * i,
         }
         for i in range(90)
     ]
