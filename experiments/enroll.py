@@ -245,6 +245,7 @@ def _remove(given, persons) -> None:
             )
         gallery.remove(sorted(gone))
         gallery.keep_index()
+        gallery.clear_gaps()
         held = len(gallery)
     _forget(gone)
     if FLAGS.json:

@@ -67,6 +67,17 @@ class BaseGallery(abc.ABC):
         """
         return True
 
+    def clear_gaps(self) -> bool:
+        """Rids the disk of copies that removals left, where they may leave such.
+
+        Returns:
+            Whether there was anything to do.
+
+        Raises:
+            errors.UserError: the disk is full, or another process writes.
+        """
+        return False
+
     @abc.abstractmethod
     def __len__(self) -> int:
         """Entries."""

@@ -85,6 +85,8 @@ def enrol(
         report.replaced += again
         report.added += len(batch) - again
     keep_index(gallery)
+    if replace:
+        gallery.clear_gaps()
     return report
 
 

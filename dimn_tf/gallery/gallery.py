@@ -33,8 +33,10 @@ class Gallery(base.BaseGallery):
     What is removed or replaced is gone from the disk when that is acknowledged: its
     bytes in the entries' file are overwritten, and a kept index that holds it is
     deleted. (`keep_index` writes one without it; without that, the next opening builds
-    it anew.) What a file system or a backup keeps of deleted files is not in this
-    program's hands.
+    it anew.) Copies that SQLite may have left between the entries of its pages go at
+    once while the file is small (`gaps.AT_ONCE`), of a series of removals when the
+    gallery is closed at the latest; in a larger one, with `clear_gaps`. What a file
+    system or a backup keeps of deleted files is not in this program's hands.
 
     Memory is the index: 4 D bytes an entry (`exact`; 7 kB at D = 1,792), half of that
     with `exact_float16`, so a machine holds some millions. Once a search asks for one
@@ -77,6 +79,7 @@ class Gallery(base.BaseGallery):
         self._position = (0, 0)
         self._facts, self._facts_position = facts_lib.Facts(), (0, 0)
         self._kept: tuple[int, int] | None = None  # Position of the kept index.
+        self._changed = False
         self._load_index()
         self._finish_erasure()
 
@@ -123,7 +126,12 @@ class Gallery(base.BaseGallery):
 
     def close(self) -> None:
         """Gives the files back."""
-        self._store.close()
+        try:
+            if self._changed:  # Else it would be in the way of one who writes.
+                with contextlib.suppress(errors.UserError, OSError), self._writing():
+                    self._store.gaps.clear_small(at_once=True)
+        finally:
+            self._store.close()
 
     def __len__(self) -> int:
         return len(self._store)
@@ -220,6 +228,11 @@ class Gallery(base.BaseGallery):
         with contextlib.suppress(errors.UserError, OSError), self._writing():
             self._delete_other_indexes()
 
+    def clear_gaps(self) -> bool:
+        """See base class; takes time by the gallery's size, see `gaps.Gaps`."""
+        with self._writing():
+            return self._store.gaps.clear()
+
     def _forget_index(self) -> None:
         self._index = indexes.INDEXES[self.index_kind](self.dimension)
         self._position, self._kept = (0, 0), None
@@ -252,13 +265,17 @@ class Gallery(base.BaseGallery):
             for entry, text in zip(entries, metadata, strict=True)
         ]
         replaced = self._store.numbers_of([entry.entry_id for entry in entries])
+        self._changed = True
         self._store.add(rows, vectors, list(replaced.values()))
         if replaced:
             self._delete_other_indexes()
+            self._store.gaps.clear_small()
 
     def _remove(self, entry_ids) -> None:
+        self._changed = True
         self._store.remove(list(self._store.numbers_of(entry_ids).values()))
         self._delete_other_indexes()
+        self._store.gaps.clear_small()
 
     def _vectors(self, entry_ids) -> dict[str, np.ndarray]:
         with self._store.snapshot():

@@ -144,6 +144,8 @@ def import_into(
             _import(gallery, part, replace, report)
             bar.update(len(part))
     enrolment.keep_index(gallery)
+    if replace:
+        gallery.clear_gaps()
     return report
 
 

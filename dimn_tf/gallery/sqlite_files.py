@@ -56,6 +56,12 @@ _FORMS = (
     ("no such column", _FAULTS["SQLITE_NOTADB"]),
     ("Could not decode to UTF-8", _FAULTS["SQLITE_CORRUPT"]),
 )
+# Counts changes that erased something, within these.
+_NOTE = (
+    "CREATE TABLE IF NOT EXISTS erasures (count INTEGER NOT NULL)",
+    "INSERT INTO erasures SELECT 0 WHERE NOT EXISTS (SELECT * FROM erasures)",
+    "UPDATE erasures SET count = count + 1",
+)
 _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
 _T = TypeVar("_T")
 
@@ -106,6 +112,11 @@ class SqliteFile:
         return found.st_ino, found.st_size, found.st_mtime_ns, self.log.exists()
 
     @property
+    def writable(self) -> bool:
+        """Whether it was opened for changes too."""
+        return self._unchanging is None
+
+    @property
     def log(self) -> pathlib.Path:
         """SQLite's write-ahead log, which is there while the file is in use."""
         return self.path.with_name(self.path.name + "-wal")
@@ -141,7 +152,8 @@ class SqliteFile:
 
         Args:
             erases: Whether what goes should leave the log too (where a reader still
-                needs it there, a line says so, and it goes with the next change).
+                needs it there, a line says so, and it goes with the next change). That
+                gaps may hold copies of it is noted, see `gaps.Gaps`.
 
         Raises:
             errors.UserError: the disk is full or fails, the file cannot be written to,
@@ -153,6 +165,9 @@ class SqliteFile:
             _patiently(self.path, lambda: self._connection.execute("BEGIN IMMEDIATE"))
             try:
                 yield self._connection
+                if erases:
+                    for statement in _NOTE:
+                        self._connection.execute(statement)
                 self._connection.execute("COMMIT")
             except BaseException:
                 self._roll_back()
@@ -190,6 +205,37 @@ class SqliteFile:
         if self._uncut:
             with told(self.path):
                 self._erase_log()
+
+    def erasures(self) -> int:
+        """Changes that erased something since the file was last written anew."""
+        if not self.read("SELECT 1 FROM sqlite_master WHERE name = 'erasures'"):
+            return 0
+        ((count,),) = self.read("SELECT COALESCE(MAX(count), 0) FROM erasures")
+        return count
+
+    def rewrite(self, in_memory: bool) -> None:
+        """Writes the file anew, without what lies between the entries of its pages.
+
+        Others read on meanwhile, and wait with changes. On disk it takes the file's
+        size again in SQLite's temporary folder, and once more in its log.
+
+        Args:
+            in_memory: Whether memory is taken in place of the temporary folder.
+
+        Raises:
+            errors.UserError: the disk is full or fails, the file cannot be written to,
+                or another process writes and does not end.
+        """
+        with told(self.path):
+            before = self.erasures()
+            place = "MEMORY" if in_memory else "DEFAULT"
+            self._connection.execute(f"PRAGMA temp_store={place}")
+            _patiently(self.path, lambda: self._connection.execute("VACUUM"))
+        with self.transaction() as connection:
+            # What another process erased since then may have left copies anew.
+            connection.execute("DELETE FROM erasures WHERE count = ?", (before,))
+        with told(self.path):
+            self._erase_log()
 
     def _erase_log(self) -> None:
         """Empties the log of what was removed, or leaves that to the next change."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.gallery import base, sqlite_files
+from dimn_tf.gallery import base, gaps, sqlite_files
 
 FORMAT = "1"
 """Raise it when older code could not read the file any more."""
@@ -67,7 +67,8 @@ class Store:
     `synchronous=FULL`): a process that is killed at any moment loses nothing that
     was acknowledged and leaves nothing half-written. Readers see the state of the
     last transaction. SQLite's log wants a local file system. What is removed is
-    overwritten with zeros; an index that was kept of it is kept no longer.
+    overwritten with zeros; an index that was kept of it is kept no longer. `gaps` has
+    what may be left of it.
 
     Args:
         path: The file; it must exist. Where it cannot be written to, it is read.
@@ -90,6 +91,7 @@ class Store:
                 f"{path}: there is no gallery. Enrol images first, or correct the path"
             )
         self._file = sqlite_files.SqliteFile(path)
+        self.gaps = gaps.Gaps(self._file)
         try:
             self.facts = dict(self._file.read("SELECT name, value FROM facts"))
             self._check_facts()

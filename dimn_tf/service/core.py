@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import datetime
 import pathlib
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ from dimn_tf.service import (
     sweeper,
 )
 
+_BETWEEN_CLEARINGS = 86_400.0  # Seconds; a large gallery's takes minutes, ours.
 _START_SECONDS = 10.0  # In which a small gallery is ready before the first caller.
 
 
@@ -92,6 +94,7 @@ class Core:
         self.entries = remembered.Remembered(lambda: self.gallery(len))
         self.sweeper = sweeper.Sweeper(self.keeper.turn, self.sweep, self.metrics, log)
         self._warm = self._prepared = False
+        self._clears_gaps_at = 0.0  # With the first sweep.
 
     def open(self) -> None:
         """Opens the gallery, or makes it; `running` does it where nobody did.
@@ -206,6 +209,9 @@ class Core:
         """
         count = await self.remove_old() if self.options.keep_days else 0
         await self.forget_gone()
+        if self._clears_gaps_at <= time.monotonic():
+            await self.changed(people.People.clear_gaps)
+            self._clears_gaps_at = time.monotonic() + _BETWEEN_CLEARINGS
         return count
 
     async def forget_gone(self) -> None:

@@ -62,6 +62,11 @@ class People:
             self._gallery.close()
             self._state.close()
 
+    def clear_gaps(self) -> None:
+        """Rids gallery and state of copies that removals left, see `gaps.Gaps`."""
+        self._gallery.clear_gaps()
+        self._state.gaps.clear()
+
     def __len__(self) -> int:
         return len(self._gallery)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from absl import logging
 
 from dimn_tf import errors, files
-from dimn_tf.gallery import places, sqlite_files
+from dimn_tf.gallery import gaps, places, sqlite_files
 
 FILE = "service.sqlite"
 _GALLERY = "gallery.txt"
@@ -85,6 +85,7 @@ class State:
         sqlite_files.make(path, _STATEMENTS)
         self._file = sqlite_files.SqliteFile(path)
         self._file.cut_left_log()
+        self.gaps = gaps.Gaps(self._file)
         if files.open_to_others(folder) and files.open_to_others(path):
             logging.warning(
                 "%s: others on this machine can read it. chmod -R go= %s", path, folder
@@ -92,14 +93,17 @@ class State:
 
     def close(self) -> None:
         """Gives the file back."""
+        self.gaps.clear_small(at_once=True)
         self._file.close()
 
     def put_picture(self, entry_id: str, content: bytes) -> None:
         """Keeps an entry's picture, in place of the one before."""
-        with self._file.transaction(erases=True) as connection:
+        replaces = bool(self._known("pictures", "entry_id", [entry_id]))
+        with self._file.transaction(erases=replaces) as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?)", (entry_id, content)
             )
+        self.gaps.clear_small()
 
     def picture(self, entry_id: str) -> bytes | None:
         """An entry's picture."""
@@ -112,6 +116,7 @@ class State:
         """Forgets an entry's picture."""
         with self._file.transaction(erases=True) as connection:
             connection.execute("DELETE FROM pictures WHERE entry_id = ?", (entry_id,))
+        self.gaps.clear_small()
 
     def pictured(self, after: str, limit: int) -> list[str]:
         """The next entries behind one that have a picture, in their order."""
@@ -192,6 +197,7 @@ class State:
             for table, key in _KEYS.items():
                 rows = [(value,) for value in _values(key, names)]
                 connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", rows)
+        self.gaps.clear_small()
 
     def kept_of(self, entry_ids: Iterable[str]) -> set[str]:
         """Those of some entries of which anything is kept."""

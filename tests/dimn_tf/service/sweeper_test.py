@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dimn_tf.service import core, metrics, problems, sweeper
+from dimn_tf.service import core, metrics, options, problems, sweeper
 from tests.dimn_tf.service.running import running
 
 
@@ -76,3 +76,24 @@ def test_a_service_that_cannot_remove_is_not_ready(
         assert client.get("/healthz").status_code == 200
         assert "ZeroDivisionError" in said[0]
         assert "dimn_tf_sweeps_total" in client.get("/metrics").text
+
+
+def test_gaps_are_cleared_with_the_first_sweep_and_once_a_day(monkeypatch):
+    clock, done = [50.0], []
+    monkeypatch.setattr(core.time, "monotonic", lambda: clock[0])
+
+    class Swept(core.Core):
+        def __init__(self):
+            self.options = options.ServiceOptions(keep_days=0.0)
+            self._clears_gaps_at = 0.0
+
+        async def changed(self, function, *given):
+            done.append(function.__name__)
+            return set(), None
+
+    made = Swept()
+    for seconds, cleared in ((0, 1), (3600, 0), (82_799, 0), (1, 1), (3600, 0)):
+        clock[0] += seconds
+        done.clear()
+        assert asyncio.run(made.sweep()) == 0
+        assert done == ["sweep", *["clear_gaps"] * cleared]
