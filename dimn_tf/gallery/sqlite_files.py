@@ -14,48 +14,9 @@ from typing import TypeVar
 from absl import logging
 
 from dimn_tf import errors, files
+from dimn_tf.gallery import sqlite_faults
 
-PATIENCE = 60.0
-"""Seconds that another process' transaction is waited for; ours."""
-_QUIET = 1.0  # Of them, seconds without a word.
-
-# Of SQLite's result codes, by their beginning: what is wrong, and what to do.
-_FAULTS = {
-    "SQLITE_FULL": (
-        "the disk is full",
-        "Make room, then run the command again: what was acknowledged before is kept",
-    ),
-    "SQLITE_IOERR": (
-        "the disk failed, or is full",
-        "Look after it, then run the command again",
-    ),
-    "SQLITE_READONLY": (
-        "it cannot be written to",
-        "Give yourself the right to write to the file and its folder",
-    ),
-    "SQLITE_CANTOPEN": (
-        "it cannot be opened",
-        "Give yourself the right to read and write the file and its folder",
-    ),
-    "SQLITE_BUSY": (
-        f"another process has been writing to it for {PATIENCE:.0f} seconds",
-        "Wait for it, then run the command again",
-    ),
-    "SQLITE_CORRUPT": (
-        "it is damaged",
-        "Restore it from a backup, or enrol into a new folder",
-    ),
-    "SQLITE_NOTADB": (
-        "it is no gallery",
-        "Restore it from a backup, or enrol into a new folder",
-    ),
-}
-# Errors without a code of their own, by their beginning: of a file of another form.
-_FORMS = (
-    ("no such table", _FAULTS["SQLITE_NOTADB"]),
-    ("no such column", _FAULTS["SQLITE_NOTADB"]),
-    ("Could not decode to UTF-8", _FAULTS["SQLITE_CORRUPT"]),
-)
+_QUIET = 1.0  # Of `sqlite_faults.PATIENCE`, seconds without a word.
 # Counts changes that erased something, within these.
 _NOTE = (
     "CREATE TABLE IF NOT EXISTS erasures (count INTEGER NOT NULL)",
@@ -90,7 +51,7 @@ class SqliteFile:
         try:
             self._connection = _opened(self.path, "mode=rw")
         except errors.UserError as error:
-            if not _code(error.__cause__).startswith(_UNWRITABLE):
+            if not sqlite_faults.code(error.__cause__).startswith(_UNWRITABLE):
                 raise
             self._open_unchanging()
 
@@ -131,7 +92,7 @@ class SqliteFile:
         Raises:
             errors.UserError: the file is damaged, or the disk fails.
         """
-        with told(self.path):
+        with sqlite_faults.told(self.path):
             return self._connection.execute(query, values).fetchall()
 
     @contextlib.contextmanager
@@ -159,7 +120,7 @@ class SqliteFile:
             errors.UserError: the disk is full or fails, the file cannot be written to,
                 or another process writes and does not end.
         """
-        with told(self.path):
+        with sqlite_faults.told(self.path):
             # A file that was copied by SQLite's own tools may have lost its log.
             _patiently(self.path, lambda: _log_ahead(self._connection))
             _patiently(self.path, lambda: self._connection.execute("BEGIN IMMEDIATE"))
@@ -203,7 +164,7 @@ class SqliteFile:
             errors.UserError: the disk fails.
         """
         if self._uncut:
-            with told(self.path):
+            with sqlite_faults.told(self.path):
                 self._erase_log()
 
     def erasures(self) -> int:
@@ -226,7 +187,7 @@ class SqliteFile:
             errors.UserError: the disk is full or fails, the file cannot be written to,
                 or another process writes and does not end.
         """
-        with told(self.path):
+        with sqlite_faults.told(self.path):
             before = self.erasures()
             place = "MEMORY" if in_memory else "DEFAULT"
             self._connection.execute(f"PRAGMA temp_store={place}")
@@ -234,7 +195,7 @@ class SqliteFile:
         with self.transaction() as connection:
             # What another process erased since then may have left copies anew.
             connection.execute("DELETE FROM erasures WHERE count = ?", (before,))
-        with told(self.path):
+        with sqlite_faults.told(self.path):
             self._erase_log()
 
     def _erase_log(self) -> None:
@@ -281,7 +242,10 @@ def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
         if ours:  # SQLite would make it readable by all, and its log as the file is.
             with contextlib.suppress(OSError):  # Of which SQLite tells more.
                 os.close(files.private_opener(os.fspath(path), os.O_RDWR | os.O_CREAT))
-        with told(path), contextlib.closing(_opened(path, "mode=rwc")) as connection:
+        with (
+            sqlite_faults.told(path),
+            contextlib.closing(_opened(path, "mode=rwc")) as connection,
+        ):
             if _look(connection):
                 return
             _patiently(path, lambda: _log_ahead(connection))
@@ -291,7 +255,7 @@ def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
                     connection.execute(*statement)
             connection.execute("COMMIT")
     except BaseException as error:
-        busy = _code(error.__cause__).startswith("SQLITE_BUSY")
+        busy = sqlite_faults.code(error.__cause__).startswith("SQLITE_BUSY")
         if ours and not busy:
             with contextlib.suppress(OSError):  # Else it would hide the cause.
                 for ending in ("", "-wal", "-shm"):
@@ -301,31 +265,6 @@ def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
         raise
 
 
-@contextlib.contextmanager
-def told(path: pathlib.Path) -> Iterator[None]:
-    """Turns SQLite's errors about a file into one that says what to do.
-
-    Raises:
-        errors.UserError: one of `_FAULTS` or `_FORMS`; other errors are defects, and
-            stay.
-    """
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        code, words = _code(error), str(error)
-        known = [told for start, told in _FAULTS.items() if code.startswith(start)]
-        known += [told for start, told in _FORMS if words.startswith(start)]
-        if not known:
-            raise
-        fault, action = known[0]
-        raise errors.UserError(f"{path}: {fault} ({error}). {action}") from error
-
-
-def _code(error: BaseException | None) -> str:
-    """SQLite's result code by name; empty where an error is none of its."""
-    return getattr(error, "sqlite_errorname", "")
-
-
 def _opened(path: pathlib.Path, options: str) -> sqlite3.Connection:
     """A connection to a file that could be read.
 
@@ -333,7 +272,7 @@ def _opened(path: pathlib.Path, options: str) -> sqlite3.Connection:
         errors.UserError: it is no SQLite file, is damaged or cannot be read.
     """
     place = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
-    with told(path):
+    with sqlite_faults.told(path):
         # Transactions are begun and ended here, not by the module.
         connection = sqlite3.connect(
             f"file:{place}?{options}", uri=True, timeout=_QUIET, isolation_level=None
@@ -364,8 +303,8 @@ def _patiently(path: pathlib.Path, action: Callable[[], _T]) -> _T:
         try:
             return action()
         except sqlite3.OperationalError as error:
-            busy = _code(error).startswith("SQLITE_BUSY")
-            if not busy or time.monotonic() - start > PATIENCE:
+            busy = sqlite_faults.code(error).startswith("SQLITE_BUSY")
+            if not busy or time.monotonic() - start > sqlite_faults.PATIENCE:
                 raise
         if not said:
             logging.warning("%s: waiting for another process that writes to it", path)

@@ -12,7 +12,7 @@ import pytest
 from absl import logging
 
 from dimn_tf import errors
-from dimn_tf.gallery import Entry, Gallery, sqlite_files, store
+from dimn_tf.gallery import Entry, Gallery, sqlite_faults, sqlite_files, store
 
 D, MODEL = 4, "ab" * 32
 NOBODY = 65534
@@ -220,7 +220,7 @@ def test_a_change_begins_by_taking_the_lock_and_waits_for_it_aloud(
     folder, monkeypatch, caplog
 ):
     _add(folder, "a")
-    monkeypatch.setattr(sqlite_files, "PATIENCE", 0.1)
+    monkeypatch.setattr(sqlite_faults, "PATIENCE", 0.1)
     monkeypatch.setattr(sqlite_files, "_QUIET", 0.05)
     logging.set_verbosity(logging.WARNING)
     path = folder / "gallery.sqlite"
