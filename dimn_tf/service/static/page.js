@@ -79,6 +79,10 @@ function drop() {
       area.classList.add("over");
     });
   }
+  // Beside the area, the browser would leave the page and show the file.
+  for (const kind of ["dragover", "drop"]) {
+    document.addEventListener(kind, (event) => event.preventDefault());
+  }
   for (const kind of ["dragleave", "drop"]) {
     area.addEventListener(kind, () => area.classList.remove("over"));
   }

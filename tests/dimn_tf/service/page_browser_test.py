@@ -1,5 +1,6 @@
 """The page in a real browser, where there is one."""
 
+import base64
 import re
 import shutil
 
@@ -175,6 +176,50 @@ def test_why_is_of_the_photo_that_was_searched_with(browser, client, photos):
     probe = page.locator("#found .maps").nth(1).locator("img").first
     assert len(probe.get_attribute("src")) > 99
     assert page.locator("#said").inner_text() == ""
+
+
+_DROP = """([target, name, content]) => {
+    const dropped = new DataTransfer();
+    if (name) {
+        const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+        dropped.items.add(new File([bytes], name, {type: "image/png"}));
+    } else {
+        dropped.setData("text/plain", content);
+    }
+    const area = document.querySelector(target);
+    const send = (kind) => {
+        const event = new DragEvent(
+            kind, {dataTransfer: dropped, bubbles: true, cancelable: true});
+        return !area.dispatchEvent(event);
+    };
+    const marked = (send("dragover"), area.classList.contains("over"));
+    return [marked, send("drop"), area.classList.contains("over")];
+}"""
+
+
+def test_a_photo_is_dropped(browser, client, photos):
+    _enrol(client, photos)
+    page = browser.new_page()
+    page.goto(str(client.base_url))
+    content = base64.b64encode(photos[1].read_bytes()).decode()
+    assert page.evaluate(_DROP, ["#drop", "", content]) == [True, True, False]
+    assert page.locator("#preview").is_hidden()  # A text is no photo.
+    assert page.evaluate(_DROP, ["#drop", "dropped.png", content]) == [
+        True,
+        True,
+        False,
+    ]
+    page.locator("#preview").wait_for()
+    # Beside the area nothing happens: the page would be left for the file.
+    assert page.evaluate(_DROP, ["#people", "beside.png", content]) == [
+        False,
+        True,
+        False,
+    ]
+    page.click("#search button")
+    page.locator("#found li").first.wait_for()
+    assert "Searched with dropped.png" in page.inner_text("#found .searched")
+    assert "p1" in page.locator("#found li").first.inner_text()
 
 
 def test_what_the_guard_refuses_is_told_in_a_sentence(
