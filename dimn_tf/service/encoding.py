@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
 
 import anyio
 import numpy as np
@@ -12,15 +13,9 @@ from dimn_tf import errors, images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import explanation
-from dimn_tf.service import (
-    encoder_queue,
-    options,
-    problems,
-    room,
-    thumbnails,
-    uploads,
-)
+from dimn_tf.service import encoder_queue, options, problems, room, uploads
 
+_T = TypeVar("_T")
 _DECODERS = 4  # Images that are decoded at the same time.
 
 
@@ -115,10 +110,8 @@ class Encoding:
             limiter=self._decoding,
         )
 
-    async def thumbnail(
-        self, file: bytes, make: Callable[[bytes], bytes] = thumbnails.made
-    ) -> bytes:
-        """A small picture, see `thumbnails`; in a thread, or at once if fast."""
+    async def made_of(self, file: bytes, make: Callable[[bytes], _T]) -> _T:
+        """What a function makes of an image file; in a thread, or at once if fast."""
         if uploads.is_small(file):
             return make(file)
         return await anyio.to_thread.run_sync(make, file, limiter=self._decoding)

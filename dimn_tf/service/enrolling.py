@@ -73,7 +73,7 @@ async def enrol(
             if faults[0] is not None:
                 raise problems.Problem(422, "image", f"image: {faults[0]}")
             if core.options.keep_pictures:
-                small = await core.encoding.thumbnail(picture.file)
+                small = await core.encoding.made_of(picture.file, thumbnails.made)
                 wish = dataclasses.replace(wish, picture=small)
         del picture
     if needed:
@@ -217,7 +217,7 @@ async def picture(
         raise problems.Problem(404, "no_picture", "No picture of such an entry is kept")
     core.audit.write(caller, "picture", id=entry_id)
     return fastapi.Response(
-        await core.encoding.thumbnail(found, thumbnails.shown),
+        await core.encoding.made_of(found, thumbnails.shown),
         media_type="image/jpeg",
         headers={"Cache-Control": "private, no-store"},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import io
 from typing import Annotated
 
@@ -87,7 +88,9 @@ async def why(
     boxes = parameters.boxes([box], 1)
     async with core.encoding.pictures(content, boxes) as (probe,):
         shown = {
-            name: _overlaid(file, shares)
+            name: await core.encoding.made_of(
+                file, functools.partial(_overlaid, shares=shares)
+            )
             for name, file, shares in zip(
                 ("probe", "match"), (probe.file, match), maps, strict=True
             )

@@ -69,7 +69,7 @@ def test_large_pictures_are_made_small_in_a_thread():
         made = _made(_Model())
         made.start()
         try:
-            return await made.thumbnail(content)
+            return await made.made_of(content, thumbnails.made)
         finally:
             await made.stop()
 
