@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dimn_tf.errors import UserError
     from dimn_tf.evaluation.ranking import evaluate_ranking
     from dimn_tf.gallery.entries import Entry
+    from dimn_tf.gallery.filters import Filter
     from dimn_tf.gallery.gallery import Gallery
     from dimn_tf.gallery.places import open_gallery
     from dimn_tf.model import Comparison, Model, Vectors, load
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "Comparison": "dimn_tf.model",
     "Entry": "dimn_tf.gallery.entries",
+    "Filter": "dimn_tf.gallery.filters",
     "Gallery": "dimn_tf.gallery.gallery",
     "Model": "dimn_tf.model",
     "UserError": "dimn_tf.errors",
@@ -37,6 +39,7 @@ _PLACES = {
 __all__ = [
     "Comparison",
     "Entry",
+    "Filter",
     "Gallery",
     "Model",
     "UserError",

@@ -14,6 +14,12 @@ absolute path of its image.
 take entries out again, whether the files are there any more or not (a folder stands for
 all entries below it), with what a service keeps of them in the gallery's own folder.
 
+    python -m experiments.enroll --gallery=GALLERY --clear_gaps
+
+writes the gallery's files anew where removals may have left copies in unused parts of
+them, as --remove and --replace do; for removals by a service or by Python, whose large
+galleries are not written anew at once.
+
     python -m experiments.enroll --runner=FlinkRunner --beam_options=... \
         --model=EXPORT --gallery=milvus:http://HOST:19530#people --output=DIR IMAGES...
     python -m experiments.enroll --runner=FlinkRunner ... --output=DIR IMAGES...
@@ -54,6 +60,9 @@ def define() -> None:
     )
     flags.DEFINE_bool("remove", False, "Removes the images' entries instead.")
     flags.DEFINE_list("remove_person", [], "Removes all entries of these persons.")
+    flags.DEFINE_bool(
+        "clear_gaps", False, "Rids the gallery's files of copies that removals left."
+    )
     flags.DEFINE_bool("json", False, "Prints JSON instead of lines.")
     flags.DEFINE_string(
         "runner", None, "Of Apache Beam, such as DirectRunner: enrols by a pipeline."
@@ -77,6 +86,8 @@ def main(argv):
     _refuse_what_does_not_fit(argv)
     if FLAGS.remove or FLAGS.remove_person:
         _remove(path_flags.expanded_arguments(argv[1:]), FLAGS.remove_person)
+    elif FLAGS.clear_gaps:
+        _clear_gaps()
     elif FLAGS.import_shards is not None:
         folder = pathlib.Path(FLAGS.import_shards)
         told = shards.read_report(folder)
@@ -91,6 +102,7 @@ def _refuse_what_does_not_fit(argv) -> None:
     """Raises where flags are given that exclude or need each other."""
     given = {
         "--remove": FLAGS.remove or bool(FLAGS.remove_person),
+        "--clear_gaps": FLAGS.clear_gaps,
         "--import_shards": FLAGS.import_shards is not None,
         "--runner": FLAGS.runner is not None,
     }
@@ -99,10 +111,16 @@ def _refuse_what_does_not_fit(argv) -> None:
         raise errors.UserError(f"{' and '.join(kinds)}: give one of them")
     if FLAGS.replace and given["--remove"]:
         raise errors.UserError("--replace and --remove: give one of them")
-    if given["--import_shards"] and len(argv) > 1:
-        raise errors.UserError(
-            f"--import_shards and {argv[1]}: give shards or images, not both"
-        )
+    for kind in ("--import_shards", "--clear_gaps"):
+        if given[kind] and len(argv) > 1:
+            raise errors.UserError(f"{kind} takes no images: leave {argv[1]} out")
+    encodes = not kinds or given["--runner"]
+    for flag in ("model", "batch_size", "replace", "index"):
+        heeded = encodes or (given["--import_shards"] and flag in ("replace", "index"))
+        if FLAGS[flag].present and not heeded:
+            raise errors.UserError(
+                f"--{flag}: {kinds[0]} does not use it; leave it out"
+            )
     if (FLAGS.output is not None) != given["--runner"]:
         raise errors.UserError(
             "--runner and --output: a pipeline needs both, other enrolments take "
@@ -117,7 +135,7 @@ def _refuse_what_does_not_fit(argv) -> None:
         raise errors.UserError("--beam_options: they are the --runner's; name one")
     if FLAGS.gallery is None and not given["--runner"]:
         raise errors.UserError(f"--gallery: name one: {places.HELP}")
-    if FLAGS.model is None and not (given["--remove"] or given["--import_shards"]):
+    if FLAGS.model is None and encodes:
         raise errors.UserError("--model: name the export that the images go through")
 
 
@@ -241,18 +259,33 @@ def _remove(given, persons) -> None:
         if unknown:
             raise errors.UserError(
                 f"{FLAGS.gallery}: no entry of {', '.join(unknown)}. Nothing was "
-                "removed; `experiments.search` shows entries and persons"
+                "removed. An entry's id is the image's path as it was enrolled; "
+                "`experiments.search --json` names entries and persons of what it finds"
             )
         gallery.remove(sorted(gone))
-        gallery.keep_index()
-        gallery.clear_gaps()
+        _forget(gone)
+        enrolment.tidy(gallery, erased=True)
         held = len(gallery)
-    _forget(gone)
     if FLAGS.json:
         told = {"removed": sorted(gone), "gallery": held}
         print(standard_json.text(told), end="")
         return
     print(f"{len(gone):,} removed; the gallery holds {held:,}.")
+
+
+def _clear_gaps() -> None:
+    with places.open_gallery(FLAGS.gallery) as gallery:
+        done = gallery.clear_gaps()
+    folder = state.own_folder(FLAGS.gallery)
+    if places.is_folder(FLAGS.gallery) and (folder / state.FILE).exists():
+        with contextlib.closing(state.State(folder)) as kept:
+            done = kept.clear_gaps() and done
+    if not done:
+        raise errors.UserError(
+            f"{FLAGS.gallery}: another process is reading it. End it, then run the "
+            "command again"
+        )
+    print("No file holds copies of what was removed.")
 
 
 def _forget(entry_ids) -> None:
@@ -266,6 +299,7 @@ def _forget(entry_ids) -> None:
     if (folder / state.FILE).exists():
         with contextlib.closing(state.State(folder)) as kept:
             kept.forget(entry_ids)
+            enrolment.clear_gaps(kept, str(folder))
 
 
 if __name__ == "__main__":

@@ -67,16 +67,20 @@ class BaseGallery(abc.ABC):
         """
         return True
 
-    def clear_gaps(self) -> bool:
+    def clear_gaps(self, at_most: int | None = None) -> bool:
         """Rids the disk of copies that removals left, where they may leave such.
 
+        Args:
+            at_most: Bytes of a file that is to be written anew for it; None: any.
+
         Returns:
-            Whether there was anything to do.
+            Whether nothing is left to do. (Where it is: the file is larger, or another
+            process was reading from its log.)
 
         Raises:
             errors.UserError: the disk is full, or another process writes.
         """
-        return False
+        return True
 
     @abc.abstractmethod
     def __len__(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from absl import logging
 
@@ -39,6 +40,13 @@ class Report:
     changed: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     unknown: int = 0
     skipped: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+
+
+class Clearable(Protocol):
+    """Files in which removals may leave copies."""
+
+    def clear_gaps(self) -> bool:
+        """Whether nothing is left of them, see `gaps.Gaps.clear`."""
 
 
 def enrol(
@@ -84,18 +92,43 @@ def enrol(
         again = sum(row.source.entry_id in before for row in batch)
         report.replaced += again
         report.added += len(batch) - again
-    keep_index(gallery)
-    if replace:
-        gallery.clear_gaps()
+    tidy(gallery, replace)
     return report
 
 
-def keep_index(gallery: base.BaseGallery) -> None:
-    """Keeps what took long to build; that it cannot be kept is logged alone."""
+def tidy(gallery: base.BaseGallery, erased: bool) -> None:
+    """Keeps what took long to build, and clears what removals left.
+
+    What fails is logged alone: all is enrolled or removed, and the next run does it.
+
+    Args:
+        gallery: The gallery.
+        erased: Whether anything was removed or replaced.
+    """
     try:
         gallery.keep_index()
-    except errors.UserError as error:  # All is enrolled; the next run keeps it.
+    except (errors.UserError, OSError) as error:
         logging.warning("The index was not kept: %s", error)
+    if erased:
+        clear_gaps(gallery, gallery.name)
+
+
+def clear_gaps(held: Clearable, name: str) -> None:
+    """Has copies of what was removed go; that they may be left is logged alone.
+
+    Args:
+        held: A gallery, or what a service keeps.
+        name: For the log.
+    """
+    try:
+        if not held.clear_gaps():
+            logging.warning(
+                "%s: another process is reading it, so that copies of what was removed "
+                "may be left; the next removal clears them",
+                name,
+            )
+    except (errors.UserError, OSError) as error:
+        logging.warning("Copies of what was removed may be left: %s", error)
 
 
 def looked_at(

@@ -135,9 +135,13 @@ def metadata_text(entry: Entry) -> str:
         ) from error
 
 
-def no_page(name: str, after: str) -> errors.UserError:
-    """The error of a place in the entries that no page told."""
-    return errors.UserError(
+class NoPage(errors.UserError):
+    """Of a place in the entries that no page told."""
+
+
+def no_page(name: str, after: str) -> NoPage:
+    """The error that says so."""
+    return NoPage(
         f"{name}: after={after[:80]!r} is no place in its entries. Give what the page "
         "before said, or nothing for the first"
     )

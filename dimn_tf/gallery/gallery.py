@@ -228,10 +228,10 @@ class Gallery(base.BaseGallery):
         with contextlib.suppress(errors.UserError, OSError), self._writing():
             self._delete_other_indexes()
 
-    def clear_gaps(self) -> bool:
+    def clear_gaps(self, at_most: int | None = None) -> bool:
         """See base class; takes time by the gallery's size, see `gaps.Gaps`."""
         with self._writing():
-            return self._store.gaps.clear()
+            return self._store.gaps.clear(at_most)
 
     def _forget_index(self) -> None:
         self._index = indexes.INDEXES[self.index_kind](self.dimension)

@@ -13,6 +13,7 @@ AT_ONCE = 16 * 2**20
 """Bytes up to which a file is written anew with a removal; ours: half a second."""
 PAUSE = 20.0
 """Times of what a rewriting took that pass before a removal brings the next; ours."""
+_AFTER_FAILURE = 60.0  # Seconds.
 
 
 class Gaps:
@@ -33,55 +34,59 @@ class Gaps:
         self._file = file
         self._next = 0.0
 
-    def clear_small(self, at_once: bool = False) -> bool:
+    def clear_small(self, at_once: bool = False) -> None:
         """Writes a small file anew where that is due, unless it was but now.
+
+        What fails (the disk is full, another process writes) is told in a line and left
+        to the next time: the removal itself is done.
 
         Args:
             at_once: Even if it was.
-
-        Returns:
-            Whether nothing is left to do. What fails (the disk is full, another
-            process writes) is told in a line and left to the next time: the removal
-            itself is done.
         """
-        if not self._file.writable or not self._file.erasures():
-            return True
-        early = not at_once and time.monotonic() < self._next
-        if early or self._file.path.stat().st_size > AT_ONCE:
-            return False
         start = time.monotonic()
+        if not at_once and start < self._next:
+            return
         try:
-            self._file.rewrite(in_memory=True)
-        except errors.UserError as error:
+            if self._is_due() and self._size() <= AT_ONCE:
+                self._file.rewrite(in_memory=True)
+                end = time.monotonic()
+                self._next = end + PAUSE * (end - start)
+        except (errors.UserError, OSError) as error:
+            self._next = start + _AFTER_FAILURE
             logging.warning("Copies of what was removed may be left: %s", error)
-            return False
-        finally:
-            end = time.monotonic()
-            self._next = end + PAUSE * (end - start)
-        return True
 
-    def clear(self) -> bool:
-        """Writes a file anew where that is due, whatever its size.
+    def clear(self, at_most: int | None = None) -> bool:
+        """Writes a file anew where that is due.
+
+        Args:
+            at_most: Bytes of a file for which it is; None: of any size.
 
         Returns:
-            Whether it was due.
+            Whether nothing is left to do.
 
         Raises:
             errors.UserError: the disk is full, or another process writes.
         """
-        if not self._file.writable or not self._file.erasures():
+        if not self._is_due():
+            return True
+        size = self._size()
+        if at_most is not None and size > at_most:
             return False
-        size = self._file.path.stat().st_size
-        if size > AT_ONCE:
-            logging.info(
-                "%s: writing %.1f GB anew, so that no gap holds what was removed",
-                self._file.path,
-                size / 1e9,
-            )
+        if size <= AT_ONCE:
+            return self._file.rewrite(in_memory=True)
+        logging.info(
+            "%s: writing %.1f GB anew, so that no gap holds what was removed",
+            self._file.path,
+            size / 1e9,
+        )
         start = time.monotonic()
-        self._file.rewrite(in_memory=size <= AT_ONCE)
-        if size > AT_ONCE:
-            logging.info(
-                "%s: written anew in %.0f s", self._file.path, time.monotonic() - start
-            )
-        return True
+        done = self._file.rewrite(in_memory=False)
+        seconds = time.monotonic() - start
+        logging.info("%s: written anew in %.0f s", self._file.path, seconds)
+        return done
+
+    def _is_due(self) -> bool:
+        return self._file.writable and bool(self._file.erasures())
+
+    def _size(self) -> int:
+        return self._file.path.stat().st_size

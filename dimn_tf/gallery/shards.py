@@ -143,9 +143,7 @@ def import_into(
         for part in read(folder):
             _import(gallery, part, replace, report)
             bar.update(len(part))
-    enrolment.keep_index(gallery)
-    if replace:
-        gallery.clear_gaps()
+    enrolment.tidy(gallery, replace)
     return report
 
 

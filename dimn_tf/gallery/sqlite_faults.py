@@ -14,7 +14,7 @@ PATIENCE = 60.0
 # Of SQLite's result codes, by their beginning: what is wrong, and what to do.
 _FAULTS = {
     "SQLITE_FULL": (
-        "the disk is full",
+        "the disk is full, or that of SQLite's temporary files (SQLITE_TMPDIR)",
         "Make room, then run the command again: what was acknowledged before is kept",
     ),
     "SQLITE_IOERR": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shutil
 import sqlite3
 import time
 import urllib.parse
@@ -17,10 +18,11 @@ from dimn_tf import errors, files
 from dimn_tf.gallery import sqlite_faults
 
 _QUIET = 1.0  # Of `sqlite_faults.PATIENCE`, seconds without a word.
-# Counts changes that erased something, within these.
+# Within a change that erases something: counts it.
 _NOTE = (
-    "CREATE TABLE IF NOT EXISTS erasures (count INTEGER NOT NULL)",
-    "INSERT INTO erasures SELECT 0 WHERE NOT EXISTS (SELECT * FROM erasures)",
+    "CREATE TABLE IF NOT EXISTS erasures "
+    "(count INTEGER NOT NULL, cleared INTEGER NOT NULL)",
+    "INSERT INTO erasures SELECT 0, 0 WHERE NOT EXISTS (SELECT * FROM erasures)",
     "UPDATE erasures SET count = count + 1",
 )
 _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
@@ -70,7 +72,8 @@ class SqliteFile:
 
     def _stamp(self) -> tuple:
         found = os.stat(self.path)
-        return found.st_ino, found.st_size, found.st_mtime_ns, self.log.exists()
+        log = os.stat(self.log).st_size if self.log.exists() else 0
+        return found.st_ino, found.st_size, found.st_mtime_ns, log
 
     @property
     def writable(self) -> bool:
@@ -93,19 +96,39 @@ class SqliteFile:
             errors.UserError: the file is damaged, or the disk fails.
         """
         with sqlite_faults.told(self.path):
+            self._freshen()
             return self._connection.execute(query, values).fetchall()
+
+    def _freshen(self) -> None:
+        """Opens a file anew that is read as it is and was changed by somebody else."""
+        if self._unchanging is None or self._connection.in_transaction:
+            return
+        if self._unchanging != self._stamp():
+            self._connection.close()
+            self._open()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
         """All reads inside see one state, whatever a writer does meanwhile."""
-        if self._unchanging is not None and self._unchanging != self._stamp():
-            self._connection.close()
-            self._open()
+        self._freshen()
+        stamp = self._unchanging
         self.read("BEGIN")
         try:
             yield
+        except errors.UserError as error:
+            self._refuse_changed(stamp, error)
+            raise
         finally:
             self._roll_back()  # There is nothing to commit.
+        self._refuse_changed(stamp)
+
+    def _refuse_changed(self, stamp: tuple | None, cause=None) -> None:
+        """Raises where a file that is read as it is has become another meanwhile."""
+        if stamp is not None and stamp != self._stamp():
+            raise errors.UserError(
+                f"{self.path}: it was changed by somebody who can write there while it "
+                "was read. Run the command again"
+            ) from cause
 
     @contextlib.contextmanager
     def transaction(self, erases: bool = False) -> Iterator[sqlite3.Connection]:
@@ -133,8 +156,8 @@ class SqliteFile:
             except BaseException:
                 self._roll_back()
                 raise
-            if erases or self._uncut:
-                self._erase_log()
+            if erases or self._uncut or self.erasures():
+                self._erase_log(told=not erases)
 
     def cut_left_log(self) -> None:
         """Empties a log that a killed process left: it may hold what was removed.
@@ -168,13 +191,13 @@ class SqliteFile:
                 self._erase_log()
 
     def erasures(self) -> int:
-        """Changes that erased something since the file was last written anew."""
+        """Number of the last change that erased something; 0: none is left to clear."""
         if not self.read("SELECT 1 FROM sqlite_master WHERE name = 'erasures'"):
             return 0
-        ((count,),) = self.read("SELECT COALESCE(MAX(count), 0) FROM erasures")
-        return count
+        found = self.read("SELECT count FROM erasures WHERE count > cleared")
+        return found[0][0] if found else 0
 
-    def rewrite(self, in_memory: bool) -> None:
+    def rewrite(self, in_memory: bool) -> bool:
         """Writes the file anew, without what lies between the entries of its pages.
 
         Others read on meanwhile, and wait with changes. On disk it takes the file's
@@ -183,26 +206,49 @@ class SqliteFile:
         Args:
             in_memory: Whether memory is taken in place of the temporary folder.
 
+        Returns:
+            Whether all is done: the log is emptied too, which no reader still needs.
+
         Raises:
             errors.UserError: the disk is full or fails, the file cannot be written to,
                 or another process writes and does not end.
         """
+        size, free = self.path.stat().st_size, shutil.disk_usage(self.path.parent).free
+        if free < size:
+            raise errors.UserError(
+                f"{self.path}: it cannot be written anew, so that copies of what was "
+                f"removed may stay in it: that takes {size / 1e9:.1f} GB, and "
+                f"{free / 1e9:.1f} GB are free. Make room"
+            )
         with sqlite_faults.told(self.path):
             before = self.erasures()
             place = "MEMORY" if in_memory else "DEFAULT"
             self._connection.execute(f"PRAGMA temp_store={place}")
-            _patiently(self.path, lambda: self._connection.execute("VACUUM"))
+            try:
+                _patiently(self.path, lambda: self._connection.execute("VACUUM"))
+            except sqlite3.Error:
+                with contextlib.suppress(sqlite3.Error):
+                    self._cut_log()  # Of what it had come to.
+                raise
+            self._erase_log()
+            if self._uncut:
+                return False
         with self.transaction() as connection:
             # What another process erased since then may have left copies anew.
-            connection.execute("DELETE FROM erasures WHERE count = ?", (before,))
-        with sqlite_faults.told(self.path):
-            self._erase_log()
+            connection.execute(
+                "UPDATE erasures SET cleared = MAX(cleared, ?)", (before,)
+            )
+        return True
 
-    def _erase_log(self) -> None:
-        """Empties the log of what was removed, or leaves that to the next change."""
-        told_before, self._uncut = self._uncut, True  # It may fail.
+    def _erase_log(self, told: bool = False) -> None:
+        """Empties the log of what was removed, or leaves that to the next change.
+
+        Args:
+            told: Whether it needs no saying that this is left.
+        """
+        told, self._uncut = told or self._uncut, True  # It may fail.
         busy = not self._cut_log()
-        if busy and not told_before:
+        if busy and not told:
             logging.warning(
                 "%s: another process reads from its log, so that what was removed is "
                 "still on disk; the next change, or the next opening, overwrites it",

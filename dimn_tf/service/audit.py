@@ -41,7 +41,7 @@ class AuditLog:
             return
         try:
             files.private_folder(path.parent)
-            self._names = pseudonyms.Pseudonyms(path.parent)
+            self._names = pseudonyms.Pseudonyms(path.parent, make=True)
             self._open()
         except OSError as error:
             raise errors.UserError(

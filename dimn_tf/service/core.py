@@ -8,7 +8,7 @@ import dataclasses
 import datetime
 import pathlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,15 @@ from dimn_tf.service import (
     problems,
     ranking,
     remembered,
+    state,
     sweeper,
 )
 
-_BETWEEN_CLEARINGS = 86_400.0  # Seconds; a large gallery's takes minutes, ours.
+CLEARED_BYTES = 256 * 2**20
+"""Bytes up to which a running service writes its files anew; ours: some seconds."""
+LOGS = "log-{}-{}.txt"
+"""Files of lines for who runs a service of replicas, by replica and day."""
+_BETWEEN_CLEARINGS = 86_400.0  # Seconds; ours.
 _START_SECONDS = 10.0  # In which a small gallery is ready before the first caller.
 
 
@@ -173,6 +178,13 @@ class Core:
             for found in await self.keeper.search(part, k, one_per_person, wanted)
         ]
 
+    async def public_ids(self, entry_ids: Collection[str]) -> dict[str, str]:
+        """What clients call those entries whose ids are paths of this machine."""
+        masked = [entry_id for entry_id in entry_ids if state.is_masked(entry_id)]
+        if not masked:  # A replica's search then needs no keeper.
+            return {}
+        return await self.gallery(people.People.public_ids, masked)
+
     def _refuse_unprepared(self) -> None:
         if not self._prepared:
             raise problems.Problem(
@@ -209,10 +221,30 @@ class Core:
         """
         count = await self.remove_old() if self.options.keep_days else 0
         await self.forget_gone()
-        if self._clears_gaps_at <= time.monotonic():
-            await self.changed(people.People.clear_gaps)
-            self._clears_gaps_at = time.monotonic() + _BETWEEN_CLEARINGS
+        await self.clear_gaps()
         return count
+
+    async def clear_gaps(self) -> None:
+        """Once a day, rids the disk of copies that removals left; see `gaps.Gaps`.
+
+        Nobody is answered meanwhile, so that large files are left, and told of. A
+        failure is told too, and is none of the sweep's.
+        """
+        if time.monotonic() < self._clears_gaps_at:
+            return
+        try:
+            done = await self.gallery(people.People.clear_gaps, CLEARED_BYTES)
+        except errors.UserError as error:
+            self.log(f"copies of what was removed may be left: {error}")
+            return
+        self._clears_gaps_at = time.monotonic() + _BETWEEN_CLEARINGS
+        if not done:
+            self.log(
+                "copies of what was removed may be left in files too large to be "
+                f"written anew while others wait (above {CLEARED_BYTES >> 20} MB), or "
+                "that another process was reading. End the service, then run "
+                "`python -m experiments.enroll --clear_gaps --gallery=...`"
+            )
 
     async def forget_gone(self) -> None:
         """Forgets what is kept of entries that other processes removed."""
@@ -235,6 +267,7 @@ class Core:
         now = now or datetime.datetime.now(datetime.UTC)
         before = now - datetime.timedelta(days=self.options.keep_days)
         self.audit.remove_older(before)
+        self._remove_older_logs(before)
         after, count = "", 0
         while True:
             gone, after = await self.changed(
@@ -245,3 +278,9 @@ class Core:
                 self.audit.write("service", "remove_old", entries=len(gone))
             if not after:
                 return count
+
+    def _remove_older_logs(self, before: datetime.datetime) -> None:
+        """Removes logs of replicas, each of a day, that nobody wrote to since."""
+        for path in self.place.folder.glob(LOGS.format("*", "*")):
+            if path.stat().st_mtime < before.timestamp():
+                path.unlink(missing_ok=True)

@@ -143,8 +143,18 @@ class Encoding:
             copy: Whether `match` is a smaller copy of what was enrolled.
 
         Raises:
-            problems.Problem: 422, the model cannot explain its scores.
+            problems.Problem: 422, the model cannot explain its scores; 503, as many
+                explanations wait as images may.
         """
+        waiting = self._explaining.statistics().tasks_waiting
+        if waiting >= self._options.waiting_images:
+            raise problems.Problem(
+                503,
+                "busy",
+                f"{waiting} explanations wait, as many as may. Try again after some "
+                "seconds",
+                {"Retry-After": "5"},
+            )
         hit = entries_lib.Hit(entry_id, score, None, {})
         found = explanation.Found(hit, score, match)
 

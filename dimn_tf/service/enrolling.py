@@ -113,9 +113,7 @@ async def listed(
 
     try:
         page, names = await core.gallery(work)
-    except ValueError as error:
-        if not after:
-            raise
+    except entries_lib.NoPage as error:
         raise problems.Problem(
             422, "after", f"after={after!r}: no page said that; leave it out"
         ) from error
@@ -158,7 +156,7 @@ async def relabel(
 async def remove(
     core: parameters.Core, caller: parameters.Caller, entry_id: parameters.EntryId
 ) -> answers.Removed:
-    """Removes entry, vector and picture: nothing of them stays on disk."""
+    """Removes entry, vector and picture, and overwrites what was on disk of them."""
 
     def work(gallery: people.People):
         return gallery.remove([gallery.private_id(entry_id)])

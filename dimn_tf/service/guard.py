@@ -89,7 +89,7 @@ class Guard:
             told = refusals.response(problem, scope)
             await told(scope, receive, send_with_headers)
         except Exception:  # It is answered already: see `refusals.install`.
-            self._log(f"{scope['method']} {scope['path']}\n{traceback.format_exc()}")
+            self._log(f"{refusals.named(scope)}\n{traceback.format_exc()}")
             if not answered:
                 raise
         finally:

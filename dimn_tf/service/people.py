@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from dimn_tf import images
+from dimn_tf import errors, images
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import explanation, filters, places
 from dimn_tf.service import labels, ranking, removals, whole_photos, wishes
@@ -36,22 +37,21 @@ class People:
         folder: pathlib.Path,
         keep_pictures: bool = True,
     ):
-        self._gallery = places.open_or_create(place, model_sha256, dimension)
-        self._keep_pictures = keep_pictures
-        try:
+        self._keep_pictures, self._preparing = keep_pictures, False
+        with contextlib.ExitStack() as opened:
+            self._gallery = places.open_or_create(place, model_sha256, dimension)
+            opened.callback(self._gallery.close)
             state_lib.refuse_other_gallery(folder, place)
             self._state = state_lib.State(folder)
-        except BaseException:
-            self._gallery.close()
-            raise
-        self._whole_photos = whole_photos.WholePhotos(self._state)
-        self._removals = removals.Removals(self._gallery, self._state)
-        self._preparing = False
-        after = None
-        while True:
-            _, after = self.sweep(after)
-            if after is None:
-                break
+            opened.callback(self._state.close)
+            self._whole_photos = whole_photos.WholePhotos(self._state)
+            self._removals = removals.Removals(self._gallery, self._state)
+            after = None
+            while True:
+                _, after = self.sweep(after)
+                if after is None:
+                    break
+            opened.pop_all()
 
     def close(self) -> None:
         """Keeps what took long to build, and gives all files back."""
@@ -59,13 +59,20 @@ class People:
             if not self._preparing:  # Else it would be built to its end first.
                 self._gallery.keep_index()
         finally:
-            self._gallery.close()
-            self._state.close()
+            with contextlib.closing(self._state), contextlib.closing(self._gallery):
+                pass
 
-    def clear_gaps(self) -> None:
-        """Rids gallery and state of copies that removals left, see `gaps.Gaps`."""
-        self._gallery.clear_gaps()
-        self._state.gaps.clear()
+    def clear_gaps(self, at_most: int) -> bool:
+        """Rids gallery and state of copies that removals left, see `gaps.Gaps`.
+
+        Args:
+            at_most: Bytes of a file that is written anew for it; it takes time.
+
+        Returns:
+            Whether nothing is left to do.
+        """
+        # Both in any case.
+        return all([x.clear_gaps(at_most) for x in (self._gallery, self._state)])
 
     def __len__(self) -> int:
         return len(self._gallery)
@@ -123,8 +130,9 @@ class People:
         try:
             self._gallery.add([entry], replace=known is not None)
         except BaseException:
-            if known is None:
-                self._state.forget([wish.entry_id])
+            # Unless another process has enrolled it meanwhile.
+            with contextlib.suppress(errors.UserError):
+                self._removals.forget_gone([wish.entry_id])
             raise
         return outcome, differences
 

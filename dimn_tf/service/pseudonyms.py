@@ -27,16 +27,22 @@ class Pseudonyms:
     '~5d0c5f1c4b0a4d6b9a3e7f21'
 
     Args:
-        folder: With the key, which is made if it is missing.
+        folder: With the key.
+        make: Whether one is made where there is none.
 
     Raises:
-        errors.UserError: the key's file holds none.
+        errors.UserError: there is no key, or its file holds none.
         OSError: it cannot be read or made.
     """
 
-    def __init__(self, folder: str | os.PathLike):
+    def __init__(self, folder: str | os.PathLike, make: bool = False):
         path = pathlib.Path(folder) / KEY
         if not path.exists():
+            if not make:
+                raise errors.UserError(
+                    f"{path}: there is no key. Name the folder of an audit log "
+                    "(GALLERY/service, or serve's --state)"
+                )
             _make(path)
         try:
             self._key = bytes.fromhex(path.read_text(encoding="ascii"))

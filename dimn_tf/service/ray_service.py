@@ -197,7 +197,7 @@ def _deployment(served: Served, actor, replicas: Replicas, quiet):
         keeper = ray_keeper.RayKeeper(actor, served.place.gallery, model.sha256)
         own = f"{socket.gethostname()}-{os.getpid()}"
         place = dataclasses.replace(served.place, audit_name=f"audit-{own}.jsonl")
-        log = _logging_to(place.folder / f"log-{own}.txt")
+        log = _logging_to(place.folder, own)
         shared = core.Core(model, place, of_one, log, keeper)
         shared.open()
         return app.create(shared, served.allowed)
@@ -216,14 +216,18 @@ def _deployment(served: Served, actor, replicas: Replicas, quiet):
     )
 
 
-def _logging_to(path: pathlib.Path) -> Callable[[str], None]:
-    """Takes lines for who runs the service: Ray would mix them with its own."""
+def _logging_to(folder: pathlib.Path, own: str) -> Callable[[str], None]:
+    """Takes lines for who runs the service: Ray would mix them with its own.
+
+    Each day has a file, so that --keep_days can remove the old ones.
+    """
 
     def log(line: str) -> None:
-        files.private_folder(path.parent)
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        files.private_folder(folder)
+        now = datetime.datetime.now(datetime.UTC)
+        path = folder / core.LOGS.format(own, f"{now:%Y%m%d}")
         with open(path, "a", encoding="utf-8", opener=files.private_opener) as file:
-            file.write(f"{now} {line}\n")
+            file.write(f"{now.isoformat(timespec='seconds')} {line}\n")
 
     return log
 

@@ -40,6 +40,11 @@ def response(problem: problems.Problem, scope: Mapping[str, Any]) -> fastapi.Res
     )
 
 
+def named(scope: Mapping[str, Any]) -> str:
+    """A request for the log: by its route, since paths hold names of people."""
+    return f"{scope['method']} {getattr(scope.get('route'), 'path', 'of no route')}"
+
+
 def install(app: fastapi.FastAPI) -> None:
     """Makes every error of an app a refusal of that form."""
 
@@ -71,7 +76,7 @@ def install(app: fastapi.FastAPI) -> None:
     async def _refused(request, error):
         # What a gallery or a model refuses names files of the server: that stays in
         # its log, which `serve` writes.
-        app.state.log(f"{request.method} {request.url.path}: {error}")
+        app.state.log(f"{named(request.scope)}: {error}")
         problem = problems.Problem(
             500, "server", "The server cannot do this now; its log says why."
         )

@@ -54,10 +54,7 @@ async def search(
     wanted = _wanted(camera_id, since, until)
     found = await core.search(vectors[good], k, one_per_person, wanted)
     ranked = dict(zip(good, found, strict=True))
-    names = await core.gallery(
-        people.People.public_ids,
-        {hit.entry_id for one in found for hit in one.hits},
-    )
+    names = await core.public_ids({hit.entry_id for one in found for hit in one.hits})
     probes = []
     for i, (picture, fault) in enumerate(zip(pictures, faults, strict=True)):
         length = float(np.linalg.norm(vectors[i])) if fault is None else 1.0

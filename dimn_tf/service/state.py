@@ -85,7 +85,7 @@ class State:
         sqlite_files.make(path, _STATEMENTS)
         self._file = sqlite_files.SqliteFile(path)
         self._file.cut_left_log()
-        self.gaps = gaps.Gaps(self._file)
+        self._gaps = gaps.Gaps(self._file)
         if files.open_to_others(folder) and files.open_to_others(path):
             logging.warning(
                 "%s: others on this machine can read it. chmod -R go= %s", path, folder
@@ -93,8 +93,14 @@ class State:
 
     def close(self) -> None:
         """Gives the file back."""
-        self.gaps.clear_small(at_once=True)
-        self._file.close()
+        try:
+            self._gaps.clear_small(at_once=True)
+        finally:
+            self._file.close()
+
+    def clear_gaps(self, at_most: int | None = None) -> bool:
+        """Rids the file of copies that removals left, see `gaps.Gaps.clear`."""
+        return self._gaps.clear(at_most)
 
     def put_picture(self, entry_id: str, content: bytes) -> None:
         """Keeps an entry's picture, in place of the one before."""
@@ -103,7 +109,7 @@ class State:
             connection.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?)", (entry_id, content)
             )
-        self.gaps.clear_small()
+        self._gaps.clear_small()
 
     def picture(self, entry_id: str) -> bytes | None:
         """An entry's picture."""
@@ -116,7 +122,7 @@ class State:
         """Forgets an entry's picture."""
         with self._file.transaction(erases=True) as connection:
             connection.execute("DELETE FROM pictures WHERE entry_id = ?", (entry_id,))
-        self.gaps.clear_small()
+        self._gaps.clear_small()
 
     def pictured(self, after: str, limit: int) -> list[str]:
         """The next entries behind one that have a picture, in their order."""
@@ -152,9 +158,7 @@ class State:
             which_of: Tells those that are there; of others nothing is kept.
         """
         masks = {
-            entry_id: _mask(entry_id)
-            for entry_id in entry_ids
-            if "/" in entry_id or "\\" in entry_id
+            entry_id: _mask(entry_id) for entry_id in entry_ids if is_masked(entry_id)
         }
         known = self._known("aliases", "alias", list(masks.values()))
         new = {name: mask for name, mask in masks.items() if mask not in known}
@@ -197,7 +201,7 @@ class State:
             for table, key in _KEYS.items():
                 rows = [(value,) for value in _values(key, names)]
                 connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", rows)
-        self.gaps.clear_small()
+        self._gaps.clear_small()
 
     def kept_of(self, entry_ids: Iterable[str]) -> set[str]:
         """Those of some entries of which anything is kept."""
@@ -243,6 +247,11 @@ class State:
                 f"SELECT {columns} FROM {table} WHERE {key} IN ({marks})", part
             )
         return found
+
+
+def is_masked(entry_id: str) -> bool:
+    """Whether clients call an entry otherwise: its id may be a path of this machine."""
+    return "/" in entry_id or "\\" in entry_id
 
 
 def _mask(entry_id: str) -> str:

@@ -7,7 +7,8 @@ import os
 import pytest
 
 from data_builders import dummy_images
-from dimn_tf.gallery import Gallery
+from dimn_tf import errors
+from dimn_tf.gallery import Gallery, gaps, sqlite_files
 from dimn_tf.service import state
 from tests.experiments.launcher import launch
 
@@ -267,7 +268,16 @@ def test_a_pipeline_writes_shards_which_a_gallery_imports(place):
             ["--gallery=g", "--import_shards=s", "--remove"],
             "--remove and --import_shards: give one of them",
         ),
-        (["--gallery=g", "--import_shards=s"], "--import_shards and x.png: give"),
+        (["--gallery=g", "--import_shards=s"], "--import_shards takes no images: lea"),
+        (["--gallery=g", "--clear_gaps"], "--clear_gaps takes no images: leave x.png"),
+        (
+            ["--gallery=g", "--remove", "--model=e"],
+            "--model: --remove does not use it; leave it out",
+        ),
+        (
+            ["--gallery=g", "--remove_person=a", "--index=hnsw"],
+            "--index: --remove does not use it",
+        ),
     ],
 )
 def test_flags_of_enrolment_that_do_not_fit(given, message):
@@ -291,3 +301,59 @@ def test_what_a_service_keeps_in_the_gallerys_folder_goes_too(place, removed):
     for name, picture, there in zip(names, pictures, (False, True), strict=True):
         assert any(picture[:64] in content for content in files) == there
         assert any(name.encode() in content for content in files) == there
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """Files count as large, of which removals alone write none anew."""
+    monkeypatch.setattr(gaps, "AT_ONCE", 0)
+
+
+def _with_gaps(root):
+    """The files in which removals may have left something."""
+    people = root / "people"
+    with Gallery(people) as gallery:
+        found = [gallery._store._file.erasures()]
+    with contextlib.closing(state.State(state.own_folder(people))) as kept:
+        return [*found, kept._file.erasures()]
+
+
+def _made_and_removed(place, person):
+    root, arguments = place
+    launch("enroll", *arguments, *PERSONS, str(root / "crops"))
+    names = [str(root / f"crops/{person}/1_a.png") for person in ("anna", "bo")]
+    with contextlib.closing(state.State(state.own_folder(root / "people"))) as kept:
+        for name in names:
+            kept.put_picture(name, name.encode() * 9)
+        kept.forget(names[:1])
+    with Gallery(root / "people") as gallery:
+        gallery.remove(names[:1])
+    assert all(_with_gaps(root))
+    return root, arguments, names
+
+
+def test_large_files_are_written_anew_by_commands(place, large):
+    root, arguments, names = _made_and_removed(place, "anna")
+    assert "3 removed" in launch("enroll", arguments[1], "--remove_person=anna")
+    assert not any(_with_gaps(root))
+    with Gallery(root / "people") as gallery:
+        gallery.remove(names[1:])
+    assert any(_with_gaps(root))
+    assert "No file holds copies" in launch("enroll", arguments[1], "--clear_gaps")
+    assert not any(_with_gaps(root))
+
+
+def test_what_cannot_be_tidied_fails_no_removal(place, large, monkeypatch):
+    root, arguments, names = _made_and_removed(place, "anna")
+
+    def full(self, in_memory):
+        raise errors.UserError("the disk is full")
+
+    monkeypatch.setattr(sqlite_files.SqliteFile, "rewrite", full)
+    assert "4 removed" in launch("enroll", arguments[1], "--remove_person=bo")
+    with contextlib.closing(state.State(state.own_folder(root / "people"))) as kept:
+        assert kept.picture(names[1]) is None
+    assert "the disk is full" in launch("enroll", arguments[1], "--clear_gaps", code=1)
+    (root / "crops/anna/1_b.png").write_bytes((root / "crops/bo/1_a.png").read_bytes())
+    told = launch("enroll", *arguments, *PERSONS, "--replace", str(root / "crops/anna"))
+    assert "1 replaced" in told

@@ -2,6 +2,7 @@
 
 import pathlib
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def test_without_rewriting_something_is_left(tmp_path, monkeypatch, length, seed
     gallery.close()
     left = _left(tmp_path, gone, kind)
     with Gallery(tmp_path) as again:
-        assert again.clear_gaps()
+        assert again._store._file.erasures() and again.clear_gaps()
     assert _left(tmp_path, gone, kind) == []
     if not left:
         pytest.skip(f"SQLite {sqlite3.sqlite_version} leaves no copies here")
@@ -100,7 +101,7 @@ def rewritten(monkeypatch):
 
     def noted(self, in_memory):
         done.append((self.path.name, in_memory))
-        rewrite(self, in_memory)
+        return rewrite(self, in_memory)
 
     monkeypatch.setattr(sqlite_files.SqliteFile, "rewrite", noted)
     return done
@@ -108,7 +109,7 @@ def rewritten(monkeypatch):
 
 def test_additions_alone_need_no_rewriting(tmp_path, rewritten):
     with _small(tmp_path) as gallery:
-        assert not gallery.clear_gaps()
+        assert gallery.clear_gaps()
     assert rewritten == []
 
 
@@ -118,8 +119,9 @@ def test_removals_one_by_one_rewrite_at_their_end(tmp_path, rewritten, monkeypat
     rewrite = sqlite_files.SqliteFile.rewrite
 
     def slow(self, in_memory):
-        rewrite(self, in_memory)
+        done = rewrite(self, in_memory)
         clock[0] += 3.0
+        return done
 
     monkeypatch.setattr(sqlite_files.SqliteFile, "rewrite", slow)
     gallery = _small(tmp_path)
@@ -145,9 +147,10 @@ def test_a_large_file_is_rewritten_when_it_is_asked_for(
     with Gallery(tmp_path) as gallery:
         gallery.remove(["e1"])
         assert rewritten == []
+        assert not gallery.clear_gaps(at_most=100) and rewritten == []
         assert gallery.clear_gaps()
         assert rewritten == [("gallery.sqlite", False)]
-        assert len(gallery) == 7 and not gallery.clear_gaps()
+        assert len(gallery) == 7 and gallery.clear_gaps() and len(rewritten) == 1
         hits = gallery.search(np.eye(9, dtype=np.float32)[2:4], 1)
     assert [found[0].entry_id for found in hits] == ["e2", "e3"]
 
@@ -183,12 +186,79 @@ def test_a_rewriting_that_fails_fails_no_removal(tmp_path, monkeypatch, caplog):
     with monkeypatch.context() as patched:
         patched.setattr(sqlite_files.SqliteFile, "rewrite", full)
         gallery.remove(["e0"])
+        gallery.remove(["e1"])  # Which does not try again at once.
+        assert caplog.text.count("disk is full") == 1
         assert "may be left: the disk is full" in caplog.text
         with pytest.raises(errors.UserError, match="disk is full"):
             gallery.clear_gaps()
-    assert len(gallery) == 8
+    assert len(gallery) == 7
+    assert gallery.clear_gaps() and not gallery._store._file.erasures()
+    gallery.close()
+
+
+def test_a_disk_without_room_is_told_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(gaps, "AT_ONCE", 0)
+    gallery = _small(tmp_path)
+    gallery.remove(["e0"])
+    free = gallery._store.path.stat().st_size - 1
+    monkeypatch.setattr(
+        sqlite_files.shutil,
+        "disk_usage",
+        lambda path: shutil._ntuple_diskusage(9, 9, free),
+    )
+    with pytest.raises(errors.UserError, match="cannot be written anew"):
+        gallery.clear_gaps()
+    gallery.close()
+
+
+def test_a_rewriting_that_breaks_off_leaves_no_long_log(tmp_path, monkeypatch):
+    monkeypatch.setattr(gaps, "AT_ONCE", 0)
+    gallery = _small(tmp_path)
+    gallery.remove(["e0"])
+    file = gallery._store._file
+    real = file._connection
+
+    class Broken:
+        """Whose VACUUM is broken off once it has written to the log."""
+
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+        def execute(self, statement, *given):
+            done = real.execute(statement, *given)
+            if statement == "VACUUM":
+                assert file.log.stat().st_size
+                raise sqlite3.OperationalError("disk I/O error")
+            return done
+
+    file._connection = Broken()
+    with pytest.raises(sqlite3.OperationalError):
+        gallery.clear_gaps()
+    assert file.log.stat().st_size == 0 and file.erasures()
+    file._connection = real
     assert gallery.clear_gaps()
     gallery.close()
+
+
+@pytest.mark.parametrize("at_once", [gaps.AT_ONCE, 0])
+def test_what_one_process_could_not_erase_another_does(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(gaps, "AT_ONCE", at_once)
+    vectors = np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)
+    service = Gallery.create(tmp_path, MODEL, 64)
+    service.add([Entry(f"e{i}", vector) for i, vector in enumerate(vectors[:3])])
+    reader, remover = Gallery(tmp_path), Gallery(tmp_path)
+    gone = [Entry("e0", vectors[0], "not looked for", {"camera_id": "neither" * 9})]
+    with reader._store.snapshot():
+        reader._store.position()
+        remover.remove(["e0"])
+        assert not remover.clear_gaps()
+        remover.close()
+        assert _left(tmp_path, gone)
+    service.add([Entry("e3", vectors[3])])
+    assert not _left(tmp_path, gone)
+    assert service.clear_gaps() and not service._store._file.erasures()
+    reader.close()
+    service.close()
 
 
 def test_what_another_process_erases_meanwhile_stays_noted(tmp_path, monkeypatch):
@@ -205,7 +275,8 @@ def test_what_another_process_erases_meanwhile_stays_noted(tmp_path, monkeypatch
 
     monkeypatch.setattr(sqlite_files, "_patiently", interrupted)
     assert gallery.clear_gaps()
-    assert gallery.clear_gaps() and not gallery.clear_gaps()
+    assert gallery._store._file.erasures() == 2  # The other's, of two so far.
+    assert gallery.clear_gaps() and gallery._store._file.erasures() == 0
     other.close()
     gallery.close()
 

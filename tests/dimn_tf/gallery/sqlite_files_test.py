@@ -119,6 +119,36 @@ def test_what_is_read_as_it_is_is_opened_anew_when_it_was_changed(folder):
         assert _found(reader, "b") == "b" and len(reader) == 2
 
 
+def test_what_only_the_log_of_another_machine_holds_is_seen(folder):
+    _add(folder, "a")
+    with _read_only(folder), Gallery(folder) as reader:
+        assert len(reader) == 1 and not reader._store._file.writable
+        with _as_before(), Gallery(folder) as writer:
+            writer.add([Entry("b", _vector("b"))])
+            assert (folder / "gallery.sqlite-wal").stat().st_size
+            for path in folder.iterdir():
+                path.chmod(0o444)
+        with contextlib.ExitStack() as opened:
+            with _as_before():
+                opened.enter_context(Gallery(folder))
+                assert (folder / "gallery.sqlite-wal").exists()
+            assert len(reader) == 2
+
+
+def test_what_is_changed_while_it_is_read_as_it_is_is_told(folder):
+    _add(folder, "a")
+    with _read_only(folder), Gallery(folder) as reader:
+        with pytest.raises(errors.UserError, match="was changed by somebody who can"):
+            with reader._store.snapshot():
+                reader._store.position()
+                with _as_before():
+                    _add(folder, "b")
+        for path in folder.iterdir():
+            with _as_before():
+                path.chmod(0o444)
+        assert len(reader) == 2
+
+
 def test_changes_that_only_the_log_holds_are_not_passed_over(folder, tmp_path):
     _add(folder, "a")
     with Gallery(folder) as writer:

@@ -108,12 +108,15 @@ def test_a_file_that_somebody_removed_is_made_again(path):
 
 
 def test_the_key_is_made_once_and_another_gives_other_names(tmp_path):
-    name = pseudonyms.Pseudonyms(tmp_path).of("anna")
+    with pytest.raises(errors.UserError, match="audit.key: there is no key"):
+        pseudonyms.Pseudonyms(tmp_path)  # Its pseudonyms would be nobody's.
+    assert list(tmp_path.iterdir()) == []
+    name = pseudonyms.Pseudonyms(tmp_path, make=True).of("anna")
     assert pseudonyms.Pseudonyms(tmp_path).of("anna") == name and len(name) == 25
     assert [path.name for path in tmp_path.iterdir()] == [pseudonyms.KEY]
     other = tmp_path / "other"
     other.mkdir()
-    assert pseudonyms.Pseudonyms(other).of("anna") != name
+    assert pseudonyms.Pseudonyms(other, make=True).of("anna") != name
     (tmp_path / pseudonyms.KEY).write_text("no key")
     with pytest.raises(errors.UserError, match="audit.key: it holds no key of 32"):
         pseudonyms.Pseudonyms(tmp_path)

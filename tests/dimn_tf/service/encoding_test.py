@@ -1,6 +1,7 @@
 """What the model does for requests, with one that is made up."""
 
 import asyncio
+import threading
 
 import numpy as np
 import pytest
@@ -111,3 +112,37 @@ def test_a_model_that_cannot_explain_is_a_problem_and_in_the_log(monkeypatch):
         asyncio.run(run())
     assert told.value.status == 422
     assert said == ["no explanation: no such signature"]
+
+
+def test_explanations_that_wait_have_a_limit(monkeypatch):
+    going, done = threading.Event(), []
+
+    def explained(*given):
+        going.wait(20)
+        done.append(given[1])
+        return ["a row"]
+
+    monkeypatch.setattr(explanation, "explained", explained)
+
+    async def run():
+        made = encoding.Encoding(
+            _Model(), options.ServiceOptions(waiting_images=2), lambda n, s: None, print
+        )
+        made.start()
+
+        def ask():
+            return made.explained(b"", "e", 1.0, b"", None, False)
+
+        tasks = [asyncio.create_task(ask()) for _ in range(3)]  # One is at work.
+        await asyncio.sleep(0.05)
+        with pytest.raises(problems.Problem, match="2 explanations wait") as told:
+            await ask()
+        going.set()
+        answers = await asyncio.gather(*tasks)
+        assert await ask() == "a row"
+        await made.stop()
+        return told.value, answers
+
+    problem, answers = asyncio.run(run())
+    assert problem.status == 503 and problem.headers["Retry-After"] == "5"
+    assert answers == ["a row"] * 3 and len(done) == 4

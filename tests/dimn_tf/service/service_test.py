@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 
 from data_builders import dummy_images
-from dimn_tf import images
+from dimn_tf import errors, images
 from dimn_tf.evaluation import measures
 from dimn_tf.gallery import Entry, Gallery
 from dimn_tf.service import (
@@ -188,6 +188,16 @@ def test_pages_and_persons(client):
     rest = client.get("/v1/entries", params=query).json()
     assert rest == {"entries": of_person["entries"][2:], "next": None}
     _problem(client.get("/v1/entries", params={"after": "x"}), 422, "after")
+
+
+def test_a_gallery_that_fails_is_no_fault_of_the_page(client, monkeypatch):
+    def damaged(*given):
+        raise errors.UserError("/srv/people/gallery.sqlite: it is damaged")
+
+    monkeypatch.setattr(Gallery, "page", damaged)
+    found = client.get("/v1/entries", params={"after": "1"})
+    _problem(found, 500, "server")
+    assert "damaged" not in found.text
 
 
 def test_removed_is_gone(client):

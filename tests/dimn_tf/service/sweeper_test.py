@@ -1,11 +1,21 @@
 """What removes the old: goes on after a failure, which is seen."""
 
 import asyncio
+import os
 import time
 
 import pytest
 
-from dimn_tf.service import core, metrics, options, problems, sweeper
+from dimn_tf import errors
+from dimn_tf.service import (
+    core,
+    metrics,
+    options,
+    people,
+    problems,
+    remembered,
+    sweeper,
+)
 from tests.dimn_tf.service.running import running
 
 
@@ -78,22 +88,66 @@ def test_a_service_that_cannot_remove_is_not_ready(
         assert "dimn_tf_sweeps_total" in client.get("/metrics").text
 
 
-def test_gaps_are_cleared_with_the_first_sweep_and_once_a_day(monkeypatch):
-    clock, done = [50.0], []
+@pytest.fixture
+def clearing(monkeypatch):
+    """A core whose gallery answers `clear_gaps` by a list, and what it was asked."""
+    clock, asked, answers, said = [50.0], [], [], []
     monkeypatch.setattr(core.time, "monotonic", lambda: clock[0])
 
-    class Swept(core.Core):
+    class Cleared(core.Core):
         def __init__(self):
             self.options = options.ServiceOptions(keep_days=0.0)
-            self._clears_gaps_at = 0.0
+            self.log, self._clears_gaps_at = said.append, 0.0
+            self.entries = remembered.Remembered(None)
 
-        async def changed(self, function, *given):
-            done.append(function.__name__)
-            return set(), None
+        async def gallery(self, function, *given):
+            asked.append(function.__name__)
+            if function is not people.People.clear_gaps:
+                return set(), None
+            assert given == (core.CLEARED_BYTES,)
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
 
-    made = Swept()
-    for seconds, cleared in ((0, 1), (3600, 0), (82_799, 0), (1, 1), (3600, 0)):
-        clock[0] += seconds
-        done.clear()
+    made = Cleared()
+
+    def sweep(after, answer=None):
+        clock[0] += after
+        asked.clear()
+        answers[:] = [answer]
         assert asyncio.run(made.sweep()) == 0
-        assert done == ["sweep", *["clear_gaps"] * cleared]
+        assert asked[0] == "sweep"
+        return asked[1:] == ["clear_gaps"]
+
+    return sweep, said
+
+
+def test_gaps_are_cleared_with_the_first_sweep_and_once_a_day(clearing):
+    sweep, said = clearing
+    turns = ((0, True), (3600, False), (82_799, False), (1, True), (3600, False))
+    assert [sweep(after, True) for after, _ in turns] == [due for _, due in turns]
+    assert not said
+
+
+def test_gaps_that_cannot_be_cleared_fail_no_sweep_and_are_tried_again(clearing):
+    sweep, said = clearing
+    assert sweep(0, errors.UserError("gallery.sqlite: the disk is full"))
+    assert said[0].endswith("may be left: gallery.sqlite: the disk is full")
+    assert sweep(3600, False)  # A file too large for a service at work.
+    assert "run `python -m experiments.enroll --clear_gaps" in said[-1]
+    assert not sweep(3600)
+
+
+def test_logs_of_replicas_go_with_what_is_too_old(halves_export, tmp_path):
+    folder = tmp_path / "service"
+    folder.mkdir()
+    for name, days in (("log-a-1-20260101.txt", 40), ("log-a-2-20261101.txt", 1)):
+        (folder / name).write_text("a line\n")
+        then = time.time() - 86_400 * days
+        os.utime(folder / name, (then, then))
+    with running(halves_export.model, tmp_path, keep_days=30.0) as client:
+        end = time.monotonic() + 30
+        while len(list(folder.glob("log-*"))) > 1 and time.monotonic() < end:
+            client.get("/healthz")
+    assert [path.name for path in folder.glob("log-*")] == ["log-a-2-20261101.txt"]
