@@ -27,6 +27,10 @@ class HardGroups:
         self.size = size
         self.nearest: np.ndarray | None = None
 
+    def whole(self, identities: int) -> int:
+        """Groups that a draw of so many identities has."""
+        return round(self.share * identities / self.size)
+
     def put_into(self, rng: np.random.Generator, labels: np.ndarray) -> np.ndarray:
         """A draw of which some identities give way to those alike to others.
 
@@ -38,7 +42,7 @@ class HardGroups:
             int64 [P], distinct: the groups one after another, then others of the draw.
             An identity that is in one group already brings no second one along.
         """
-        grouped = round(self.share * len(labels) / self.size) * self.size
+        grouped = self.whole(len(labels)) * self.size
         if self.nearest is None or not grouped:
             return labels
         order = rng.permutation(labels).tolist()

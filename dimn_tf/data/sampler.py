@@ -70,6 +70,7 @@ class IdentitySampler:
         counts = [domain.num_images for domain in label_space.domains]
         self._image_starts = np.concatenate([[0], np.cumsum(counts)])
         self._check_enough_identities()
+        self._check_groups()
 
     def sample(self, step: int) -> Drawn:
         """What a step (0, 1, 2, ...) takes."""
@@ -102,6 +103,20 @@ class IdentitySampler:
             images[chosen] = domain.image_indices[drawn]
             cameras[chosen] = domain.camera_labels[drawn]
         return Drawn(domains.astype(np.int32), labels.astype(np.int32), images, cameras)
+
+    def _check_groups(self):
+        """Raises where no draw would have a group."""
+        if self.groups is None:
+            return
+        drawn, of = self.request.identities, "--identities_per_batch"
+        if self.request.domain_sampling == "quota":
+            drawn, of = drawn // (len(self.starts) - 1), f"a source's share of {of}"
+        if not self.groups.whole(drawn):
+            raise errors.UserError(
+                f"--hard_share={self.groups.share:g} of {drawn} identities ({of}) is "
+                f"no whole group of --hard_group={self.groups.size}. Lower that, or "
+                "raise --hard_share."
+            )
 
     def _sample_labels(self, rng: np.random.Generator, batch: int) -> np.ndarray:
         """Distinct labels of a step's batch (0, 1, ...), int64 [P]."""

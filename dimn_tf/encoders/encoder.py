@@ -211,7 +211,7 @@ def build_encoder(
         frozen_stages.freeze_through(network, kind.instance_norms, frozen_through)
     made = None
     if neck:
-        made = neck_lib.Neck(momentum=batch_norm_momentum, name="neck")
+        made = neck_lib.Neck(momentum=batch_norm_momentum, name=neck_lib.NAME)
         made.build((None, _dimension(kind.pooling(), network)))
     return Encoder(network, kind, batch_norm_momentum=batch_norm_momentum, neck=made)
 
@@ -233,9 +233,13 @@ def _places_through(
     if not last:
         return {}
     if last not in places:
-        known = f"one of {', '.join(places)}" if places else "it has none"
+        known = (
+            f"expected one of {', '.join(places)}"
+            if places
+            else "it has none. Leave the flag out, or give another --encoder"
+        )
         raise errors.UserError(
-            f"--{flag}={last}: {backbone} has no such place: {known}."
+            f"--{flag}={last}: {backbone} has no such place; {known}."
         )
     names = list(places)
     return {name: places[name] for name in names[: names.index(last) + 1]}

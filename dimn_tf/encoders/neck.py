@@ -5,6 +5,9 @@ import tensorflow as tf
 
 from dimn_tf.encoders import fused_batch_norm
 
+NAME = "neck"
+"""Of an encoder's, by which checkpoints know it."""
+
 
 class Neck(fused_batch_norm.FusedBatchNormalization):
     """Centres a feature's dimensions and gives them like variances; learns no shift.

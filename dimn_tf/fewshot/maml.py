@@ -6,6 +6,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from dimn_tf import config, losses
+from dimn_tf.encoders import instance_norm
 from dimn_tf.fewshot import episode_statistics, fine_tuned, options
 
 
@@ -54,8 +55,10 @@ class MAML(fine_tuned.FineTunedMethod):
         super().__init__(encoder, options, seed, name)
         norms = {
             id(v)
-            for layer in encoder.backbone.layers
+            for part in encoder.parts
+            for layer in (part, *getattr(part, "layers", ()))
             if hasattr(layer, "moving_mean")
+            or isinstance(layer, instance_norm.InstanceNormalization)
             for v in layer.trainable_variables
         }
         self._adapted = [id(v) not in norms for v in self._fast.variables]

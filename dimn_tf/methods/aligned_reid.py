@@ -6,7 +6,7 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from dimn_tf import config, losses
+from dimn_tf import config, errors, losses
 from dimn_tf.methods import base, batch_hard, euclidean, replica_context
 
 
@@ -64,6 +64,18 @@ class AlignedReID(euclidean.EuclideanMethod):
         """Makes the rows' reduction and f_theta; see `Method.build_training`."""
         super().build_training(labels, request)
         options = self.options
+        if not options.aligned_identification:
+            given = {
+                "--feature_neck": self.encoder.neck is not None,
+                f"--label_smoothing={options.label_smoothing:g}": (
+                    options.label_smoothing
+                ),
+            }
+            for flag in (flag for flag, is_given in given.items() if is_given):
+                raise errors.UserError(
+                    f"{flag}: --noaligned_identification leaves no classifier that "
+                    "would use it. Leave one of the two out."
+                )
         if options.aligned_local_weight:
             self.local = LocalRows(
                 self.feature_dimension,

@@ -245,6 +245,11 @@ class PCB(base.Method):
         rate, step = self.options.pcb_dropout, self.optimizer.iterations
         return step_dropout.mask(batch, shape, rate, seed, step)
 
+    @property
+    def has_one_phase(self):
+        """Not with --pcb_refined, even where its shares leave one phase alone."""
+        return self.soft_parts is None
+
     def statistics_step(self, batch):
         """Through the reduction too; see `Method.statistics_step`."""
         images, _ = base.image_by_image(batch)

@@ -152,8 +152,9 @@ class Reptile(euclidean.EuclideanMethod):
         for i, (variable, old) in enumerate(
             zip(self._fast.statistics, statistics, strict=True)
         ):
-            mean = tf.add_n([after[i] for _, after in moved]) / count
-            variable.assign(old + epsilon * (mean - old))
+            # Of what no inner step moves (frozen stages), exactly nothing is left.
+            change = tf.add_n([after[i] - old for _, after in moved]) / count
+            variable.assign(old + epsilon * change)
         replicas, _ = replica_context.replica_of()
         # The optimiser adds up the replicas' "gradients", which are all the same.
         outer = [

@@ -194,6 +194,11 @@ class Trainable(budget.Budget, keras.Model, abc.ABC):
         """
         return (phase.Phase("all parts", train_steps, self.train_step),)
 
+    @property
+    def has_one_phase(self) -> bool:
+        """Whether all steps see the statistics that `statistics_step` estimates."""
+        return True
+
     def statistics_step(self, batch) -> None:
         """A pass in training mode that moves batch norm's averages and nothing else.
 

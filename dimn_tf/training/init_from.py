@@ -5,9 +5,14 @@ import pathlib
 import re
 
 from dimn_tf import errors
+from dimn_tf.encoders import neck as neck_lib
 from dimn_tf.training import checkpoints, workdir
 
 _CHUNK = 1 << 20
+_AS_THERE = (
+    "Give the flags --encoder..., --instance_norm_through and --feature_neck as they "
+    "were there."
+)
 
 
 def fingerprint(place: str) -> str:
@@ -79,8 +84,14 @@ def load(place: str, method, sources_sha256: str | None = None) -> list[str]:
             raise errors.UserError(
                 f"--init_from={place}: the encoder of that run is another one: of "
                 f"{name}, {found} was found, shape {tuple(variable.shape)} expected. "
-                "Give the flags --encoder... as they were there."
+                f"{_AS_THERE}"
             )
+    neck = [name for name in held if name.startswith(f"{neck_lib.NAME}/")]
+    if neck and neck[0] not in needed:
+        raise errors.UserError(
+            f"--init_from={place}: the encoder of that run is another one: its "
+            f"features go through a neck ({neck[0]} was found). {_AS_THERE}"
+        )
     wanted = checkpoints.by_name(method.inference_variables)
     if sources_sha256 and _sources(folder) == sources_sha256:
         held |= checkpoints.values(folder, step, "training")

@@ -75,11 +75,11 @@ def asked_for(recipe, method, phases: int) -> WeightAverage | None:
     share, steps = recipe.optimiser.average_weights_from, recipe.train_steps
     if share == 1:
         return None
-    if phases > 1:
+    if phases > 1 or not method.has_one_phase:
         raise errors.UserError(
-            f"--average_weights_from={share:g}: --method={recipe.method} trains in "
-            f"{phases} phases, of which later ones hang on the weights that earlier "
-            "ones ended with. Leave the flag out."
+            f"--average_weights_from={share:g}: --method={recipe.method} trains with "
+            "these options in phases, of which later ones hang on the weights that "
+            "earlier ones ended with. Leave the flag out."
         )
     trained = [v for v in method.inference_variables if v.trainable]
     return WeightAverage(trained, min(round(share * steps), steps - 1))

@@ -73,8 +73,18 @@ class WorkDir:
         return self.root / "evaluations" / f"results_{step:07d}.json"
 
 
+def _is_but_claimed(workdir: WorkDir) -> bool:
+    """Whether a run that was refused itself left its record there, and nothing else."""
+    made = (workdir.checkpoints, workdir.training_log, workdir.tensorboard)
+    if any(path.exists() for path in made) or any(workdir.root.glob("results*")):
+        return False
+    return all(name in read(workdir) for name in FINDINGS)
+
+
 def refuse_other(workdir: WorkDir, values: dict[str, Any]) -> None:
     """Refuses a directory whose run was made with other values.
+
+    A run that was refused itself before it made anything stands in nobody's way.
 
     Args:
         workdir: New, or of an earlier run.
@@ -89,6 +99,8 @@ def refuse_other(workdir: WorkDir, values: dict[str, Any]) -> None:
                 f"{workdir.root}: holds checkpoints but no {workdir.config.name}, so "
                 "nothing tells what they were made with. Give another --workdir."
             )
+        return
+    if _is_but_claimed(workdir):
         return
     values = json.loads(json.dumps(values))
     recorded = read_values(workdir)
@@ -118,9 +130,12 @@ def claim(workdir: WorkDir, values: dict[str, Any], findings: dict[str, Any]) ->
             images.
     """
     refuse_other(workdir, values)
-    if not workdir.config.exists():
+    record = standard_json.text({**values, **findings})
+    if not workdir.config.exists() or (
+        _is_but_claimed(workdir) and workdir.config.read_text() != record
+    ):
         with files.replacing(workdir.config) as partial:
-            partial.write_text(standard_json.text({**values, **findings}))
+            partial.write_text(record)
         return
     recorded = read(workdir)
     for name in FINDINGS:

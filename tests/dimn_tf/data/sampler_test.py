@@ -341,3 +341,18 @@ def test_groups_come_into_every_kind_of_batch(space, domain_sampling):
     # Shares of 2 or 3 identities have a group of two or two, 8 have four.
     least = 6 if domain_sampling == "quota" else 8
     assert together >= least * 200 > 1.5 * apart
+
+
+@pytest.mark.parametrize(
+    "sampling, size, told",
+    [
+        ("uniform", 32, "--hard_share=0.5 of 8 identities (--identities_per_batch)"),
+        ("quota", 4, "--hard_share=0.5 of 2 identities (a source's share of --ide"),
+    ],
+)
+def test_groups_that_no_draw_would_have_are_refused(space, sampling, size, told):
+    request = batch_request.BatchRequest(8, domain_sampling=sampling)
+    with pytest.raises(errors.UserError) as caught:
+        sampler.IdentitySampler(space, request, 0, hard_groups.HardGroups(0.5, size))
+    assert told in str(caught.value)
+    sampler.IdentitySampler(space, request, 0, hard_groups.HardGroups(1.0, 2))

@@ -319,9 +319,11 @@ def test_a_place_that_a_backbone_lacks_is_refused(asked):
     del asked
     with pytest.raises(errors.UserError) as caught:
         _build(instance_norm_through="block_99")
-    assert "--instance_norm_through=block_99: mobilenet_v2 has no such place: one of " \
-        "stem, block_0, " in str(caught.value)  # fmt: skip
-    with pytest.raises(errors.UserError, match="other has no such place: it has none"):
+    assert "--instance_norm_through=block_99: mobilenet_v2 has no such place; " \
+        "expected one of stem, block_0, " in str(caught.value)  # fmt: skip
+    with pytest.raises(
+        errors.UserError, match="other has no such place; it has none. Leave the flag"
+    ):
         encoders.build_encoder("other", 4, 2, instance_norm_through="stem")
 
 

@@ -82,5 +82,5 @@ def test_a_copy_is_frozen_where_the_encoder_is():
 def test_a_place_that_a_backbone_lacks_is_refused():
     with pytest.raises(errors.UserError) as caught:
         _build(frozen_through="block_99")
-    assert "--frozen_through=block_99: mobilenet_v2 has no such place: one of " \
-        "stem, block_0, " in str(caught.value)  # fmt: skip
+    assert "--frozen_through=block_99: mobilenet_v2 has no such place; " \
+        "expected one of stem, block_0, " in str(caught.value)  # fmt: skip

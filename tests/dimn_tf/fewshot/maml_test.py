@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dimn_tf import encoders
 from dimn_tf.fewshot import maml
 from tests.dimn_tf.fewshot import smooth
 from tests.dimn_tf.methods import descent
@@ -132,3 +133,21 @@ def test_at_test_more_steps_and_queries_together_or_one_by_one():
     assert np.abs(alone - together[:2]).max() > 1e-2
     fewer = method.episode_scores(support, queries[:2], "query")
     np.testing.assert_allclose(fewer, each[:2], rtol=1e-4, atol=1e-5)
+
+
+def test_no_norm_takes_inner_steps():
+    """Neither instance norms nor a neck: their scales are part of theta alone."""
+    encoder = encoders.build_encoder(
+        "mobilenet_v2", height=32, width=32, width_multiplier=0.35,
+        instance_norm_through="block_0", neck=True,
+    )  # fmt: skip
+    given = {"ways": 3, "train_ways": 3, "shots": 1, "train_queries": 1, "tasks": 1}
+    method = maml.MAML(encoder, maml.MAMLOptions(**given))
+    still = {
+        variable.path
+        for variable, moves in zip(method._fast.variables, method._adapted, strict=True)
+        if not moves
+    }
+    scales = {v.path for v in encoder.trainable_variables if "kernel" not in v.path}
+    assert still == scales and "neck/gamma" in still
+    assert sum("instance" in path for path in still) >= 2

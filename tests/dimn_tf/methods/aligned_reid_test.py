@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dimn_tf import errors
 from dimn_tf.methods import aligned_reid
 from tests.dimn_tf.methods import tiny
 
@@ -58,6 +59,15 @@ def test_a_distance_of_zero_has_a_gradient():
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(aligned_reid.local_distance(rows, rows + 0.0))
     assert np.isfinite(tape.gradient(loss, rows).numpy()).all()
+
+
+def test_what_a_classifier_alone_would_use_is_refused_without_one():
+    given = {"aligned_identification": False, "label_smoothing": 0.1}
+    with pytest.raises(errors.UserError, match="--label_smoothing=0.1: --noaligned"):
+        tiny.method("aligned_reid", 9, **given)
+    with pytest.raises(errors.UserError, match="--feature_neck: --noaligned"):
+        tiny.method("aligned_reid", 9, neck=True, aligned_identification=False)
+    tiny.method("aligned_reid", 9, neck=True)
 
 
 @pytest.mark.parametrize("identification", [True, False])

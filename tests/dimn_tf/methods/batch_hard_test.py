@@ -47,16 +47,20 @@ def test_loss_is_the_literal_one():
         assert float(found) == pytest.approx(_literal(features, labels, margin), 1e-5)
 
 
+@pytest.mark.parametrize("neck", [False, True])
 @pytest.mark.parametrize("name", ["dimn", "aggregation"])
-def test_it_stands_beside_a_methods_losses(name):
-    """Per image that is identified: in DIMN a batch's probes, else all its images."""
-    plain = tiny.method(name, 9)
+def test_it_stands_beside_a_methods_losses(name, neck):
+    """Per image that is identified: in DIMN a batch's probes, else all its images.
+
+    Of the features before a neck.
+    """
+    plain = tiny.method(name, 9, neck=neck)
     method = tiny.method(
-        name, 9, feature_triplet_weight=2.0, feature_triplet_margin=0.4
+        name, 9, neck=neck, feature_triplet_weight=2.0, feature_triplet_margin=0.4
     )
     batch = tiny.batch(LABELS)
     images = np.concatenate([tiny.view(batch, 0), tiny.view(batch, 1)])
-    features = method.encoder(images).numpy()
+    features = method.encoder.feature_maps(images).numpy().mean(axis=(1, 2))
     expected = _literal(features, LABELS * 2, 0.4) / 6
     before = tf.function(plain.train_step)(batch)
     logs = tf.function(method.train_step)(batch)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from dimn_tf import config, methods
 from dimn_tf.data import batch_request, label_specification
 from dimn_tf.encoders import encoder as encoder_lib
+from dimn_tf.encoders import neck as neck_lib
 from dimn_tf.training import fused_adam
 from dimn_tf.training import options as training_options
 
@@ -16,11 +17,16 @@ HEIGHT, WIDTH, DIMENSION = 8, 4, 6
 DOMAINS, CAMERAS = 3, 5
 
 
-def encoder(seed: int = 0, dimension: int = DIMENSION) -> encoder_lib.Encoder:
+def encoder(
+    seed: int = 0, dimension: int = DIMENSION, neck: bool = False
+) -> encoder_lib.Encoder:
     keras.utils.set_random_seed(seed)
     images = keras.Input((HEIGHT, WIDTH, 3))
     features = keras.layers.Conv2D(dimension, 3, activation="relu", name="only")(images)
-    return encoder_lib.Encoder(keras.Model(images, features))
+    made = neck_lib.Neck(name=neck_lib.NAME) if neck else None
+    if made is not None:
+        made.build((None, dimension))
+    return encoder_lib.Encoder(keras.Model(images, features), neck=made)
 
 
 def labels(num_identities: int) -> label_specification.LabelSpecification:
@@ -93,10 +99,11 @@ def method(
     seed: int = 0,
     rate: float = 0.01,
     identities: int = 4,
+    neck: bool = False,
     **options,
 ):
     kind, options = methods.METHODS[CASES[name]], {**options_of(name), **options}
-    of_images = encoder(seed, DIMENSIONS.get(name, DIMENSION))
+    of_images = encoder(seed, DIMENSIONS.get(name, DIMENSION), neck)
     made = kind(of_images, kind.Options(**options), seed)
     made.build_training(labels(num_identities), request(name, options, identities))
     optimizer = made.own_optimizer(100) or fused_adam.FusedAdam(rate, name="optimizer")

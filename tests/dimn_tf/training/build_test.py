@@ -153,6 +153,24 @@ def test_the_rate_is_the_recipes_schedule():
     assert rates == pytest.approx(expected)
 
 
+def test_a_cosine_is_the_recipes_too():
+    recipe = tiny_run.recipe_of(
+        learning_rate_start=0.25, learning_rate_end=0.05, warmup_steps=4,
+        learning_rate_decay="cosine", train_steps=20,
+    )  # fmt: skip
+    optimizer = build.for_training(recipe, tiny.labels(9)).optimizer
+    rates = []
+    for step in (0, 5, 10, 20):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+
+    def falling(step):
+        return 0.05 + 0.2 * (1 + np.cos(np.pi * step / 20)) / 2
+
+    expected = [falling(0) / 4, falling(5), falling(10), 0.05]
+    assert rates == pytest.approx(expected)
+
+
 def test_each_of_ppas_stages_has_the_whole_schedule():
     recipe = tiny_run.recipe_of(
         method="ppa", train_steps=10, ppa_mapping_steps=6,

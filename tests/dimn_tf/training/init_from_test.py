@@ -116,6 +116,20 @@ def test_another_encoder_is_refused_and_nothing_is_taken_over(
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_neck_is_neither_dropped_nor_made_up(tmp_path, there):
+    run = tiny.method("dimn", 9, neck=there)
+    checkpoints.Checkpoints(tmp_path / "checkpoints", run).save(5)
+    other = tiny.method("dimn", 9, seed=1, neck=not there)
+    before = other.get_weights()
+    with pytest.raises(errors.UserError, match="another one: .*--feature_neck as they"):
+        init_from.load(str(tmp_path), other)
+    for a, b in zip(before, other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    same = tiny.method("dimn", 9, seed=1, neck=there)
+    assert init_from.load(str(tmp_path), same)
+
+
 def test_a_part_of_another_shape_starts_anew(tmp_path, monkeypatch):
     _run(tmp_path, 5, seed=1)
     held = checkpoints.values(tmp_path / "checkpoints", 5, "inference")

@@ -159,8 +159,27 @@ def test_without_the_flag_nothing_is_averaged():
 def test_a_method_of_phases_is_refused():
     tiny_run.install()
     recipe = tiny_run.recipe_of("ppa", average_weights_from=0.5)
-    with pytest.raises(errors.UserError, match="--method=ppa trains in 2 phases"):
+    with pytest.raises(errors.UserError, match="--method=ppa trains with these opt"):
         weight_average.asked_for(recipe, tiny.method("ppa", 9), 2)
+    # One phase, of another kind than what estimates the statistics.
+    alone = {"pcb_refined_alone_share": 0.0, "pcb_refined_share": 1.0}
+    recipe = tiny_run.recipe_of("pcb_refined", average_weights_from=0.5, **alone)
+    method = tiny.method("pcb_refined", 9, **alone)
+    with pytest.raises(errors.UserError, match="--method=pcb trains with these opt"):
+        weight_average.asked_for(recipe, method, len(method.phases(10)))
+    pcb = tiny.method("pcb", 9)
+    recipe = tiny_run.recipe_of("pcb", average_weights_from=0.5)
+    assert weight_average.asked_for(recipe, pcb, 1)
+
+
+def test_a_refused_run_is_begun_in_the_same_place_without_the_flag(
+    tmp_path, monkeypatch
+):
+    tiny_run.keep_globals(monkeypatch)
+    given = {"method": "ppa", "log": lambda line: None}
+    with pytest.raises(errors.UserError, match="--average_weights_from=0.5"):
+        tiny_run.train(tmp_path, average_weights_from=0.5, **given)
+    tiny_run.train(tmp_path, **given)
 
 
 def test_a_step_at_least_is_averaged():

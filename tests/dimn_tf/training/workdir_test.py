@@ -18,6 +18,7 @@ def test_values_round_trip_and_tuples_equal_lists(tmp_path):
 def test_a_flag_that_did_not_exist_then_is_named(tmp_path):
     directory = workdir.WorkDir(tmp_path)
     workdir.claim(directory, {"rate": 1.0}, FOUND)
+    directory.checkpoints.mkdir()
     with pytest.raises(errors.UserError, match=r"--new: made with \(not a flag then\)"):
         workdir.claim(directory, {"rate": 1.0, "new": None}, FOUND)
 
@@ -54,6 +55,7 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
 def test_other_images_are_refused(tmp_path):
     directory = workdir.WorkDir(tmp_path)
     workdir.claim(directory, {"rate": 1.0}, FOUND)
+    directory.checkpoints.mkdir()
     for name, other in (
         ("num_identities", 4), ("sources_sha256", "cd"), ("images_per_step", 9)
     ):  # fmt: skip
@@ -82,6 +84,7 @@ def test_one_process_trains_in_a_directory(tmp_path):
 def test_each_differing_flag_is_named_with_both_values(tmp_path):
     directory = workdir.WorkDir(tmp_path)
     workdir.claim(directory, {"a": 1, "b": "x", "c": None}, FOUND)
+    directory.checkpoints.mkdir()
     before = directory.config.read_bytes()
     with pytest.raises(errors.UserError) as caught:
         workdir.claim(directory, {"b": "y", "c": None, "d": [2]}, FOUND)
@@ -91,6 +94,28 @@ def test_each_differing_flag_is_named_with_both_values(tmp_path):
         "  --d: made with (not a flag then), now [2]",
     ]
     assert directory.config.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "made", ["checkpoints", "training_log", "tensorboard", "results"]
+)
+def test_what_was_refused_before_it_made_anything_is_in_nobodys_way(tmp_path, made):
+    directory = workdir.WorkDir(tmp_path)
+    workdir.claim(directory, {"a": 1}, FOUND)
+    workdir.refuse_other(directory, {"a": 2})
+    workdir.claim(directory, {"a": 2}, {**FOUND, "images_per_step": 9})
+    assert workdir.read(directory) == {"a": 2, **FOUND, "images_per_step": 9}
+    getattr(directory, made).write_text("")  # A file or a folder.
+    with pytest.raises(errors.UserError, match="--a: made with 2, now 1"):
+        workdir.refuse_other(directory, {"a": 1})
+
+
+def test_another_programs_record_is_left_alone(tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    directory.config.write_text('{"name": "a project of its own"}')
+    with pytest.raises(errors.UserError, match="--name: made with"):
+        workdir.claim(directory, {"rate": 1.0}, FOUND)
+    assert "project of its own" in directory.config.read_text()
 
 
 def test_every_part_has_a_place_of_its_own(tmp_path):
