@@ -6,8 +6,8 @@
 Trains on the training classes, chooses a step by the validation classes, and tests on
 episodes of the test classes. `--method=all` makes each row that --results_dir lacks, at
 1 and at 5 shots, in a process of its own in --workdir/METHOD_Kshot, and prints the
-table of what is there; where one training serves both shots (DIMN, PPA), it is made
-once, in --workdir/METHOD. The same command goes on after an interruption.
+table of what is there; where one training serves both shots (DIMN, PPA, Reptile), it is
+made once, in --workdir/METHOD. The same command goes on after an interruption.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from experiments import devices, flags, launch, own_flags, path_flags, timed_pro
 
 FLAGS = flags.FLAGS
 ALL = "all"
-_COST = "cost.json"
+_COST = "cost_{}shot.json"
 
 
 def define() -> None:
@@ -155,7 +155,7 @@ def _all(of_runs) -> None:
                 *("experiments.fewshot", *sys.argv[1:]),
                 *(f"--method={method}", f"--shots={shots}", f"--workdir={place}"),
             ],
-            place / _COST,
+            place / _COST.format(shots),
         )
         if status:
             failed.append(f"  {method}, {shots}-shot: exit status {status} ({place})")

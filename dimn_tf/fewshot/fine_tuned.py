@@ -3,6 +3,8 @@
 import abc
 from typing import ClassVar
 
+import tensorflow as tf
+
 from dimn_tf import errors
 from dimn_tf.fewshot import base
 from dimn_tf.methods import fast_weights
@@ -20,6 +22,8 @@ class FineTunedMethod(base.EpisodicMethod):
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)
         self.classifier = self.add_classifier("classifier", options.ways, seed, True)
+        if options.zero_output:
+            self.classifier.kernel.assign(tf.zeros_like(self.classifier.kernel))
         self._fast = fast_weights.FastWeights([encoder, self.classifier])
 
     @classmethod

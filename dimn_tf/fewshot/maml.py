@@ -11,7 +11,7 @@ from dimn_tf.fewshot import episode_statistics, fine_tuned, options
 
 
 @dataclasses.dataclass(frozen=True)
-class MAMLOptions(options.EpisodeOptions):
+class MAMLOptions(options.FineTunedOptions):
     """MAML's constants; its official code's unless it says otherwise."""
 
     maml_inner_rate: float = config.option(

@@ -15,7 +15,7 @@ _START = 0.01  # All weights of the meta-learner begin within +- this.
 
 
 @dataclasses.dataclass(frozen=True)
-class MetaLSTMOptions(options.EpisodeOptions):
+class MetaLSTMOptions(options.FineTunedOptions):
     """The meta-learner's constants; its official code's unless it says otherwise."""
 
     lstm_updates: int = config.option(

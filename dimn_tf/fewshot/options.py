@@ -53,6 +53,17 @@ class EpisodeOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class FineTunedOptions(EpisodeOptions):
+    """Of a method whose own weights a task moves."""
+
+    zero_output: bool = config.option(
+        False,
+        "Whether the output layer begins with zeros, so that the first inner steps of "
+        "a run have no chance preferences to undo; published: no (Glorot's start).",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainedOnceOptions(EpisodeOptions):
     """Of a method whose training is the same whatever shots are tested.
 

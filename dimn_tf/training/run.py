@@ -198,6 +198,14 @@ def train(
     )
     if unused := _given_in_vain(recipe):
         log(f"{recipe.method} takes no account of {', '.join(unused)}.")
+    if (warmup := recipe.optimiser.warmup_steps) >= end:
+        log(
+            f"--warmup_steps={warmup:,} of {end:,} steps: the learning rate only rises."
+        )
+    if search and search.every >= end:
+        log(
+            f"--hard_search_every={search.every:,} of {end:,} steps: no group is found."
+        )
     try:
         for part, first, last in phase.left(phases, start):
             if len(phases) > 1:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from dimn_tf import encoders
-from dimn_tf.fewshot import maml
+from dimn_tf.fewshot import maml, meta_lstm
 from tests.dimn_tf.fewshot import smooth
 from tests.dimn_tf.methods import descent
 
@@ -151,3 +151,16 @@ def test_no_norm_takes_inner_steps():
     scales = {v.path for v in encoder.trainable_variables if "kernel" not in v.path}
     assert still == scales and "neck/gamma" in still
     assert sum("instance" in path for path in still) >= 2
+
+
+@pytest.mark.parametrize("kind", [maml.MAML, meta_lstm.MetaLSTM])
+def test_the_output_layer_may_begin_with_zeros(kind):
+    given = {"ways": 3, "train_ways": 3, "shots": 2, "train_queries": 2, "tasks": 1}
+    started, zero = (smooth.method(kind, zero_output=z, **given) for z in (False, True))
+    assert np.abs(started.classifier.kernel.numpy()).min() > 0
+    assert not np.any(zero.classifier.kernel.numpy())
+    # All classes are alike before the first inner step, and none after it.
+    batch = smooth.batch(zero)
+    loss = tf.function(zero.train_step)(batch)["loss"]
+    assert np.isfinite(float(loss))
+    assert np.abs(zero.classifier.kernel.numpy()).max() > 0
