@@ -7,8 +7,10 @@ with its releases 13.0.17, 22.0.0 and 25.0.0:
   proportions (`preprocess` "resize"), turned to RGB, and normalised by ImageNet's mean
   and standard deviation: float32 [n, 3, H, W], one row a box. The first output is
   taken, and brought to unit length once more.
-* Where ONNX Runtime is absent, OpenCV runs the file and asks for `images` and
-  `output0`; batches of fixed sizes are made by the name `batch` of the first axis.
+* Where ONNX Runtime is absent, trackers have OpenCV run the file and ask for `images`
+  and `output0` (OpenCV 4.14 runs none of a run with a neck or a mirror image: its own
+  reader lacks operations); batches of fixed sizes are made by the name `batch` of the
+  first axis.
 * Releases that know no sidecar (22 is one) look in the file's name for one of their
   own kinds of network (of ours `mobilenetv2_x1_0`, `mobilenetv2_x1_4`, `resnet50`),
   refuse a name without one, and give crops of 256x128 only. They build that network and
