@@ -165,15 +165,18 @@ class Cosine(aggregation.Aggregation):
 _MADE_UP = {"halves": Halves, "cosine": Cosine}
 
 
-def method(name: str, tiny: bool = False, **norms) -> methods.Method:
+def method(
+    name: str, tiny: bool = False, own: dict | None = None, **norms
+) -> methods.Method:
     """The method of a case (or of `_MADE_UP`), as if it were trained.
 
-    `norms` are `encoders.build_encoder`'s.
+    `own` are options of the method, `norms` are `encoders.build_encoder`'s.
     """
     kind = _MADE_UP.get(name) or methods.METHODS[cases.CASES[name]]
     options = {"logit_scale": 2.0} if name == "dimn" else {}
     if name in cases.VARIANTS:
         options.update(cases.VARIANTS[name][1])
+    options.update(own or {})
     channels = cases.DIMENSIONS.get(name, TINY)
     made = kind(
         encoder(tiny, channels, **norms),

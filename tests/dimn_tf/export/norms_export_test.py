@@ -1,4 +1,4 @@
-"""Exports of an encoder with instance norms and a neck, with mirror images."""
+"""Exports by dg_strong.flags: instance norms, neck, stride, unit probes, mirror."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,13 @@ import pytest
 from dimn_tf.export import exporter, folding, formats, served_model
 from tests.dimn_tf.export import made_up
 
-NORMS = {"instance_norm_through": "block_3", "neck": True}
+ENCODER = {"instance_norm_through": "block_12", "neck": True, "stride": 16}
+OWN = {"normalise_probes": True, "logit_scale": 14.0}
 
 
 @pytest.fixture(scope="module")
 def method():
-    return made_up.method("dimn", **NORMS)
+    return made_up.method("dimn", own=OWN, **ENCODER)
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -36,8 +37,7 @@ def test_every_format_is_the_live_method(method, tmp_path, monkeypatch, mirror):
 def test_folding_leaves_the_instance_norms(method):
     folded = folding.for_inference(method.encoder.backbone)
     kept = [layer.name for layer in folded.layers if "_instance_norm" in layer.name]
-    assert kept == [f"{name}_instance_norm" for name in (
-        "stem", "block_0", "block_1", "block_2", "block_3"
-    )]  # fmt: skip
+    places = ["stem", *(f"block_{i}" for i in range(13))]
+    assert kept == [f"{name}_instance_norm" for name in places]
     norms = [layer for layer in folded.layers if "moving_mean" in dir(layer)]
     assert norms == []
