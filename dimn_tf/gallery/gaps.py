@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from collections.abc import Iterator
 
 from absl import logging
 
-from dimn_tf import errors
+from dimn_tf import errors, progress
 from dimn_tf.gallery import sqlite_files
 
 AT_ONCE = 16 * 2**20
@@ -14,6 +17,8 @@ AT_ONCE = 16 * 2**20
 PAUSE = 20.0
 """Times of what a rewriting took that pass before a removal brings the next; ours."""
 _AFTER_FAILURE = 60.0  # Seconds.
+_LOOK_SECONDS = 1.0
+_MB = 10**6
 
 
 class Gaps:
@@ -74,19 +79,39 @@ class Gaps:
             return False
         if size <= AT_ONCE:
             return self._file.rewrite(in_memory=True)
-        logging.info(
-            "%s: writing %.1f GB anew, so that no gap holds what was removed",
-            self._file.path,
-            size / 1e9,
-        )
-        start = time.monotonic()
-        done = self._file.rewrite(in_memory=False)
-        seconds = time.monotonic() - start
-        logging.info("%s: written anew in %.0f s", self._file.path, seconds)
-        return done
+        with _shown(self._file, size):
+            return self._file.rewrite(in_memory=False)
 
     def _is_due(self) -> bool:
         return self._file.writable and bool(self._file.erasures())
 
     def _size(self) -> int:
         return self._file.path.stat().st_size
+
+
+@contextlib.contextmanager
+def _shown(file: sqlite_files.SqliteFile, size: int) -> Iterator[None]:
+    """Shows how much of a file is written anew: what its log holds of it."""
+    bar = progress.bar(
+        label=f"{file.path}: writing anew",
+        total=size // _MB,
+        unit="MB",
+        on_stderr=True,
+    )
+    ended = threading.Event()
+
+    def watch():
+        while not ended.wait(_LOOK_SECONDS):
+            with contextlib.suppress(OSError):  # The log comes and goes.
+                written = file.log.stat().st_size // _MB
+                bar.update(max(0, min(written, bar.total) - bar.n))
+
+    watching = threading.Thread(target=watch, daemon=True)
+    with bar:
+        watching.start()
+        try:
+            yield
+            bar.update(bar.total - bar.n)
+        finally:
+            ended.set()
+            watching.join()

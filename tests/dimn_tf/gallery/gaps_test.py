@@ -6,11 +6,12 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
-from dimn_tf import errors
+from dimn_tf import errors, progress
 from dimn_tf.gallery import Entry, Gallery, enrolment, gaps, sqlite_files
 
 MODEL = "ab" * 32
@@ -296,3 +297,39 @@ def test_a_replacing_run_clears_a_large_gallery_too(
         gallery.remove(["e0"])
         enrolment.enrol(_Model(), gallery, [], progress=False, replace=replace)
     assert rewritten == [("gallery.sqlite", False)] * replace
+
+
+def test_a_large_file_shows_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(gaps, "AT_ONCE", 0)
+    monkeypatch.setattr(gaps, "_MB", 1000)
+    monkeypatch.setattr(gaps, "_LOOK_SECONDS", 0.01)
+    gallery = _small(tmp_path)
+    gallery.remove(["e0"])
+    size = gallery._store.path.stat().st_size
+    shown, make = [], progress.bar
+
+    def bar(**given):
+        made = make(**{**given, "show": False})
+        made.update = lambda count: (
+            shown.append(count) or setattr(made, "n", made.n + count)
+        )
+        shown.append((given["total"], given["unit"], given["on_stderr"]))
+        return made
+
+    rewrite = sqlite_files.SqliteFile.rewrite
+
+    def slow(self, in_memory):
+        with open(self.log, "r+b") as log:
+            log.truncate(9000)
+        time.sleep(0.2)
+        with open(self.log, "r+b") as log:
+            log.truncate(0)
+        return rewrite(self, in_memory)
+
+    monkeypatch.setattr(gaps.progress, "bar", bar)
+    monkeypatch.setattr(sqlite_files.SqliteFile, "rewrite", slow)
+    assert gallery.clear_gaps()
+    asked, *counts = shown
+    assert asked == (size // 1000, "MB", True)
+    assert 9 in counts and sum(counts) == size // 1000
+    gallery.close()
