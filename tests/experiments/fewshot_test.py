@@ -162,7 +162,11 @@ def test_flag_files_give_every_row_options_that_it_has(name):
     assert rows["meta_lstm_5"]["batch_norm_momentum"] == 0.05
     assert rows["meta_lstm_1"]["batch_norm_momentum"] == 0.1
     assert not rows["maml_1"]["maml_first_order"] and rows["maml_1"]["maml_clip"] == 10
-    assert rows["maml_1"]["learning_rate_end"] == 1e-3
+    # A small run's own start and end.
+    is_small = name == "fewshot_small.flags"
+    assert rows["maml_1"]["learning_rate_end"] == (2e-4 if is_small else 1e-3)
+    for row in ("maml_1", "maml_5", "meta_lstm_1", "meta_lstm_5"):
+        assert rows[row]["zero_output"] == is_small
     assert rows["dimn_1"]["encoder"] == rows["ppa_5"]["encoder"] == "conv4_mean"
     assert all(row["train_ways"] < 64 for row in rows.values())
     size = 0 if name == "fewshot.flags" else 1

@@ -355,5 +355,5 @@ def test_what_cannot_be_tidied_fails_no_removal(place, large, monkeypatch):
         assert kept.picture(names[1]) is None
     assert "the disk is full" in launch("enroll", arguments[1], "--clear_gaps", code=1)
     (root / "crops/anna/1_b.png").write_bytes((root / "crops/bo/1_a.png").read_bytes())
-    told = launch("enroll", *arguments, *PERSONS, "--replace", str(root / "crops/anna"))
+    told = launch("enroll", *arguments, *PERSONS, "--replace", str(root / "crops"))
     assert "1 replaced" in told

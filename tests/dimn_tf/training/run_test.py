@@ -44,6 +44,7 @@ def test_another_person_camera_or_file_is_another_data_set(
 ):
 
     _prepared(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
     load = records.load_records
 
     def changed(name, data_dir, splits=None):
