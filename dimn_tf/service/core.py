@@ -15,7 +15,7 @@ import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import filters
+from dimn_tf.gallery import filters, gaps
 from dimn_tf.service import (
     audit,
     encoding,
@@ -30,8 +30,8 @@ from dimn_tf.service import (
     sweeper,
 )
 
-CLEARED_BYTES = 256 * 2**20
-"""Bytes up to which a running service writes its files anew; ours: some seconds."""
+CLEARED_BYTES = 2**30
+"""Bytes up to which a running service writes its files anew; ours: some six seconds."""
 LOGS = "log-{}-{}.txt"
 """Files of lines for who runs a service of replicas, by replica and day."""
 _BETWEEN_CLEARINGS = 86_400.0  # Seconds; ours.
@@ -99,7 +99,7 @@ class Core:
         self.entries = remembered.Remembered(lambda: self.gallery(len))
         self.sweeper = sweeper.Sweeper(self.keeper.turn, self.sweep, self.metrics, log)
         self._warm = self._prepared = False
-        self._clears_gaps_at = 0.0  # With the first sweep.
+        self._clears_large_at = 0.0  # With the first sweep.
 
     def open(self) -> None:
         """Opens the gallery, or makes it; `running` does it where nobody did.
@@ -225,19 +225,21 @@ class Core:
         return count
 
     async def clear_gaps(self) -> None:
-        """Once a day, rids the disk of copies that removals left; see `gaps.Gaps`.
+        """Rids the disk of copies that removals left, see `gaps.Gaps`.
 
-        Nobody is answered meanwhile, so that large files are left, and told of. A
-        failure is told too, and is none of the sweep's.
+        Once a day of larger files too. Nobody is answered meanwhile, so that very large
+        ones are left, and told of. A failure is told too, and is none of the sweep's.
         """
-        if time.monotonic() < self._clears_gaps_at:
-            return
+        all_are_due = time.monotonic() >= self._clears_large_at
+        most = CLEARED_BYTES if all_are_due else gaps.AT_ONCE
         try:
-            done = await self.gallery(people.People.clear_gaps, CLEARED_BYTES)
+            done = await self.gallery(people.People.clear_gaps, most)
         except errors.UserError as error:
             self.log(f"copies of what was removed may be left: {error}")
             return
-        self._clears_gaps_at = time.monotonic() + _BETWEEN_CLEARINGS
+        if not all_are_due:
+            return
+        self._clears_large_at = time.monotonic() + _BETWEEN_CLEARINGS
         if not done:
             self.log(
                 "copies of what was removed may be left in files too large to be "

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from dimn_tf import errors
+from dimn_tf.gallery import gaps
 from dimn_tf.service import (
     core,
     metrics,
@@ -97,46 +98,49 @@ def clearing(monkeypatch):
     class Cleared(core.Core):
         def __init__(self):
             self.options = options.ServiceOptions(keep_days=0.0)
-            self.log, self._clears_gaps_at = said.append, 0.0
+            self.log, self._clears_large_at = said.append, 0.0
             self.entries = remembered.Remembered(None)
 
         async def gallery(self, function, *given):
-            asked.append(function.__name__)
             if function is not people.People.clear_gaps:
                 return set(), None
-            assert given == (core.CLEARED_BYTES,)
-            answer = answers.pop(0)
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            asked.extend(given)
+            if isinstance(answers[0], Exception):
+                raise answers[0]
+            return answers[0]
 
     made = Cleared()
 
-    def sweep(after, answer=None):
+    def sweep(after, answer=True):
+        """Bytes of files that it cleared, at most."""
         clock[0] += after
         asked.clear()
         answers[:] = [answer]
         assert asyncio.run(made.sweep()) == 0
-        assert asked[0] == "sweep"
-        return asked[1:] == ["clear_gaps"]
+        (most,) = asked
+        return most
 
     return sweep, said
 
 
-def test_gaps_are_cleared_with_the_first_sweep_and_once_a_day(clearing):
+def test_gaps_of_small_files_are_cleared_each_time_and_of_others_once_a_day(clearing):
     sweep, said = clearing
-    turns = ((0, True), (3600, False), (82_799, False), (1, True), (3600, False))
-    assert [sweep(after, True) for after, _ in turns] == [due for _, due in turns]
-    assert not said
+    small, all_ = gaps.AT_ONCE, core.CLEARED_BYTES
+    assert small < all_
+    found = [sweep(after) for after in (0, 3600, 82_799, 1, 3600)]
+    assert found == [all_, small, small, all_, small]
+    assert sweep(3600, False) == small and not said  # A large one that waits.
 
 
 def test_gaps_that_cannot_be_cleared_fail_no_sweep_and_are_tried_again(clearing):
     sweep, said = clearing
-    assert sweep(0, errors.UserError("gallery.sqlite: the disk is full"))
+    full = errors.UserError("gallery.sqlite: the disk is full")
+    assert sweep(0, full) == core.CLEARED_BYTES
     assert said[0].endswith("may be left: gallery.sqlite: the disk is full")
-    assert sweep(3600, False)  # A file too large for a service at work.
+    # A file too large for a service at work.
+    assert sweep(3600, False) == core.CLEARED_BYTES
     assert "run `python -m experiments.enroll --clear_gaps" in said[-1]
-    assert not sweep(3600)
+    assert sweep(3600) == gaps.AT_ONCE
 
 
 def test_logs_of_replicas_go_with_what_is_too_old(halves_export, tmp_path):
