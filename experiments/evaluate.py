@@ -47,10 +47,6 @@ def main(argv):
     del argv
     devices.prepare()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
-    if FLAGS.model == "histogram" and FLAGS.mirror:
-        raise errors.UserError(
-            "--mirror: --model=histogram does not use it; leave it out"
-        )
     places = prepare.recall_places(directory)
     if FLAGS.model == "trained" or directory.config.exists():
         # The record holds the content of the weights, the places where they lie.
@@ -58,9 +54,7 @@ def main(argv):
         values = workdir.read_values(directory)
         _refuse_other_flags(values)
         as_made = values.get("mirror", False)
-        if FLAGS.model == "histogram":  # A mirror image has the image's own.
-            values["mirror"] = instead["mirror"] = as_made = False
-        elif not FLAGS["mirror"].using_default_value:
+        if not FLAGS["mirror"].using_default_value:
             values["mirror"] = instead["mirror"] = FLAGS.mirror
         recipe = recipes.of_run(directory, **instead)
     else:  # Nothing is trained yet.
