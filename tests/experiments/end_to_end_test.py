@@ -181,6 +181,7 @@ def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
             f"--targets={TARGET}",
             f"--model={model}",
             "--ranked_probes=0",
+            "--mirror",  # As the demo's flag file has it, of both.
             *kept,
         )
     initial = _figures(tmp_path / "results_initial.json")[TARGET]
