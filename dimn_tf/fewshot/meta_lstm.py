@@ -58,7 +58,7 @@ class MetaLSTM(fine_tuned.FineTunedMethod):
         "encoder_width": 0.5,
         "batch_norm_momentum": 0.1,
     }
-    statistics: ClassVar[tuple[str, ...]] = ("moving", "episode", "query")
+    statistics: ClassVar[tuple[str, ...]] = ("moving", "support", "episode", "query")
 
     def __init__(self, encoder, options, seed=0, name=None):
         super().__init__(encoder, options, seed, name)
@@ -142,9 +142,12 @@ class MetaLSTM(fine_tuned.FineTunedMethod):
     def scores_of_images(self, support, queries, statistics):
         """Logits of c_T; see `FewShotMethod`."""
         weights, own = self.learned(support)
+        flat = tf.reshape(support, (-1, *support.shape[2:]))
+        if statistics == "support":
+            # Its own are of the weights before the last update.
+            own = self._fast.logits(flat, weights, own, True)[1]
         if statistics != "query":
             return self._fast.logits(queries, weights, own, statistics == "episode")[0]
-        flat = tf.reshape(support, (-1, *support.shape[2:]))
         return episode_statistics.with_each(
             flat,
             queries,

@@ -4,7 +4,7 @@ import dataclasses
 
 from dimn_tf import config
 
-STATISTICS = ("moving", "query", "episode")
+STATISTICS = ("moving", "support", "query", "episode")
 SHOTS = (1, 5)
 """Support images of a class in the paper's Table 8."""
 
@@ -99,9 +99,10 @@ class TestOptions:
     )
     test_statistics: str = config.option(
         "published",
-        "Batch norm's statistics at test: its moving averages (moving); those of the "
-        "support images and one query together (query); those of all queries of the "
-        "episode (episode: transductive, a query's class hangs on the others). "
+        "Batch norm's statistics at test: its moving averages (moving); those that a "
+        "learner's last weights have on its support (support: meta_lstm, ours); those "
+        "of the support images and one query together (query); those of all queries of "
+        "the episode (episode: transductive, a query's class hangs on the others). "
         "`published`: as the method's paper has it.",
         choices=("published", *STATISTICS),
         changes_result=False,

@@ -29,6 +29,7 @@ LABELS = {
 
 _STATISTICS = {
     "moving": "moving averages",
+    "support": "a learner's last weights on its support (ours)",
     "query": "support and one query",
     "episode": "all queries (transductive)",
 }

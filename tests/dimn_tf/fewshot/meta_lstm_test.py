@@ -167,6 +167,25 @@ def test_a_learners_statistics_are_its_supports():
     np.testing.assert_allclose(variance, 0.1 + 0.9 * outputs.var((0, 1, 2)), rtol=1e-3)
 
 
+def test_statistics_of_the_support_are_those_of_the_last_weights():
+    """By them, a support is normalised at test as in training; by its own, not."""
+    method = _method(lstm_updates=2)
+    for layer in method.encoder.backbone.layers:
+        if hasattr(layer, "momentum"):
+            layer.momentum = 0.0
+    method.gates.biases[1].assign([2.0])  # Updates that are large.
+    support = tf.constant(smooth.images(3, 2, seed=5))
+    flat = tf.reshape(support, (6, *support.shape[2:]))
+    weights, own = method.learned(support)
+    expected = method._fast.logits(flat, weights, own, True)[0]
+    found = {
+        kind: np.asarray(method.episode_scores(support, flat, kind))
+        for kind in ("support", "moving")
+    }
+    np.testing.assert_allclose(found["support"], expected, rtol=1e-3, atol=1e-4)
+    assert np.abs(found["moving"] - expected).max() > 1e-2
+
+
 def test_at_test_queries_are_normalised_as_asked_for():
     method = _method()
     support, queries = smooth.images(3, 2, seed=5), smooth.images(4, seed=6)
