@@ -52,6 +52,8 @@ class Gaps:
         start = time.monotonic()
         if not at_once and start < self._next:
             return
+        if not self._file.writable:
+            return
         try:
             if self._is_due() and self._size() <= AT_ONCE:
                 self._file.rewrite(in_memory=True)
@@ -71,7 +73,8 @@ class Gaps:
             Whether nothing is left to do.
 
         Raises:
-            errors.UserError: the disk is full, or another process writes.
+            errors.UserError: the disk is full, the file cannot be written to, or
+                another process writes.
         """
         if not self._is_due():
             return True
@@ -84,7 +87,7 @@ class Gaps:
             return self._file.rewrite(in_memory=False)
 
     def _is_due(self) -> bool:
-        return self._file.writable and bool(self._file.erasures())
+        return bool(self._file.erasures())
 
     def _size(self) -> int:
         return self._file.path.stat().st_size

@@ -246,7 +246,7 @@ class PCB(base.Method):
         return step_dropout.mask(batch, shape, rate, seed, step)
 
     @property
-    def has_one_phase(self):
+    def has_one_kind_of_step(self):
         """Not with --pcb_refined, even where its shares leave one phase alone."""
         return self.soft_parts is None
 

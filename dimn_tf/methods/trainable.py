@@ -195,8 +195,8 @@ class Trainable(budget.Budget, keras.Model, abc.ABC):
         return (phase.Phase("all parts", train_steps, self.train_step),)
 
     @property
-    def has_one_phase(self) -> bool:
-        """Whether all steps see the statistics that `statistics_step` estimates."""
+    def has_one_kind_of_step(self) -> bool:
+        """Whether all steps go through the network as `statistics_step` does."""
         return True
 
     def statistics_step(self, batch) -> None:

@@ -75,7 +75,7 @@ def asked_for(recipe, method, phases: int) -> WeightAverage | None:
     share, steps = recipe.optimiser.average_weights_from, recipe.train_steps
     if share == 1:
         return None
-    if phases > 1 or not method.has_one_phase:
+    if phases > 1 or not method.has_one_kind_of_step:
         raise errors.UserError(
             f"--average_weights_from={share:g}: --method={recipe.method} trains with "
             "these options in phases, of which later ones hang on the weights that "

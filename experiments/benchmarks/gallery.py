@@ -66,7 +66,7 @@ def define() -> None:
     flags.DEFINE_list("backends", list(BACKENDS), f"Of {', '.join(BACKENDS)}.")
     flags.DEFINE_integer("dimension", 1792, "D.", 2)
     path_flags.define_path("scratch", None, "Folder for temporary files; the system's.")
-    flags.DEFINE_enum("phase", None, ["fill", "search"], "One process' part; internal.")
+    flags.DEFINE_enum("phase", None, list(PHASES), "One process' part; internal.")
     path_flags.define_path("folder", None, "Of the gallery; internal.")
 
 
@@ -234,11 +234,32 @@ def filtered_figures(gallery, probes: np.ndarray) -> dict:
     }
 
 
+def erase(backend: str, folder: pathlib.Path, entries: int, dimension: int) -> dict:
+    """Removes a person, then has the files written anew; gives times."""
+    del entries, dimension
+    with open_again(backend, folder) as gallery:
+        start = time.perf_counter()
+        gallery.remove(gallery.entries_of("person 0"))
+        between = time.perf_counter()
+        gallery.clear_gaps()
+        end = time.perf_counter()
+    return {
+        "remove_seconds": round(between - start, 2),
+        "clear_gaps_seconds": round(end - between, 2),
+    }
+
+
+PHASES = {"fill": fill, "search": search, "erase": erase}
+
+
 def measure(backend: str, entries: int, dimension: int, truth: np.ndarray) -> dict:
-    """A backend's row, from two further processes."""
+    """A backend's row, from a further process for each phase."""
     with tempfile.TemporaryDirectory(dir=FLAGS.scratch) as folder:
         row = {}
-        for phase in ("fill", "search"):
+        for phase in PHASES:
+            if phase == "erase":
+                files = [p for p in pathlib.Path(folder).rglob("*") if p.is_file()]
+                disk = sum(path.stat().st_size for path in files)
             output = subprocess.run(
                 [
                     sys.executable,
@@ -255,8 +276,6 @@ def measure(backend: str, entries: int, dimension: int, truth: np.ndarray) -> di
                 text=True,
             ).stdout
             row |= json.loads(output.splitlines()[-1])
-        files = [p for p in pathlib.Path(folder).rglob("*") if p.is_file()]
-        disk = sum(path.stat().st_size for path in files)
     found = row.pop("found")
     hits = [len({*ours} & {*best}) for ours, best in zip(found, truth, strict=True)]
     recall = sum(hits) / truth.size
@@ -276,7 +295,7 @@ def main(_):
         )
     sizes = command_line.whole_numbers("entries")
     if FLAGS.phase:
-        phase = {"fill": fill, "search": search}[FLAGS.phase]
+        phase = PHASES[FLAGS.phase]
         folder = pathlib.Path(FLAGS.folder)
         row = phase(FLAGS.backends[0], folder, sizes[0], FLAGS.dimension)
         print(json.dumps(row))

@@ -333,3 +333,15 @@ def test_a_large_file_shows_how_far_it_is(tmp_path, monkeypatch):
     assert asked == (size // 1000, "MB", True)
     assert 9 in counts and sum(counts) == size // 1000
     gallery.close()
+
+
+def test_a_file_that_cannot_be_written_to_is_not_called_clear(tmp_path, monkeypatch):
+    monkeypatch.setattr(gaps, "AT_ONCE", 0)
+    with _small(tmp_path) as gallery:
+        gallery.remove(["e0"])
+    reader = Gallery(tmp_path)
+    reader._store._file._connection.close()
+    reader._store._file._open_unchanging()  # As where one may only read.
+    with pytest.raises(errors.UserError, match="cannot be written to"):
+        reader.clear_gaps()
+    reader.close()

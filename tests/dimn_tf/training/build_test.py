@@ -138,37 +138,32 @@ def test_the_method_is_the_recipes_with_its_options_and_seed(name):
     assert len(made.optimizer.variables) > 2 * len(made.trainable_variables)
 
 
-def test_the_rate_is_the_recipes_schedule():
-    recipe = tiny_run.recipe_of(
-        learning_rate_start=0.25, learning_rate_end=0.0625, warmup_steps=2,
-        train_images=160,
-    )  # fmt: skip
+def _rates(steps, **changes):
+    """The learning rates of these steps, by the recipe's optimiser."""
+    recipe = tiny_run.recipe_of(learning_rate_start=0.25, **changes)
     optimizer = build.for_training(recipe, tiny.labels(9)).optimizer
     rates = []
-    for step in (0, 1, 10, 20):
+    for step in steps:
         optimizer.iterations.assign(step)
         rates.append(float(optimizer.learning_rate))
+    return rates
+
+
+def test_the_rate_is_the_recipes_schedule():
+    given = {"learning_rate_end": 0.0625, "warmup_steps": 2, "train_images": 160}
     # 20 steps of 8 images; half the rate at first, and a quarter in the end.
     expected = [0.125, 0.25 * 0.25**0.05, 0.125, 0.0625]
-    assert rates == pytest.approx(expected)
+    assert _rates((0, 1, 10, 20), **given) == pytest.approx(expected)
 
 
 def test_a_cosine_is_the_recipes_too():
-    recipe = tiny_run.recipe_of(
-        learning_rate_start=0.25, learning_rate_end=0.05, warmup_steps=4,
-        learning_rate_decay="cosine", train_steps=20,
-    )  # fmt: skip
-    optimizer = build.for_training(recipe, tiny.labels(9)).optimizer
-    rates = []
-    for step in (0, 5, 10, 20):
-        optimizer.iterations.assign(step)
-        rates.append(float(optimizer.learning_rate))
+    given = {"learning_rate_end": 0.05, "warmup_steps": 4, "train_steps": 20}
 
     def falling(step):
         return 0.05 + 0.2 * (1 + np.cos(np.pi * step / 20)) / 2
 
-    expected = [falling(0) / 4, falling(5), falling(10), 0.05]
-    assert rates == pytest.approx(expected)
+    found = _rates((0, 5, 10, 20), learning_rate_decay="cosine", **given)
+    assert found == pytest.approx([falling(0) / 4, falling(5), falling(10), 0.05])
 
 
 def test_each_of_ppas_stages_has_the_whole_schedule():
