@@ -345,3 +345,16 @@ def test_a_file_that_cannot_be_written_to_is_not_called_clear(tmp_path, monkeypa
     with pytest.raises(errors.UserError, match="cannot be written to"):
         reader.clear_gaps()
     reader.close()
+
+
+def test_a_small_file_is_rewritten_with_the_removal_or_replacement(tmp_path, rewritten):
+    gallery = _small(tmp_path)
+    gallery.remove(["e0"])
+    assert len(rewritten) == 1
+    gallery._store.gaps._next = 0.0  # Long after it.
+    gallery.add([Entry("e1", np.ones(9, np.float32))], replace=True)
+    assert len(rewritten) == 2
+    gallery._store.gaps._next = 0.0
+    gallery.add([Entry("e10", np.ones(9, np.float32))])
+    assert len(rewritten) == 2
+    gallery.close()
