@@ -14,7 +14,7 @@ from dimn_tf.gallery import sqlite_files
 
 AT_ONCE = 64 * 2**20
 """Bytes up to which a file is written anew with a removal; ours: some 0.4 seconds (0.55
-GB, 100,000 entries of D = 1,280, took 3.1)."""
+GB took 3.4, `experiments.benchmarks.gallery`)."""
 PAUSE = 20.0
 """Times of what a rewriting took that pass before a removal brings the next; ours."""
 _AFTER_FAILURE = 60.0  # Seconds.
