@@ -47,14 +47,16 @@ def for_training(
         method = _inference_parts(recipe, restored)
         method.build_training(labels, recipe.batch_request)
         rate = recipe.optimiser
+        stretches = method.learning_rate_stretches(recipe.train_steps)
         optimizer = method.own_optimizer(recipe.train_steps) or fused_adam.FusedAdam(
             schedule.decay(
                 rate.learning_rate_decay,
                 rate.learning_rate_start,
                 rate.learning_rate_end,
-                method.learning_rate_stretches(recipe.train_steps),
+                stretches,
                 rate.warmup_steps,
             ),
+            stretches=stretches,
             epsilon=rate.adam_epsilon,
             weight_decay=rate.weight_decay or None,
             name="optimizer",

@@ -1,7 +1,11 @@
 """Adam by one fused kernel a variable."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
+
+from dimn_tf.training import schedule
 
 
 @keras.saving.register_keras_serializable(package="dimn_tf")
@@ -17,16 +21,40 @@ class FusedAdam(keras.optimizers.Adam):
         v <- v + (1 - beta_2) (g^2 - v)
         w <- w - rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
 
+    t counts from 1 in each of several `stretches`, each of which updates variables of
+    its own: their moments are 0 when it begins, and the correction by t is for that.
+
+    Args:
+        learning_rate: See `keras.optimizers.Adam`.
+        stretches: Steps of each, see `Method.learning_rate_stretches`; none is one.
+        **kwargs: See `keras.optimizers.Adam`.
+
     Reference: Kingma and Ba, "Adam", ICLR 2015.
     """
+
+    def __init__(self, learning_rate=0.001, stretches: Sequence[int] = (), **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.stretches = tuple(stretches)
+
+    def get_config(self):
+        """Arguments of the constructor."""
+        return {**super().get_config(), "stretches": self.stretches}
 
     def update_step(self, gradient, variable, learning_rate):
         """Updates one variable; see `keras.optimizers.Optimizer`."""
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
+            if len(self.stretches) > 1:
+                raise ValueError(
+                    "FusedAdam of several stretches takes neither amsgrad nor sparse "
+                    f"gradients; of {variable.name} it got one."
+                )
             super().update_step(gradient, variable, learning_rate)
             return
         index = self._get_variable_index(variable)
-        step = tf.cast(self.iterations + 1, variable.dtype)
+        done = schedule.since_stretch_began(
+            tf.convert_to_tensor(self.iterations), self.stretches
+        )
+        step = tf.cast(done + 1, variable.dtype)
         beta_1 = tf.cast(self.beta_1, variable.dtype)
         beta_2 = tf.cast(self.beta_2, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(

@@ -177,6 +177,8 @@ def test_each_of_ppas_stages_has_the_whole_schedule():
         optimizer.iterations.assign(step)
         rates.append(float(optimizer.learning_rate))
     assert rates == pytest.approx([0.25, 0.125, 0.25, 0.125, 0.0625])
+    # Adam's moments of stage 2 begin with it, and are corrected as the first ones are.
+    assert optimizer.stretches == (4, 6)
 
 
 def test_without_weight_decay_there_is_none():
