@@ -103,6 +103,11 @@ def others_of(
     return Others(len(names), mean.astype(np.float32), differences.astype(np.float32))
 
 
+def none(vector: np.ndarray) -> Others:
+    """No others: an entry of this vector, [E], has its score for a margin."""
+    return Others(0, np.zeros_like(vector), vector[np.newaxis])
+
+
 def with_images(found: Sequence[Found]) -> list[Found]:
     """Reads the images of entries that `enrolment.enrol` added."""
     read = []

@@ -121,15 +121,16 @@ class Explanation(pydantic.BaseModel):
         description="Of the probe's feature, times the score's scale: a score over it "
         "is a likeness."
     )
-    margin: float = pydantic.Field(
-        description="The score less the mean score of the others."
+    margin: float | None = pydantic.Field(
+        description="The score less the mean score of the others; null without others."
     )
     against: int = pydantic.Field(
         description="Entries whose mean score is taken: the best ones, this among them."
     )
     probe_map: list[list[float]] = pydantic.Field(
         description="Shares of the probe's places, rows from the top; they add up to "
-        "the margin. Above 0 a place speaks for this entry rather than the others."
+        "the margin, or without others to the score. Above 0 a place speaks for this "
+        "entry rather than the others."
     )
     match_map: list[list[float]] = pydantic.Field(
         description="Those of the entry's picture, likewise."

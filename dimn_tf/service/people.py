@@ -169,7 +169,8 @@ class People:
         Args:
             entry_id: The entry.
             features: The probe's, [D].
-            count: Best entries, which the entry is compared with, beside itself.
+            count: Best entries, which the entry is compared with, beside itself; 0: it
+                is told from none.
             one_per_person: Whether of each person only the best is among them, and of
                 the entry's person the entry alone.
             wanted: Which entries are; None: all.
@@ -182,6 +183,10 @@ class People:
         if known is None:
             return None
         (vector,) = self._gallery.vectors([entry_id])
+        kept = self._state.picture(entry_id) is not None
+        if not count:
+            none = explanation.none(vector)
+            return vector, none, self.picture(entry_id), kept
         itself = entries_lib.Hit(entry_id, 0.0, known.person_id, known.metadata)
         (hits,) = self._gallery.search(
             features[np.newaxis], count, one_per_person, wanted
@@ -193,7 +198,6 @@ class People:
             if hit.entry_id != entry_id and (own is None or hit.person_id != own)
         ]
         told = explanation.others_of(self._gallery, [itself, *others], 1)
-        kept = self._state.picture(entry_id) is not None
         return vector, told, self.picture(entry_id), kept
 
     def remove(self, entry_ids: Sequence[str]) -> list[str]:

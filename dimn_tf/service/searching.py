@@ -136,7 +136,11 @@ async def explain(
     box: parameters.Box = "",
     against: Annotated[
         int,
-        fastapi.Form(ge=1, description="Best entries that the entry is compared with."),
+        fastapi.Form(
+            ge=0,
+            description="Best entries that the entry is compared with; 0: with none. "
+            "Then the maps are of the score.",
+        ),
     ] = explanation.AGAINST,
     one_per_person: parameters.OnePerPerson = True,
     camera_id: parameters.Cameras = [],  # noqa: B006
@@ -184,7 +188,7 @@ async def explain(
     return answers.Explanation(
         score=score,
         length=core.encoding.scale * float(np.linalg.norm(vectors[0])),
-        margin=row.margin,
+        margin=row.margin if others.count else None,
         against=others.count,
         probe_map=row.probe_map.tolist(),
         match_map=row.gallery_map.tolist(),

@@ -269,9 +269,16 @@ def test_a_match_is_explained_against_the_others(dimn_export, tmp_path):
                 told["margin"], np.sum(told["probe_map"]), np.sum(told["match_map"])
             ):  # fmt: skip
                 np.testing.assert_allclose(found, margin, atol=limit)
+        plain = explain(names[2], against=0).json()
+        assert (plain["against"], plain["margin"]) == (0, None)
+        for found in (
+            plain["score"], np.sum(plain["probe_map"]), np.sum(plain["match_map"])
+        ):  # fmt: skip
+            np.testing.assert_allclose(found, scores[2], atol=limit)
         _problem(explain("none"), 404, "no_entry")
+        _problem(explain("none", against=0), 404, "no_entry")
         _problem(explain(names[0], against=5_000), 422, "against")
-        _problem(explain(names[0], against=0), 422, "parameters")
+        _problem(explain(names[0], against=-1), 422, "parameters")
     with running(model, tmp_path, keep_pictures=False) as client:
         other = _enrol(client, _image(50)).json()["id"]
         _problem(explain(other), 404, "no_picture")
