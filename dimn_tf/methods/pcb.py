@@ -151,7 +151,13 @@ class PCB(base.Method):
             ("all parts", everything, self.refined_step, 1.0),
         )
         return tuple(
-            phase.Phase(name, steps, step, begin=self._set_begun(begun))
+            phase.Phase(
+                name,
+                steps,
+                step,
+                begin=self._set_begun(begun),
+                first_trained=self._soft_variables() if begun else (),
+            )
             for name, steps, step, begun in found
             if steps
         )

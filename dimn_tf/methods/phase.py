@@ -1,8 +1,9 @@
 """A stretch of training with a step of its own; most methods have one."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import keras
 import tensorflow as tf
 
 
@@ -22,6 +23,8 @@ class Phase:
             on from a checkpoint, with `every_image`: a call that gives all training
             images, in the order of their labels, as (float32 [n, H, W, 3], int32 [n])
             without augmentation.
+        first_trained: Variables that no phase before trains: Adam, which must be the
+            method's optimiser, counts its steps on them from this one.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Phase:
     step: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
     takes_images: bool = True
     begin: Callable[[Callable[[], Iterable]], None] | None = None
+    first_trained: Sequence[keras.Variable] = ()
 
 
 def left(phases: Iterable[Phase], start: int) -> Iterator[tuple[Phase, int, int]]:

@@ -141,6 +141,7 @@ class PPA(base.Method):
                 self.mapping_step,
                 takes_images=False,
                 begin=self._encode_all,
+                first_trained=self._phi_variables(),
             ),
         )
 
@@ -233,12 +234,13 @@ class PPA(base.Method):
             loss += rows * self.options.ppa_mapping_decay * length
             # All replicas do the same: the optimiser adds their gradients up.
             share = loss / replicas
-        self.minimise(
-            tape, share, [v for layer in self._phi for v in layer.trainable_variables]
-        )
+        self.minimise(tape, share, self._phi_variables())
         return replica_context.batch_means(
             _scalars(loss, logits, labels), tf.shape(labels)[0]
         )
+
+    def _phi_variables(self):
+        return [v for layer in self._phi for v in layer.trainable_variables]
 
     def mapped(self, activations):
         """phi: [n, D] -> [n, D] float32, both of unit length."""

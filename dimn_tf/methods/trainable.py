@@ -112,8 +112,6 @@ class Trainable(budget.Budget, keras.Model, abc.ABC):
     def learning_rate_stretches(self, train_steps: int) -> tuple[int, ...]:
         """Steps over which the learning rate falls, start to end; here once, over all.
 
-        Of several, each updates variables of its own: Adam begins anew with it too.
-
         Args:
             train_steps: Of the whole run: the stretches add up to it.
         """

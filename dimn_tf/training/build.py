@@ -47,27 +47,36 @@ def for_training(
         method = _inference_parts(recipe, restored)
         method.build_training(labels, recipe.batch_request)
         rate = recipe.optimiser
-        stretches = method.learning_rate_stretches(recipe.train_steps)
         optimizer = method.own_optimizer(recipe.train_steps) or fused_adam.FusedAdam(
             schedule.decay(
                 rate.learning_rate_decay,
                 rate.learning_rate_start,
                 rate.learning_rate_end,
-                stretches,
+                method.learning_rate_stretches(recipe.train_steps),
                 rate.warmup_steps,
             ),
-            stretches=stretches,
             epsilon=rate.adam_epsilon,
             weight_decay=rate.weight_decay or None,
             name="optimizer",
         )
+        adam = optimizer
         if rate.precision == "mixed_float16":
             optimizer = keras.optimizers.LossScaleOptimizer(
                 optimizer, FLOAT16_LOSS_SCALE, name="loss_scale"
             )
         method.compile(optimizer=optimizer, jit_compile=recipe.plan.jit_compile)
         method.optimizer.build(method.trainable_variables)
+        _count_steps(adam, method, recipe.train_steps)
     return method
+
+
+def _count_steps(optimizer, method: methods.Method, train_steps: int) -> None:
+    """Has Adam count its steps on a variable from the phase that first trains it."""
+    first = 0
+    for phase in method.phases(train_steps):
+        for variable in phase.first_trained:
+            optimizer.count_from(variable, first)
+        first += phase.steps
 
 
 def for_inference(recipe: recipes.Recipe, restored: bool = True) -> methods.Method:

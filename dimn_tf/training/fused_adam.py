@@ -1,11 +1,7 @@
 """Adam by one fused kernel a variable."""
 
-from collections.abc import Sequence
-
 import keras
 import tensorflow as tf
-
-from dimn_tf.training import schedule
 
 
 @keras.saving.register_keras_serializable(package="dimn_tf")
@@ -21,39 +17,36 @@ class FusedAdam(keras.optimizers.Adam):
         v <- v + (1 - beta_2) (g^2 - v)
         w <- w - rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)
 
-    t counts from 1 in each of several `stretches`, each of which updates variables of
-    its own: their moments are 0 when it begins, and the correction by t is for that.
-
-    Args:
-        learning_rate: See `keras.optimizers.Adam`.
-        stretches: Steps of each, see `Method.learning_rate_stretches`; none is one.
-        **kwargs: See `keras.optimizers.Adam`.
+    Of a variable that `count_from` names, t counts from that step on.
 
     Reference: Kingma and Ba, "Adam", ICLR 2015.
     """
 
-    def __init__(self, learning_rate=0.001, stretches: Sequence[int] = (), **kwargs):
+    def __init__(self, learning_rate=0.001, **kwargs):
         super().__init__(learning_rate, **kwargs)
-        self.stretches = tuple(stretches)
+        self._counted_from: dict[int, int] = {}
 
-    def get_config(self):
-        """Arguments of the constructor."""
-        return {**super().get_config(), "stretches": self.stretches}
+    def count_from(self, variable, step: int) -> None:
+        """Has t be 1 in a step: the first that updates the variable.
+
+        Its moments are 0 until then, and the correction by t is for that: by the steps
+        of the whole run its first updates would be three to six times as long.
+
+        Args:
+            variable: Of those that the optimiser was built with.
+            step: 0, 1, ... of the whole run; a second one of a variable is passed over.
+        """
+        self._counted_from.setdefault(self._get_variable_index(variable), step)
 
     def update_step(self, gradient, variable, learning_rate):
         """Updates one variable; see `keras.optimizers.Optimizer`."""
         if self.amsgrad or isinstance(gradient, tf.IndexedSlices):
-            if len(self.stretches) > 1:
-                raise ValueError(
-                    "FusedAdam of several stretches takes neither amsgrad nor sparse "
-                    f"gradients; of {variable.name} it got one."
-                )
             super().update_step(gradient, variable, learning_rate)
             return
         index = self._get_variable_index(variable)
-        done = schedule.since_stretch_began(
-            tf.convert_to_tensor(self.iterations), self.stretches
-        )
+        first = self._counted_from.get(index, 0)
+        # (Scaled losses leave steps out, which are not counted.)
+        done = tf.maximum(self.iterations - first, 0)
         step = tf.cast(done + 1, variable.dtype)
         beta_1 = tf.cast(self.beta_1, variable.dtype)
         beta_2 = tf.cast(self.beta_2, variable.dtype)

@@ -75,23 +75,6 @@ class Anew(keras.optimizers.schedules.LearningRateSchedule):
         return {"start": self.start, "end": self.end, "stretches": self.stretches}
 
 
-def since_stretch_began(step, stretches: Sequence[int]):
-    """Steps that are done of the stretch that a step is in.
-
-    Args:
-        step: Integer scalar, 0, 1, ... of all stretches.
-        stretches: Steps of each; the last one has no end.
-
-    Returns:
-        Scalar of the step's dtype; 0 for a stretch's first step.
-    """
-    first, done = 0, step
-    for length in stretches[:-1]:
-        first += length
-        done = tf.where(step >= first, step - first, done)
-    return done
-
-
 DECAYS = ("exponential", "cosine")
 
 

@@ -6,11 +6,14 @@ import random
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dimn_tf import errors, methods
 from dimn_tf.training import build, checkpoints, workdir
 from tests.dimn_tf.methods import tiny
 from tests.dimn_tf.training import tiny_run
+
+_REFINED = {"method": "pcb", "pcb_refined": True, "encoder": "tiny_16"}
 
 
 @pytest.fixture(autouse=True)
@@ -177,8 +180,32 @@ def test_each_of_ppas_stages_has_the_whole_schedule():
         optimizer.iterations.assign(step)
         rates.append(float(optimizer.learning_rate))
     assert rates == pytest.approx([0.25, 0.125, 0.25, 0.125, 0.0625])
-    # Adam's moments of stage 2 begin with it, and are corrected as the first ones are.
-    assert optimizer.stretches == (4, 6)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize(
+    ("options", "first", "trained"),
+    [
+        ({"method": "ppa", "ppa_mapping_steps": 60}, 40, "matching_layers"),
+        (_REFINED, 80, "soft_parts"),
+        ({**_REFINED, "pcb_refined_alone_share": 0.0}, 87, "soft_parts"),
+    ],
+)
+def test_what_a_later_phase_trains_begins_with_it(options, first, trained, precision):
+    """Adam's first step on it is the rate, whatever the gradient."""
+    recipe = tiny_run.recipe_of(
+        train_steps=100, learning_rate_start=0.25, learning_rate_end=0.25,
+        weight_decay=0.0, precision=precision, **options,
+    )  # fmt: skip
+    method = build.for_training(recipe, tiny.labels(9))
+    assert method.phases(100)[0].steps == first
+    optimizer = getattr(method.optimizer, "inner_optimizer", method.optimizer)
+    found = getattr(method, trained)
+    layer = found[0] if isinstance(found, tuple) else found
+    before = layer.kernel.numpy()
+    optimizer.iterations.assign(first)
+    optimizer.apply_gradients([(tf.fill(before.shape, 3.0), layer.kernel)])
+    np.testing.assert_allclose(layer.kernel.numpy(), before - 0.25, rtol=1e-3)
 
 
 def test_without_weight_decay_there_is_none():

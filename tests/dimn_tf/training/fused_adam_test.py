@@ -67,13 +67,15 @@ def test_sparse_gradients_take_the_parents_way():
     np.testing.assert_array_equal(table.numpy()[[0, 1, 3]], 1.0)
 
 
-def test_variables_of_a_later_stretch_are_trained_as_by_an_adam_of_their_own():
+def test_a_variable_counted_from_a_step_is_trained_as_by_an_adam_of_its_own():
     rate, start = 0.05, np.ones(3, "float32")
     first, later, alone = (keras.Variable(start, name=n) for n in ("f", "l", "a"))
-    both = fused_adam.FusedAdam(rate, stretches=(200, 30))
+    both = fused_adam.FusedAdam(rate)
     own = keras.optimizers.Adam(rate)
     both.build([first, later])
     own.build([alone])
+    both.count_from(later, 200)
+    both.count_from(later, 210)  # A phase after the one that it is trained from.
 
     def step(optimizer, variable, scale):
         gradient = scale * variable.value + tf.sin(3.0 * variable.value)
@@ -86,15 +88,3 @@ def test_variables_of_a_later_stretch_are_trained_as_by_an_adam_of_their_own():
         if i == 200:  # Adam's first step is the rate, whatever the gradient.
             np.testing.assert_allclose(later.numpy(), start - rate, rtol=1e-4)
     np.testing.assert_allclose(later.numpy(), alone.numpy(), rtol=1e-4, atol=1e-5)
-
-
-def test_stretches_survive_a_configuration():
-    made = fused_adam.FusedAdam(0.1, stretches=(3, 4))
-    assert fused_adam.FusedAdam.from_config(made.get_config()).stretches == (3, 4)
-
-
-def test_several_stretches_take_no_amsgrad():
-    optimizer = fused_adam.FusedAdam(0.1, stretches=(3, 4), amsgrad=True)
-    variable = keras.Variable(np.ones(2, "float32"))
-    with pytest.raises(ValueError, match="neither amsgrad nor sparse"):
-        optimizer.apply_gradients([(tf.ones(2), variable)])
