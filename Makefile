@@ -48,9 +48,10 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Small faults in a module or a folder, one at a time, of which its tests should tell.
+# Small faults in a module or a folder, one at a time, which its tests should notice.
 mutate: install
 	nice $(BIN)/python -m tests.mutation.mutate --modules=$(MODULE)
 
+# Removes the environment and the tools' caches. Runs, built data and archives stay.
 clean:
-	rm -rf $(VENV) runs data
+	rm -rf $(VENV) .pytest_cache .ruff_cache

@@ -17,6 +17,11 @@ HELP = {"--help", "-help", "-h", "--helpshort", "-helpshort", "-?"}
 HELP_IN_FULL = {"--helpfull", "-helpfull"}
 _LARGEST_INTEGER = 2**63 - 1
 _WIDTH = 88
+_SEVERAL = (
+    ".; repeat this option to specify a list of values",
+    ". May be given several times.",
+)
+"""What absl adds to the help of such a flag, and what stands here for it."""
 
 
 def parse(argv: Sequence[str], own: Sequence[str], arguments: bool) -> list[str]:
@@ -173,6 +178,9 @@ def help_text(about: str, own: Sequence[str]) -> str:
 
 def _flag_help(name: str, flag: flags.Flag, needed: bool) -> list[str]:
     choices = getattr(flag.parser, "enum_values", None)
+    told = flag.help or ""
+    if choices:  # absl begins the help with them.
+        told = told.removeprefix(f"<{'|'.join(choices)}>: ")
     if flag.boolean:
         head = f"  --[no]{name}"
     else:
@@ -184,7 +192,7 @@ def _flag_help(name: str, flag: flags.Flag, needed: bool) -> list[str]:
     else:
         tail = f" Default: {flag.default_as_str}."
         tail = tail.replace("'", "")
-    text = " ".join(f"{flag.help or ''}{tail}".split())
+    text = " ".join(f"{told}{tail}".split()).replace(*_SEVERAL)
     return [
         head,
         *textwrap.wrap(

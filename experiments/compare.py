@@ -1,4 +1,4 @@
-"""Trains the paper's systems one after the other, and prints its tables of ours.
+"""Trains the paper's systems in turn, and prints the paper's tables with our figures.
 
     python -m experiments.compare --flagfile=compare_small.flags
 
@@ -33,6 +33,8 @@ FLAGS = flags.FLAGS
 def define() -> None:
     """Defines the command's flags."""
     flags.define_run()
+    FLAGS["method"].help = "Each row's own: not to be given here."
+    FLAGS["workdir"].help = "Folder of all rows' runs."
     path_flags.define_path(
         "results_dir",
         None,

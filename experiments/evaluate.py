@@ -1,6 +1,9 @@
 """Ranks the targets by a trained run, its untrained start, or colour histograms.
 
-python -m experiments.evaluate --workdir=W
+    python -m experiments.evaluate --workdir=W
+
+--targets, --data_dir and --manual_dir are the run's own where they are left out. Of the
+options of training, which are the run's too, only --mirror may be given otherwise.
 """
 
 import dataclasses

@@ -24,9 +24,7 @@ FLAGS = flags.FLAGS
 def define() -> None:
     """Defines the command's flags."""
     model_flags.define()
-    path_flags.define_path(
-        "gallery", None, places.HELP.capitalize() + ".", required=True
-    )
+    path_flags.define_path("gallery", None, places.SENTENCE, required=True)
     image_flags.define()
     flags.DEFINE_enum(
         "unmatched_probes",

@@ -3,9 +3,9 @@ r"""Writes the images of a built data set into a folder a person, as cameras' cr
     python -m experiments.extract_images --dataset=synthetic_reid/night_market \
         --folder=crops
 
-FOLDER/PERSON/CAMERA_NAME.png: what `reid_folder`, `experiments.enroll` and
-`experiments.search` take (--camera_pattern='^(\d+)_'). Of real data, keep the folder
-out of any repository.
+FOLDER/PERSON/CAMERA_NAME.png: what `reid_folder` (`?camera=^(\d+)_`),
+`experiments.enroll` and `experiments.evaluate_gallery` (--camera_pattern='^(\d+)_')
+take. Of real data, keep the folder out of any repository.
 """
 
 import io

@@ -1,7 +1,9 @@
-"""Few-shot learning on miniImageNet: the rows of the paper's Table 8.
+r"""Few-shot learning on miniImageNet: the rows of the paper's Table 8.
 
-    python -m experiments.fewshot --flagfile=fewshot.flags --method=dimn --shots=1
-    python -m experiments.fewshot --flagfile=fewshot.flags --method=all
+    python -m experiments.fewshot --flagfile=fewshot.flags --method=dimn --shots=1 \
+        --workdir=runs/fewshot/dimn
+    python -m experiments.fewshot --flagfile=fewshot.flags --method=all \
+        --workdir=runs/fewshot --results_dir=runs/fewshot_results
 
 Trains on the training classes, chooses a step by the validation classes, and tests on
 episodes of the test classes. `--method=all` makes each row that --results_dir lacks, at

@@ -147,8 +147,11 @@ def _define(
     of: type[recipe.Recipe] = recipe.Recipe,
 ) -> None:
     name = prefix + field.name
+    if name in of.without_flag:
+        return
     default = of.common.get(name, _default(field))
-    help = field.metadata["help"] + _other_defaults(name, default, of)
+    help = of.common_help.get(name, field.metadata["help"])
+    help += _other_defaults(name, default, of)
     kind = typing.get_type_hints(group)[field.name]
     if field.metadata["choices"]:
         flags.DEFINE_enum(name, default, list(field.metadata["choices"]), help)

@@ -60,7 +60,7 @@ def _options_of(method: str) -> set[str]:
     names = {field.name for group in groups for field in dataclasses.fields(group)}
     augmented = dataclasses.fields(augmentation.Augmentation)
     names |= {AUGMENTATION_PREFIX + field.name for field in augmented}
-    return names - {"shots"}  # The run is named by them.
+    return names - of.without_flag - {"shots"}  # The run is named by its shots.
 
 
 def options_of(

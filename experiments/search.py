@@ -26,9 +26,7 @@ _PICTURED = 50
 def define() -> None:
     """Defines the command's flags."""
     model_flags.define()
-    path_flags.define_path(
-        "gallery", None, places.HELP.capitalize() + ".", required=True
-    )
+    path_flags.define_path("gallery", None, places.SENTENCE, required=True)
     path_flags.define_path("probe", None, "Image of a person.", required=True)
     flags.DEFINE_integer("topk", 10, "Entries shown.", 1)
     flags.DEFINE_bool(
@@ -55,9 +53,9 @@ def define() -> None:
     flags.DEFINE_integer(
         "explain_against",
         explanation.AGAINST,
-        "Of --explain: how many of the best entries (with --one_per_person: of as many "
-        "persons) are the others, those shown among them: all, where the gallery holds "
-        "fewer. 0: none, and the maps add up to the score.",
+        "With --explain: how many of the best entries (with --one_per_person: persons) "
+        "a match is compared with, itself among them; all, where the gallery holds "
+        "fewer. 0: none; the maps then add up to the score.",
         0,
     )
 

@@ -10,7 +10,8 @@ first.
     python -m experiments.serve --ray --replicas=4 --model=EXPORT --state=FOLDER \
         --gallery=milvus:http://HOST:19530#people
 
-serves by Ray Serve: so many processes, which have the model, ask one gallery.
+serves by Ray Serve: it starts that many processes, each with the model, which share one
+gallery.
 """
 
 import os

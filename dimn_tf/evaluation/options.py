@@ -34,13 +34,14 @@ class EvaluationOptions:
     own_trials: str = config.option(
         registry.AUTO,
         f"Trials of data sets without a published protocol: {_OWN_TRIALS}; or "
-        f"`{registry.AUTO}`: splits where there are both, else pairs.",
+        f"`{registry.AUTO}`, ours: splits where there are both, else pairs.",
         choices=(registry.AUTO, *registry.OWN),
         changes_result=False,
     )
     gallery_images: int = config.option(
         1,
-        "Gallery images of each identity in drawn `pairs`; 0: all but the probe.",
+        "Gallery images of each identity in drawn `pairs`; ours: 1. 0: all but the "
+        "probe.",
         changes_result=False,
         least=0,
     )
@@ -48,14 +49,14 @@ class EvaluationOptions:
         trial.NO_RULE,
         "Whether, in trials without a published protocol, gallery images of the "
         "probe's own identity and camera are passed over (`cross_camera`, the "
-        "Market-1501 rule).",
+        "Market-1501 rule); ours: none are.",
         choices=trial.CAMERA_RULES,
         changes_result=False,
     )
     unmatched_probes: str = config.option(
         "refuse",
         "What happens to probes without a true match in the gallery: an error that "
-        "names them, or counted apart and left out of CMC and mAP.",
+        "names them (ours), or counted apart and left out of CMC and mAP.",
         choices=ranking.UNMATCHED_PROBES,
         changes_result=False,
     )

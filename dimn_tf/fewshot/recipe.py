@@ -1,7 +1,7 @@
 """A few-shot run's options: the shared recipe with few-shot's methods and data."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, ClassVar
 
 from dimn_tf import errors, fewshot
@@ -28,6 +28,18 @@ class FewShotRecipe(recipe.Recipe):
         "batch_norm_momentum": 0.9,
         "augment_flip": 0.0,
     }
+    common_help: ClassVar[Mapping[str, str]] = {
+        "encoder": "Backbone g; the methods' papers: four convolutions.",
+        "encoder_width": "Multiplier of the channels; conv4 has 64 at 1.",
+        "encoder_weights": "Start of the encoder: a .weights.h5 file, imagenet, or "
+        "none: a random one, as in the methods' papers.",
+        "batch_norm_momentum": "Share of the old moving averages that a step keeps; "
+        "ours: 0.9, for short runs.",
+        "augment_flip": "Probability that an image is mirrored left to right; the "
+        "methods' papers: 0.",
+        "train_steps": "Iterations.",
+    }
+    without_flag: ClassVar[Set[str]] = frozenset({"mirror", "replicas"})
 
     data: options.DataOptions = options.DataOptions()
 

@@ -17,6 +17,7 @@ HELP = (
     "a folder, or milvus:URI#COLLECTION (URI: a server such as http://localhost:19530, "
     "or a file ending in .db)"
 )
+SENTENCE = HELP[0].upper() + HELP[1:] + "."
 KINDS = tuple(dict.fromkeys([*indexes.INDEXES, *milvus_collections.INDEXES]))
 """Kinds of index that some gallery has."""
 _MILVUS = "milvus:"

@@ -18,7 +18,8 @@ class SoftPartsOptions:
     pcb_refined: bool = config.option(
         False,
         "Refined part pooling (RPP): after a while, which part a place belongs to is "
-        "learnt, in place of the horizontal parts.",
+        "learnt, in place of the horizontal parts; ours: no, since the "
+        "paper's row is named PCB.",
     )
     pcb_refined_alone_share: float = config.option(
         0.067,

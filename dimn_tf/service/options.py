@@ -85,13 +85,14 @@ class ServiceOptions:
     keep_days: float = config.option(
         0.0,
         "Entries that were enrolled longer ago are removed, with their pictures; 0: "
-        "none. Of entries whose time is not known the service's first look counts.",
+        "none. Where the time of enrolment is not known, days count from when the "
+        "service first saw the entry.",
         least=0.0,
         most=36_500.0,
     )
     audit_log: bool = config.option(
         True,
-        "Whether who searched for whom, and when, is written to the audit log.",
+        "Whether the audit log records who searched for whom, and when.",
     )
     audit_bytes: int = config.option(
         100 << 20,

@@ -155,9 +155,9 @@ class OptimiserOptions:
     )
     average_weights_from: float = config.option(
         1.0,
-        "Share of the run after which the mean of the weights begins that the run ends "
-        "with, with batch statistics estimated anew; on the way a step's own weights "
-        "are evaluated. 1, paper: no mean. Ours.",
+        "The run ends with the mean of its weights from this share of the steps on, "
+        "and with batch statistics estimated anew; evaluations on the way take the "
+        "step's own weights. 1, paper: no mean. Ours.",
         least=0,
         most=1,
     )

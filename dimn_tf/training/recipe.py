@@ -1,7 +1,7 @@
 """A recipe: every option of a run, and their record."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, ClassVar
 
 from dimn_tf import config, errors, methods
@@ -43,6 +43,12 @@ class Recipe:
 
     common: ClassVar[Mapping[str, Any]] = {}
     """Values by flag name that all methods have unless told, other than the groups'."""
+
+    common_help: ClassVar[Mapping[str, str]] = {}
+    """Flags' help in place of the groups', by flag name."""
+
+    without_flag: ClassVar[Set[str]] = frozenset()
+    """Options of the groups that no method takes another value of."""
 
     method: str
     method_options: Any
