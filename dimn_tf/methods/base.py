@@ -17,7 +17,7 @@ class SmoothingOptions:
 
     label_smoothing: float = config.option(
         0.0,
-        "Label smoothing of every softmax over identities, 0..1; paper: none.",
+        "Label smoothing of every softmax over identities, 0..1. Ours; paper: none.",
         least=0,
         most=1,
     )

@@ -61,10 +61,11 @@ class DIMNOptions(base.FeatureTripletOptions, base.ClassifierOptions):
         "and at test; ours (the paper does not say).",
     )
     normalise_probes: bool = config.option(
-        False, "Whether probe features are scaled to unit length in Eq. 4; paper: no."
+        False,
+        "Whether probe features are scaled to unit length in Eq. 4. Ours; paper: no.",
     )
     logit_scale: float = config.option(
-        1.0, "Multiplies the logits of Eq. 4; paper: none, 1.", least=1e-12
+        1.0, "Multiplies the logits of Eq. 4. Ours; paper: none, 1.", least=1e-12
     )
     memory_bank: bool = config.option(
         True,

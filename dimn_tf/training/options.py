@@ -70,8 +70,8 @@ class EncoderOptions:
     )
     encoder_stride: int = config.option(
         0,
-        "Pixels a place of the last feature map (MobileNetV2: 32 or 16); 0, paper: as "
-        "the backbone is published.",
+        "Pixels a place of the last feature map (MobileNetV2: 32, or 16, which is "
+        "ours); 0, paper: as the backbone is published.",
         least=0,
     )
     instance_norm_through: str = config.option(
@@ -141,8 +141,8 @@ class OptimiserOptions:
     )
     warmup_steps: int = config.option(
         0,
-        "Iterations over which the learning rate rises to its schedule; paper: none. "
-        "Ours, for random starts.",
+        "Iterations over which the learning rate rises to its schedule. Ours; paper: "
+        "none.",
         least=0,
     )
     adam_epsilon: float = config.option(

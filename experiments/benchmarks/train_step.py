@@ -13,9 +13,10 @@ Prints one JSON line:
     variants: what each of --variants takes, as a share of stock Keras' time, all in
         turn with it at C = 18,530.
     limits: of this machine, measured in the same run: gigabytes a second of a copy,
-        and giga multiply-adds a second of matrix products; and the step beside them:
-        its convolutions' and products' multiply-adds, forward and back, and the shares
-        of our step's time that they would take at those rates.
+        and giga multiply-adds a second of matrix products; and the plain step beside
+        them (`step_account`): its convolutions' and products' multiply-adds, forward
+        and back, the gigabytes that its layers read and write, and the shares of our
+        step's time that these would take at those rates.
 """
 
 import json
@@ -33,6 +34,7 @@ from dimn_tf import encoders, errors, methods
 from dimn_tf.data import batch_request, label_specification
 from dimn_tf.training import fused_adam
 from experiments import launch
+from experiments.benchmarks import step_account
 
 FLAGS = flags.FLAGS
 FEW, MANY = 1_000, 18_530
@@ -57,6 +59,7 @@ VARIANTS = {
         "frozen_through": "block_3",
         "precision": "mixed_bfloat16",
     },
+    "strong": {"instance_norm_through": "block_12", "neck": True, "stride": 16},
     "half_size": {"smaller": 2},
     "stride_16": {"stride": 16},
 }
@@ -162,25 +165,6 @@ def seconds_in_turn(
     return found
 
 
-def multiply_adds(height: int, width: int, encoder_width: float, pairs: int) -> float:
-    """Of a step's convolutions and matrix products, forward and back.
-
-    Going back costs twice the way forward: by the inputs and by the weights.
-    """
-    encoder = encoders.build_encoder("mobilenet_v2", height, width, encoder_width)
-    of_image = 0
-    for layer in encoder.backbone.layers:
-        if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):
-            rows, columns, channels = layer.output.shape[1:]
-            kernel = layer.kernel.shape
-            inputs = 1 if isinstance(layer, keras.layers.DepthwiseConv2D) else kernel[2]
-            of_image += rows * columns * channels * kernel[0] * kernel[1] * inputs
-    dimension = encoder.feature_dimension
-    # Of each pair: the mapping of one image, f_theta and W of the other.
-    of_pair = 2 * of_image + dimension**2 + 2 * dimension * MANY
-    return 3.0 * pairs * of_pair
-
-
 def limits(seconds: float, size: tuple[int, int, float], pairs: int = 32) -> dict:
     """What this machine can do at most, and the step beside it.
 
@@ -201,15 +185,18 @@ def limits(seconds: float, size: tuple[int, int, float], pairs: int = 32) -> dic
     times = seconds_in_turn([lambda f=f: f().numpy() for f in (copy, *products)], 5)
     copied, *multiplied = map(min, times)
     rates = [2048**3 / taken / 1e9 for taken in multiplied]
-    needed = multiply_adds(*size, pairs) / 1e9
+    needed = step_account.multiply_adds(*size, pairs, MANY) / 1e9
+    moved = step_account.gigabytes(*size, 2 * pairs)
+    copy_rate = 2 * 4 * (1 << 26) / copied / 1e9
     return {
-        "copy_gigabytes_per_second": round(2 * 4 * (1 << 26) / copied / 1e9, 1),
+        "copy_gigabytes_per_second": round(copy_rate, 1),
         "float32_giga_multiply_adds_per_second": round(rates[0], 1),
         "bfloat16_giga_multiply_adds_per_second": round(rates[1], 1),
         "step_giga_multiply_adds": round(needed, 1),
         "share_of_the_step_at_the_float32_rate": round(needed / rates[0] / seconds, 3),
-        "step_gigabytes_at_the_copys_rate": round(
-            seconds * 2 * 4 * (1 << 26) / copied / 1e9, 1
+        "step_gigabytes": {kind: round(share, 2) for kind, share in moved.items()},
+        "share_of_the_step_at_the_copys_rate": round(
+            sum(moved.values()) / copy_rate / seconds, 3
         ),
     }
 
