@@ -12,7 +12,12 @@ from dimn_tf.gallery import Entry, Gallery, entries, explanation, places
 from tests.dimn_tf.export import made_up
 
 IMAGES = 12
-CASES = {"dimn": ("dimn", False), "mirror": ("dimn", True), "cosine": ("cosine", True)}
+CASES = {
+    "dimn": ("dimn", False, {}),
+    "mirror": ("dimn", True, {}),
+    "cosine": ("cosine", True, {}),
+    "strong": ("dimn", True, {"neck": True, "own": {"normalise_probes": True}}),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +75,8 @@ def _place(method, folder):
 
 @pytest.fixture(scope="module", params=CASES)
 def place(request, tmp_path_factory):
-    name, mirror = CASES[request.param]
-    method = made_up.method(name, tiny=True)
+    name, mirror, options = CASES[request.param]
+    method = made_up.method(name, tiny=True, **options)
     method.mirror = mirror
     return _place(method, tmp_path_factory.mktemp(request.param))
 
@@ -111,7 +116,9 @@ def test_each_place_has_its_share(place, gallery):
     scale = place.model.inner_product_scale
     maps = place.method.matched_maps(place.pixels).numpy().astype(np.float64)
     feature = maps[0].mean(axis=(0, 1))
-    length = np.linalg.norm(feature) if isinstance(place.method, made_up.Cosine) else 1
+    unit = isinstance(place.method, made_up.Cosine)
+    unit |= getattr(place.method.options, "normalise_probes", False)
+    length = np.linalg.norm(feature) if unit else 1
     order = np.argsort(-(place.vectors @ feature))
     mean = place.vectors[order[:5]].astype(np.float64).mean(axis=0)
     cells = maps.shape[1] * maps.shape[2]

@@ -41,6 +41,11 @@ def labels(num_identities: int) -> label_specification.LabelSpecification:
 
 VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     "dimn_no_memory": ("dimn", {"memory_bank": False}),
+    "dimn_ours": (
+        "dimn",
+        {"normalise_probes": True, "logit_scale": 14.0, "feature_triplet_weight": 1.0},
+    ),
+    "aggregation_triplet": ("aggregation", {"feature_triplet_weight": 1.0}),
     "pcb_refined": ("pcb", {"pcb_refined": True}),
     "ppa_linear": ("ppa", {"ppa_mapping": "linear"}),
     "reptile_fresh": ("reptile", {"reptile_head": "fresh"}),

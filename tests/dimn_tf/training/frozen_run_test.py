@@ -13,7 +13,14 @@ METHODS = [
     "aggregation",
     *(
         pytest.param(name, marks=pytest.mark.slow)
-        for name in ("aligned_reid", "ppa_linear", "reptile", "mldg", "crossgrad")
+        for name in (
+            "aligned_reid",
+            "ppa_linear",
+            "pcb",
+            "reptile",
+            "mldg",
+            "crossgrad",
+        )
     ),
 ]
 

@@ -62,4 +62,11 @@ def test_a_method_that_matches_by_parts_takes_no_neck():
     tiny_run.install()
     with pytest.raises(errors.UserError, match="--feature_neck: --method=pcb does not"):
         tiny_run.recipe_of("pcb", feature_neck=True)
-    tiny_run.recipe_of("pcb", instance_norm_through="stem")
+
+
+@pytest.mark.slow
+def test_such_a_method_has_instance_norms(tmp_path):
+    given = {"method": "pcb", "instance_norm_through": "stem"}
+    whole = tiny_run.same_when_killed(tmp_path, **given)
+    moved = whole.encoder.backbone.get_layer("stem_instance_norm")
+    assert np.abs(moved.gamma - 1).max() > 0 and np.abs(moved.beta).max() > 0
