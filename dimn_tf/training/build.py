@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from dimn_tf import encoders, errors, methods
 from dimn_tf.data import label_specification
-from dimn_tf.training import checkpoints, fused_adam, schedule, workdir
+from dimn_tf.training import checkpoints, fused_adam, loss_scale, schedule, workdir
 from dimn_tf.training import recipe as recipes
 
 # Ours: the first loss scale in mixed_float16. The losses are sums over the batch, so
@@ -61,7 +61,7 @@ def for_training(
         )
         adam = optimizer
         if rate.precision == "mixed_float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(
+            optimizer = loss_scale.SharedLossScale(
                 optimizer, FLOAT16_LOSS_SCALE, name="loss_scale"
             )
         method.compile(optimizer=optimizer, jit_compile=recipe.plan.jit_compile)

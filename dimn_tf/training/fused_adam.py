@@ -44,9 +44,7 @@ class FusedAdam(keras.optimizers.Adam):
             super().update_step(gradient, variable, learning_rate)
             return
         index = self._get_variable_index(variable)
-        first = self._counted_from.get(index, 0)
-        # (Scaled losses leave steps out, which are not counted.)
-        done = tf.maximum(self.iterations - first, 0)
+        done = self.iterations - self._counted_from.get(index, 0)
         step = tf.cast(done + 1, variable.dtype)
         beta_1 = tf.cast(self.beta_1, variable.dtype)
         beta_2 = tf.cast(self.beta_2, variable.dtype)
