@@ -24,6 +24,7 @@ class Backbone:
         instance_norms: Where the network may have instance norms, by name, in
             the order of its layers; its first stages may be frozen up to one of them.
         weights_hint: What `imagenet` needs, for errors.
+        smallest: Least height and width of an image, pixels.
     """
 
     build: Callable[..., keras.Model]
@@ -36,6 +37,7 @@ class Backbone:
         default_factory=dict
     )
     weights_hint: str = ""
+    smallest: int = 1
 
 
 def minus_one_to_one(images):

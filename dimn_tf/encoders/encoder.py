@@ -2,7 +2,7 @@
 
 import keras
 
-from dimn_tf import errors, keras_settings
+from dimn_tf import errors, keras_settings, tensorflow_errors
 from dimn_tf.encoders import backbone as backbone_lib
 from dimn_tf.encoders import (
     conv4,
@@ -183,6 +183,12 @@ def build_encoder(
         )
     places = _places_through("instance_norm_through", instance_norm_through, name)
     _places_through("frozen_through", frozen_through, name)
+    if min(height, width) < kind.smallest:
+        raise errors.UserError(
+            f"--image_height={height}, --image_width={width}: {name} takes images "
+            f"of at least {kind.smallest}x{kind.smallest} pixels. Give larger numbers, "
+            "or another --encoder."
+        )
     if weights not in ("none", "imagenet"):
         weight_files.existing(weights)
     try:
@@ -202,9 +208,9 @@ def build_encoder(
             raise
         raise errors.UserError(
             f"--encoder_weights={weights}: cannot be loaded into {name} of width "
-            f"{width_multiplier:g} ({str(error).splitlines()[0]}). `imagenet` needs "
-            f"the internet once{kind.weights_hint}; a file must hold the same backbone "
-            "and width; `none` starts at random."
+            f"{width_multiplier:g} ({tensorflow_errors.reason(error)}). `imagenet` "
+            f"needs the internet once{kind.weights_hint}; a file must hold the same "
+            "backbone and width; `none` starts at random."
         ) from error
     network = instance_norm_places.with_instance_norm(network, places)
     if frozen_through:

@@ -85,6 +85,7 @@ MOBILENET_V2 = backbone.Backbone(
     preprocess=backbone.minus_one_to_one,
     strides=(32, 16),
     instance_norms=_instance_norms(),
+    smallest=32,
     weights_hint=(
         f" and a width that Keras has ({', '.join(f'{w:g}' for w in IMAGENET_WIDTHS)})"
     ),

@@ -61,4 +61,6 @@ def caffe_colours(images):
     return tf.reverse(images, axis=[-1]) - tf.constant(_IMAGENET_MEANS_BGR)
 
 
-RESNET50 = backbone.Backbone(build=resnet50, preprocess=caffe_colours, strides=(32, 16))
+RESNET50 = backbone.Backbone(
+    build=resnet50, preprocess=caffe_colours, strides=(32, 16), smallest=32
+)

@@ -44,7 +44,8 @@ def for_training(
             "weights (--encoder_weights, --init_from)."
         )
     with _settings(recipe.optimiser.seed, recipe.optimiser.precision):
-        method = _inference_parts(recipe, restored)
+        # --init_from gives the whole encoder: ImageNet's need not be had for it.
+        method = _inference_parts(recipe, restored or bool(start.init_from))
         method.build_training(labels, recipe.batch_request)
         rate = recipe.optimiser
         optimizer = method.own_optimizer(recipe.train_steps) or fused_adam.FusedAdam(

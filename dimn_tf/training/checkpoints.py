@@ -148,10 +148,17 @@ def restore_inference(directory: pathlib.Path, method: keras.Model) -> int:
         errors.UserError: see `Checkpoints.restore`.
     """
     latest = _newest(directory)
-    if latest:
-        step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        held = {"inference": by_name(method.inference_variables)}
+    if not latest:
+        return 0
+    step = tf.Variable(0, dtype=tf.int64, trainable=False)
+    held = {"inference": by_name(method.inference_variables)}
+    try:
         _restore(_checkpoint(held, step), directory, latest, step, partly=True)
+    except errors.UserError:
+        if latest in whole_steps(directory):
+            raise
+        # A training that goes on has removed it meanwhile: there is a newer one.
+        return restore_inference(directory, method)
     return latest
 
 

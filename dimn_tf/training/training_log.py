@@ -15,8 +15,9 @@ from dimn_tf.training import loop
 class TrainingLog(loop.Hook):
     """Writes means over every N steps to a CSV and to TensorBoard.
 
-    Rows later than the step that a run resumes from are dropped first, so the file
-    reads as if the run had never been interrupted.
+    Rows later than the step that a run resumes from are dropped first, so that no row
+    is there twice. Where N does not divide that step, the first row after it holds the
+    means of the steps since.
 
     Args:
         path: The CSV.

@@ -73,6 +73,32 @@ def test_what_cannot_be_had_is_told(asked):
         encoders.build_encoder("other", 4, 13)
 
 
+@pytest.mark.parametrize("weights", ["none", "imagenet"])
+@pytest.mark.parametrize(
+    ("name", "height", "width", "least"),
+    [("mobilenet_v2", 64, 31, 32), ("resnet50", 16, 64, 32), ("conv4", 16, 15, 16)],
+)
+def test_too_small_images_are_told(name, height, width, least, weights):
+    expected = (
+        f"--image_height={height}, --image_width={width}: {name} takes images of at "
+        f"least {least}x{least} pixels"
+    )
+    with pytest.raises(errors.UserError, match=expected):
+        encoders.build_encoder(name, height, width, weights=weights)
+
+
+def test_an_error_without_words_is_told_too(asked, monkeypatch):
+    del asked
+
+    def build(**options):
+        raise MemoryError
+
+    kind = backbone.Backbone(build, backbone.minus_one_to_one, (8,))
+    monkeypatch.setitem(encoder.BACKBONES, "other", kind)
+    with pytest.raises(errors.UserError, match=r"of width 1\.4 \(MemoryError\)"):
+        encoders.build_encoder("other", 4, 2, width_multiplier=1.4, weights="imagenet")
+
+
 def test_other_global_settings_of_keras_are_refused(asked, monkeypatch):
     monkeypatch.setattr(keras.config, "image_data_format", lambda: "channels_first")
     with pytest.raises(errors.UserError, match="channels_first"):

@@ -52,6 +52,15 @@ def test_the_start_is_the_seeds_wherever_it_is_built():
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
+def test_another_runs_encoder_needs_no_weights_beside():
+    """A file that is not there (as ImageNet's is not, offline) is not asked for."""
+    given = {"encoder_weights": "gone.weights.h5", "init_from": "runs/first"}
+    build.for_training(tiny_run.recipe_of(**given), tiny.labels(9))
+    with pytest.raises(errors.UserError, match="gone.weights.h5"):
+        recipe = tiny_run.recipe_of(encoder_weights="gone.weights.h5")
+        build.for_training(recipe, tiny.labels(9))
+
+
 def test_the_optimiser_has_its_options():
     recipe = tiny_run.recipe_of(
         adam_epsilon=0.25, weight_decay=0.5, learning_rate_start=0.125

@@ -206,6 +206,23 @@ def test_a_damaged_one_is_told_in_a_line_with_the_reason(tmp_path):
     assert "cannot be restored (Read less bytes than requested). If it is" in text
 
 
+def test_one_that_a_training_removes_meanwhile_gives_way_to_the_newer(
+    tmp_path, monkeypatch
+):
+    method, kept = _saved(tmp_path, 10)
+    read = checkpoints._readable
+
+    def pruned(directory, step):
+        monkeypatch.setattr(checkpoints, "_readable", read)
+        kept.save(20)
+        for path in checkpoints.files_of(directory, step):
+            path.unlink()
+        return read(directory, step)
+
+    monkeypatch.setattr(checkpoints, "_readable", pruned)
+    assert checkpoints.restore_inference(tmp_path, method) == 20
+
+
 @pytest.mark.parametrize("restore", ["trainer", "inference"])
 def test_a_renamed_one_is_refused(tmp_path, restore):
     method, kept = _saved(tmp_path, 10)
