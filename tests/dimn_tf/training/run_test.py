@@ -4,12 +4,15 @@ import dataclasses
 import json
 import math
 import re
+import shutil
 import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_builders import dummy_images, registry
+from data_builders.reid_folder import listing
 from dimn_tf import errors, methods
 from dimn_tf.data import records
 from dimn_tf.encoders import encoder
@@ -20,6 +23,7 @@ from dimn_tf.training import (
     training_log,
     workdir,
 )
+from dimn_tf.training import recipe as recipes
 from tests.dimn_tf.training import tiny_run
 
 
@@ -77,6 +81,27 @@ def test_the_sources_are_shown_and_compared_with_what_is_published(tmp_path):
     run.build_label_space(tiny_run.recipe_of(), "", lines.append)
     assert "C = 16 identities in one label space." in lines[0]
     assert lines[1].startswith("Counts as published: nothing compared.")
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_own_data_are_trained_on_by_their_records_alone(tmp_path, monkeypatch, gone):
+    crops, data_dir = tmp_path / "crops", str(tmp_path / "tfds")
+    dummy_images.write(crops, ["ann/1.png", "ann/2.png", "bo/1.png"])
+    name = f"reid_folder:{crops}"
+    registry.build(name, data_dir, None, lambda line: None)
+    if gone:
+        shutil.rmtree(crops)
+    read, listed, lines = listing.read, [], []
+    monkeypatch.setattr(listing, "read", lambda x: listed.append(x) or read(x))
+    records.load_records(name, data_dir)
+    needed = len(listed)
+    recipe = recipes.from_values({"method": "dimn", "sources": [name]})
+    space = run.build_label_space(recipe, data_dir, lines.append)
+    assert (space.num_identities, space.num_images) == (2, 3)
+    assert lines[1].endswith(
+        f"Not compared (incomplete, or nothing published): {name}."
+    )
+    assert len(listed) == 2 * needed  # Opened, the place is not looked through again.
 
 
 class _Workers:
