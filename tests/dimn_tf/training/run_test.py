@@ -14,7 +14,7 @@ import tensorflow as tf
 from data_builders import dummy_images, registry
 from data_builders.reid_folder import listing
 from dimn_tf import errors, methods
-from dimn_tf.data import records
+from dimn_tf.data import label_space, records
 from dimn_tf.encoders import encoder
 from dimn_tf.training import (
     checkpoints,
@@ -62,6 +62,25 @@ def test_another_person_camera_or_file_is_another_data_set(
     monkeypatch.setattr(records, "load_records", changed)
     with pytest.raises(errors.UserError, match="sources_sha256 was"):
         _prepared(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("reference", "known"),
+    [
+        ("viper", "4f6407fd49f22bf88c5e510ee510647faa08c66a20ebaed534a2fd8e4c277717"),
+        (
+            "reid_folder:/caf\xe9",
+            "8f526275ef1ca274fdf9f1db57bd1efbc5ebf3a493b8d6f143004c21e6898d7a",
+        ),
+        ("reid_folder:/caf\udce9", None),  # A name that is no UTF-8, as os.fsdecode.
+    ],
+)
+def test_sources_have_the_same_hash_in_every_version(reference, known):
+    """Runs that were made before go on."""
+    names = ["a/1.png", "a/2.png", "b/1.png", "b/\xe9.png"]
+    source = records.in_memory(reference, [b""] * 4, [1, 1, 2, 2], [1, 2, 1, 2], names)
+    found = run.sha256_of(label_space.LabelSpace.build([source]))
+    assert found == known if known else len(found) == 64
 
 
 def test_who_is_held_out_is_written_and_not_trained_on(tmp_path):
