@@ -54,14 +54,10 @@ class LabelSpace:
                 (a recorded set; see `holdout.load`).
 
         Raises:
-            errors.UserError: no source, a source twice, or too few identities.
+            errors.UserError: no source, a source twice (`cuhk02` and
+                `cuhk02/complete` are one), or too few identities.
         """
-        references = [source.reference for source in records]
-        if not references or len(set(references)) < len(references):
-            raise errors.UserError(
-                f"--sources={','.join(references)}: expected at least one data set, "
-                "and each but once."
-            )
+        _refuse_repeats([source.reference for source in records])
         domains, first_label, first_camera = [], 0, 0
         for source in records:
             domain = domains_module.build_domain(
@@ -186,6 +182,30 @@ class LabelSpace:
             names = ", ".join(passed_over)
             text += f" Not compared (incomplete, or nothing published): {names}."
         return text
+
+
+def _refuse_repeats(references: Sequence[str]) -> None:
+    """Refuses no source at all, and one data set twice, be it under two names."""
+    given: dict[str, list[str]] = {}
+    for reference in references:
+        given.setdefault(_full_name(reference), []).append(reference)
+    repeated = [" and ".join(names) for names in given.values() if len(names) > 1]
+    if repeated or not given:
+        found = ", ".join(f"one data set as {names}" for names in repeated) or "none"
+        raise errors.UserError(
+            f"--sources={','.join(references)}: found {found}; expected at least one "
+            "data set, and each but once. Name those to train on, each by one name."
+        )
+
+
+def _full_name(reference: str) -> str:
+    """See `registry.full_name`; records in memory may have any name."""
+    from data_builders import registry
+
+    try:
+        return registry.full_name(reference)
+    except errors.DataError:
+        return reference
 
 
 def _published(reference: str):
