@@ -251,6 +251,11 @@ class TarArchive(Archive):
 class FolderArchive(Archive):
     """An extracted archive."""
 
+    def __init__(self, path: pathlib.Path):
+        # `.` and `..` are no names: members would be `/a.jpg`, and read from the root.
+        path = path.resolve() if path.name in ("", "..") else path.absolute()
+        super().__init__(path)
+
     def _list(self):
         found = folders.files_below(self.path)
         if found.unreadable:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from data_builders.clean_build import clean_build
 from data_builders.facts import FEW_SHOT, DatasetFacts
 from data_builders.manual_dir import build_command, candidates, likely
+from data_builders.reid_folder import reference as own_reference
 from dimn_tf import errors
 from dimn_tf.errors import DataError
 
@@ -55,6 +56,21 @@ def split_reference(reference: str) -> tuple[str, str | None]:
             "data_builders/registry.py"
         )
     return name, config or None
+
+
+def full_name(reference: str) -> str:
+    """The one name of a data set that has several; it is a reference as well.
+
+    Example: "synthetic_reid" -> "synthetic_reid/plaza", the config that the bare name
+    builds; "reid_folder:a/../b" -> "reid_folder:/home/ann/b".
+
+    Raises:
+        DataError: there is no such data set; or see `reference.parse` of own data.
+    """
+    name, config = split_reference(reference)
+    if name != OWN_DATA:
+        return f"{name}/{config or facts(name).default_config}"
+    return own_reference.parse(config).full_name if config else name
 
 
 def benchmark() -> list[str]:

@@ -113,7 +113,11 @@ def known_of(text: str, data_dir: str | os.PathLike | None = None) -> Known:
 
 
 def config_name(named: reference.FolderReference, listed: listing.Listing) -> str:
-    """Name of the builder config that stores this listing."""
+    """Name of the builder config that stores this listing.
+
+    Records that were counted in the order of the text (0, 10, 2), as was done once in
+    version 1.0.0, have another: the version stays, so that all others are found.
+    """
     digest = hashlib.sha256(named.camera_pattern.encode())
     for image in listed.images:
         state = os.stat(listed.root / image.file_name)
@@ -126,6 +130,10 @@ def config_name(named: reference.FolderReference, listed: listing.Listing) -> st
             str(state.st_mtime_ns),
         )
         digest.update("\0".join(row).encode() + b"\n")
+    persons = [image.person for image in listed.images]
+    for names in (persons, [image.camera for image in listed.images]):
+        if not _own_numbers(names) and _in_order(names) != sorted(set(names)):
+            digest.update(b"counted by number\n")
     plain = re.sub(r"\W+", "_", named.path.stem, flags=re.ASCII).strip("_")
     return f"{plain[:_NAME_LENGTH] or 'data'}-{digest.hexdigest()[:_HASH_LENGTH]}"
 
@@ -134,11 +142,28 @@ def numbers_of(names: Sequence[str]) -> dict[str, int]:
     """A whole number for each name, at least 1.
 
     Names that are different numbers ("0007", "12") keep them; otherwise names are
-    counted from 1 in sorted order.
+    counted from 1: numbers (with a 0 among them, or "01" and "1") in their order, other
+    names in that of the text.
     """
+    counted = {name: i for i, name in enumerate(_in_order(names), start=1)}
+    return _own_numbers(names) or counted
+
+
+def _own_numbers(names: Sequence[str]) -> dict[str, int]:
+    """The numbers that names are; empty where they cannot keep them."""
+    distinct = set(names)
+    if not all(re.fullmatch(r"[0-9]{1,18}", name) for name in distinct):
+        return {}
+    numbers = {name: int(name) for name in distinct}
+    different = len(set(numbers.values())) == len(distinct)
+    return numbers if different and min(numbers.values()) > 0 else {}
+
+
+def _in_order(names: Sequence[str]) -> list[str]:
+    """The different names as they are counted."""
     distinct = sorted(set(names))
-    if all(re.fullmatch(r"[0-9]{1,18}", name) for name in distinct):
-        numbers = {name: int(name) for name in distinct}
-        if len(set(numbers.values())) == len(distinct) and min(numbers.values()) > 0:
-            return numbers
-    return {name: i for i, name in enumerate(distinct, start=1)}
+    if all(re.fullmatch(r"[0-9]+", name) for name in distinct):
+        # As text, without leading zeros: `int` takes no more than some 4,000 digits.
+        plain = {name: name.lstrip("0") for name in distinct}
+        distinct.sort(key=lambda name: (len(plain[name]), plain[name]))
+    return distinct

@@ -16,7 +16,8 @@ class ListedImage:
     """One image as the user lists it.
 
     Attributes:
-        place: where it is listed, for messages, such as "line 7".
+        place: where it is listed, for messages, such as "line 7"; in a folder, its
+            file name. No two images of a listing have one place.
         file_name: path from the root, "/" separated.
         person: the user's name of the person.
         camera: the user's name of the camera; empty where none is told.
@@ -28,6 +29,12 @@ class ListedImage:
     person: str
     camera: str = NO_CAMERA
     split: str = DEFAULT_SPLIT
+
+    def fault(self, reason: str) -> Fault:
+        """What is wrong with it; its file is named once."""
+        if self.place == self.file_name:
+            return self.place, reason
+        return self.place, f"{self.file_name}: {reason}"
 
 
 def is_text(name: str) -> bool:

@@ -175,7 +175,7 @@ def unreadable(root: pathlib.Path, images: Sequence[ListedImage]) -> list[Fault]
 
 def unreadable_fault(image: ListedImage, error: images_lib.ImageFault) -> Fault:
     """The fault of an image that cannot be decoded."""
-    return image.place, f"{image.file_name}: unreadable, {error.reason}"
+    return image.fault(f"unreadable, {error.reason}")
 
 
 def refuse(
@@ -249,7 +249,7 @@ def _half_named_cameras(images: Sequence[ListedImage]) -> list[Fault]:
     without = [image for image in images if image.camera == NO_CAMERA]
     if not without or len(without) == len(images):
         return []
-    return [(x.place, f"{x.file_name}: empty camera_id") for x in without]
+    return [image.fault("empty camera_id") for image in without]
 
 
 def _wrong_splits(images: Sequence[ListedImage]) -> list[Fault]:

@@ -118,7 +118,7 @@ def test_the_first_fifty_faults_are_listed(tmp_path, count, more):
 
 def _images(*rows):
     return tuple(
-        listing.ListedImage("file", f"{i}.png", person, "", split)
+        listing.ListedImage(f"{i}.png", f"{i}.png", person, "", split)
         for i, (person, split) in enumerate(rows)
     )
 

@@ -27,10 +27,8 @@ def faults_of(images: Sequence[ListedImage]) -> list[Fault]:
         for what, name in (("person", image.person), ("camera", image.camera)):
             before = first.setdefault((what, _seen(name)), name)
             if before != name:
-                fault = (
-                    f"{what} {ascii(name)} looks like {ascii(before)}: write one way"
-                )
-                faults.append((image.place, f"{image.file_name}: {fault}"))
+                alike = f"{what} {ascii(name)} looks like {ascii(before)}"
+                faults.append(image.fault(f"{alike}: write one way"))
     return faults
 
 

@@ -70,3 +70,14 @@ def test_folders_with_two_spellings_are_refused(tmp_path):
     dummy_images.write(tmp_path, ["ann/1.png", "ann\u200b/1.png"])
     with pytest.raises(DataError, match=r"person 'ann\\u200b' looks like 'ann'"):
         listing.read(reference.parse(str(tmp_path)))
+
+
+def test_of_folders_with_two_spellings_the_later_alone_is_left_out(tmp_path):
+    earlier, later = sorted(["Ren\xe9", "Rene\u0301"])
+    people = ["anna", "bob", earlier, later]
+    dummy_images.write(tmp_path, [f"{person}/1.png" for person in people])
+    skipped = []
+    left = listing.read(reference.parse(str(tmp_path)), skipped).images
+    assert sorted(image.person for image in left) == sorted(people[:3])
+    fault = f"person {ascii(later)} looks like {ascii(earlier)}: write one way"
+    assert skipped == [(f"{later}/1.png", fault)]

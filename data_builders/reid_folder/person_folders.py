@@ -77,7 +77,7 @@ def read(
                 reason = f"{camera_pattern!r} finds no camera in the name"
                 listed.faults.append((name, reason))
             else:
-                listed.images.append(ListedImage("file", name, person, camera))
+                listed.images.append(ListedImage(name, name, person, camera))
     return listed
 
 

@@ -35,6 +35,12 @@ class FolderReference:
         """Whether a CSV file lists the images."""
         return self.path.suffix.lower() == ".csv"
 
+    @property
+    def full_name(self) -> str:
+        """What names it, from every folder where the path is absolute."""
+        option = f"{_CAMERA_OPTION}{self.camera_pattern}" if self.camera_pattern else ""
+        return f"{NAME}:{self.path}{option}"
+
 
 def parse(text: str) -> FolderReference:
     """Reads what follows `reid_folder:`.

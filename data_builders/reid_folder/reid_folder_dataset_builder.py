@@ -31,8 +31,8 @@ class Builder(ReidBuilder):
     """Builds what `reid_folder:PATH` names; see README.md beside this file.
 
     person_id and camera_id are the user's numbers, or count the user's names in
-    sorted order (the records' metadata say which name has which number); camera_id
-    is 0 throughout where no cameras are told.
+    order (the records' metadata say which name has which number); camera_id is 0
+    throughout where no cameras are told.
     """
 
     FACTS = facts_lib.FACTS

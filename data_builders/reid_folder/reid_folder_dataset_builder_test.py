@@ -299,6 +299,19 @@ def test_records_outlive_their_images_and_say_so(crops, tmp_path, kind):
         registry.build(name, tmp_path / "other", None, log=lambda line: None)
 
 
+def test_a_build_mends_a_damaged_note(crops, tmp_path):
+    name = f"reid_folder:{crops}"
+    _build(name, tmp_path)
+    (note,) = (tmp_path / "tfds/reid_folder/.places").iterdir()
+    note.write_bytes(b"")
+    _build(name, tmp_path)
+    shutil.rmtree(crops)
+    assert len(_records(name, tmp_path)) == 4
+    note.write_bytes(b"")  # Nothing tells any more which records were built from it.
+    with pytest.raises(DataError, match="there is no such data set"):
+        _build(name, tmp_path)
+
+
 def test_a_list_that_was_changed_is_not_taken_for_the_old_one(crops, tmp_path):
     name = _csv(crops, f"{_FOUR[0]},1,1,train", f"{_FOUR[1]},2,1,probe")
     _build(name, tmp_path)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 
@@ -37,13 +36,18 @@ def note(data_dir: str | os.PathLike, named: FolderReference, build: Build) -> N
 
 
 def recall(data_dir: str | os.PathLike, named: FolderReference) -> Build | None:
-    """What `note` noted; None where nothing was."""
+    """What `note` noted; None where nothing was, or the note is damaged."""
     try:
-        record = json.loads(_path(data_dir, named).read_text(encoding="utf-8"))
-        splits = tuple(record["training_splits"])
-        return Build(record["config"], record["rows"], splits)
-    except FileNotFoundError:
+        record = standard_json.read_object(_path(data_dir, named))
+    except (FileNotFoundError, ValueError):
         return None
+    config, rows = record.get("config"), record.get("rows")
+    splits = record.get("training_splits")
+    if not isinstance(splits, list):
+        return None
+    if not all(isinstance(text, str) for text in (config, rows, *splits)):
+        return None
+    return Build(config, rows, tuple(splits))
 
 
 def _path(data_dir: str | os.PathLike, named: FolderReference) -> pathlib.Path:

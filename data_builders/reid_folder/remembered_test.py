@@ -23,6 +23,32 @@ def test_a_build_is_recalled_by_its_place_and_pattern(tmp_path, name):
     assert remembered.recall(tmp_path / "elsewhere", place) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b'{"config": "crops-1',
+        b"\xff\xfe\0",
+        b"[]",
+        b"[" * 100_000,
+        b"{}",
+        b'{"config": 1, "rows": "ab", "training_splits": []}',
+        b'{"config": "c", "rows": null, "training_splits": []}',
+        b'{"config": "c", "rows": "ab", "training_splits": "train"}',
+        b'{"config": "c", "rows": "ab", "training_splits": [1]}',
+        b'{"config": "c", "rows": "ab", "training_splits": null}',
+    ],
+)
+def test_a_damaged_note_is_none_and_is_written_anew(tmp_path, text):
+    place = reference.FolderReference(pathlib.Path("/x/crops"))
+    remembered.note(tmp_path, place, _BUILD)
+    (file,) = (tmp_path / "reid_folder/.places").iterdir()
+    file.write_bytes(text)
+    assert remembered.recall(tmp_path, place) is None
+    remembered.note(tmp_path, place, _BUILD)
+    assert remembered.recall(tmp_path, place) == _BUILD
+
+
 def test_the_last_build_stands_and_is_written_once(tmp_path):
     place = reference.FolderReference(pathlib.Path("/x/crops"))
     newer = remembered.Build("crops-5678", "cd" * 8, ())

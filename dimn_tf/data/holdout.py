@@ -35,8 +35,10 @@ def draw(
             f"train on or to rank: found {len(persons)} identities, {len(able)} of "
             "them with two images or more. Lower that flag."
         )
-    # The name's checksum makes a source's draw its own, whatever stands beside it.
-    rng = np.random.default_rng([seed, zlib.crc32(source.reference.encode())])
+    # The name's checksum makes a source's draw its own, whatever stands beside it. A
+    # folder's name may be no UTF-8.
+    name = source.reference.encode(errors="surrogateescape")
+    rng = np.random.default_rng([seed, zlib.crc32(name)])
     order = rng.permutation(len(persons))
     rank = np.where(cameras >= 2, 0, np.where(images >= 2, 1, 2))[order]
     chosen = order[np.argsort(rank, kind="stable")[:count]]

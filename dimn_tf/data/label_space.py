@@ -54,14 +54,10 @@ class LabelSpace:
                 (a recorded set; see `holdout.load`).
 
         Raises:
-            errors.UserError: no source, a source twice, or too few identities.
+            errors.UserError: no source, a source twice (`cuhk02` and
+                `cuhk02/complete` are one), or too few identities.
         """
-        references = [source.reference for source in records]
-        if not references or len(set(references)) < len(references):
-            raise errors.UserError(
-                f"--sources={','.join(references)}: expected at least one data set, "
-                "and each but once."
-            )
+        _refuse_repeats([source.reference for source in records])
         domains, first_label, first_camera = [], 0, 0
         for source in records:
             domain = domains_module.build_domain(
@@ -147,7 +143,7 @@ class LabelSpace:
 
         A source counts with its identities set aside; one that is built from an
         incomplete archive (`cuhk02/partial`) or whose counts are not known is passed
-        over.
+        over. Of own data nothing is published: its place is not looked at.
 
         Args:
             facts_of: reference -> facts with `identities` and `images`; by default
@@ -159,10 +155,7 @@ class LabelSpace:
         Raises:
             errors.UserError: a count differs.
         """
-        if facts_of is None:
-            from data_builders import registry
-
-            facts_of = registry.facts
+        facts_of = facts_of or _published
         compared, passed_over = [], []
         for domain in self.domains:
             facts = facts_of(domain.reference)
@@ -189,6 +182,38 @@ class LabelSpace:
             names = ", ".join(passed_over)
             text += f" Not compared (incomplete, or nothing published): {names}."
         return text
+
+
+def _refuse_repeats(references: Sequence[str]) -> None:
+    """Refuses no source at all, and one data set twice, be it under two names."""
+    given: dict[str, list[str]] = {}
+    for reference in references:
+        given.setdefault(_full_name(reference), []).append(reference)
+    repeated = [" and ".join(names) for names in given.values() if len(names) > 1]
+    if repeated or not given:
+        found = ", ".join(f"one data set as {names}" for names in repeated) or "none"
+        raise errors.UserError(
+            f"--sources={','.join(references)}: found {found}; expected at least one "
+            "data set, and each but once. Name those to train on, each by one name."
+        )
+
+
+def _full_name(reference: str) -> str:
+    """See `registry.full_name`; records in memory may have any name."""
+    from data_builders import registry
+
+    try:
+        return registry.full_name(reference)
+    except errors.DataError:
+        return reference
+
+
+def _published(reference: str):
+    """The facts of a data set; of own data as such, which may be gone by now."""
+    from data_builders import registry
+
+    own = registry.split_reference(reference)[0] == registry.OWN_DATA
+    return registry.facts(registry.OWN_DATA if own else reference)
 
 
 def _compare(name: str, found: tuple[int, int], expected: tuple[int, int]):

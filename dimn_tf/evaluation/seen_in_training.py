@@ -129,14 +129,12 @@ def may_share_images(one: str, other: str) -> bool:
     """Whether two references can name the same images; looks at names only."""
     from data_builders import facts, registry
 
-    (name, config), (other_name, other_config) = map(
-        registry.split_reference, (one, other)
-    )
-    if name != other_name:
-        return False
-    forms = (None, facts.COMPLETE, facts.PARTIAL)  # Of one archive.
-    both_forms = config in forms and other_config in forms
-    return name == registry.OWN_DATA or both_forms or config == other_config
+    name, other_name = (registry.split_reference(x)[0] for x in (one, other))
+    if name != other_name or name == registry.OWN_DATA:
+        return name == other_name
+    names = {registry.full_name(x) for x in (one, other)}
+    one_archive = {f"{name}/{form}" for form in (facts.COMPLETE, facts.PARTIAL)}
+    return len(names) == 1 or names == one_archive
 
 
 def _files(records: resolved_trial.Records) -> np.ndarray:

@@ -53,7 +53,8 @@ def sha256_of(space: label_space.LabelSpace) -> str:
     """Hash of which image files are trained on, of which identity and camera."""
     digest = hashlib.sha256()
     for domain in space.domains:
-        digest.update(domain.reference.encode())
+        # A folder's name may be no UTF-8.
+        digest.update(domain.reference.encode(errors="surrogateescape"))
         names = domain.records.file_names[domain.image_indices]
         for column in (domain.labels, domain.cameras, names):
             digest.update("\0".join(map(str, column.tolist())).encode())

@@ -55,6 +55,24 @@ def test_all_forms_hold_the_same(archive):
     assert {name: archive.read(name) for name in archive.names} == _FILES
 
 
+@pytest.mark.parametrize("place", [".", "a/..", "../set", "link/..", "link/../../set"])
+def test_a_folder_is_called_by_its_name_from_wherever_it_is_named(
+    tmp_path, monkeypatch, place
+):
+    """`.` has none: `/a/1.txt` was listed, and read from the root."""
+    root = _write_folder(tmp_path, _FILES)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/link").symlink_to(root / "b")
+    monkeypatch.chdir(tmp_path / "elsewhere" if "link" in place else root)
+    path = pathlib.Path(place)
+    for opened in (archives.open_archive(place), archives.FolderArchive(path)):
+        with monkeypatch.context() as elsewhere, opened as archive:
+            elsewhere.chdir("/")
+            assert {name: archive.read(name) for name in archive.names} == _FILES
+            with archive.local_file("set/readme") as path:
+                assert path.read_bytes() == b"r"
+
+
 def test_local_file_is_a_real_file(archive):
     with archive.local_file("set/a/1.txt") as path:
         assert path.read_bytes() == _FILES["set/a/1.txt"]

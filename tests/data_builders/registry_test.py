@@ -68,6 +68,33 @@ def test_unknown_config_is_an_error(tmp_path):
         registry.make_builder("viper/half", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("cuhk02", "cuhk02/complete"),
+        ("cuhk02/", "cuhk02/complete"),
+        ("cuhk02/complete", "cuhk02/complete"),
+        ("cuhk02/partial", "cuhk02/partial"),
+        ("cuhk02/half", "cuhk02/half"),
+        ("synthetic_reid", "synthetic_reid/plaza"),
+        ("synthetic_reid/alley", "synthetic_reid/alley"),
+        ("reid_folder:/a/x/../b/", "reid_folder:/a/b"),
+        (r"reid_folder:/a/./b?camera=^(\d)", r"reid_folder:/a/b?camera=^(\d)"),
+        ("reid_folder:/a/b.csv", "reid_folder:/a/b.csv"),
+        ("reid_folder", "reid_folder"),
+    ],
+)
+def test_a_data_set_has_one_full_name(reference, name):
+    assert registry.full_name(reference) == registry.full_name(name) == name
+
+
+def test_a_full_name_means_what_the_bare_name_builds(tmp_path):
+    for name in registry.DATASETS:
+        if name != registry.OWN_DATA:
+            config = registry.make_builder(name, tmp_path).builder_config.name
+            assert registry.full_name(name) == f"{name}/{config}"
+
+
 def test_missing_archives_are_listed(tmp_path):
     lines = registry.missing_archives(["viper", "dukemtmc_reid"], tmp_path, tmp_path)
     viper, duke = lines

@@ -31,6 +31,14 @@ def test_a_seed_draws_the_same_in_every_version(forty):
     assert _draw(forty, 15, seed=2) == [*range(11), 12, 14, 18, 19]
 
 
+def test_a_source_in_a_folder_of_any_name_has_a_draw(made_up_records):
+    persons = np.repeat(np.arange(30), 2)
+    known = made_up_records("reid_folder:/caf\xe9", persons)
+    assert _draw(known, 6, seed=1) == [9, 10, 15, 19, 25, 28]  # As in every version.
+    other = made_up_records("reid_folder:/caf\udce9", persons)  # As os.fsdecode.
+    assert len(_draw(other, 6, seed=1)) == 6
+
+
 def test_more_images_than_two_will_do_too(made_up_records):
     records = made_up_records("a", [1, 2, 3, 4, 4, 4])
     assert all(_draw(records, 1, seed) == [4] for seed in range(9))

@@ -133,8 +133,34 @@ def test_nothing_left_to_train_on_is_an_error(two_sources):
 def test_a_source_given_twice_is_refused(two_sources):
     with pytest.raises(errors.UserError, match="--sources=a,a"):
         label_space.LabelSpace.build([two_sources[0]] * 2)
-    with pytest.raises(errors.UserError, match="at least one"):
+    with pytest.raises(
+        errors.UserError, match="--sources=: found none; .*at least one"
+    ):
         label_space.LabelSpace.build([])
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("cuhk02", "cuhk02/complete"),
+        ("synthetic_reid/plaza", "synthetic_reid"),
+        ("reid_folder:a/crops", "reid_folder:a/x/../crops"),
+    ],
+)
+def test_a_source_under_two_names_is_refused(made_up_records, one, other):
+    sources = [made_up_records(name, [1, 2]) for name in (one, "viper", other)]
+    with pytest.raises(errors.UserError) as caught:
+        label_space.LabelSpace.build(sources)
+    assert f"--sources={one},viper,{other}: " in str(caught.value)
+    assert f"found one data set as {one} and {other};" in str(caught.value)
+    space = label_space.LabelSpace.build(sources[1:])
+    assert [domain.reference for domain in space.domains] == ["viper", other]
+
+
+def test_sources_of_one_data_sets_other_configs_are_two(made_up_records):
+    names = ["synthetic_reid", "synthetic_reid/alley", "reid_folder:a", "reid_folder:b"]
+    sources = [made_up_records(name, [1, 2]) for name in names]
+    assert label_space.LabelSpace.build(sources).num_identities == 8
 
 
 def test_table(two_sources):

@@ -40,6 +40,9 @@ def _seen(target, *sources, **changes):
     [
         ("market1501", "market1501/partial"),
         ("synthetic_reid/plaza", "synthetic_reid/plaza"),
+        ("synthetic_reid", "synthetic_reid/plaza"),
+        ("synthetic_reid/plaza", "synthetic_reid"),
+        ("market1501/complete", "market1501"),
         ("reid_folder:a/crops", "reid_folder:a/x/../crops"),
     ],
 )
@@ -56,6 +59,7 @@ def test_a_source_as_a_target(source, target):
     ("source", "target"),
     [
         ("synthetic_reid/plaza", "synthetic_reid/alley"),
+        ("synthetic_reid", "synthetic_reid/alley"),
         ("market1501", "dukemtmc_reid"),
         ("market1501", "market1501/other"),
         ("market1501/other", "market1501"),

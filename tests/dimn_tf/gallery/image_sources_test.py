@@ -51,6 +51,14 @@ def test_hidden_folders_and_distractors_are_passed_over_aloud(crops):
     assert [where for where, _ in skipped] == [f"{crops}/.thumbnails"]
 
 
+def test_of_two_folders_of_one_name_the_earlier_is_taken(crops):
+    dummy_images.write(crops, ["bo\u200b/3_c.png"])
+    found, skipped = _expand(crops, person_folders=True)
+    assert [row[1] for row in found] == ["ann", "bo"]
+    ((where, reason),) = skipped
+    assert where == f"{crops}/bo\u200b/3_c.png" and "looks like 'bo'" in reason
+
+
 def test_a_data_set_is_not_taken_for_folders_of_persons(crops):
     dummy_images.write(crops, ["query/1_q.png", "bounding_box_test/1_t.png"])
     with pytest.raises(DataError, match="splits, not persons"):

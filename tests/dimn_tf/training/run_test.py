@@ -4,14 +4,17 @@ import dataclasses
 import json
 import math
 import re
+import shutil
 import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from data_builders import dummy_images, registry
+from data_builders.reid_folder import listing
 from dimn_tf import errors, methods
-from dimn_tf.data import records
+from dimn_tf.data import label_space, records
 from dimn_tf.encoders import encoder
 from dimn_tf.training import (
     checkpoints,
@@ -20,6 +23,7 @@ from dimn_tf.training import (
     training_log,
     workdir,
 )
+from dimn_tf.training import recipe as recipes
 from tests.dimn_tf.training import tiny_run
 
 
@@ -60,6 +64,25 @@ def test_another_person_camera_or_file_is_another_data_set(
         _prepared(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("reference", "known"),
+    [
+        ("viper", "4f6407fd49f22bf88c5e510ee510647faa08c66a20ebaed534a2fd8e4c277717"),
+        (
+            "reid_folder:/caf\xe9",
+            "8f526275ef1ca274fdf9f1db57bd1efbc5ebf3a493b8d6f143004c21e6898d7a",
+        ),
+        ("reid_folder:/caf\udce9", None),  # A name that is no UTF-8, as os.fsdecode.
+    ],
+)
+def test_sources_have_the_same_hash_in_every_version(reference, known):
+    """Runs that were made before go on."""
+    names = ["a/1.png", "a/2.png", "b/1.png", "b/\xe9.png"]
+    source = records.in_memory(reference, [b""] * 4, [1, 1, 2, 2], [1, 2, 1, 2], names)
+    found = run.sha256_of(label_space.LabelSpace.build([source]))
+    assert found == known if known else len(found) == 64
+
+
 def test_who_is_held_out_is_written_and_not_trained_on(tmp_path):
     prepared = _prepared(tmp_path, holdout_identities=2, seed=3)
     written = json.loads((tmp_path / "holdout.json").read_text())
@@ -77,6 +100,27 @@ def test_the_sources_are_shown_and_compared_with_what_is_published(tmp_path):
     run.build_label_space(tiny_run.recipe_of(), "", lines.append)
     assert "C = 16 identities in one label space." in lines[0]
     assert lines[1].startswith("Counts as published: nothing compared.")
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_own_data_are_trained_on_by_their_records_alone(tmp_path, monkeypatch, gone):
+    crops, data_dir = tmp_path / "crops", str(tmp_path / "tfds")
+    dummy_images.write(crops, ["ann/1.png", "ann/2.png", "bo/1.png"])
+    name = f"reid_folder:{crops}"
+    registry.build(name, data_dir, None, lambda line: None)
+    if gone:
+        shutil.rmtree(crops)
+    read, listed, lines = listing.read, [], []
+    monkeypatch.setattr(listing, "read", lambda x: listed.append(x) or read(x))
+    records.load_records(name, data_dir)
+    needed = len(listed)
+    recipe = recipes.from_values({"method": "dimn", "sources": [name]})
+    space = run.build_label_space(recipe, data_dir, lines.append)
+    assert (space.num_identities, space.num_images) == (2, 3)
+    assert lines[1].endswith(
+        f"Not compared (incomplete, or nothing published): {name}."
+    )
+    assert len(listed) == 2 * needed  # Opened, the place is not looked through again.
 
 
 class _Workers:
