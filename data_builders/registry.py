@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterable
 
 from data_builders.clean_build import clean_build
-from data_builders.facts import FEW_SHOT, DatasetFacts
+from data_builders.facts import COMPLETE, FEW_SHOT, PARTIAL, DatasetFacts
 from data_builders.manual_dir import build_command, candidates, likely
 from data_builders.reid_folder import reference as own_reference
 from dimn_tf import errors
@@ -71,6 +71,22 @@ def full_name(reference: str) -> str:
     if name != OWN_DATA:
         return f"{name}/{config or facts(name).default_config}"
     return own_reference.parse(config).full_name if config else name
+
+
+def images_of(reference: str) -> str:
+    """One name for all references to the same images, read in whatever way.
+
+    Of an archive `complete` and `partial` are one; of own data a place, whichever its
+    cameras are.
+
+    Raises:
+        DataError: see `full_name`.
+    """
+    name, config = split_reference(reference)
+    if name == OWN_DATA:
+        return f"{name}:{own_reference.parse(config).path}" if config else name
+    known = full_name(reference)
+    return known.removesuffix(f"/{PARTIAL}").removesuffix(f"/{COMPLETE}")
 
 
 def benchmark() -> list[str]:

@@ -12,7 +12,7 @@ from data_builders.reid_folder import facts as facts_lib
 from data_builders.reid_folder import listing, remembered
 from data_builders.reid_folder.listed_image import NO_CAMERA, Fault, ListedImage
 from dimn_tf import images, progress
-from dimn_tf.errors import DataError
+from dimn_tf.errors import DataError, UserError
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -89,10 +89,10 @@ class Builder(ReidBuilder):
         build = remembered.Build(known.config, known.rows, known.training_splits)
         try:
             remembered.note(self.data_dir_root, known.named, build)
-        except OSError as error:
+        except (OSError, UserError) as error:
             self.say(
                 f"{self.name}: these records will not be found without the images, "
-                f"since nothing can be noted in {self.data_dir_root} ({error.strerror})"
+                f"since nothing can be noted in {self.data_dir_root} ({error})"
             )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):

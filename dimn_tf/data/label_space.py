@@ -185,10 +185,10 @@ class LabelSpace:
 
 
 def _refuse_repeats(references: Sequence[str]) -> None:
-    """Refuses no source at all, and one data set twice, be it under two names."""
+    """Refuses no source at all, and one that is there twice, in whatever form."""
     given: dict[str, list[str]] = {}
     for reference in references:
-        given.setdefault(_full_name(reference), []).append(reference)
+        given.setdefault(_images_of(reference), []).append(reference)
     repeated = [" and ".join(names) for names in given.values() if len(names) > 1]
     if repeated or not given:
         found = ", ".join(f"one data set as {names}" for names in repeated) or "none"
@@ -198,12 +198,12 @@ def _refuse_repeats(references: Sequence[str]) -> None:
         )
 
 
-def _full_name(reference: str) -> str:
-    """See `registry.full_name`; records in memory may have any name."""
+def _images_of(reference: str) -> str:
+    """See `registry.images_of`; records in memory may have any name."""
     from data_builders import registry
 
     try:
-        return registry.full_name(reference)
+        return registry.images_of(reference)
     except errors.DataError:
         return reference
 

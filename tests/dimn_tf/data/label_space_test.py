@@ -143,8 +143,10 @@ def test_a_source_given_twice_is_refused(two_sources):
     ("one", "other"),
     [
         ("cuhk02", "cuhk02/complete"),
+        ("cuhk02/partial", "cuhk02"),
         ("synthetic_reid/plaza", "synthetic_reid"),
         ("reid_folder:a/crops", "reid_folder:a/x/../crops"),
+        ("reid_folder:a/crops", r"reid_folder:a/crops?camera=^(\d+)_"),
     ],
 )
 def test_a_source_under_two_names_is_refused(made_up_records, one, other):
