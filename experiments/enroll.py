@@ -42,6 +42,10 @@ from dimn_tf.service import state
 from experiments import image_flags, launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
+_OF_IMAGES = (
+    "model", "runtime", "batch_size", "replace", "index", "person_folders",
+    "camera_pattern", "only_camera",
+)  # fmt: skip
 # Beam's warnings that say nothing to whoever enrols.
 _NOISE = "apitools not found", "Resource module is not available"
 
@@ -115,7 +119,7 @@ def _refuse_what_does_not_fit(argv) -> None:
         if given[kind] and len(argv) > 1:
             raise errors.UserError(f"{kind} takes no images: leave {argv[1]} out")
     encodes = not kinds or given["--runner"]
-    for flag in ("model", "batch_size", "replace", "index"):
+    for flag in _OF_IMAGES:
         heeded = encodes or (given["--import_shards"] and flag in ("replace", "index"))
         if FLAGS[flag].present and not heeded:
             raise errors.UserError(
@@ -285,6 +289,9 @@ def _clear_gaps() -> None:
             f"{FLAGS.gallery}: another process is reading it. End it, then run the "
             "command again"
         )
+    if FLAGS.json:
+        print(standard_json.text({"cleared": True}), end="")
+        return
     print("No file holds copies of what was removed.")
 
 

@@ -278,10 +278,30 @@ def test_a_pipeline_writes_shards_which_a_gallery_imports(place):
             ["--gallery=g", "--remove_person=a", "--index=hnsw"],
             "--index: --remove does not use it",
         ),
+        (
+            ["--gallery=g", "--remove", "--person_folders", "--only_camera=2"],
+            "--person_folders: --remove does not use it",
+        ),
     ],
 )
 def test_flags_of_enrolment_that_do_not_fit(given, message):
     assert message in launch("enroll", *given, "x.png", code=1)
+
+
+@pytest.mark.parametrize(
+    "mode", ["--remove", "--remove_person=a", "--clear_gaps", "--import_shards=s"]
+)
+@pytest.mark.parametrize(
+    "flag", ["only_camera=2", "camera_pattern=a(.)", "person_folders", "runtime=onnx"]
+)
+def test_what_chooses_images_to_enrol_chooses_nothing_else(mode, flag):
+    """An erasure of one camera's entries would be one of all."""
+    images = ["x.png"] if mode == "--remove" else []
+    told = launch("enroll", "--gallery=g", mode, f"--{flag}", *images, code=1)
+    assert (
+        f"--{flag.split('=')[0]}: {mode.split('=')[0]} does not use it"
+        in told.replace("--remove does", f"{mode.split('=')[0]} does")
+    )
 
 
 @pytest.mark.parametrize("removed", ["--remove_person=anna", "--remove"])
@@ -340,6 +360,8 @@ def test_large_files_are_written_anew_by_commands(place, large):
         gallery.remove(names[1:])
     assert any(_with_gaps(root))
     assert "No file holds copies" in launch("enroll", arguments[1], "--clear_gaps")
+    told = launch("enroll", arguments[1], "--clear_gaps", "--json")
+    assert json.loads(told) == {"cleared": True}
     assert not any(_with_gaps(root))
 
 
