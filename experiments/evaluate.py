@@ -82,6 +82,12 @@ def main(argv):
             targets, recipe.data.sources, directory, given["data_dir"]
         )
     elif FLAGS.model == "initial":
+        if values.get("init_from"):
+            raise errors.UserError(
+                f"--model=initial: the run starts from another one's weights "
+                f"(--init_from, {values['init_from']}), which are not untrained. "
+                "Evaluate that run"
+            )
         method = build.for_inference(recipe, restored=False)
         name = f"untrained {name}"
     else:

@@ -191,9 +191,13 @@ class IdentitySampler:
             if count < needed:
                 raise errors.UserError(
                     f"{name}: found {count} identities, expected at least {expected}. "
-                    "Lower that flag or --holdout_identities, take the data set out "
-                    "of --sources, or draw from all sources with "
-                    "--domain_sampling=all."
+                    "Lower that flag or --holdout_identities, "
+                    + (
+                        "or take the data set out of --sources."
+                        if sampling in ("each", "quota")  # What the method needs.
+                        else "take the data set out of --sources, or draw from all "
+                        "sources with --domain_sampling=all."
+                    )
                 )
 
 

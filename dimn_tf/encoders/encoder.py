@@ -111,13 +111,19 @@ class Encoder(keras.layers.Layer):
             return type(layer).from_config({**config, "name": prefix + layer.name})
 
         network = keras.models.clone_model(self.backbone, clone_function=clone)
-        network.set_weights(self.backbone.get_weights())
         neck = None
         if self.neck is not None:
             neck = clone(self.neck)
             neck.build((None, self.feature_dimension))
-            neck.set_weights(self.neck.get_weights())
-        return self.with_network(network, prefix + self.name, neck)
+        made = self.with_network(network, prefix + self.name, neck)
+        made.take_values(self)
+        return made
+
+    def take_values(self, other: "Encoder") -> None:
+        """Gives the variables the values that those of an encoder like it have."""
+        self.backbone.set_weights(other.backbone.get_weights())
+        if self.neck is not None:
+            self.neck.set_weights(other.neck.get_weights())
 
     def feature_maps(self, images, training=False):
         """What is pooled: [n, H, W, 3] -> [n, H / stride, W / stride, D]."""

@@ -28,6 +28,13 @@ class Aggregation(euclidean.EuclideanMethod):
     # on the domains put together.
     defaults: ClassVar[dict[str, str]] = {"domain_sampling": "all"}
 
+    @classmethod
+    def batch_request(cls, data, options):
+        """As the shared options say; see `Method.batch_request`."""
+        if options.feature_triplet_weight:
+            batch_hard.refuse_single_images(data)
+        return super().batch_request(data, options)
+
     def build_training(self, labels, request):
         """Makes f_theta; see `Method.build_training`."""
         super().build_training(labels, request)

@@ -60,6 +60,12 @@ class AlignedReID(euclidean.EuclideanMethod):
         "encoder_width": 1.0,
     }
 
+    @classmethod
+    def batch_request(cls, data, options):
+        """As the shared options say; see `Method.batch_request`."""
+        batch_hard.refuse_single_images(data)
+        return super().batch_request(data, options)
+
     def build_training(self, labels, request):
         """Makes the rows' reduction and f_theta; see `Method.build_training`."""
         super().build_training(labels, request)

@@ -2,9 +2,23 @@
 
 import tensorflow as tf
 
+from dimn_tf import errors
 from dimn_tf.methods import replica_context, squared_distances
 
 SMALLEST_SQUARE = 1e-12  # A distance of zero has no gradient of its root.
+
+
+def refuse_single_images(data) -> None:
+    """Refuses batches of one image an identity, whose furthest one is itself.
+
+    Args:
+        data: The run's `training.options.DataOptions`.
+    """
+    if data.images_per_identity < 2:
+        raise errors.UserError(
+            f"--images_per_identity={data.images_per_identity}: the triplet loss of "
+            "features needs at least 2 images of each identity. Leave the flag out."
+        )
 
 
 def loss(features, labels, margin: float):

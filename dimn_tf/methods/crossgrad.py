@@ -94,6 +94,12 @@ class CrossGrad(euclidean.EuclideanMethod):
         )
         self.domain_classifier.build((None, self.domain_encoder.feature_dimension))
 
+    def after_taking_over(self, names):
+        """The domain net starts as the encoder does; see `Trainable`."""
+        whole = self.options.crossgrad_domain_net == "whole"
+        if whole and not any(name.startswith("domain_") for name in names):
+            self.domain_encoder.take_values(self.encoder)
+
     @classmethod
     def encoder_passes(cls, options, domains):
         """Real and perturbed images, through as many whole encoders; see `Method`."""

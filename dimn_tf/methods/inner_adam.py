@@ -3,6 +3,9 @@
 import keras
 import tensorflow as tf
 
+NAME = "second_moments"
+"""By which checkpoints know them."""
+
 _BETA_2 = 0.999
 _EPSILON = 1e-8  # Of the inner Adam, TensorFlow 1's, as the official code has it.
 
@@ -16,7 +19,7 @@ class SecondMoments(keras.layers.Layer):
     """
 
     def __init__(self, variables, further=()):
-        super().__init__(name="second_moments", dtype="float32")
+        super().__init__(name=NAME, dtype="float32")
         shapes = [tuple(v.shape) for v in variables] + list(further)
         self.moments = [
             self.add_weight(

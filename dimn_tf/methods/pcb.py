@@ -243,12 +243,13 @@ class PCB(base.Method):
             tf.shape(labels)[0],
         )
 
-    def _dropout_mask(self, batch, of_places=False):
+    def _dropout_mask(self, batch, of_places=False, beyond=0):
         """Of g or r: [n, p, D], or of T, for u: [n, h, w, D]; see `step_dropout`."""
         shape, seed = (self.options.pcb_parts, self.feature_dimension), self.seed
         if of_places:
             shape, seed = self.encoder.backbone.output_shape[1:], self.seed + 1
-        rate, step = self.options.pcb_dropout, self.optimizer.iterations
+        rate = self.options.pcb_dropout
+        step = self.optimizer.iterations + tf.cast(beyond, tf.int64)
         return step_dropout.mask(batch, shape, rate, seed, step)
 
     @property
@@ -256,11 +257,12 @@ class PCB(base.Method):
         """Not with --pcb_refined, even where its shares leave one phase alone."""
         return self.soft_parts is None
 
-    def statistics_step(self, batch):
+    def statistics_step(self, batch, number):
         """Through the reduction too; see `Method.statistics_step`."""
         images, _ = base.image_by_image(batch)
         maps = self.encoder.feature_maps(images, training=True)
-        parts = stripes.means(maps, self._windows) * self._dropout_mask(batch)
+        parts = stripes.means(maps, self._windows)
+        parts *= self._dropout_mask(batch, beyond=number)
         self.reduction(parts, training=True)
 
     def embed(self, images):

@@ -165,7 +165,7 @@ class PPA(base.Method):
             [*self.encoder.trainable_variables, *self.classifier.trainable_variables],
         )
         return replica_context.batch_means(
-            _scalars(loss, logits, labels), tf.shape(labels)[0]
+            _scalars(loss, loss, logits, labels), tf.shape(labels)[0]
         )
 
     def _encode_all(self, every_image) -> None:
@@ -226,17 +226,17 @@ class PPA(base.Method):
         replicas, _ = replica_context.replica_of()
         with tf.GradientTape() as tape:
             logits = tf.matmul(queries, self.mapped(statistics), transpose_b=True)
-            loss = losses.identification_loss(
+            identification = losses.identification_loss(
                 logits, labels, self.options.label_smoothing
             )
             length = tf.add_n([tf.nn.l2_loss(layer.kernel) for layer in self._phi])
             rows = tf.cast(tf.shape(labels)[0], tf.float32)
-            loss += rows * self.options.ppa_mapping_decay * length
+            loss = identification + rows * self.options.ppa_mapping_decay * length
             # All replicas do the same: the optimiser adds their gradients up.
             share = loss / replicas
         self.minimise(tape, share, self._phi_variables())
         return replica_context.batch_means(
-            _scalars(loss, logits, labels), tf.shape(labels)[0]
+            _scalars(loss, identification, logits, labels), tf.shape(labels)[0]
         )
 
     def _phi_variables(self):
@@ -272,9 +272,9 @@ class PPA(base.Method):
         return tf.matmul(probes, gallery, transpose_b=True)
 
 
-def _scalars(loss, logits, labels):
+def _scalars(loss, identification, logits, labels):
     return {
         "loss": loss,
-        "identification": loss,
+        "identification": identification,
         "identification_accuracy": base.correct(logits, labels),
     }

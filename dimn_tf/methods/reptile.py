@@ -67,6 +67,7 @@ class Reptile(euclidean.EuclideanMethod):
     # The outer update is no gradient that a loss scale could be taken off again.
     precisions: ClassVar[tuple[str, ...]] = ("float32", "mixed_bfloat16")
     unused: ClassVar[tuple[str, ...]] = (
+        "domain_sampling",
         "learning_rate_start",
         "learning_rate_end",
         "learning_rate_decay",

@@ -1,7 +1,7 @@
 """What is trained: the seam between methods and the training that they share."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -194,17 +194,29 @@ class Trainable(budget.Budget, keras.Model, abc.ABC):
         """
         return (phase.Phase("all parts", train_steps, self.train_step),)
 
+    def after_taking_over(self, names: Collection[str]) -> None:
+        """Called at a start from another run's weights, once they are in place.
+
+        A method that made a copy of its encoder makes it anew here.
+
+        Args:
+            names: Of the variables that were taken over, as checkpoints name them.
+        """
+        del names
+
     @property
     def has_one_kind_of_step(self) -> bool:
         """Whether all steps go through the network as `statistics_step` does."""
         return True
 
-    def statistics_step(self, batch) -> None:
+    def statistics_step(self, batch, number) -> None:
         """A pass in training mode that moves batch norm's averages and nothing else.
 
         Args:
             batch: As `train_step` takes it.
+            number: Of the pass, 0, 1, ...: int scalar, for what is drawn in it.
         """
+        del number
         images = batch["images"]
         for one in tf.unstack(images) if self.request.leading else [images]:
             self.encoder(tf.reshape(one, (-1, *one.shape[-3:])), training=True)

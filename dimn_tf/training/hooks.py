@@ -6,6 +6,23 @@ from collections.abc import Callable
 from dimn_tf.training import loop
 
 
+class Begin(loop.Hook):
+    """Begins a phase, once the hooks before it have done what they owe.
+
+    Args:
+        begin: See `methods.phase.Phase`.
+        every_image: What it is given.
+    """
+
+    def __init__(self, begin: Callable, every_image: Callable):
+        self._begin, self._every_image = begin, every_image
+
+    def begin(self, step: int) -> None:
+        """Begins it."""
+        del step
+        self._begin(self._every_image)
+
+
 class Progress(loop.Hook):
     """Prints step, rate, time left and the means of the losses.
 

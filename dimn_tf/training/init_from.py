@@ -6,6 +6,7 @@ import re
 
 from dimn_tf import errors
 from dimn_tf.encoders import neck as neck_lib
+from dimn_tf.methods import inner_adam
 from dimn_tf.training import checkpoints, workdir
 
 _CHUNK = 1 << 20
@@ -98,6 +99,8 @@ def load(place: str, method, sources_sha256: str | None = None) -> list[str]:
         wanted |= checkpoints.by_name(method.variables)
     taken = []
     for name, variable in wanted.items():
+        if name.startswith(f"{inner_adam.NAME}/"):
+            continue  # They go by a count of steps that begins anew here.
         if name in held and held[name].shape == tuple(variable.shape):
             variable.assign(held[name])
             taken.append(name)

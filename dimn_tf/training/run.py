@@ -179,6 +179,7 @@ def train(
             taken = init_from.load(
                 recipe.encoder.init_from, method, sha256_of(prepared.space)
             )
+            method.after_taking_over(taken)
             log(
                 f"Starting from {recipe.encoder.init_from}: {len(taken)} of "
                 f"{len(method.variables)} variables taken over."
@@ -211,8 +212,6 @@ def train(
         for part, first, last in phase.left(phases, start):
             if len(phases) > 1:
                 log(f"Steps {first + 1:,} to {last:,}: {part.name}.")
-            if part.begin:
-                part.begin(fed.every_image)
             step, seen = part.step, 0
             if part.takes_images:
                 step, seen = fed.augmenting(part.step), images
@@ -226,6 +225,8 @@ def train(
                 )
             if prepared.is_chief:
                 watching += _writing_hooks(prepared, method, kept, evaluate, seen)
+            if part.begin:  # After an evaluation that is owed of the phase before.
+                watching.append(hooks.Begin(part.begin, fed.every_image))
 
             searching = search if part.takes_images else None
 
@@ -255,7 +256,7 @@ def train(
 def _given_in_vain(recipe: recipes.Recipe) -> list[str]:
     """Flags whose values are not the defaults, and which the method does not use."""
     found = []
-    for group in (recipe.optimiser, recipe.method_options):
+    for group in (recipe.data, recipe.optimiser, recipe.method_options):
         default = type(group)()
         found += [
             f"--{name}"

@@ -143,14 +143,15 @@ def estimate_statistics(method, batches: Iterable) -> None:
     momenta = [layer.momentum for layer in norms]
 
     @tf.function
-    def step(batch, keep):
+    def step(batch, number, keep):
         for layer in norms:
             layer.momentum = keep
-        method.statistics_step(batch)
+        method.statistics_step(batch, number)
 
     try:
         for i, batch in enumerate(batches):
-            step(batch, tf.constant(i / (i + 1), tf.float32))
+            share = tf.constant(i / (i + 1), tf.float32)
+            step(batch, tf.constant(i, tf.int64), share)
     finally:
         for layer, momentum in zip(norms, momenta, strict=True):
             layer.momentum = momentum

@@ -10,7 +10,7 @@ Made-up images of miniImageNet's size and numbers of classes. Prints one JSON li
         `evaluation_episodes_per_second`.
     encoding_seconds: of all test images, once.
     evaluation_over_one_by_one: the same evaluation over one that encodes the images of
-        each episode anew, both without compilation (the latter from 20 episodes).
+        each episode anew (reckoned from 20), both with their functions' compilation.
 """
 
 import io

@@ -12,7 +12,8 @@ def multiply_adds(
 ) -> float:
     """Of a step's convolutions and matrix products, forward and back.
 
-    Going back costs twice the way forward: by the inputs and by the weights.
+    Going back costs twice the way forward, by the inputs and by the weights, but where
+    one of them has no gradient: images and the memory.
 
     Args:
         height: Image height, pixels.
@@ -22,17 +23,21 @@ def multiply_adds(
         identities: C.
     """
     encoder = encoders.build_encoder("mobilenet_v2", height, width, encoder_width)
-    of_image = 0
+    forward_back = 0
     for layer in encoder.backbone.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):
             rows, columns, channels = layer.output.shape[1:]
             kernel = layer.kernel.shape
             inputs = 1 if isinstance(layer, keras.layers.DepthwiseConv2D) else kernel[2]
-            of_image += rows * columns * channels * kernel[0] * kernel[1] * inputs
+            forward = rows * columns * channels * kernel[0] * kernel[1] * inputs
+            is_first = isinstance(
+                layer.input._keras_history[0], keras.layers.InputLayer
+            )
+            forward_back += forward * (2 if is_first else 3)
     dimension = encoder.feature_dimension
-    # Of each pair: the mapping of one image, f_theta and W of the other.
-    of_pair = 2 * of_image + dimension**2 + 2 * dimension * identities
-    return 3.0 * pairs * of_pair
+    # Of each pair: the mapping of one image; f_theta, and W, which has no gradient.
+    of_pair = 2 * forward_back + 3 * dimension**2 + (3 + 2) * dimension * identities
+    return float(pairs * of_pair)
 
 
 def gigabytes(

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from dimn_tf import errors
 from dimn_tf.methods import batch_hard
+from dimn_tf.training import recipe as recipes
 from tests.dimn_tf.methods import tiny
 
 LABELS = [4, 0, 7]
@@ -80,3 +82,15 @@ def test_it_stands_beside_a_methods_losses(name, neck):
         )
     ]
     assert max(moved) > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [("aligned_reid", {}), ("aggregation", {"feature_triplet_weight": 1.0})],
+)
+def test_one_image_an_identity_is_refused(method, options):
+    """The furthest image of its identity would be the image itself."""
+    given = {"method": method, "images_per_identity": 1, **options}
+    with pytest.raises(errors.UserError, match="--images_per_identity=1: the triplet"):
+        recipes.from_values(given).batch_request  # noqa: B018
+    recipes.from_values({**given, "images_per_identity": 2}).batch_request  # noqa: B018

@@ -104,6 +104,9 @@ def test_dropout_is_another_each_step_and_the_same_again():
     assert np.any(first[:3] != first[3:])  # Gallery and probe images have their own.
     method.optimizer.iterations.assign(1)
     assert np.any(first != method._dropout_mask(batch).numpy())
+    # Of each pass that estimates statistics, though the steps stand still.
+    passes = [method._dropout_mask(batch, beyond=i).numpy() for i in (0, 1, 2)]
+    assert np.any(passes[0] != passes[1]) and np.any(passes[1] != passes[2])
     losses = []
     for rate in (0.0, 0.5):
         other = tiny.method("pcb", 9, pcb_dropout=rate)

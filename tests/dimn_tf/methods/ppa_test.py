@@ -47,6 +47,8 @@ def test_the_mappings_loss_is_the_printed_one(mapping):
     before = [v.numpy() for v in method.variables]
     logs = tf.function(method.mapping_step)({"step": tf.constant(3, tf.int64)})
     assert float(logs["loss"]) == pytest.approx(expected, rel=1e-4)
+    cross_entropy = expected - 0.01 * kernels / 2
+    assert float(logs["identification"]) == pytest.approx(cross_entropy, rel=1e-4)
     mapping_variables = {
         id(v) for layer in method.matching_layers for v in layer.variables
     }

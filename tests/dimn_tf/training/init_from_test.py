@@ -138,3 +138,17 @@ def test_a_part_of_another_shape_starts_anew(tmp_path, monkeypatch):
     method = tiny.method("dimn", 9)
     assert sorted(init_from.load(str(tmp_path), method)) == ["only/bias", "only/kernel"]
     np.testing.assert_array_equal(method.mapping.kernel.numpy(), np.eye(tiny.DIMENSION))
+
+
+def test_an_inner_adams_moments_begin_anew_with_their_count(tmp_path):
+    """Else a first inner step would be a thirtieth of the rate long."""
+    source = tiny.method("reptile", 9)
+    source.second_moments.assign([v + 1.0 for v in source.second_moments.values()])
+    checkpoints.Checkpoints(tmp_path / "checkpoints", source).save(5)
+    method = tiny.method("reptile", 9, seed=1)
+    recorded = '{"method": "reptile", "sources_sha256": "a"}'
+    (tmp_path / "config.json").write_text(recorded)
+    taken = init_from.load(str(tmp_path), method, "a")
+    assert taken and not any(name.startswith("second_moments/") for name in taken)
+    for moment in method.second_moments.values():
+        np.testing.assert_array_equal(moment, 0.0)

@@ -18,6 +18,7 @@ from dimn_tf.data import label_space, records
 from dimn_tf.encoders import encoder
 from dimn_tf.training import (
     checkpoints,
+    init_from,
     run,
     strategies,
     training_log,
@@ -359,6 +360,38 @@ def test_an_evaluation_that_was_killed_is_made_up(tmp_path, left_by_the_kill):
     assert steps == ([] if left_by_the_kill else [5])
 
 
+def test_an_evaluation_that_is_owed_is_of_the_phase_that_it_was_due_in(tmp_path):
+    """PCB's parts are soft ones from the second phase on, which begins after it."""
+    tiny_run.install()
+    given = {"method": "pcb_refined", "evaluate_every": 4}
+    images = np.random.default_rng(0).uniform(0, 255, (3, 16, 8, 3)).astype("float32")
+
+    def trained(name, at_four):
+        seen = {}
+
+        def evaluate(method, step):
+            seen[step] = method.embed(images).numpy()
+            if step == 4:
+                at_four()
+
+        directory = workdir.WorkDir(tmp_path / name)
+        prepared = run.prepare(
+            tiny_run.recipe_of(**given), directory, data_dir="", log=lambda line: None
+        )
+        run.train(prepared, evaluate, log=lambda line: None)
+        return seen
+
+    def die():
+        raise KeyboardInterrupt
+
+    whole = trained("whole", lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        trained("killed", die)
+    again = trained("killed", lambda: None)
+    assert set(again) == set(whole) >= {4, 8}
+    np.testing.assert_allclose(again[4], whole[4], rtol=1e-5)
+
+
 def test_replicas_that_do_not_divide_the_batch_are_refused(tmp_path):
     with pytest.raises(
         errors.UserError, match="--identities_per_batch=4.*--replicas=3"
@@ -393,6 +426,35 @@ def test_a_run_starts_from_one_that_keeps_more_than_a_method(options, tmp_path):
     count = len(source.variables)
     told = f"{count} of {count} variables taken over"
     assert any("Starting from" in line and told in line for line in lines)
+
+
+@pytest.mark.parametrize("start", ["aggregation", "crossgrad"])
+def test_a_copy_of_the_encoder_starts_from_another_run_too(
+    start, tmp_path, monkeypatch
+):
+    """CrossGrad's domain net; what another run had learnt of domains is kept."""
+    source = _train(tmp_path / "first", method=start)
+    kept = {}
+    loaded = init_from.load
+
+    def load(place, method, sources):
+        taken = loaded(place, method, sources)
+        after = method.after_taking_over
+
+        def then(names):
+            after(names)
+            nets = (method.encoder, method.domain_encoder)
+            kept["weights"] = [net.backbone.get_weights() for net in nets]
+
+        method.after_taking_over = then
+        return taken
+
+    monkeypatch.setattr(init_from, "load", load)
+    _train(tmp_path / "second", method="crossgrad", init_from=str(tmp_path / "first"))
+    expected = source.encoder, getattr(source, "domain_encoder", source.encoder)
+    for found, net in zip(kept["weights"], expected, strict=True):
+        for mine, there in zip(found, net.backbone.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, there)
 
 
 def test_a_run_starts_from_another_one(tmp_path):
@@ -509,12 +571,13 @@ def test_options_that_a_method_does_not_use_are_told(method, tmp_path):
     lines = []
     _train(
         tmp_path, lines.append, method=method, train_steps=2, learning_rate_start=0.01,
-        warmup_steps=1,
+        warmup_steps=1, domain_sampling="quota",
     )  # fmt: skip
     told = [line for line in lines if "takes no account of" in line]
     if method == "dimn":
         assert not told
     else:
         (line,) = told
-        assert line.startswith("reptile takes no account of --learning_rate_start, ")
+        expected = "reptile takes no account of --domain_sampling, --learning_rate_sta"
+        assert line.startswith(expected)
         assert "--warmup_steps" in line and "--adam_epsilon" not in line

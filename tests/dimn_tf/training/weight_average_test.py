@@ -55,7 +55,7 @@ def test_statistics_are_plain_means_over_the_batches():
             self.norm = keras.layers.BatchNormalization(momentum=0.9)
             self.norm.build((None, 3))
 
-        def statistics_step(self, batch):
+        def statistics_step(self, batch, number):
             self.norm(batch, training=True)
 
     method = Method()

@@ -16,9 +16,11 @@ _BLOCKS = [
 )
 def test_multiply_adds_are_the_networks(size, of_image):
     dimension = 1792 if size[2] > 1 else 1280
-    of_pair = 2 * of_image + dimension**2 + 2 * dimension * 18_530
+    of_pair = 3 * (2 * of_image + dimension**2) + 5 * dimension * 18_530
     found = step_account.multiply_adds(*size, pairs=32, identities=18_530)
-    assert found == pytest.approx(3 * 32 * of_pair, rel=0.02)
+    assert found == pytest.approx(32 * of_pair, rel=0.02)
+    more = step_account.multiply_adds(*size, pairs=32, identities=18_531)
+    assert more - found == 32 * 5 * dimension
 
 
 def test_bytes_are_the_networks():
