@@ -40,14 +40,15 @@ def define() -> None:
     path_flags.define_path(
         "output",
         None,
-        "Results file in the work directory; default by --model, or, where that would "
-        "replace a result of other targets, trials or another step, "
+        "Results file (.json) in the work directory; default by --model, or, where "
+        "that would replace a result of other targets, trials or another step, "
         "evaluations/..., named by what it holds.",
     )
 
 
 def main(argv):
     del argv
+    _refuse_other_ending()
     devices.prepare()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     places = prepare.recall_places(directory)
@@ -122,6 +123,16 @@ def main(argv):
         images_seen=recipe.images_seen(step),
     )
     print(f"Results: {path}")
+
+
+def _refuse_other_ending():
+    """Before any work: what lies beside the file is named by its stem."""
+    if FLAGS.output is None:
+        return
+    try:
+        results_files.refuse_other_ending(FLAGS.output)
+    except errors.UserError as error:
+        raise errors.UserError(f"--output={error}") from error
 
 
 def _refuse_other_flags(values):

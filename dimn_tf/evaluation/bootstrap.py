@@ -56,15 +56,16 @@ def compare(
       `excludes_zero`, the same of each target under `targets`, and what made them.
 
     Raises:
-      UserError: the two runs were not judged on the same trials.
+      UserError: the two runs were not judged on the same trials, or a per-probe file
+        is not of its results.
       TooFewIdentitiesError: a target has fewer than two identities with a true match,
         which tell no interval.
     """
     figures_a, figures_b = results_files.read(path_a), results_files.read(path_b)
     _check_same_trials(path_a, figures_a, path_b, figures_b)
     sums, counts = _sums_by_identity(
-        results_files.read_probes(path_a),
-        results_files.read_probes(path_b),
+        _own_probes(path_a, figures_a),
+        _own_probes(path_b, figures_b),
         (path_a, path_b),
     )
     for target, of_target in counts.items():
@@ -88,6 +89,19 @@ def compare(
         "resamples": resamples,
         "seed": seed,
     }
+
+
+def _own_probes(path, figures) -> list[dict[str, str]]:
+    """The probes of a results file, once they are known to be its own."""
+    probes = results_files.read_probes(path)
+    try:
+        results_files.refuse_other_probes(figures, probes)
+    except errors.UserError as error:
+        raise errors.UserError(
+            f"{path}: {error}. Evaluate again to write both, or restore the two files "
+            "that belong together"
+        ) from error
+    return probes
 
 
 def _differences(sums, counts, chosen=None) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # comparing two runs takes no TensorFlow
 # A target may be a folder whose name is no text; it is written as the bytes it is.
 _ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
 _LONGEST_NAME = 80  # bytes
+_TOLERANCE = 0.01  # Points of mAP; the files are rounded to a hundredth of it.
+_ENDING = ".json"
 PROBE_COLUMNS = (
     "target",
     "trial",
@@ -28,6 +31,24 @@ PROBE_COLUMNS = (
     "average_precision",
     "first_match_rank",
 )
+
+
+def refuse_other_ending(path: str | os.PathLike) -> None:
+    """Refuses a place that does not end in `.json`.
+
+    What lies beside a result is named by its stem: of `eval.trained` and
+    `eval.initial` that is one, and each would replace the other's probes and pictures.
+
+    Raises:
+      UserError: names the ending.
+    """
+    ending = pathlib.Path(path).suffix
+    if ending != _ENDING:
+        raise errors.UserError(
+            f"{path}: found {f'the ending {ending}' if ending else 'no ending'}, "
+            f"expected {_ENDING}: probes and pictures are named by what stands before "
+            f"it. Name it {path}{_ENDING}"
+        )
 
 
 def place(
@@ -155,6 +176,44 @@ def read_probes(path: str | os.PathLike) -> list[dict[str, str]]:
                 "or empty. Evaluate again to write it anew"
             )
     return rows
+
+
+def refuse_other_probes(
+    figures: Mapping[str, Any], probes: Sequence[Mapping[str, str]]
+) -> None:
+    """Refuses probes whose APs do not give the figures' mAP.
+
+    Args:
+      figures: of a results file.
+      probes: rows of the file beside it.
+
+    Raises:
+      UserError: with what is wrong; the caller names the file.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in probes:
+        of_trial = found.setdefault(row["target"], {}).setdefault(row["trial"], [])
+        if row["average_precision"]:
+            of_trial.append(100 * float(row["average_precision"]))
+    for target, values in figures["targets"].items():
+        trials = [sum(aps) / len(aps) for aps in found.pop(target, {}).values() if aps]
+        mean = sum(trials) / len(trials) if trials else math.nan
+        said = _mean_average_precision(values)
+        if not abs(mean - said) <= _TOLERANCE:
+            raise errors.UserError(
+                f"the probes beside it give {target} an mAP of {mean:.2f}, it says "
+                f"{said:.2f}: they are of another run"
+            )
+    if found:
+        raise errors.UserError(f"the probes beside it have {', '.join(found)} too")
+
+
+def _mean_average_precision(of_target: Mapping[str, Any]) -> float:
+    """A target's mAP as its figures say it; NaN: they do not."""
+    try:
+        return float(of_target["mAP"]["mean"])
+    except (KeyError, TypeError, ValueError):
+        return math.nan
 
 
 def _is_number_or_empty(row: Mapping[str, str]) -> bool:

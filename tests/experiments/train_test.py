@@ -64,3 +64,15 @@ def test_unknown_arguments_are_refused(tmp_path):
     process = launcher.run("evaluate", f"--workdir={tmp_path}", "viper")
     assert process.returncode != 0
     assert "unknown arguments: viper" in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize("output", ["eval.trained", "results", "apart/results.jsn"])
+def test_an_output_that_is_no_json_is_refused_before_the_run_is_looked_at(
+    output, tmp_path
+):
+    told = launcher.launch(
+        "evaluate", f"--workdir={tmp_path}", f"--output={output}", code=1
+    )
+    (line,) = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert line.startswith(f"error: --output={output}: found ")
+    assert "expected .json" in line and not list(tmp_path.iterdir())

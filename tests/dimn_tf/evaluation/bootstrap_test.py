@@ -67,7 +67,17 @@ def test_a_run_against_itself_is_zero(runs):
 
 def write_run(path, rows):
     """A results file with these (target, trial, probe, person, AP)."""
-    targets = {row[0]: {"trials_sha256": "x"} for row in rows}
+    aps = {}
+    for target, trial, _, _, ap in rows:
+        of_trial = aps.setdefault(target, {}).setdefault(trial, [])
+        of_trial += [] if ap == "" else [100 * ap]
+    targets = {
+        target: {
+            "trials_sha256": "x",
+            "mAP": {"mean": np.mean([np.mean(each) for each in trials.values()])},
+        }
+        for target, trials in aps.items()
+    }
     path.write_text(json.dumps({"method": path.stem, "targets": targets}))
     lines = [",".join(results_files.PROBE_COLUMNS)]
     lines += [",".join(map(str, row)) + ",1" for row in rows]
@@ -237,3 +247,17 @@ def test_a_result_is_written_before_it_is_printed(runs, tmp_path, monkeypatch):
             "--resamples=100",
         )  # fmt: skip
     assert json.loads(output.read_text())["difference"] == 0
+
+
+def test_probes_of_another_run_are_refused(runs, tmp_path):
+    """The last one's were once taken for both: a difference of 0.0 in [0.0, 0.0]."""
+    good, bad = runs(good=0.7, bad=1.5)
+    own = results_files.probes_path(bad).read_bytes()
+    other = results_files.probes_path(good).read_bytes()
+    results_files.probes_path(bad).write_bytes(other)
+    told = r"bad/results\.json: the probes beside it give viper an mAP of .*Evaluate ag"
+    for pair in ((good, bad), (bad, good)):
+        with pytest.raises(errors.UserError, match=told):
+            bootstrap.compare(*pair, resamples=200)
+    results_files.probes_path(bad).write_bytes(own)
+    assert bootstrap.compare(good, bad, resamples=200)["difference"] > 0

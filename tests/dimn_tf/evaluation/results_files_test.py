@@ -179,3 +179,70 @@ def test_two_runs_are_compared_without_tensorflow():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout == "[]\n", run.stderr
+
+
+def test_only_json_has_neighbours_of_its_own():
+    """`eval.trained` and `eval.initial` shared one file of probes, `results` had
+    that of results.json."""
+    for name in ("results.json", "a/b.c.json"):
+        results_files.refuse_other_ending(name)
+    for name, told in (
+        (
+            "w/eval.trained",
+            r"^w/eval\.trained: found the ending \.trained, expected \.js",
+        ),
+        ("results", r"^results: found no ending, expected \.json.*results\.json$"),
+        (".json", "found no ending"),
+        ("results.JSON", "found the ending .JSON"),
+    ):
+        with pytest.raises(errors.UserError, match=told):
+            results_files.refuse_other_ending(name)
+
+
+APS = {"viper": [0.5, 0.25], "prid": [1.0, 0.0]}
+FIGURES = {
+    "targets": {"viper": {"mAP": {"mean": 37.5}}, "prid": {"mAP": {"mean": 50.0}}}
+}
+
+
+def _rows(aps, trials=("t",)):
+    return [
+        dict(
+            zip(
+                results_files.PROBE_COLUMNS,
+                (target, trial, f"{i}.png", str(i), str(ap), "1"),
+                strict=True,
+            )
+        )
+        for target, values in aps.items()
+        for trial in trials
+        for i, ap in enumerate(values)
+    ]
+
+
+def test_probes_give_the_figures_map_trial_by_trial():
+    results_files.refuse_other_probes(FIGURES, _rows(APS))
+    results_files.refuse_other_probes(FIGURES, _rows(APS, ("t", "u")))
+    # A mean of trials' means: 0.75 of one probe, 0 of two; without a match: not there.
+    uneven = _rows({**APS, "viper": [0.75]}) + _rows({"viper": [0, 0, ""]}, ("u",))
+    results_files.refuse_other_probes(FIGURES, uneven)
+    results_files.refuse_other_probes(FIGURES, uneven + _rows({"viper": [""]}, ("v",)))
+
+
+@pytest.mark.parametrize(
+    ("aps", "told"),
+    [
+        ({**APS, "prid": [0.9, 0.0]}, "prid an mAP of 45.00, it says 50.00"),
+        ({"viper": APS["viper"]}, "prid an mAP of nan"),
+        ({**APS, "grid": [0.5]}, "have grid too"),
+    ],
+)
+def test_others_probes_are_refused(aps, told):
+    with pytest.raises(errors.UserError, match=told):
+        results_files.refuse_other_probes(FIGURES, _rows(aps))
+
+
+@pytest.mark.parametrize("row", [{}, {"mAP": 50}, {"mAP": {"mean": "much"}}])
+def test_figures_without_an_map_are_no_probes_figures(row):
+    with pytest.raises(errors.UserError, match="it says nan"):
+        results_files.refuse_other_probes({"targets": {"viper": row}}, _rows(APS))
