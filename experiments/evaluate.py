@@ -49,6 +49,7 @@ def define() -> None:
 def main(argv):
     del argv
     _refuse_other_ending()
+    evaluation = flags.evaluation()
     devices.prepare()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     places = prepare.recall_places(directory)
@@ -72,7 +73,6 @@ def main(argv):
         for name in ("targets", "data_dir", "manual_dir")
     }
     prepare.data_sets(given["targets"], given["data_dir"], given["manual_dir"])
-    evaluation = flags.evaluation()
     targets = prepare.targets(
         given["targets"], given["data_dir"], directory, evaluation
     )
