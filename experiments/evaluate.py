@@ -107,8 +107,8 @@ def main(argv):
     if FLAGS.output and path != usual:
         raise errors.UserError(
             f"--output={FLAGS.output}: {usual} holds the result of other targets, "
-            "trials, another step or method. Name another file, or leave the flag out "
-            f"({path.name} is then written)"
+            "trials or labels, another step or method. Name another file, or leave the "
+            f"flag out ({path.name} is then written)"
         )
     report.evaluate_and_report(
         method,

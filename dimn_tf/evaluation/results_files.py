@@ -62,8 +62,8 @@ def place(
 ) -> pathlib.Path:
     """Where a result goes, so that it never replaces another thing's result.
 
-    A result is of a method at a step, on targets with their trials, with or without
-    mirror images. `path` is taken
+    A result is of a method at a step, on targets with their trials and with the
+    persons and cameras of their images, with or without mirror images. `path` is taken
     where it is free or holds a result of just these; else the file is named by what
     it holds: `evaluations/<stem>_<step>_<targets>_<hash of the trials>.json`.
 
@@ -83,8 +83,14 @@ def place(
     path = pathlib.Path(path)
     trials = {target.name: target.trials_sha256 for target in targets}
     wanted = [name, step, unmatched_probes, trials, *(["mirror"] if mirror else [])]
-    if path.exists():
-        found = read(path)
+    images = {
+        target.name: {"images_sha256": target.images_sha256}
+        for target in targets
+        if target.images_sha256
+    }
+
+    def holds_the_same(file: pathlib.Path) -> bool:
+        found = read(file)
         held = [
             found.get("method"),
             found.get("step"),
@@ -92,15 +98,52 @@ def place(
             {n: row.get("trials_sha256") for n, row in found["targets"].items()},
             *(["mirror"] if found.get("flags", {}).get("mirror") else []),
         ]
-        if held == wanted:
+        return held == wanted and not labelled_otherwise(found["targets"], images)
+
+    if path.exists():
+        if holds_the_same(path):
             return path
     elif own:
         return path
-    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     names = file_name_of("_".join(trials))
     folder = path.parent if path.parent.name == "evaluations" else None
     folder = folder or path.parent / "evaluations"
-    return folder / f"{path.stem}_{step:07d}_{names}_{digest[:8]}.json"
+
+    def named_by(held: Sequence[Any]) -> pathlib.Path:
+        digest = hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+        return folder / f"{path.stem}_{step:07d}_{names}_{digest[:8]}.json"
+
+    older = named_by(wanted)  # Before results told the labels of their images.
+    if not images or (older.exists() and holds_the_same(older)):
+        return older
+    return named_by([*wanted, images])
+
+
+def labelled_otherwise(
+    targets: Mapping[str, Mapping[str, Any]], others: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Targets whose images two results give to other persons or cameras: names, sorted.
+
+    Only where both tell (`images_sha256`): those of a published protocol do not, nor
+    do results of older versions.
+
+    Args:
+      targets: of a result's figures.
+      others: of another's.
+    """
+    hashes = [
+        {
+            name: row["images_sha256"]
+            for name, row in each.items()
+            if row.get("images_sha256")
+        }
+        for each in (targets, others)
+    ]
+    return sorted(
+        name
+        for name in hashes[0].keys() & hashes[1].keys()
+        if hashes[0][name] != hashes[1][name]
+    )
 
 
 def write(
