@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.evaluation import evaluator
+from dimn_tf.evaluation import evaluator, measures
 
 FALSE_ACCEPTS = (100, 1_000, 10_000)
 """Thresholds are given at one false accept in so many impostor pairs."""
@@ -28,7 +28,7 @@ class Pairs:
     """Scores of pairs of a probe and a gallery image.
 
     Attributes:
-        scores: float [n].
+        scores: float [n], of the method's precision.
         probes: int [n], the probe's identity, counted over all sources.
         gallery: int [n], the gallery image's.
     """
@@ -79,7 +79,7 @@ def score_pairs(
     genuine = _genuine(identities, cameras)
     pairs = np.concatenate([genuine, _strangers(identities, impostors, seed)])
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    scores = np.empty(len(pairs))
+    scores = [np.zeros(0, np.float32)]
     for first in range(0, len(identities), _PROBE_BLOCK):
         begin, end = np.searchsorted(pairs[:, 0], (first, first + _PROBE_BLOCK))
         if begin == end:
@@ -88,8 +88,10 @@ def score_pairs(
             scoring.probes[first : first + _PROBE_BLOCK], scoring.gallery
         )
         probes, gallery = pairs[begin:end].T
-        scores[begin:end] = block[probes - first, gallery]
-    return Pairs(scores, identities[pairs[:, 0]], identities[pairs[:, 1]])
+        scores.append(block[probes - first, gallery])
+    return Pairs(
+        np.concatenate(scores), identities[pairs[:, 0]], identities[pairs[:, 1]]
+    )
 
 
 def _genuine(identities: np.ndarray, cameras: np.ndarray) -> np.ndarray:
@@ -126,9 +128,9 @@ def _strangers(identities: np.ndarray, wanted: int, seed: int) -> np.ndarray:
 def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:
     """The score at each rate of `FALSE_ACCEPTS`, with its 95 % interval.
 
-    A threshold t accepts scores at or above it. It is the lowest score that at most
-    one in n impostor pairs reaches. The interval is a bootstrap over identities:
-    pairs of one person hang together.
+    A threshold t accepts scores at or above it (`measures.reaches`). It is the lowest
+    score, in the scores' precision, that at most one in n impostor pairs reaches. The
+    interval is a bootstrap over identities: pairs of one person hang together.
 
     Args:
         pairs: Genuine and impostor ones.
@@ -195,7 +197,9 @@ def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:
                 "one_in": one_in,
                 "score": score,
                 **interval_of[one_in],
-                "true_accept_rate": float((pairs.scores[genuine] >= score).mean()),
+                "true_accept_rate": float(
+                    measures.reaches(pairs.scores[genuine], score).mean()
+                ),
             }
         )
     return rows
@@ -213,10 +217,12 @@ class Impostors:
     """Scores of pairs of two people, sorted once for many thresholds.
 
     Args:
-        scores: Real [n], n > 0.
+        scores: Real [n], n > 0; thresholds are of their precision.
     """
 
     def __init__(self, scores: np.ndarray):
+        if scores.dtype.kind != "f":
+            scores = scores.astype(np.float64)
         self._order = np.argsort(-scores, kind="stable")
         self._falling = scores[self._order]
         # What a threshold at a score accepts counts all scores equal to it.
@@ -239,9 +245,11 @@ class Impostors:
         for rate in rates:
             limit = rate * accepted[-1] * (1 + 1e-12)
             within = np.searchsorted(accepted, limit, side="right")
-            # Just above the first score that is too many.
-            first_over = -np.inf if within == count else self._falling[within]
-            found.append(float(np.nextafter(first_over, np.inf)))
+            # Just above the first score that is too many: a step of float64 above a
+            # float32 would be that float32 again to whoever compares in float32.
+            kind = self._falling.dtype.type
+            first_over = kind(-np.inf) if within == count else self._falling[within]
+            found.append(float(np.nextafter(first_over, kind(np.inf))))
         return found
 
 

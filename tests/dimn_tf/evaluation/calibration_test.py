@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.evaluation import calibration, evaluator
+from dimn_tf.evaluation import calibration, evaluator, measures
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,43 @@ def test_threshold_by_hand(scores, rate, accepted):
     # The lowest such: a hair lower accepts more, or all are accepted already.
     lower = [s for s in scores if s >= np.nextafter(t, -np.inf)]
     assert len(lower) > rate * len(scores) or accepted == set(scores)
+
+
+def test_a_threshold_keeps_tied_impostors_of_float32_out():
+    """A step of float64 above them, NumPy compared it as a float32: one of them."""
+    tied = np.float32(0.7)
+    scores = np.concatenate([np.full(20, tied), np.linspace(0, 0.6, 980)])
+    scores = scores.astype(np.float32)
+    assert (scores >= float(np.nextafter(np.float64(tied), 1))).sum() == 20
+    (t,) = calibration.Impostors(scores).thresholds([0.01])  # Ten at most.
+    assert t == float(np.nextafter(tied, np.float32(1)))
+    for accepted in (scores >= t, scores >= np.float64(t), measures.reaches(scores, t)):
+        assert accepted.sum() == 0
+    (t,) = calibration.Impostors(scores).thresholds([0.02])
+    assert (scores >= t).sum() == 20
+    (t,) = calibration.Impostors(scores).thresholds([1.0])
+    assert (scores >= t).all() and t == np.finfo(np.float32).min
+
+
+def test_thresholds_of_a_source_keep_to_their_rates_by_either_comparison():
+    # Both probes of a pair are alike, so that each score comes twice or more.
+    rng = np.random.default_rng(0)
+    vectors = np.repeat(rng.normal(size=(60, 8)), 2, axis=0).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    identities = np.repeat(np.arange(30), 4)
+    pairs = calibration.score_pairs(
+        _scoring(vectors, vectors), identities, identities * 0
+    )
+    assert pairs.scores.dtype == np.float32
+    impostors = pairs.scores[~pairs.genuine]
+    told = [row for row in calibration.thresholds(pairs) if "score" in row]
+    assert told
+    for row in told:
+        for accepted in (
+            impostors >= row["score"],
+            impostors >= np.array(row["score"]),
+        ):
+            assert accepted.mean() <= 1 / row["one_in"]
 
 
 def test_weights_count_as_copies():
