@@ -86,12 +86,13 @@ def score_pairs(
     pairs = np.concatenate([genuine, _strangers(identities, impostors, seed)])
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
     scores = [np.zeros(0, np.float32)]
+    gallery_images = scoring.hold(scoring.gallery)
     for first in range(0, len(identities), _PROBE_BLOCK):
         begin, end = np.searchsorted(pairs[:, 0], (first, first + _PROBE_BLOCK))
         if begin == end:
             continue
         block = scoring.score(
-            scoring.probes[first : first + _PROBE_BLOCK], scoring.gallery
+            scoring.probes[first : first + _PROBE_BLOCK], gallery_images
         )
         probes, gallery = pairs[begin:end].T
         scores.append(block[probes - first, gallery])
@@ -340,7 +341,10 @@ def likeness(scoring: evaluator.Scoring, scale: float) -> evaluator.Scoring:
     lengths = np.linalg.norm(scoring.probes, axis=1, keepdims=True)
     probes = scoring.probes / np.maximum(lengths, np.finfo(np.float32).tiny)
     return evaluator.Scoring(
-        probes, scoring.gallery, lambda p, g: scoring.score(p, g) / scale
+        probes,
+        scoring.gallery,
+        lambda p, g: scoring.score(p, g) / scale,
+        scoring.hold,
     )
 
 

@@ -98,6 +98,28 @@ def test_pairs_of_a_source():
     assert (~few.genuine).sum() == 5
 
 
+def test_the_gallery_is_held_once_for_all_probes(monkeypatch):
+    monkeypatch.setattr(calibration, "_PROBE_BLOCK", 2)
+    held, scored = [], []
+
+    def hold(gallery):
+        held.append(gallery.copy())
+        return held[-1]
+
+    def score(probes, gallery):
+        scored.append(gallery)
+        return probes @ gallery.T
+
+    identities = np.array([4, 4, 4, 5, 5, 6])
+    vectors = np.arange(12.0).reshape(6, 2)
+    scoring = evaluator.Scoring(vectors, vectors, score, hold)
+    likeness = calibration.likeness(scoring, 2.0)
+    for each in (scoring, likeness):
+        calibration.score_pairs(each, identities, identities * 0)
+    assert len(held) == 2 and len(scored) == 6
+    assert all(gallery is held[k // 3] for k, gallery in enumerate(scored))
+
+
 def test_where_there_are_no_more_pairs_of_two_people_all_are_taken():
     identities = np.array([4, 4, 4, 5, 5, 6])
     scoring = _scoring(np.eye(6), np.arange(36.0).reshape(6, 6))
