@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from dimn_tf import errors, given_images, images, progress
+from dimn_tf.evaluation import measures
 from dimn_tf.export import served_model
 
 _BATCH_BYTES = images.LARGEST_BYTES  # Of files held at a time, but for one more.
@@ -155,7 +156,7 @@ class Model:
         )
         score = scale * float(feature @ classifier)
         likeness = score / (scale * float(np.linalg.norm(feature)))
-        passes = None if threshold is None else likeness >= threshold
+        passes = None if threshold is None else measures.reaches(likeness, threshold)
         return Comparison(likeness, score, threshold, passes, false_accepts)
 
     def _vectors(self, call, given, batch_size, show_progress) -> Vectors:

@@ -60,6 +60,7 @@ def main(argv):
             f"--method={FLAGS.method}: each row has its own. Leave it out, or name the "
             "rows by --rows"
         )
+    flags.evaluation()  # Each row would be told its fault in a process of its own.
     command = f"python -m experiments.compare {shlex.join(sys.argv[1:])}"
     folder = pathlib.Path(FLAGS.results_dir)
     wanted = wanted_rows.places()

@@ -40,14 +40,16 @@ def define() -> None:
     path_flags.define_path(
         "output",
         None,
-        "Results file in the work directory; default by --model, or, where that would "
-        "replace a result of other targets, trials or another step, "
+        "Results file (.json) in the work directory; default by --model, or, where "
+        "that would replace a result of other targets, trials or another step, "
         "evaluations/..., named by what it holds.",
     )
 
 
 def main(argv):
     del argv
+    _refuse_other_ending()
+    evaluation = flags.evaluation()
     devices.prepare()
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     places = prepare.recall_places(directory)
@@ -71,7 +73,6 @@ def main(argv):
         for name in ("targets", "data_dir", "manual_dir")
     }
     prepare.data_sets(given["targets"], given["data_dir"], given["manual_dir"])
-    evaluation = flags.evaluation()
     targets = prepare.targets(
         given["targets"], given["data_dir"], directory, evaluation
     )
@@ -112,8 +113,8 @@ def main(argv):
     if FLAGS.output and path != usual:
         raise errors.UserError(
             f"--output={FLAGS.output}: {usual} holds the result of other targets, "
-            "trials, another step or method. Name another file, or leave the flag out "
-            f"({path.name} is then written)"
+            "trials or labels, another step or method. Name another file, or leave the "
+            f"flag out ({path.name} is then written)"
         )
     report.evaluate_and_report(
         method,
@@ -128,6 +129,16 @@ def main(argv):
         images_seen=recipe.images_seen(step),
     )
     print(f"Results: {path}")
+
+
+def _refuse_other_ending():
+    """Before any work: what lies beside the file is named by its stem."""
+    if FLAGS.output is None:
+        return
+    try:
+        results_files.refuse_other_ending(FLAGS.output)
+    except errors.UserError as error:
+        raise errors.UserError(f"--output={error}") from error
 
 
 def _refuse_other_flags(values):

@@ -84,9 +84,17 @@ def run_option_names() -> list[str]:
 
 
 def evaluation() -> evaluation_options.EvaluationOptions:
-    """The options of an evaluation, from the parsed flags."""
+    """The options of an evaluation, from the parsed flags.
+
+    Launchers ask for them before any work: a training is not to end at its evaluation.
+
+    Raises:
+        errors.UserError: a value out of its range.
+    """
     values = {name: FLAGS[name].value for name in FLAGS}
-    return config.read(evaluation_options.EvaluationOptions, values)
+    found = config.read(evaluation_options.EvaluationOptions, values)
+    config.check(found)
+    return found
 
 
 def run_recipe() -> recipe.Recipe:

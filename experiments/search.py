@@ -15,6 +15,7 @@ import numpy as np
 from absl import flags
 
 from dimn_tf import errors, images, standard_json
+from dimn_tf.evaluation import measures
 from dimn_tf.gallery import explanation, places, search_picture
 from experiments import launch, model_flags, path_flags
 
@@ -147,7 +148,11 @@ def _print_json(found, threshold, others, runtime: str) -> None:
                 "person_id": hit.person_id,
                 "score": hit.score,
                 "likeness": row.likeness,
-                **({} if threshold is None else {"above": row.likeness >= threshold}),
+                **(
+                    {}
+                    if threshold is None
+                    else {"above": measures.reaches(row.likeness, threshold)}
+                ),
                 "metadata": dict(hit.metadata),
             }
         )
@@ -188,7 +193,8 @@ def _print_table(found, threshold) -> None:
     for rank, row in enumerate(found, start=1):
         hit, mark = row.hit, ""
         if threshold is not None:
-            mark = "above  " if row.likeness >= threshold else "below  "
+            above = measures.reaches(row.likeness, threshold)
+            mark = "above  " if above else "below  "
         print(
             f"{rank:>4}  {hit.score:9.4f}  {row.likeness:8.4f}  {mark}"
             f"{hit.person_id or '-':<{width}}  {hit.entry_id}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from dimn_tf import errors
 from dimn_tf.comparison import place, rows
+from dimn_tf.evaluation import results_files
 from dimn_tf.training import recipe
 
 FREE = ("evaluation_batch_size", "ranked_probes")
@@ -62,6 +63,7 @@ def refuse_other_trials(
         errors.UserError: names the targets and both files.
     """
     first: tuple[dict[str, Any], pathlib.Path] | None = None
+    labelled: dict[str, tuple[Mapping[str, Any], pathlib.Path]] = {}
     for where, figures in figures_of.items():
         trials = {
             target: found.get("trials_sha256")
@@ -79,6 +81,16 @@ def refuse_other_trials(
                 f"{', '.join(differing)} differ. Rows of one table are judged alike: "
                 "move one of the files away, or name another --results_dir"
             )
+        for target, found in figures["targets"].items():
+            told, path = labelled.get(target, (found, where.results))
+            if results_files.labelled_otherwise({target: found}, {target: told}):
+                raise errors.UserError(
+                    f"{where.results}: persons or cameras of {target}'s images are not "
+                    f"those of {path}. Rows of one table are judged alike: move one of "
+                    "the files away, or name another --results_dir"
+                )
+            if found.get("images_sha256"):
+                labelled.setdefault(target, (found, where.results))
 
 
 def _json(value: Any) -> Any:

@@ -12,8 +12,6 @@ from dimn_tf import errors
 from dimn_tf.comparison import rows
 from dimn_tf.evaluation import evaluator, paper_results
 
-_TOLERANCE = 0.01  # Points of mAP; the files are rounded to a hundredth of it.
-
 
 def refuse_incomplete(figures: Mapping[str, Any], cost: Sequence[str]) -> None:
     """Refuses results that lack a figure which the tables show.
@@ -70,29 +68,3 @@ def refuse_another(flags: Mapping[str, Any], name: str, seed: int) -> None:
         raise errors.UserError(f"by its flags it is {told}")
     if flags.get("seed") != seed:
         raise errors.UserError(f"by its flags it is of --seed={flags.get('seed')}")
-
-
-def refuse_other_probes(
-    figures: Mapping[str, Any], probes: Sequence[Mapping[str, str]]
-) -> None:
-    """Refuses probes whose APs do not give the figures' mAP.
-
-    Args:
-        figures: Of a results file.
-        probes: Rows of the file beside it.
-    """
-    found: dict[str, dict[str, list[float]]] = {}
-    for row in probes:
-        of_trial = found.setdefault(row["target"], {}).setdefault(row["trial"], [])
-        if row["average_precision"]:
-            of_trial.append(100 * float(row["average_precision"]))
-    for target, values in figures["targets"].items():
-        trials = [sum(aps) / len(aps) for aps in found.pop(target, {}).values() if aps]
-        mean = sum(trials) / len(trials) if trials else math.nan
-        if not abs(mean - values["mAP"]["mean"]) <= _TOLERANCE:
-            raise errors.UserError(
-                f"the probes beside it give {target} an mAP of {mean:.2f}, it says "
-                f"{values['mAP']['mean']:.2f}: they are of another run"
-            )
-    if found:
-        raise errors.UserError(f"the probes beside it have {', '.join(found)} too")

@@ -89,7 +89,7 @@ class Place:
             figures = results_files.read(self.results)
             kept_results.refuse_incomplete(figures, COST)
             kept_results.refuse_another(figures["flags"], self.name, self.seed)
-            kept_results.refuse_other_probes(
+            results_files.refuse_other_probes(
                 figures, results_files.read_probes(self.results)
             )
         except errors.UserError as error:

@@ -56,15 +56,16 @@ def compare(
       `excludes_zero`, the same of each target under `targets`, and what made them.
 
     Raises:
-      UserError: the two runs were not judged on the same trials.
+      UserError: the two runs were not judged on the same trials, or the images were
+        labelled otherwise in one, or a per-probe file is not of its results.
       TooFewIdentitiesError: a target has fewer than two identities with a true match,
         which tell no interval.
     """
     figures_a, figures_b = results_files.read(path_a), results_files.read(path_b)
     _check_same_trials(path_a, figures_a, path_b, figures_b)
     sums, counts = _sums_by_identity(
-        results_files.read_probes(path_a),
-        results_files.read_probes(path_b),
+        _own_probes(path_a, figures_a),
+        _own_probes(path_b, figures_b),
         (path_a, path_b),
     )
     for target, of_target in counts.items():
@@ -88,6 +89,19 @@ def compare(
         "resamples": resamples,
         "seed": seed,
     }
+
+
+def _own_probes(path, figures) -> list[dict[str, str]]:
+    """The probes of a results file, once they are known to be its own."""
+    probes = results_files.read_probes(path)
+    try:
+        results_files.refuse_other_probes(figures, probes)
+    except errors.UserError as error:
+        raise errors.UserError(
+            f"{path}: {error}. Evaluate again to write both, or restore the two files "
+            "that belong together"
+        ) from error
+    return probes
 
 
 def _differences(sums, counts, chosen=None) -> np.ndarray:
@@ -146,6 +160,7 @@ def _sums_by_identity(rows_a, rows_b, paths) -> tuple[dict, dict]:
     sums: dict[str, dict[str, float]] = {}
     counts: dict[str, dict[str, int]] = {}
     for key, row in keyed_a.items():
+        _check_same_person(key, row, keyed_b[key], paths)
         if not row["average_precision"]:  # without a true match, counted apart
             continue
         target, person = row["target"], row["person_id"]
@@ -162,12 +177,38 @@ def _sums_by_identity(rows_a, rows_b, paths) -> tuple[dict, dict]:
     return arrays[0], arrays[1]
 
 
+def _check_same_person(key, row_a, row_b, paths) -> None:
+    """Refuses a probe that is of two persons, or has a true match in one run alone."""
+    persons = row_a["person_id"], row_b["person_id"]
+    matched = [bool(row["average_precision"]) for row in (row_a, row_b)]
+    if persons[0] == persons[1] and matched[0] == matched[1]:
+        return
+    target, trial, probe = key
+    if persons[0] != persons[1]:
+        told = f"is of person {persons[0]} in one and {persons[1]} in the other"
+    else:
+        told = f"has a true match in {paths[0 if matched[0] else 1]} alone"
+    raise errors.UserError(
+        f"{paths[0]} and {paths[1]}: probe {probe} of {target}, {trial} {told}: the "
+        "images were labelled otherwise. Evaluate both with the same labels"
+    )
+
+
 def _check_same_trials(path_a, figures_a, path_b, figures_b) -> None:
     hashes = [
         {name: row.get("trials_sha256") for name, row in figures["targets"].items()}
         for figures in (figures_a, figures_b)
     ]
     if hashes[0] == hashes[1] and None not in hashes[0].values():
+        relabelled = results_files.labelled_otherwise(
+            figures_a["targets"], figures_b["targets"]
+        )
+        if relabelled:
+            raise errors.UserError(
+                f"{path_a} and {path_b} were judged on the same images, but their "
+                f"persons or cameras differ in {', '.join(relabelled)}: the labels "
+                "were changed between the two. Evaluate both with the same labels"
+            )
         return
     differing = sorted(
         name

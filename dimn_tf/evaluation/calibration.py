@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.evaluation import evaluator
+from dimn_tf.evaluation import evaluator, measures
 
 FALSE_ACCEPTS = (100, 1_000, 10_000)
 """Thresholds are given at one false accept in so many impostor pairs."""
@@ -18,6 +18,8 @@ EXPECTED_ACCEPTS = 10
 ours."""
 PAIRS = 200_000
 """Impostor pairs drawn; ours."""
+GENUINE_PAIRS = 1_000_000
+"""Most genuine pairs of a source, above which they are drawn too; ours."""
 RESAMPLES = 200
 _PROBE_BLOCK = 256  # Probes whose scores are held at a time.
 _CONFIDENCE = (2.5, 97.5)
@@ -28,7 +30,7 @@ class Pairs:
     """Scores of pairs of a probe and a gallery image.
 
     Attributes:
-        scores: float [n].
+        scores: float [n], of the method's precision.
         probes: int [n], the probe's identity, counted over all sources.
         gallery: int [n], the gallery image's.
     """
@@ -59,8 +61,9 @@ def score_pairs(
     cameras: np.ndarray,
     seed: int = 0,
     impostors: int = PAIRS,
+    most_genuine: int = GENUINE_PAIRS,
 ) -> Pairs:
-    """All genuine pairs of one source, and impostor pairs drawn by seed.
+    """The genuine pairs of one source, and impostor pairs drawn by seed.
 
     Genuine: two different images of a person, of two cameras where the source tells
     cameras. Impostor: images of two persons of the same source (people of another
@@ -72,63 +75,136 @@ def score_pairs(
         cameras: int [M]; all equal where none are known.
         seed: Draws the impostor pairs.
         impostors: How many; all of them where there are fewer.
+        most_genuine: Where there are more genuine pairs, so many of them are drawn by
+            seed, each pair as likely as another. A person's share of them is then,
+            but for the draw, what it is of all: the more images, the more pairs.
 
     Returns:
         The pairs, both ways round: the score is not symmetric.
     """
-    genuine = _genuine(identities, cameras)
+    genuine = _genuine(identities, cameras, most_genuine, seed)
     pairs = np.concatenate([genuine, _strangers(identities, impostors, seed)])
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    scores = np.empty(len(pairs))
+    scores = [np.zeros(0, np.float32)]
+    gallery_images = scoring.hold(scoring.gallery)
     for first in range(0, len(identities), _PROBE_BLOCK):
         begin, end = np.searchsorted(pairs[:, 0], (first, first + _PROBE_BLOCK))
         if begin == end:
             continue
         block = scoring.score(
-            scoring.probes[first : first + _PROBE_BLOCK], scoring.gallery
+            scoring.probes[first : first + _PROBE_BLOCK], gallery_images
         )
         probes, gallery = pairs[begin:end].T
-        scores[begin:end] = block[probes - first, gallery]
-    return Pairs(scores, identities[pairs[:, 0]], identities[pairs[:, 1]])
+        scores.append(block[probes - first, gallery])
+    return Pairs(
+        np.concatenate(scores), identities[pairs[:, 0]], identities[pairs[:, 1]]
+    )
 
 
-def _genuine(identities: np.ndarray, cameras: np.ndarray) -> np.ndarray:
-    """All (probe, gallery image) of one person: int64 [n, 2]."""
-    across = len(set(cameras.tolist())) > 1
-    found = [np.zeros((0, 2), np.int64)]
-    for identity in np.unique(identities):
-        images = np.flatnonzero(identities == identity)
-        allowed = ~np.eye(len(images), dtype=bool)
-        if across:
-            allowed &= cameras[images][:, np.newaxis] != cameras[images]
-        found.append(images[np.argwhere(allowed)])
-    return np.concatenate(found)
+def _genuine(
+    identities: np.ndarray, cameras: np.ndarray, most: int, seed: int
+) -> np.ndarray:
+    """(Probe, gallery image) of one person: int64 [n, 2]; drawn where n > `most`."""
+    parts = np.arange(len(identities))
+    seen_by, camera = np.unique(cameras, return_inverse=True)
+    if len(seen_by) > 1:
+        _, person = np.unique(identities, return_inverse=True)
+        parts = person * len(seen_by) + camera
+    all_pairs = _PairsBetweenParts(identities, parts)
+    if all_pairs.count <= most:
+        return all_pairs.at(np.arange(all_pairs.count))
+    # Another stream than the strangers'.
+    rng = np.random.default_rng([seed, 1])
+    return all_pairs.at(
+        _distinct(lambda: rng.integers(0, all_pairs.count, 2 * most), most)
+    )
 
 
 def _strangers(identities: np.ndarray, wanted: int, seed: int) -> np.ndarray:
     """Pairs of two persons, drawn by seed; all where there are fewer: int64 [n, 2]."""
     count = len(identities)
-    _, sizes = np.unique(identities, return_counts=True)
-    if count**2 - (sizes**2).sum() <= wanted:
-        return np.argwhere(identities[:, np.newaxis] != identities)
+    all_pairs = _PairsBetweenParts(np.zeros_like(identities), identities)
+    if all_pairs.count <= wanted:
+        return all_pairs.at(np.arange(all_pairs.count))
     rng = np.random.default_rng(seed)
+
+    def draw() -> np.ndarray:
+        more = rng.integers(0, count**2, 2 * wanted)
+        return more[identities[more // count] != identities[more % count]]
+
+    chosen = _distinct(draw, wanted)
+    return np.stack([chosen // count, chosen % count], axis=1)
+
+
+def _distinct(draw: Callable[[], np.ndarray], wanted: int) -> np.ndarray:
+    """The first distinct numbers that are drawn, so many of them, rising."""
     drawn = np.zeros(0, np.int64)
     while len(drawn) < wanted:
-        more = rng.integers(0, count**2, 2 * wanted)
-        more = more[identities[more // count] != identities[more % count]]
+        drawn = np.concatenate([drawn, draw()])
         # The first of each that comes again, in the order drawn.
-        drawn = np.concatenate([drawn, more])
         drawn = drawn[np.sort(np.unique(drawn, return_index=True)[1])]
-    chosen = np.sort(drawn[:wanted])
-    return np.stack([chosen // count, chosen % count], axis=1)
+    return np.sort(drawn[:wanted])
+
+
+class _PairsBetweenParts:
+    """Pairs of two images of one group and two parts, by number: none is made before.
+
+    They are numbered by group, then first image, then second, all rising. Takes memory
+    for the M images, not for their pairs.
+
+    Args:
+        groups: int [M].
+        parts: int [M], each within one group.
+    """
+
+    def __init__(self, groups: np.ndarray, parts: np.ndarray):
+        self._images = np.argsort(groups, kind="stable")
+        groups, parts = groups[self._images], parts[self._images]
+        places = np.arange(len(groups))
+        # Of each image, in that order: its group's first place, its part.
+        _, starts, of, sizes = np.unique(
+            groups, return_index=True, return_inverse=True, return_counts=True
+        )
+        self._group_starts = starts[of]
+        _, self._parts, part_sizes = np.unique(
+            parts, return_inverse=True, return_counts=True
+        )
+        counts = sizes[of] - part_sizes[self._parts]
+        self._ends = np.cumsum(counts)
+        self._begins = self._ends - counts
+        # Of each part's images: how many of the group's others come before them.
+        by_part = np.argsort(self._parts, kind="stable")
+        self._part_starts = np.cumsum(part_sizes) - part_sizes
+        before = places[by_part] - self._group_starts[by_part]
+        before -= places - self._part_starts[self._parts[by_part]]
+        self._before = self._key(self._parts[by_part], before)
+
+    @property
+    def count(self) -> int:
+        """Of all such pairs."""
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def at(self, numbers: np.ndarray) -> np.ndarray:
+        """The pairs of these numbers, int64 [n] in 0..count - 1: int64 [n, 2]."""
+        first = np.searchsorted(self._ends, numbers, side="right")
+        others, part = numbers - self._begins[first], self._parts[first]
+        # So many others of the group come before the second, and so many of the part.
+        own = np.searchsorted(self._before, self._key(part, others), side="right")
+        own -= self._part_starts[part]
+        second = self._group_starts[first] + others + own
+        return np.stack([self._images[first], self._images[second]], axis=1)
+
+    def _key(self, part: np.ndarray, before: np.ndarray) -> np.ndarray:
+        """One number that rises by part, then by count."""
+        return part * (len(self._images) + 1) + before
 
 
 def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:
     """The score at each rate of `FALSE_ACCEPTS`, with its 95 % interval.
 
-    A threshold t accepts scores at or above it. It is the lowest score that at most
-    one in n impostor pairs reaches. The interval is a bootstrap over identities:
-    pairs of one person hang together.
+    A threshold t accepts scores at or above it (`measures.reaches`). It is the lowest
+    score, in the scores' precision, that at most one in n impostor pairs reaches. The
+    interval is a bootstrap over identities: pairs of one person hang together.
 
     Args:
         pairs: Genuine and impostor ones.
@@ -195,7 +271,9 @@ def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:
                 "one_in": one_in,
                 "score": score,
                 **interval_of[one_in],
-                "true_accept_rate": float((pairs.scores[genuine] >= score).mean()),
+                "true_accept_rate": float(
+                    measures.reaches(pairs.scores[genuine], score).mean()
+                ),
             }
         )
     return rows
@@ -213,10 +291,12 @@ class Impostors:
     """Scores of pairs of two people, sorted once for many thresholds.
 
     Args:
-        scores: Real [n], n > 0.
+        scores: Real [n], n > 0; thresholds are of their precision.
     """
 
     def __init__(self, scores: np.ndarray):
+        if scores.dtype.kind != "f":
+            scores = scores.astype(np.float64)
         self._order = np.argsort(-scores, kind="stable")
         self._falling = scores[self._order]
         # What a threshold at a score accepts counts all scores equal to it.
@@ -239,9 +319,11 @@ class Impostors:
         for rate in rates:
             limit = rate * accepted[-1] * (1 + 1e-12)
             within = np.searchsorted(accepted, limit, side="right")
-            # Just above the first score that is too many.
-            first_over = -np.inf if within == count else self._falling[within]
-            found.append(float(np.nextafter(first_over, np.inf)))
+            # Just above the first score that is too many: a step of float64 above a
+            # float32 would be that float32 again to whoever compares in float32.
+            kind = self._falling.dtype.type
+            first_over = kind(-np.inf) if within == count else self._falling[within]
+            found.append(float(np.nextafter(first_over, kind(np.inf))))
         return found
 
 
@@ -259,7 +341,10 @@ def likeness(scoring: evaluator.Scoring, scale: float) -> evaluator.Scoring:
     lengths = np.linalg.norm(scoring.probes, axis=1, keepdims=True)
     probes = scoring.probes / np.maximum(lengths, np.finfo(np.float32).tiny)
     return evaluator.Scoring(
-        probes, scoring.gallery, lambda p, g: scoring.score(p, g) / scale
+        probes,
+        scoring.gallery,
+        lambda p, g: scoring.score(p, g) / scale,
+        scoring.hold,
     )
 
 

@@ -34,7 +34,8 @@ def plot(
     genuine, impostor = pairs.scores[pairs.genuine], pairs.scores[~pairs.genuine]
     figure = drawing.figure(11, 4.2)
     left, right = figure.subplots(1, 2)
-    bins = np.linspace(pairs.scores.min(), pairs.scores.max(), _BINS)
+    lowest, highest = float(pairs.scores.min()), float(pairs.scores.max())
+    bins = np.linspace(lowest, highest, _BINS)
     for scores, colour, name in (
         (impostor, _IMPOSTOR, f"two people ({len(impostor):,} pairs)"),
         (genuine, _GENUINE, f"one person ({len(genuine):,} pairs)"),

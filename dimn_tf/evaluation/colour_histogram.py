@@ -17,7 +17,8 @@ class ColourHistogram:
     of their histograms, 0..1, and ranks as the Hellinger distance does.
 
     It learns nothing, and stands where a method stands: `encode`,
-    `probe_representation`, `gallery_representation` and `score` are a method's.
+    `probe_representation`, `gallery_representation`, `held_gallery` and `score` are a
+    method's.
 
     Example, a picture that is red all over:
 
@@ -102,6 +103,10 @@ class ColourHistogram:
     def gallery_representation(self, features):
         """The descriptor itself."""
         return features
+
+    def held_gallery(self, representations):
+        """The descriptors as they are: they are scored where they lie."""
+        return representations
 
     def score(self, probes, gallery) -> np.ndarray:
         """Bhattacharyya coefficients, 0..1: [P, D], [G, D] -> float32 [P, G]."""

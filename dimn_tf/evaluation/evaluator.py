@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,8 +41,11 @@ class Matcher(Protocol):
     def gallery_representation(self, features):
         """What a gallery image is matched by."""
 
+    def held_gallery(self, representations):
+        """A gallery's [G, E], as `score` takes them for block after block of probes."""
+
     def score(self, probes, gallery):
-        """Likeness: [P, E], [G, E] -> [P, G]."""
+        """Likeness: [P, E], [G, E] (held or not) -> [P, G]."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +82,10 @@ class Features:
         return np.searchsorted(self.indices, indices)
 
 
+def _as_it_is(gallery: np.ndarray) -> np.ndarray:
+    return gallery
+
+
 @dataclasses.dataclass(frozen=True)
 class Scoring:
     """One way to score features: representations of all, and a score of blocks.
@@ -87,11 +94,15 @@ class Scoring:
       probes: [M, E], every image as a probe.
       gallery: [M, E], every image as a gallery image.
       score: [P, E], [G, E] -> [P, G], higher = more alike.
+      hold: what `score` takes for many blocks of probes: [G, E] -> the same, where the
+        score is reckoned. Converted for each block, it would make the time of a
+        ranking grow with the square of the gallery.
     """
 
     probes: np.ndarray
     gallery: np.ndarray
-    score: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    score: Callable[[np.ndarray, Any], np.ndarray]
+    hold: Callable[[np.ndarray], Any] = _as_it_is
 
 
 def evaluate_target(
@@ -221,6 +232,7 @@ def scorings(method: Matcher, features: np.ndarray) -> dict[str, Scoring]:
             _in_blocks(method.probe_representation, features),
             _in_blocks(method.gallery_representation, features),
             lambda probes, gallery: np.asarray(method.score(probes, gallery)),
+            method.held_gallery,
         ),
         "euclidean": Scoring(features, features, negative_squared_distance),
         "cosine": Scoring(units, units, lambda probes, gallery: probes @ gallery.T),
@@ -236,7 +248,7 @@ def rank_trial(
     """CMC and mAP of one trial; scores are made for a block of probes at a time."""
     accumulator = _accumulator(trial, unmatched_probes)
     probes = scoring.probes[features.rows(trial.probe_indices)]
-    gallery = scoring.gallery[features.rows(trial.gallery_indices)]
+    gallery = scoring.hold(scoring.gallery[features.rows(trial.gallery_indices)])
     for block in accumulator.blocks():
         accumulator.add(scoring.score(probes[block], gallery))
     return accumulator.result()

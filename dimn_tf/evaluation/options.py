@@ -61,10 +61,14 @@ class EvaluationOptions:
         changes_result=False,
     )
     evaluation_batch_size: int = config.option(
-        64, "Images a batch at test; changes the speed only.", changes_result=False
+        64,
+        "Images a batch at test; changes the speed only.",
+        changes_result=False,
+        least=1,
     )
     ranked_probes: int = config.option(
         8,
         "Probes in the picture of ranked galleries; 0: no picture.",
         changes_result=False,
+        least=0,
     )

@@ -55,7 +55,12 @@ def evaluate_and_report(
 
     Returns:
       The figures, as `results.figures_of` describes them.
+
+    Raises:
+      UserError: a path that does not end in `.json`, before anything is encoded; and
+        see `evaluator.evaluate_target`.
     """
+    results_files.refuse_other_ending(path)
     evaluated = [
         evaluator.evaluate_target(
             method,

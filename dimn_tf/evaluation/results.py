@@ -41,7 +41,7 @@ def figures_of(
       only where some were counted apart), `seen_in_training` (only where some of its
       persons were trained on), `diagnosis` (the same metrics of the bare
       features by Euclidean distance and by cosine), `per_trial`, hash and origin of
-      the trials;
+      the trials, `images_sha256` (see `targets.Target`; only where there is one);
       `mean`: each metric's mean over the targets; `diagnosis_mean`, likewise;
       `method`, `flags`, `versions`.
     """
@@ -93,6 +93,7 @@ def _target_figures(result: evaluator.TargetResult) -> dict[str, Any]:
             **{m: _rounded(values) for m, values in _per_trial(own).items()},
         },
         "trials_sha256": target.trials_sha256,
+        **({"images_sha256": target.images_sha256} if target.images_sha256 else {}),
         "trials_source": target.trials_source,
     }
 

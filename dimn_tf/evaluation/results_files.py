@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import pathlib
 import re
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # comparing two runs takes no TensorFlow
 # A target may be a folder whose name is no text; it is written as the bytes it is.
 _ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
 _LONGEST_NAME = 80  # bytes
+_TOLERANCE = 0.01  # Points of mAP; the files are rounded to a hundredth of it.
+_ENDING = ".json"
 PROBE_COLUMNS = (
     "target",
     "trial",
@@ -28,6 +31,24 @@ PROBE_COLUMNS = (
     "average_precision",
     "first_match_rank",
 )
+
+
+def refuse_other_ending(path: str | os.PathLike) -> None:
+    """Refuses a place that does not end in `.json`.
+
+    What lies beside a result is named by its stem: of `eval.trained` and
+    `eval.initial` that is one, and each would replace the other's probes and pictures.
+
+    Raises:
+      UserError: names the ending.
+    """
+    ending = pathlib.Path(path).suffix
+    if ending != _ENDING:
+        raise errors.UserError(
+            f"{path}: found {f'the ending {ending}' if ending else 'no ending'}, "
+            f"expected {_ENDING}: probes and pictures are named by what stands before "
+            f"it. Name it {path}{_ENDING}"
+        )
 
 
 def place(
@@ -41,8 +62,8 @@ def place(
 ) -> pathlib.Path:
     """Where a result goes, so that it never replaces another thing's result.
 
-    A result is of a method at a step, on targets with their trials, with or without
-    mirror images. `path` is taken
+    A result is of a method at a step, on targets with their trials and with the
+    persons and cameras of their images, with or without mirror images. `path` is taken
     where it is free or holds a result of just these; else the file is named by what
     it holds: `evaluations/<stem>_<step>_<targets>_<hash of the trials>.json`.
 
@@ -62,8 +83,14 @@ def place(
     path = pathlib.Path(path)
     trials = {target.name: target.trials_sha256 for target in targets}
     wanted = [name, step, unmatched_probes, trials, *(["mirror"] if mirror else [])]
-    if path.exists():
-        found = read(path)
+    images = {
+        target.name: {"images_sha256": target.images_sha256}
+        for target in targets
+        if target.images_sha256
+    }
+
+    def holds_the_same(file: pathlib.Path) -> bool:
+        found = read(file)
         held = [
             found.get("method"),
             found.get("step"),
@@ -71,15 +98,52 @@ def place(
             {n: row.get("trials_sha256") for n, row in found["targets"].items()},
             *(["mirror"] if found.get("flags", {}).get("mirror") else []),
         ]
-        if held == wanted:
+        return held == wanted and not labelled_otherwise(found["targets"], images)
+
+    if path.exists():
+        if holds_the_same(path):
             return path
     elif own:
         return path
-    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
     names = file_name_of("_".join(trials))
     folder = path.parent if path.parent.name == "evaluations" else None
     folder = folder or path.parent / "evaluations"
-    return folder / f"{path.stem}_{step:07d}_{names}_{digest[:8]}.json"
+
+    def named_by(held: Sequence[Any]) -> pathlib.Path:
+        digest = hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+        return folder / f"{path.stem}_{step:07d}_{names}_{digest[:8]}.json"
+
+    older = named_by(wanted)  # Before results told the labels of their images.
+    if not images or (older.exists() and holds_the_same(older)):
+        return older
+    return named_by([*wanted, images])
+
+
+def labelled_otherwise(
+    targets: Mapping[str, Mapping[str, Any]], others: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Targets whose images two results give to other persons or cameras: names, sorted.
+
+    Only where both tell (`images_sha256`): those of a published protocol do not, nor
+    do results of older versions.
+
+    Args:
+      targets: of a result's figures.
+      others: of another's.
+    """
+    hashes = [
+        {
+            name: row["images_sha256"]
+            for name, row in each.items()
+            if row.get("images_sha256")
+        }
+        for each in (targets, others)
+    ]
+    return sorted(
+        name
+        for name in hashes[0].keys() & hashes[1].keys()
+        if hashes[0][name] != hashes[1][name]
+    )
 
 
 def write(
@@ -155,6 +219,44 @@ def read_probes(path: str | os.PathLike) -> list[dict[str, str]]:
                 "or empty. Evaluate again to write it anew"
             )
     return rows
+
+
+def refuse_other_probes(
+    figures: Mapping[str, Any], probes: Sequence[Mapping[str, str]]
+) -> None:
+    """Refuses probes whose APs do not give the figures' mAP.
+
+    Args:
+      figures: of a results file.
+      probes: rows of the file beside it.
+
+    Raises:
+      UserError: with what is wrong; the caller names the file.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in probes:
+        of_trial = found.setdefault(row["target"], {}).setdefault(row["trial"], [])
+        if row["average_precision"]:
+            of_trial.append(100 * float(row["average_precision"]))
+    for target, values in figures["targets"].items():
+        trials = [sum(aps) / len(aps) for aps in found.pop(target, {}).values() if aps]
+        mean = sum(trials) / len(trials) if trials else math.nan
+        said = _mean_average_precision(values)
+        if not abs(mean - said) <= _TOLERANCE:
+            raise errors.UserError(
+                f"the probes beside it give {target} an mAP of {mean:.2f}, it says "
+                f"{said:.2f}: they are of another run"
+            )
+    if found:
+        raise errors.UserError(f"the probes beside it have {', '.join(found)} too")
+
+
+def _mean_average_precision(of_target: Mapping[str, Any]) -> float:
+    """A target's mAP as its figures say it; NaN: they do not."""
+    try:
+        return float(of_target["mAP"]["mean"])
+    except (KeyError, TypeError, ValueError):
+        return math.nan
 
 
 def _is_number_or_empty(row: Mapping[str, str]) -> bool:

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dimn_tf.evaluation import options as options_lib
 from dimn_tf.evaluation.protocols import (
     pairs,
@@ -33,6 +35,8 @@ class Target:
       trials_source: where they come from, for people.
       seen_in_training: how much of it was trained on; None where nothing was, or
         where nobody looked (see `seen_in_training.with_seen`).
+      images_sha256: hash of name, person and camera of the images in the trials; None
+        of a published protocol, whose images everybody labels alike.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Target:
     trials_sha256: str
     trials_source: str
     seen_in_training: seen_in_training.Seen | None = None
+    images_sha256: str | None = None
 
 
 def load_target(
@@ -73,7 +78,8 @@ def target_of_records(
 ) -> Target:
     """Like `load_target`, of records that are open already."""
     found = registry.trials_of(records, options, data_dir)
-    return _target(records.reference, records, *found)
+    published = registry.is_published(records.reference)
+    return _target(records.reference, records, *found, published)
 
 
 def heldout_target(
@@ -117,9 +123,25 @@ def heldout_targets(
     ]
 
 
-def _target(name, records, trials, names, source) -> Target:
+def _target(name, records, trials, names, source, published=False) -> Target:
     positions = {image: i for i, image in enumerate(names)}
     resolved = tuple(
         resolved_trial.ResolvedTrial.of(trial, records, positions) for trial in trials
     )
-    return Target(name, records, resolved, trial_text.sha256(trials), source)
+    return Target(
+        name,
+        records,
+        resolved,
+        trial_text.sha256(trials),
+        source,
+        images_sha256=None if published else _images_sha256(resolved, records, names),
+    )
+
+
+def _images_sha256(trials, records, names) -> str:
+    sides = [(trial.probe_indices, trial.gallery_indices) for trial in trials]
+    taking_part = np.unique(np.concatenate([side for both in sides for side in both]))
+    return trial_text.images_sha256(
+        (names[i], int(records.person_ids[i]), int(records.camera_ids[i]))
+        for i in taking_part
+    )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.evaluation import ranking
+from dimn_tf.evaluation import measures, ranking
 from dimn_tf.gallery import base
 from dimn_tf.gallery import entries as entries_lib
 
@@ -91,7 +91,7 @@ def rank_probes(
         for i, chosen in enumerate((~genuine & (gallery_ids >= 0), genuine)):
             pairs[i] += chosen.sum()
             for k, threshold in enumerate(thresholds):
-                accepted[i, k] += (likeness[chosen] >= threshold).sum()
+                accepted[i, k] += measures.reaches(likeness[chosen], threshold).sum()
     shares = [
         tuple(row / count if count else None for row in rows.tolist())
         for rows, count in zip(accepted, pairs.tolist(), strict=True)

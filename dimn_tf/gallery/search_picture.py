@@ -10,6 +10,7 @@ import numpy as np
 import PIL.Image
 
 from dimn_tf import tiles
+from dimn_tf.evaluation import measures
 from dimn_tf.gallery import explanation
 
 _SCALE = 2  # Times the usual size of a tile.
@@ -123,7 +124,7 @@ def _match(row: explanation.Found, threshold: float | None) -> tiles.Tile:
     likeness = f"likeness {row.likeness:.4f}"
     frame, above = tiles.INK, False
     if threshold is not None:
-        above = row.likeness >= threshold
+        above = measures.reaches(row.likeness, threshold)
         frame = tiles.RIGHT if above else tiles.PLAIN
         likeness += " above" if above else " below"
     beneath = [

@@ -154,6 +154,13 @@ class Method(trainable.Trainable):
     def gallery_representation(self, features):
         """What a gallery image is matched by: features [n, D] -> [n, E]."""
 
+    def held_gallery(self, representations):
+        """A gallery's [G, E] on the device, for `score` of block after block of probes.
+
+        Of an array, each `score` would copy all of it anew.
+        """
+        return tf.convert_to_tensor(representations, tf.float32)
+
     @abc.abstractmethod
     def score(self, probes, gallery):
         """Likeness, higher is more alike: [P, E], [G, E] -> [P, G] float32."""

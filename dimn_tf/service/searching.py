@@ -7,6 +7,7 @@ from typing import Annotated
 import fastapi
 import numpy as np
 
+from dimn_tf.evaluation import measures
 from dimn_tf.gallery import explanation, filters
 from dimn_tf.service import (
     answers,
@@ -119,7 +120,7 @@ async def compare(
         likeness=likeness,
         threshold=threshold,
         false_accepts=false_accepts,
-        passes=None if threshold is None else likeness >= threshold,
+        passes=None if threshold is None else measures.reaches(likeness, threshold),
     )
 
 
@@ -214,6 +215,6 @@ def _hit(hit, rank, scale, length, threshold, names) -> answers.Hit:
         seen_at=hit.metadata.get(filters.SEEN),
         score=score,
         likeness=likeness,
-        passes=None if threshold is None else likeness >= threshold,
+        passes=None if threshold is None else measures.reaches(likeness, threshold),
         picture=parameters.picture_of(name),
     )

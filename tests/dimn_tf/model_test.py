@@ -176,7 +176,7 @@ def test_likeness_and_threshold_are_those_of_the_arithmetic(model, monkeypatch):
         monkeypatch.setitem(model.served.metadata, "thresholds", thresholds)
         assert model.compare(probe, enrolled).threshold is None
         found = model.compare(probe, enrolled, false_accepts=100)
-        assert found.passes is (score < likeness)
+        assert found.passes is bool(score < likeness)
 
 
 def test_what_cannot_be_compared_is_named(model, aggregation_export):

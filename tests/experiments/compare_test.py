@@ -148,6 +148,7 @@ def test_the_tables_are_written_after_each_row(flags, trained, tmp_path, monkeyp
         ("--more_seeds=pcp:1", "--more_seeds=pcp:1: expected ROW:SEED"),
         ("--train_images=100", "--train_images=100: --method=ppa encodes each"),
         ("--image_height=4", "--image_height=4: expected at least 8"),
+        ("--ranked_probes=-1", "--ranked_probes=-1: expected at least 0"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(

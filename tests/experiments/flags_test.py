@@ -113,6 +113,19 @@ def test_of_two_methods_with_one_flag_each_has_its_own_default(parse, monkeypatc
     assert parse("--method=dimn").method_options.label_smoothing == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("gallery_images", 0), ("evaluation_batch_size", 1), ("ranked_probes", 0)],
+)
+def test_an_evaluations_flags_are_looked_at_too(name, least, parse):
+    parse(f"--{name}={least}")
+    assert getattr(flags.evaluation(), name) == least
+    parse(f"--{name}={least - 1}")
+    told = f"^--{name}={least - 1}: expected at least {least}"
+    with pytest.raises(errors.UserError, match=told):
+        flags.evaluation()
+
+
 def test_recorded_values_give_the_same_options(parse):
     options = parse("--flagfile=dg_small.flags", "--seed=5", "--triplet_margin=0.3")
     recorded = options.recorded()

@@ -53,6 +53,26 @@ def test_a_data_set_of_classes_is_refused_at_once(flag, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("launcher_name", ["train", "evaluate"])
+@pytest.mark.parametrize(
+    "flag", ["gallery_images=-1", "evaluation_batch_size=0", "ranked_probes=-1"]
+)
+def test_an_evaluation_that_cannot_be_is_refused_before_any_work(
+    launcher_name, flag, tmp_path
+):
+    error = launcher.launch(
+        launcher_name,
+        f"--{flag}",
+        f"--manual_dir={tmp_path}",
+        f"--data_dir={tmp_path / 'tfds'}",
+        f"--workdir={tmp_path / 'run'}",
+        code=1,
+    )
+    (line,) = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert line.startswith(f"error: --{flag}: expected at least ")
+    assert not list(tmp_path.iterdir())
+
+
 def test_evaluate_without_a_run_says_what_to_give(tmp_path):
     process = launcher.run("evaluate", f"--workdir={tmp_path}")
     assert process.returncode == 1
@@ -64,3 +84,15 @@ def test_unknown_arguments_are_refused(tmp_path):
     process = launcher.run("evaluate", f"--workdir={tmp_path}", "viper")
     assert process.returncode != 0
     assert "unknown arguments: viper" in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize("output", ["eval.trained", "results", "apart/results.jsn"])
+def test_an_output_that_is_no_json_is_refused_before_the_run_is_looked_at(
+    output, tmp_path
+):
+    told = launcher.launch(
+        "evaluate", f"--workdir={tmp_path}", f"--output={output}", code=1
+    )
+    (line,) = [line for line in told.splitlines() if line.startswith("error: ")]
+    assert line.startswith(f"error: --output={output}: found ")
+    assert "expected .json" in line and not list(tmp_path.iterdir())

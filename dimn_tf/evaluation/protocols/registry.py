@@ -62,6 +62,11 @@ def refuse_unknown(reference: str) -> None:
         )
 
 
+def is_published(reference: str) -> bool:
+    """Whether a data set has a published protocol."""
+    return naming.data_set(reference) in PUBLISHED
+
+
 def trials_of(
     records: resolved_trial.Records,
     options: options_lib.EvaluationOptions,

@@ -18,13 +18,15 @@ trial. A trial that is not paired, or has a camera rule, names its rule:
     gallery 7/2_3
 
 The hash tells whether two results were judged on the same trials, so these lines must
-stay as they are, byte for byte.
+stay as they are, byte for byte. Of trials that are not paired it does not tell who is
+on the images: `images_sha256` does.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 
 from dimn_tf import errors
 from dimn_tf.evaluation.protocols import trial as trial_lib
@@ -60,6 +62,16 @@ def body(trials: Sequence[trial_lib.Trial]) -> str:
 def sha256(trials: Sequence[trial_lib.Trial]) -> str:
     """Hash of trials; the same for every way in which they came about."""
     return _hash_of(body(trials))
+
+
+def images_sha256(images: Iterable[tuple[str, int, int]]) -> str:
+    """Hash of images' labels, in whatever order they come.
+
+    Args:
+      images: name, person and camera of each.
+    """
+    lines = sorted(json.dumps(list(image)) for image in images)
+    return _hash_of("".join(line + "\n" for line in lines))
 
 
 def to_text(trials: Sequence[trial_lib.Trial], target: str, command: str) -> str:

@@ -85,3 +85,17 @@ def test_trials_are_the_same_for_all():
                 {_where("dimn"): first, _where("pcb"): {"targets": other}}
             )
     alike.refuse_other_trials({_where("dimn"): first, _where("pcb"): first})
+
+
+def test_labels_of_the_images_are_the_same_for_all_that_tell_them():
+    def of(images):
+        row = {"trials_sha256": "a", **({"images_sha256": images} if images else {})}
+        return {"targets": {"reid_folder:x": row}}
+
+    names = "dimn", "pcb", "mldg"
+    places = [_where(name) for name in names]
+    alike.refuse_other_trials(dict(zip(places, map(of, ("", "c", "c")), strict=True)))
+    with pytest.raises(errors.UserError, match="mldg_seed0.*reid_folder:x's.*pcb_seed"):
+        alike.refuse_other_trials(
+            dict(zip(places, map(of, ("", "c", "d")), strict=True))
+        )

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.evaluation import bootstrap, results, results_files
+from dimn_tf.evaluation import (
+    bootstrap,
+    options,
+    report,
+    results,
+    results_files,
+    targets,
+)
+from tests.dimn_tf.evaluation import colours
 from tests.experiments import launcher
 
 
@@ -67,7 +75,17 @@ def test_a_run_against_itself_is_zero(runs):
 
 def write_run(path, rows):
     """A results file with these (target, trial, probe, person, AP)."""
-    targets = {row[0]: {"trials_sha256": "x"} for row in rows}
+    aps = {}
+    for target, trial, _, _, ap in rows:
+        of_trial = aps.setdefault(target, {}).setdefault(trial, [])
+        of_trial += [] if ap == "" else [100 * ap]
+    targets = {
+        target: {
+            "trials_sha256": "x",
+            "mAP": {"mean": np.mean([np.mean(each) for each in trials.values()])},
+        }
+        for target, trials in aps.items()
+    }
     path.write_text(json.dumps({"method": path.stem, "targets": targets}))
     lines = [",".join(results_files.PROBE_COLUMNS)]
     lines += [",".join(map(str, row)) + ",1" for row in rows]
@@ -237,3 +255,69 @@ def test_a_result_is_written_before_it_is_printed(runs, tmp_path, monkeypatch):
             "--resamples=100",
         )  # fmt: skip
     assert json.loads(output.read_text())["difference"] == 0
+
+
+def test_probes_of_another_run_are_refused(runs, tmp_path):
+    """The last one's were once taken for both: a difference of 0.0 in [0.0, 0.0]."""
+    good, bad = runs(good=0.7, bad=1.5)
+    own = results_files.probes_path(bad).read_bytes()
+    other = results_files.probes_path(good).read_bytes()
+    results_files.probes_path(bad).write_bytes(other)
+    told = r"bad/results\.json: the probes beside it give viper an mAP of .*Evaluate ag"
+    for pair in ((good, bad), (bad, good)):
+        with pytest.raises(errors.UserError, match=told):
+            bootstrap.compare(*pair, resamples=200)
+    results_files.probes_path(bad).write_bytes(own)
+    assert bootstrap.compare(good, bad, resamples=200)["difference"] > 0
+
+
+def test_a_run_on_corrected_labels_is_no_match_for_the_old_one(fake_records, tmp_path):
+    """By --own_trials=splits the trials' hash knows the names alone."""
+
+    def evaluate(name, persons):
+        splits = ["probe"] * 4 + ["gallery"] * 4
+        rows = [(s, f"{i}.png", p, 1) for i, (s, p) in enumerate(
+            zip(splits, persons, strict=True))]  # fmt: skip
+        records = fake_records("reid_folder:list.csv", rows)
+        target = targets.target_of_records(records, asked)
+        path = results_files.place(tmp_path / "results.json", [target], "dimn", 3, "x")
+        report.evaluate_and_report(
+            colours.Colours(), "dimn", [target], path, 8, 4, asked,
+            flags={"unmatched_probes": "x"}, log=lambda _: None, step=3,
+        )  # fmt: skip
+        assert results_files.place(path, [target], "dimn", 3, "x") == path
+        return path.rename(tmp_path / name) if name else path
+
+    asked = options.EvaluationOptions(own_trials="splits", ranked_probes=0)
+    old = evaluate("", [1, 2, 3, 4, 1, 2, 3, 4])
+    before = old.read_bytes()
+    new = evaluate("", [1, 2, 3, 4, 1, 2, 4, 3])
+    assert new != old and old.read_bytes() == before
+    hashes = [
+        results_files.read(path)["targets"]["reid_folder:list.csv"]["trials_sha256"]
+        for path in (old, new)
+    ]
+    assert hashes[0] == hashes[1]
+    told = "persons or cameras differ in reid_folder:list.csv"
+    with pytest.raises(errors.UserError, match=told):
+        bootstrap.compare(old, new, resamples=100)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (("viper", "t", "p1", 7, 0.5), "probe p1 of viper, t is of person 1 in one an"),
+        (
+            ("viper", "t", "p1", 1, ""),
+            "probe p1 of viper, t has a true match in .*a.js",
+        ),
+    ],
+)
+def test_a_probe_is_of_one_person_and_matched_in_both_or_neither(other, told, tmp_path):
+    """Without a match in B alone it was a traceback, in A alone it was left out."""
+    rows = [("viper", "t", f"p{i}", i, 0.5) for i in range(3)]
+    write_run(tmp_path / "a.json", rows)
+    write_run(tmp_path / "b.json", [rows[0], other, rows[2]])
+    for pair in (("a", "b"), ("b", "a")):
+        with pytest.raises(errors.UserError, match=told if pair[0] == "a" else "p1 of"):
+            bootstrap.compare(*(tmp_path / f"{name}.json" for name in pair))

@@ -1,10 +1,12 @@
 """Thresholds against hand counts and against theory."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.evaluation import calibration, evaluator
+from dimn_tf.evaluation import calibration, evaluator, measures
 
 
 @pytest.mark.parametrize(
@@ -24,6 +26,43 @@ def test_threshold_by_hand(scores, rate, accepted):
     # The lowest such: a hair lower accepts more, or all are accepted already.
     lower = [s for s in scores if s >= np.nextafter(t, -np.inf)]
     assert len(lower) > rate * len(scores) or accepted == set(scores)
+
+
+def test_a_threshold_keeps_tied_impostors_of_float32_out():
+    """A step of float64 above them, NumPy compared it as a float32: one of them."""
+    tied = np.float32(0.7)
+    scores = np.concatenate([np.full(20, tied), np.linspace(0, 0.6, 980)])
+    scores = scores.astype(np.float32)
+    assert (scores >= float(np.nextafter(np.float64(tied), 1))).sum() == 20
+    (t,) = calibration.Impostors(scores).thresholds([0.01])  # Ten at most.
+    assert t == float(np.nextafter(tied, np.float32(1)))
+    for accepted in (scores >= t, scores >= np.float64(t), measures.reaches(scores, t)):
+        assert accepted.sum() == 0
+    (t,) = calibration.Impostors(scores).thresholds([0.02])
+    assert (scores >= t).sum() == 20
+    (t,) = calibration.Impostors(scores).thresholds([1.0])
+    assert (scores >= t).all() and t == np.finfo(np.float32).min
+
+
+def test_thresholds_of_a_source_keep_to_their_rates_by_either_comparison():
+    # Both probes of a pair are alike, so that each score comes twice or more.
+    rng = np.random.default_rng(0)
+    vectors = np.repeat(rng.normal(size=(60, 8)), 2, axis=0).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    identities = np.repeat(np.arange(30), 4)
+    pairs = calibration.score_pairs(
+        _scoring(vectors, vectors), identities, identities * 0
+    )
+    assert pairs.scores.dtype == np.float32
+    impostors = pairs.scores[~pairs.genuine]
+    told = [row for row in calibration.thresholds(pairs) if "score" in row]
+    assert told
+    for row in told:
+        for accepted in (
+            impostors >= row["score"],
+            impostors >= np.array(row["score"]),
+        ):
+            assert accepted.mean() <= 1 / row["one_in"]
 
 
 def test_weights_count_as_copies():
@@ -59,6 +98,28 @@ def test_pairs_of_a_source():
     assert (~few.genuine).sum() == 5
 
 
+def test_the_gallery_is_held_once_for_all_probes(monkeypatch):
+    monkeypatch.setattr(calibration, "_PROBE_BLOCK", 2)
+    held, scored = [], []
+
+    def hold(gallery):
+        held.append(gallery.copy())
+        return held[-1]
+
+    def score(probes, gallery):
+        scored.append(gallery)
+        return probes @ gallery.T
+
+    identities = np.array([4, 4, 4, 5, 5, 6])
+    vectors = np.arange(12.0).reshape(6, 2)
+    scoring = evaluator.Scoring(vectors, vectors, score, hold)
+    likeness = calibration.likeness(scoring, 2.0)
+    for each in (scoring, likeness):
+        calibration.score_pairs(each, identities, identities * 0)
+    assert len(held) == 2 and len(scored) == 6
+    assert all(gallery is held[k // 3] for k, gallery in enumerate(scored))
+
+
 def test_where_there_are_no_more_pairs_of_two_people_all_are_taken():
     identities = np.array([4, 4, 4, 5, 5, 6])
     scoring = _scoring(np.eye(6), np.arange(36.0).reshape(6, 6))
@@ -69,6 +130,115 @@ def test_where_there_are_no_more_pairs_of_two_people_all_are_taken():
         )
         found = pairs.scores[~pairs.genuine]
         assert sorted(found) == sorted(scoring.gallery.T[strangers])
+
+
+def _all_genuine(identities, cameras):
+    """As they were enumerated while all were taken, word for word."""
+    across = len(set(cameras.tolist())) > 1
+    found = [np.zeros((0, 2), np.int64)]
+    for identity in np.unique(identities):
+        images = np.flatnonzero(identities == identity)
+        allowed = ~np.eye(len(images), dtype=bool)
+        if across:
+            allowed &= cameras[images][:, np.newaxis] != cameras[images]
+        found.append(images[np.argwhere(allowed)])
+    return np.concatenate(found)
+
+
+def _old_strangers(identities, wanted, seed):
+    """Likewise."""
+    count = len(identities)
+    _, sizes = np.unique(identities, return_counts=True)
+    if count**2 - (sizes**2).sum() <= wanted:
+        return np.argwhere(identities[:, np.newaxis] != identities)
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros(0, np.int64)
+    while len(drawn) < wanted:
+        more = rng.integers(0, count**2, 2 * wanted)
+        more = more[identities[more // count] != identities[more % count]]
+        drawn = np.concatenate([drawn, more])
+        drawn = drawn[np.sort(np.unique(drawn, return_index=True)[1])]
+    chosen = np.sort(drawn[:wanted])
+    return np.stack([chosen // count, chosen % count], axis=1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_below_the_caps_the_pairs_are_those_of_the_whole_enumeration(seed):
+    rng = np.random.default_rng(seed)
+    count, people, seen_by = rng.integers(1, (60, 12, 4))
+    identities = rng.integers(0, people, count) * 5 - 3
+    cameras = rng.integers(0, seen_by, count) * 2 + 1
+    genuine = _all_genuine(identities, cameras)
+    # Of 500 pairs of strangers some have fewer: then it is all of them.
+    strangers = _old_strangers(identities, 500, seed)
+    expected = np.concatenate([genuine, strangers])
+    expected = expected[np.argsort(expected[:, 0], kind="stable")]
+    places = np.arange(count, dtype=float)
+    probes = np.stack([np.ones(count), places], axis=1)
+    gallery = np.stack([count * places, np.ones(count)], axis=1)
+    for most in (len(genuine), calibration.GENUINE_PAIRS):
+        found = calibration.score_pairs(
+            _scoring(probes, gallery), identities, cameras, seed, 500, most
+        )
+        np.testing.assert_array_equal(
+            found.scores, expected[:, 0] + count * expected[:, 1]
+        )
+        np.testing.assert_array_equal(found.probes, identities[expected[:, 0]])
+        np.testing.assert_array_equal(found.gallery, identities[expected[:, 1]])
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_above_the_cap_each_genuine_pair_is_as_likely_as_another(across):
+    # People of 3, 6 and 12 images, of which 1, 2 and 4 are of camera 1.
+    identities = np.repeat([7, 5, 6], [3, 6, 12])
+    cameras = np.arange(21) % 3 == 0 if across else np.zeros(21, int)
+    every = {tuple(pair) for pair in _all_genuine(identities, cameras).tolist()}
+    most, times = len(every) // 3, 3_000
+    counts = dict.fromkeys(every, 0)
+    for seed in range(times):
+        drawn = calibration._genuine(identities, cameras, most, seed).tolist()
+        assert len(drawn) == len({tuple(pair) for pair in drawn}) == most
+        for pair in drawn:
+            counts[tuple(pair)] += 1
+    # Nothing but genuine pairs, and each in `most` of them: a person's share is that
+    # of all pairs. Five standard deviations of a draw without replacement.
+    share = most / len(every)
+    assert set(counts) == every
+    for found in counts.values():
+        assert abs(found - times * share) < 5 * np.sqrt(times * share * (1 - share))
+    again = calibration._genuine(identities, cameras, most, 0)
+    np.testing.assert_array_equal(
+        again, calibration._genuine(identities, cameras, most, 0)
+    )
+
+
+def _peak(call):
+    tracemalloc.start()
+    try:
+        return call(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_images_of_one_person_take_memory_for_images_not_for_pairs():
+    count = 6_000  # 36 million pairs: over a gigabyte of places alone.
+    ones, one = np.ones((count, 1), np.float32), np.zeros(count, int)
+    pairs, peak = _peak(lambda: calibration.score_pairs(_scoring(ones, ones), one, one))
+    assert len(pairs.scores) == calibration.GENUINE_PAIRS and pairs.genuine.all()
+    assert peak < 250e6
+    with pytest.raises(errors.UserError, match="found 1,000,000 and 0"):
+        calibration.thresholds(pairs)
+
+
+def test_few_strangers_are_found_without_a_matrix_of_all_images():
+    count = 20_000
+    identities = np.zeros(count, int)
+    identities[[5, 77, 9_000]] = 4, 4, 2
+    found, peak = _peak(lambda: calibration._strangers(identities, 200_000, 0))
+    assert peak < 50e6  # The matrix had 400 MB.
+    assert len(found) == 2 * (3 * (count - 3) + 2)
+    assert (identities[found[:, 0]] != identities[found[:, 1]]).all()
+    assert len(np.unique(found[:, 0] * count + found[:, 1])) == len(found)
 
 
 def _normal_pairs(impostors, genuine=1_000, seed=0):

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dimn_tf import errors, progress
 from dimn_tf.evaluation import evaluator, ranking, targets
 from dimn_tf.evaluation.protocols import resolved_trial, trial_text
 from dimn_tf.evaluation.protocols import trial as trial_lib
 from tests.dimn_tf.evaluation.protocols import asking
+from tests.dimn_tf.methods import tiny
 
 
 class FakeMethod:
@@ -26,6 +28,9 @@ class FakeMethod:
 
     def gallery_representation(self, features):
         return 2 * features[:, :1]  # so that sides exchanged by mistake would show
+
+    def held_gallery(self, representations):
+        return representations
 
     def score(self, probes, gallery):
         return -np.abs(2 * np.asarray(probes) - np.asarray(gallery).T)
@@ -115,6 +120,41 @@ def test_no_block_holds_more_than_its_share_of_scores(target, monkeypatch):
 
     evaluate(Watched(), target)
     assert shapes == [(2, 3), (1, 3)] * 3  # 3 x 3 scores, at most 7 at once
+
+
+def test_a_trials_gallery_is_converted_once_for_all_blocks(target, monkeypatch):
+    monkeypatch.setattr(ranking, "_PROBE_BLOCK_SCORES", 3)  # one probe a block
+    held, scored = [], []
+
+    class Held(FakeMethod):
+        def held_gallery(self, representations):
+            held.append(tf.convert_to_tensor(representations))
+            return held[-1]
+
+        def score(self, probes, gallery):
+            scored.append(gallery)
+            return super().score(probes, gallery)
+
+    found = evaluate(Held(), target).rankings["method"]
+    assert len(held) == len(target.trials) and len(scored) == 9
+    for k, gallery in enumerate(scored):
+        assert gallery is held[k // 3]  # The very tensor, block after block.
+    plain = evaluate(FakeMethod(), target).rankings["method"]
+    for one, other in zip(found, plain, strict=True):
+        np.testing.assert_array_equal(one.average_precisions, other.average_precisions)
+
+
+def test_a_methods_scores_of_a_held_gallery_are_the_same_bit_for_bit():
+    method = tiny.method("dimn", 3)
+    features = np.random.default_rng(0).normal(size=(50, tiny.DIMENSION))
+    scoring = evaluator.scorings(method, features.astype(np.float32))["method"]
+    held = scoring.hold(scoring.gallery)
+    assert tf.is_tensor(held) and tf.convert_to_tensor(held) is held
+    for rows in (slice(0, 1), slice(3, 30)):
+        np.testing.assert_array_equal(
+            scoring.score(scoring.probes[rows], held),
+            scoring.score(scoring.probes[rows], scoring.gallery),
+        )
 
 
 def test_representations_are_made_in_blocks(monkeypatch):

@@ -34,6 +34,8 @@ def test_none_changes_what_is_trained():
         ("camera_rule", "cross_camera", "market"),
         ("unmatched_probes", "apart", "drop"),
         ("gallery_images", 0, -1),
+        ("evaluation_batch_size", 1, 0),
+        ("ranked_probes", 0, -1),
     ],
 )
 def test_other_values_are_refused(name, good, bad):

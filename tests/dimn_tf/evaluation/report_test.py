@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dimn_tf import progress
+from dimn_tf import errors, progress
 from dimn_tf.evaluation import options, report, results_files, targets
 from tests.dimn_tf.evaluation import colours
 
@@ -146,3 +146,13 @@ def test_options_reach_the_evaluator(domains, tmp_path, monkeypatch):
         log=lambda _: None,
     )  # fmt: skip
     assert asked == [(5, {"unmatched_probes": "apart"})]
+
+
+def test_a_place_whose_neighbours_others_would_share_is_refused_first(
+    domains, tmp_path
+):
+    with pytest.raises(errors.UserError, match="eval.trained: found the ending"):
+        report.evaluate_and_report(
+            colours.Colours(), "dimn", domains, tmp_path / "eval.trained", 8, 4
+        )
+    assert not domains[0].records.reads and not list(tmp_path.iterdir())

@@ -11,19 +11,20 @@ from dimn_tf import errors
 from dimn_tf.evaluation import results_files
 
 
-def _targets(**hashes):
+def _targets(images=None, **hashes):
     return [
-        types.SimpleNamespace(name=name, trials_sha256=value)
+        types.SimpleNamespace(name=name, trials_sha256=value, images_sha256=images)
         for name, value in hashes.items()
     ]
 
 
-def _written(path, step=10, method="dimn", unmatched="refuse", **hashes):
+def _written(path, step=10, method="dimn", unmatched="refuse", images=None, **hashes):
+    told = {"images_sha256": images} if images else {}
     figures = {
         "method": method,
         "step": step,
         "flags": {"unmatched_probes": unmatched},
-        "targets": {n: {"trials_sha256": value} for n, value in hashes.items()},
+        "targets": {n: {"trials_sha256": x, **told} for n, x in hashes.items()},
     }
     path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text(json.dumps(figures))
@@ -73,6 +74,37 @@ def test_all_that_differ_have_places_of_their_own(tmp_path):
         _place(path, _targets(viper="b"), mirror=True),
     }
     assert len(found) == 6
+
+
+def test_results_on_other_labels_go_elsewhere_each_to_its_own_place(tmp_path):
+    path = _written(tmp_path / "results.json", images="old", own="a")
+    assert _place(path, _targets("old", own="a")) == path
+    new, newer = (_place(path, _targets(x, own="a")) for x in ("new", "newer"))
+    assert len({path, new, newer}) == 3
+    _written(new, images="new", own="a")
+    assert _place(path, _targets("new", own="a")) == new
+    assert _place(path, _targets("newer", own="a")) == newer
+    # Whoever does not tell holds the same, as before.
+    assert _place(path, _targets(own="a")) == path
+    _written(path, own="a")
+    assert _place(path, _targets("new", own="a")) == path
+
+
+def test_what_an_older_version_named_by_its_trials_is_found_again(tmp_path):
+    path = _written(tmp_path / "results.json", viper="a")
+    older = _written(_place(path, _targets(own="a")), own="a")
+    assert _place(path, _targets("new", own="a")) == older
+    _written(older, images="new", own="a")
+    assert _place(path, _targets("new", own="a")) == older
+    assert _place(path, _targets("newer", own="a")) != older
+
+
+def test_labels_are_compared_where_both_tell_them():
+    one, other = {"images_sha256": "a"}, {"images_sha256": "b"}
+    told = results_files.labelled_otherwise
+    assert told({"x": one, "y": one, "z": one}, {"x": other, "y": one}) == ["x"]
+    assert told({"x": one, "y": {}}, {"x": {}, "y": one, "z": other}) == []
+    assert told({"y": one, "x": one}, {"x": other, "y": other}) == ["x", "y"]
 
 
 def test_the_hash_in_a_name_does_not_know_the_order_of_the_targets(tmp_path):
@@ -179,3 +211,70 @@ def test_two_runs_are_compared_without_tensorflow():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout == "[]\n", run.stderr
+
+
+def test_only_json_has_neighbours_of_its_own():
+    """`eval.trained` and `eval.initial` shared one file of probes, `results` had
+    that of results.json."""
+    for name in ("results.json", "a/b.c.json"):
+        results_files.refuse_other_ending(name)
+    for name, told in (
+        (
+            "w/eval.trained",
+            r"^w/eval\.trained: found the ending \.trained, expected \.js",
+        ),
+        ("results", r"^results: found no ending, expected \.json.*results\.json$"),
+        (".json", "found no ending"),
+        ("results.JSON", "found the ending .JSON"),
+    ):
+        with pytest.raises(errors.UserError, match=told):
+            results_files.refuse_other_ending(name)
+
+
+APS = {"viper": [0.5, 0.25], "prid": [1.0, 0.0]}
+FIGURES = {
+    "targets": {"viper": {"mAP": {"mean": 37.5}}, "prid": {"mAP": {"mean": 50.0}}}
+}
+
+
+def _rows(aps, trials=("t",)):
+    return [
+        dict(
+            zip(
+                results_files.PROBE_COLUMNS,
+                (target, trial, f"{i}.png", str(i), str(ap), "1"),
+                strict=True,
+            )
+        )
+        for target, values in aps.items()
+        for trial in trials
+        for i, ap in enumerate(values)
+    ]
+
+
+def test_probes_give_the_figures_map_trial_by_trial():
+    results_files.refuse_other_probes(FIGURES, _rows(APS))
+    results_files.refuse_other_probes(FIGURES, _rows(APS, ("t", "u")))
+    # A mean of trials' means: 0.75 of one probe, 0 of two; without a match: not there.
+    uneven = _rows({**APS, "viper": [0.75]}) + _rows({"viper": [0, 0, ""]}, ("u",))
+    results_files.refuse_other_probes(FIGURES, uneven)
+    results_files.refuse_other_probes(FIGURES, uneven + _rows({"viper": [""]}, ("v",)))
+
+
+@pytest.mark.parametrize(
+    ("aps", "told"),
+    [
+        ({**APS, "prid": [0.9, 0.0]}, "prid an mAP of 45.00, it says 50.00"),
+        ({"viper": APS["viper"]}, "prid an mAP of nan"),
+        ({**APS, "grid": [0.5]}, "have grid too"),
+    ],
+)
+def test_others_probes_are_refused(aps, told):
+    with pytest.raises(errors.UserError, match=told):
+        results_files.refuse_other_probes(FIGURES, _rows(aps))
+
+
+@pytest.mark.parametrize("row", [{}, {"mAP": 50}, {"mAP": {"mean": "much"}}])
+def test_figures_without_an_map_are_no_probes_figures(row):
+    with pytest.raises(errors.UserError, match="it says nan"):
+        results_files.refuse_other_probes({"targets": {"viper": row}}, _rows(APS))

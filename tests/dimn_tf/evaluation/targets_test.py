@@ -1,5 +1,7 @@
 """Targets: data sets with their trials, held-out identities."""
 
+import hashlib
+
 import pytest
 
 from dimn_tf import errors
@@ -92,3 +94,34 @@ def test_a_target_is_loaded_from_its_folder(fake_records, monkeypatch):
     target = targets.load_target("synthetic_reid/plaza", "folder", settings)
     assert opened == [("synthetic_reid/plaza", "folder")]
     assert target.trials_source == "drawn by seed 1"
+
+
+def _own(fake_records, persons=(1, 1, 2, 2), cameras=(1, 2, 1, 2), last="d"):
+    splits = ("probe", "gallery", "probe", "gallery")
+    names = (*(f"{name}.png" for name in "abc"), f"{last}.png")
+    rows = list(zip(splits, names, persons, cameras, strict=True))
+    rows.append(("train", "trained.png", persons[0] + 7, 1))
+    return fake_records("reid_folder:list.csv", rows)
+
+
+def test_labels_of_ones_own_images_have_a_hash_of_their_own(fake_records):
+    target = make(_own(fake_records), own_trials="splits")
+    same = make(_own(fake_records), own_trials="splits")
+    assert same.images_sha256 == target.images_sha256
+    # The second gallery image is of the first person, by the corrected list.
+    for changes in ({"persons": (1, 1, 2, 1)}, {"cameras": (1, 2, 1, 3)}):
+        other = make(_own(fake_records, **changes), own_trials="splits")
+        assert other.trials_sha256 == target.trials_sha256
+        assert other.images_sha256 != target.images_sha256
+    # The lines are literally these, in whichever order the records come.
+    lines = '["a", 1, 1]\n["b", 1, 2]\n["c", 2, 1]\n["d", 2, 2]\n'
+    assert target.images_sha256 == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_only_published_protocols_need_no_hash_of_labels(fake_records, viper_records):
+    viper = make(viper_records(), viper_trials="ten_splits")
+    assert viper.images_sha256 is None
+    heldout = targets.heldout_target(fake_records("viper", asking.rows()), [2, 4])
+    assert heldout.images_sha256
+    byte = make(_own(fake_records, last="b\udcf6"), own_trials="splits")
+    assert byte.images_sha256  # A name that is no text.

@@ -42,6 +42,22 @@ def test_by_hand(gallery):
     assert judged.false_accepts == (3 / 5, 1 / 5)
 
 
+def test_a_threshold_above_tied_entries_accepts_none_of_them(gallery):
+    tied = np.float32(0.7)
+    gallery.add(
+        [Entry(f"e{i}", np.array([tied, i], np.float32), f"p{i}") for i in range(4)]
+    )
+    probes = np.array([[1, 0]], np.float32)
+    # A step above in float64 (calibrations of older versions) and in float32.
+    thresholds = [
+        float(np.nextafter(kind(tied), kind(1))) for kind in (np.float64, np.float32)
+    ]
+    judged = judging.rank_probes(
+        gallery, probes, ["p0"], thresholds=(*thresholds, float(tied))
+    )
+    assert judged.false_accepts == judged.true_accepts == (0, 0, 1)
+
+
 def test_likeness_does_not_grow_with_the_probe(gallery):
     gallery.add([Entry("a", np.array([0.6, 0.8]), "anna")])
     for length in (1, 9):

@@ -90,7 +90,7 @@ class Colours:
     def probe_representation(self, features):
         return features
 
-    gallery_representation = probe_representation
+    gallery_representation = held_gallery = probe_representation
     score = staticmethod(evaluator.negative_squared_distance)
 
 
