@@ -12,7 +12,9 @@ import pytest
 
 from dimn_tf import errors
 from dimn_tf.comparison import gathered, rows
+from dimn_tf.data import label_space, records
 from dimn_tf.training import checkpoints
+from dimn_tf.training import run as training_run
 from experiments import row_run
 from tests.dimn_tf.comparison import made_up
 from tests.experiments import launcher
@@ -52,18 +54,23 @@ def flags(data, tmp_path):
 
 
 @pytest.fixture
-def trained(monkeypatch):
+def trained(data, monkeypatch):
     """The rows that were trained, in turn, each by a stand-in; `status` by row."""
     told = []
     status = {}
+    sources_sha256 = training_run.sha256_of(
+        label_space.LabelSpace.build(
+            [records.load_records(name, data) for name in SOURCES.split(",")]
+        )
+    )
 
     def train(self):
         told.append((self.place.name, self.place.seed))
         if status.get(self.place.name):
             return status[self.place.name]
         values = json.loads(json.dumps(self.recorded))
-        run = made_up.run(self.workdir.root, APS, **values)
-        self.place.keep(run, {**made_up.COST, "training_images": self.training_images})
+        left = made_up.run(self.workdir.root, APS, sources_sha256, **values)
+        self.place.keep(left, {**made_up.COST, "training_images": self.training_images})
         return 0
 
     monkeypatch.setattr(row_run.RowRun, "train", train)
@@ -181,6 +188,18 @@ def test_results_of_other_flags_are_told_before_training(given, told, flags, tra
     launcher.launch("compare", *flags, "--rows=dimn")
     assert told in launcher.launch("compare", *flags, *given, code=1)
     assert trained[0] == [("dimn", 0)]
+
+
+def test_sources_that_were_built_anew_are_told_before_training(
+    flags, trained, tmp_path
+):
+    launcher.launch("compare", *flags, "--rows=pcb")
+    kept = tmp_path / "results" / "pcb_seed0.json"
+    of_others = {**json.loads(kept.read_text()), "sources_sha256": "of others"}
+    kept.write_text(json.dumps(of_others))
+    error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
+    assert "dimn_seed0.json: trained on " in error and "pcb_seed0.json on " in error
+    assert trained[0] == [("pcb", 0)]
 
 
 def test_other_seeds_have_no_heldout_people_in_common(flags, trained):
