@@ -266,8 +266,9 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
             f"{'' if ways == _QUOTED_WAYS else _NOTHING_QUOTED}"
             "Images of a step: tasks x classes "
             "x images of a class. Images seen: a step's, once each (Reptile: at each "
-            "inner step). Minutes: of training, validation and test; DIMN, PPA and "
-            "Reptile are trained once, before the first of their tests.",
+            "inner step). Minutes: of training, validation and test, > where a "
+            "process of it was lost sight of; DIMN, PPA and Reptile are trained once, "
+            "before the first of their tests.",
             "",
             markdown.table(headings, lines),
             "",
@@ -322,7 +323,10 @@ def _noted(found) -> list[str]:
 
 def _minutes(row: Mapping[str, Any]) -> str:
     """Of all processes of a run: training, validation and test."""
-    return f"{row['cost']['minutes']:.0f}" if "cost" in row else markdown.NONE
+    if "cost" not in row:
+        return markdown.NONE
+    at_least = "> " if row["cost"].get("processes_untimed") else ""
+    return f"{at_least}{row['cost']['minutes']:.0f}"
 
 
 def _cell(value) -> str:

@@ -57,6 +57,9 @@ def test_what_is_to_be_said_of_a_row_stands_beneath(tmp_path):
     assert "* MAML, 1-shot: too few steps" in text and "not there" not in text
     assert "| Matching networks, without / with full context embeddings |" in text
     assert "| 21 | 1.5 |" in text
+    lost = {"minutes": 21.4, "processes_untimed": 1}
+    _write(tmp_path, "maml", 1, dataset="a", cost=lost)
+    assert "| > 21 | 1.5 |" in table8.table(table8.gather(tmp_path))
     assert table8.record(found, "")["rows"]["maml"]["1"]["note"] == "too few steps"
     for other in ('{"maml_2shot": "a"}', '{"maml_1shot": 1}', "[]"):
         notes.write_text(other)
