@@ -86,6 +86,46 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
     assert again == whole
 
 
+@pytest.mark.parametrize("method", ["proto_net", "dimn"])
+def test_a_validation_that_is_there_is_not_made_again(method, tmp_path, monkeypatch):
+    """Killed after the validation of its newest checkpoint, then gone on."""
+    hooks = training_run._writing_hooks
+
+    class Kill(loop.Hook):
+        every = 1
+
+        def look(self, look):
+            if look.step == 6:
+                raise tiny_run.Killed
+
+    options = {"evaluate_every": 5, "checkpoint_every": 5}
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            training_run, "_writing_hooks", lambda *args: [*hooks(*args), Kill()]
+        )
+        with pytest.raises(tiny_run.Killed):
+            _run(tmp_path, method, **options)
+    validated = sorted((tmp_path / "validations").rglob("step_*.json"))
+    assert {path.stem for path in validated} == {"step_0000005"}
+    lines = []
+    _run(tmp_path, method, lines.append, **options)
+    told = [line for line in lines if "validation classes (" in line]
+    assert told and all(line.startswith("step 10: ") for line in told)
+
+
+def test_a_validation_that_lacks_its_other_shots_is_made_again(tmp_path, monkeypatch):
+    def kill(line):
+        if "validation classes (1-shot" in line:
+            raise tiny_run.Killed
+
+    options = {"evaluate_every": 5, "checkpoint_every": 5}
+    with pytest.raises(tiny_run.Killed):
+        _run(tmp_path, "dimn", kill, **options)
+    lines = []
+    _run(tmp_path, "dimn", lines.append, **options)
+    assert any(line.startswith("step 5: ") and "(5-shot" in line for line in lines)
+
+
 @pytest.mark.parametrize("method", ["dimn", "ppa", "reptile"])
 def test_one_training_serves_all_shots_where_none_is_trained_for(
     method, tmp_path, deterministic
