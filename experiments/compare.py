@@ -16,7 +16,8 @@ from absl import flags as absl_flags
 
 from dimn_tf import errors, files, standard_json
 from dimn_tf.comparison import alike, gathered, place, plot, rows, tables
-from dimn_tf.data import label_space, records
+from dimn_tf.data import label_space, records, sampler
+from dimn_tf.training import build
 from dimn_tf.training import run as training_run
 from experiments import (
     devices,
@@ -148,19 +149,43 @@ def _refuse_unlike(missing, there, sources) -> None:
     flags_of = {where: found["flags"] for where, found in there.items()}
     recorded = {run.place: run.recorded for run in missing}
     alike.refuse_unlike({**flags_of, **recorded})
-    hashes = {
-        seed: training_run.sha256_of(_space(sources, seed))
-        for seed in {run.place.seed for run in missing}
+    spaces = {
+        seed: _space(sources, seed)
+        for seed in {FLAGS.seed, *(run.place.seed for run in missing)}
+    }
+    for run in missing:
+        _refuse_untrainable(run, spaces[run.place.seed])
+    hashes = {seed: training_run.sha256_of(space) for seed, space in spaces.items()}
+    persons = spaces[FLAGS.seed].holdout
+    trials = {
+        target.name: {"trials_sha256": target.trials_sha256}
+        for target in prepare.targets_beside(
+            FLAGS.targets, FLAGS.data_dir, persons, flags.evaluation()
+        )
     }
     expected = {
         run.place: {
             "flags": recorded[run.place],
             "sources_sha256": hashes[run.place.seed],
             "cost": {"training_images": run.training_images},
+            "targets": trials,
         }
         for run in missing
     }
     alike.refuse_other_sources({**there, **expected})
+    alike.refuse_other_trials({**there, **expected})
+
+
+def _refuse_untrainable(run: row_run.RowRun, space: label_space.LabelSpace) -> None:
+    """Refuses what a row's own process would, hours later; makes no model."""
+    recipe = run.recipe
+    try:
+        build.refuse_untrainable(recipe)
+        sampler.IdentitySampler(
+            space, recipe.batch_request, run.place.seed, recipe.hard_groups()
+        )
+    except errors.UserError as error:
+        raise errors.UserError(f"{run.place.name} of --rows: {error}") from error
 
 
 def _write(folder: pathlib.Path, command: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import pytest
 from dimn_tf import errors
 from dimn_tf.comparison import gathered, rows
 from dimn_tf.data import label_space, records
+from dimn_tf.evaluation import targets
 from dimn_tf.training import checkpoints
 from dimn_tf.training import run as training_run
 from experiments import row_run
@@ -64,12 +65,17 @@ def trained(data, monkeypatch):
         )
     )
 
+    trials_sha256 = targets.load_target(TARGET, data).trials_sha256
+
     def train(self):
         told.append((self.place.name, self.place.seed))
         if status.get(self.place.name):
             return status[self.place.name]
         values = json.loads(json.dumps(self.recorded))
         left = made_up.run(self.workdir.root, APS, sources_sha256, **values)
+        figures = json.loads(left.results.read_text())
+        figures["targets"][TARGET]["trials_sha256"] = trials_sha256
+        left.results.write_text(json.dumps(figures))
         self.place.keep(left, {**made_up.COST, "training_images": self.training_images})
         return 0
 
@@ -155,6 +161,22 @@ def test_the_tables_are_written_after_each_row(flags, trained, tmp_path, monkeyp
         ("--more_seeds=pcp:1", "--more_seeds=pcp:1: expected ROW:SEED"),
         ("--train_images=100", "--train_images=100: --method=ppa encodes each"),
         ("--image_height=4", "--image_height=4: expected at least 8"),
+        (  # Which the last rows' processes would tell of.
+            "--learning_rate_decay=cosine",
+            "ppa of --rows: --learning_rate_decay=cosine: this method's",
+        ),
+        (
+            "--average_weights_from=0.5",
+            "ppa of --rows: --average_weights_from=0.5: --method=ppa trains",
+        ),
+        (
+            "--ppa_mapping_steps=200000",
+            "ppa of --rows: --ppa_mapping_steps=200000: more than the run's",
+        ),
+        (
+            "--identities_per_batch=600",
+            "aggregation of --rows: all sources together: found ",
+        ),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(
@@ -188,6 +210,17 @@ def test_results_of_other_flags_are_told_before_training(given, told, flags, tra
     launcher.launch("compare", *flags, "--rows=dimn")
     assert told in launcher.launch("compare", *flags, *given, code=1)
     assert trained[0] == [("dimn", 0)]
+
+
+def test_other_trials_are_told_before_training(flags, trained, tmp_path):
+    launcher.launch("compare", *flags, "--rows=pcb")
+    kept = tmp_path / "results" / "pcb_seed0.json"
+    figures = json.loads(kept.read_text())
+    figures["targets"][TARGET]["trials_sha256"] = "of others"
+    kept.write_text(json.dumps(figures))
+    error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
+    assert "dimn_seed0.json: not judged on the trials of " in error
+    assert f"{TARGET} differ" in error and trained[0] == [("pcb", 0)]
 
 
 def test_sources_that_were_built_anew_are_told_before_training(
