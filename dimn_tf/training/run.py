@@ -115,8 +115,8 @@ def prepare(
     request, replicas = recipe.batch_request, recipe.plan.replicas
     if request.identities % replicas:
         raise errors.UserError(
-            f"--identities_per_batch={request.identities} cannot be shared by "
-            f"--replicas={replicas}: choose a multiple."
+            f"{request.told} cannot be shared by --replicas={replicas}: choose a "
+            "multiple."
         )
     strategy = strategy or strategies.make(replicas)
     space = space or build_label_space(recipe, data_dir, log)
