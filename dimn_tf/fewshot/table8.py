@@ -225,7 +225,7 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     for shots in options.SHOTS:
         headings += [f"{shots}-shot", "Table 8", "own paper"]
     headings += [
-        "encoder, filters",
+        "encoder, filters or width",
         "images of a step",
         "queries at test",
         "batch norm at test",
@@ -247,7 +247,7 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
                 _cell(_own_paper(quoted, row, method, i)),
             ]
         for shown in (
-            lambda row: f"{row['encoder']}, {row['filters']}",
+            _encoder,
             lambda row: "x".join(map(str, row["train_batch"])),
             lambda row: str(row["test_queries"]),
             lambda row: _STATISTICS.get(row["statistics"], row["statistics"]),
@@ -319,6 +319,14 @@ def _noted(found) -> list[str]:
         if "note" in row
     ]
     return [*lines, ""] if lines else []
+
+
+def _encoder(row: Mapping[str, Any]) -> str:
+    """With its filters where all its blocks have as many, else its width."""
+    if row["encoder"].startswith("conv4"):
+        return f"{row['encoder']}, {row['filters']}"
+    # Of older versions `filters` of other encoders are none of theirs.
+    return f"{row['encoder']}, width {row['flags'].get('encoder_width', 1.0):g}"
 
 
 def _minutes(row: Mapping[str, Any]) -> str:

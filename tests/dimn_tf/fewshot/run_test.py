@@ -8,7 +8,8 @@ import pytest
 from tensorflow.python.framework import config as tensorflow_config
 
 from dimn_tf import errors, fewshot
-from dimn_tf.fewshot import options, run
+from dimn_tf.fewshot import evaluation, options, run
+from dimn_tf.fewshot import figures as run_figures
 from dimn_tf.training import loop, workdir
 from dimn_tf.training import run as training_run
 from tests.dimn_tf.fewshot import made_up
@@ -284,6 +285,22 @@ def test_mirror_images_are_not_asked_for_in_vain():
 def test_one_device_alone():
     with pytest.raises(errors.UserError, match="--replicas=2: few-shot methods"):
         made_up.recipe_of("proto_net", replicas=2)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "filters"), [("conv4", 8), ("conv4_mean", 8), ("mobilenet_v2", None)]
+)
+def test_filters_are_those_of_the_four_convolutions(encoder, filters):
+    recipe = made_up.recipe_of("proto_net", encoder=encoder)  # Of width 0.125.
+    found = run_figures.figures_of(
+        recipe,
+        TEST,
+        evaluation.Accuracy(np.array([0.5, 0.7])),
+        run_figures.Validation(4, 50.0, {}),
+        1.0,
+        {split: made_up.space(split) for split in made_up.CLASSES},
+    )
+    assert found["encoder"] == encoder and found["filters"] == filters
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -67,6 +67,19 @@ def test_what_is_to_be_said_of_a_row_stands_beneath(tmp_path):
             table8.gather(tmp_path)
 
 
+def test_an_encoder_of_other_blocks_has_its_width_for_filters(tmp_path):
+    flags = {"dataset": "a", "encoder_width": 0.35}
+    # As a row of an older version has it, and as a newer one.
+    for shots, filters in ((1, 22), (5, None)):
+        _write(
+            tmp_path, "dimn", shots, encoder="mobilenet_v2", filters=filters,
+            flags=flags,
+        )  # fmt: skip
+    text = table8.table(table8.gather(tmp_path))
+    assert "| mobilenet_v2, width 0.35 |" in text and "22" not in text
+    assert "| encoder, filters or width |" in text
+
+
 def test_rows_of_other_images_are_no_table(tmp_path):
     _write(tmp_path, "dimn", 1)
     hashes = {"train": "a", "val": "b", "test": "other"}
