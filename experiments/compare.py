@@ -16,7 +16,9 @@ from absl import flags as absl_flags
 
 from dimn_tf import errors, files, standard_json
 from dimn_tf.comparison import alike, gathered, place, plot, rows, tables
-from dimn_tf.data import label_space, records
+from dimn_tf.data import label_space, records, sampler
+from dimn_tf.training import build
+from dimn_tf.training import run as training_run
 from experiments import (
     devices,
     flags,
@@ -70,13 +72,13 @@ def main(argv):
     path_flags.refuse_no_folder("results_dir")
     for run in runs:
         run.refuse_others_results()
-    there = {w: found["flags"] for w, found in gathered.figures_there(folder).items()}
+    there = gathered.figures_there(folder)
     if not all(run.is_done for run in runs):
         devices.prepare()  # Else building data sets takes the GPU from the rows.
-        images = _training_images()
+        sources = _sources()
+        images = _space(sources, FLAGS.seed).num_images
         runs = [wanted_rows.run(where, images) for where in wanted]
-        missing = {run.place: run.recorded for run in runs if not run.is_done}
-        alike.refuse_unlike({**there, **missing})
+        _refuse_unlike([run for run in runs if not run.is_done], there, sources)
         wanted_rows.tell_unused(runs)
     failed = _train(runs, folder, command)
     if any(place.seeds_of(folder, name) for name in rows.ROWS):
@@ -123,15 +125,68 @@ def _train_one(run: row_run.RowRun) -> str:
     return f"ended with {ended} ({run.workdir.root})"
 
 
-def _training_images() -> int:
-    """Of all sources, once they are built."""
+def _sources() -> list[records.ReidRecords]:
+    """All sources, built before."""
     wanted = [*FLAGS.sources, *FLAGS.targets]
     prepare.data_sets(wanted, FLAGS.data_dir, FLAGS.manual_dir)
+    return [records.load_records(name, FLAGS.data_dir) for name in FLAGS.sources]
+
+
+def _space(sources, seed: int) -> label_space.LabelSpace:
+    """What a row of a seed is trained on."""
     return label_space.LabelSpace.build(
-        [records.load_records(name, FLAGS.data_dir) for name in FLAGS.sources],
-        holdout_identities=FLAGS.holdout_identities,
-        seed=FLAGS.seed,
-    ).num_images
+        sources, holdout_identities=FLAGS.holdout_identities, seed=seed
+    )
+
+
+def _refuse_unlike(missing, there, sources) -> None:
+    """Refuses rows that could not stand beside each other and beside what is there.
+
+    Args:
+        missing: The runs that are to be trained.
+        there: Figures of what is there, by place.
+        sources: Their records.
+    """
+    flags_of = {where: found["flags"] for where, found in there.items()}
+    recorded = {run.place: run.recorded for run in missing}
+    alike.refuse_unlike({**flags_of, **recorded})
+    spaces = {
+        seed: _space(sources, seed)
+        for seed in {FLAGS.seed, *(run.place.seed for run in missing)}
+    }
+    for run in missing:
+        _refuse_untrainable(run, spaces[run.place.seed])
+    hashes = {seed: training_run.sha256_of(space) for seed, space in spaces.items()}
+    persons = spaces[FLAGS.seed].holdout
+    trials = {
+        target.name: {"trials_sha256": target.trials_sha256}
+        for target in prepare.targets_beside(
+            FLAGS.targets, FLAGS.data_dir, persons, flags.evaluation()
+        )
+    }
+    expected = {
+        run.place: {
+            "flags": recorded[run.place],
+            "sources_sha256": hashes[run.place.seed],
+            "cost": {"training_images": run.training_images},
+            "targets": trials,
+        }
+        for run in missing
+    }
+    alike.refuse_other_sources({**there, **expected})
+    alike.refuse_other_trials({**there, **expected})
+
+
+def _refuse_untrainable(run: row_run.RowRun, space: label_space.LabelSpace) -> None:
+    """Refuses what a row's own process would, hours later; makes no model."""
+    recipe = run.recipe
+    try:
+        build.refuse_untrainable(recipe)
+        sampler.IdentitySampler(
+            space, recipe.batch_request, run.place.seed, recipe.hard_groups()
+        )
+    except errors.UserError as error:
+        raise errors.UserError(f"{run.place.name} of --rows: {error}") from error
 
 
 def _write(folder: pathlib.Path, command: str) -> tuple[str, str]:

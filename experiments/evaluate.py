@@ -57,11 +57,11 @@ def main(argv):
         # The record holds the content of the weights, the places where they lie.
         instead = {k: v for k, v in places.items() if k == "encoder_weights"}
         values = workdir.read_values(directory)
-        _refuse_other_flags(values)
         as_made = values.get("mirror", False)
         if not FLAGS["mirror"].using_default_value:
             values["mirror"] = instead["mirror"] = FLAGS.mirror
-        recipe = recipes.of_run(directory, **instead)
+        recipe = recipes.of_run(directory, **instead)  # Refuses what is no flag here.
+        _refuse_other_flags(values)
     else:  # Nothing is trained yet.
         recipe = flags.run_recipe()
         values = recipe.recorded()

@@ -25,7 +25,15 @@ from dimn_tf import errors, fewshot, files, standard_json
 from dimn_tf.fewshot import figures as run_figures
 from dimn_tf.fewshot import options, plot, recipe, run, run_data, table8
 from dimn_tf.training import workdir
-from experiments import devices, flags, launch, own_flags, path_flags, timed_process
+from experiments import (
+    devices,
+    flags,
+    launch,
+    own_flags,
+    path_flags,
+    row_cost,
+    timed_process,
+)
 
 FLAGS = flags.FLAGS
 ALL = "all"
@@ -144,6 +152,7 @@ def _all(of_runs) -> None:
     registry.build(FLAGS.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     wanted = [row for row in rows if not there[row]]
     _refuse(wanted, asked)
+    _make_up_costs([row for row in rows if there[row]], folder, asked)
     for number, (method, shots) in enumerate(rows, start=1):
         title = f"[{number}/{len(rows)}] {method}, {shots}-shot"
         path = table8.path_of(folder, method, shots)
@@ -175,6 +184,22 @@ def _all(of_runs) -> None:
             f"{len(failed)} of {len(rows)} rows are missing, their errors are above; "
             "the same command trains them again:\n" + "\n".join(failed)
         )
+
+
+def _make_up_costs(rows, folder: pathlib.Path, asked) -> None:
+    """Gives rows without a cost what their runs' folders have of it.
+
+    A row's own process puts it there, and its parent adds the cost, unless it was
+    killed: what is counted then lacks that process' time (`processes_untimed`).
+    """
+    for method, shots in rows:
+        path = table8.path_of(folder, method, shots)
+        held = table8.read(path, method, shots)
+        place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
+        cost = row_cost.read(place / _COST.format(shots))
+        if cost and "cost" not in held:
+            with files.replacing(path) as partial:
+                partial.write_text(standard_json.text({**held, "cost": cost}))
 
 
 def _refuse(rows, asked) -> None:

@@ -1,6 +1,6 @@
 """What train and evaluate do before anything else: data sets and targets at hand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from data_builders import registry
 from dimn_tf import errors
@@ -68,18 +68,40 @@ def targets(
     Raises:
         errors.UserError: a target that is not there, or cannot be ranked.
     """
-    found: list[targets_lib.Target] = []
-    for reference in references:
-        if reference != flags.HELDOUT:
-            found.append(targets_lib.load_target(reference, data_dir, options))
-            continue
+    persons: Mapping[str, Sequence[int]] = {}
+    if flags.HELDOUT in references:
         persons = holdout.load(directory.holdout)
         if not any(persons.values()):
             raise errors.UserError(
                 f"--targets={flags.HELDOUT}: {directory.holdout} sets no identity "
                 "aside. Train with --holdout_identities=N."
             )
-        found += targets_lib.heldout_targets(persons, data_dir, options)
+    return targets_beside(references, data_dir, persons, options)
+
+
+def targets_beside(
+    references: Sequence[str],
+    data_dir: str,
+    persons: Mapping[str, Sequence[int]],
+    options: evaluation_options.EvaluationOptions,
+) -> list[targets_lib.Target]:
+    """`targets` of a run whose work directory need not be there yet.
+
+    Args:
+        references: Of the targets.
+        data_dir: Where the built data sets are.
+        persons: Set aside, by source; see `LabelSpace.holdout`.
+        options: See `EvaluationOptions`.
+
+    Raises:
+        errors.UserError: a target that is not there, or cannot be ranked.
+    """
+    found: list[targets_lib.Target] = []
+    for reference in references:
+        if reference != flags.HELDOUT:
+            found.append(targets_lib.load_target(reference, data_dir, options))
+        else:
+            found += targets_lib.heldout_targets(persons, data_dir, options)
     for target in found:
         evaluator.refuse_unrankable(target, options.unmatched_probes)
     return found

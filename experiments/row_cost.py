@@ -23,15 +23,7 @@ def begin(path: pathlib.Path) -> dict[str, Any]:
     Returns:
         What it holds now.
     """
-    before: dict[str, Any] = {}
-    if path.is_file():
-        try:
-            before = standard_json.read_object(path)
-        except ValueError as error:
-            raise errors.UserError(
-                f"{path}: expected the cost of the training so far, found no JSON "
-                f"({error}). Restore it, or remove it: the cost then lacks that time"
-            ) from error
+    before = read(path)
     cost = {
         **before,
         "minutes": before.get("minutes", 0.0),
@@ -41,6 +33,24 @@ def begin(path: pathlib.Path) -> dict[str, Any]:
     }
     _write(path, cost)
     return cost
+
+
+def read(path: pathlib.Path) -> dict[str, Any]:
+    """The cost so far; empty: none was counted.
+
+    Args:
+        path: As `begin` was given.
+
+    Raises:
+        errors.UserError: the file is damaged.
+    """
+    try:
+        return standard_json.read_object(path) if path.is_file() else {}
+    except ValueError as error:
+        raise errors.UserError(
+            f"{path}: expected the cost of the training so far, found no JSON "
+            f"({error}). Restore it, or remove it: the cost then lacks that time"
+        ) from error
 
 
 def end(

@@ -1,5 +1,6 @@
 """A launcher in a process of its own, and what it took."""
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -28,6 +29,9 @@ def run(
     Returns:
         The exit status (-N: it was ended by signal N), and the cost; see
         `row_cost.end`.
+
+    Raises:
+        KeyboardInterrupt: as this process was told to end, whatever became of the cost.
     """
     begun = row_cost.begin(place)
     started, peak = time.monotonic(), 0
@@ -43,8 +47,11 @@ def run(
     except BaseException:
         process.terminate()
         process.wait()
+        seconds, rest = time.monotonic() - started, {}
+        with contextlib.suppress(Exception):  # Else it would hide what ended it.
+            rest = of_run()
+        with contextlib.suppress(Exception):
+            row_cost.end(place, begun, seconds, peak, rest)
         raise
-    finally:
-        seconds = time.monotonic() - started
-        cost = row_cost.end(place, begun, seconds, peak, of_run())
-    return process.returncode, cost
+    seconds = time.monotonic() - started
+    return process.returncode, row_cost.end(place, begun, seconds, peak, of_run())

@@ -93,6 +93,42 @@ def refuse_other_trials(
                 labelled.setdefault(target, (found, where.results))
 
 
+def refuse_other_sources(
+    figures_of: Mapping[place.Place, Mapping[str, Any]],
+) -> None:
+    """Refuses runs that were trained on other images of sources of the same names.
+
+    Data sets that are built anew from fuller archives keep their names. With
+    --holdout_identities a seed sets its own people aside, so that runs are compared
+    seed by seed. Where an older version kept no hash, the number of images is compared.
+
+    Args:
+        figures_of: A run's results, as `place.Place.keep` leaves them.
+
+    Raises:
+        errors.UserError: names both files.
+    """
+    seen: dict[int | None, list[tuple[str | None, int, pathlib.Path]]] = {}
+    for where, figures in figures_of.items():
+        found = figures.get("sources_sha256")
+        images = figures["cost"]["training_images"]
+        has_holdout = figures["flags"].get("holdout_identities")
+        others = seen.setdefault(where.seed if has_holdout else None, [])
+        for other, other_images, path in others:
+            both = found and other
+            if found != other if both else images != other_images:
+                names = ", of other names, persons or cameras" if both else ""
+                raise errors.UserError(
+                    f"{where.results}: trained on {images:,} images, {path} on "
+                    f"{other_images:,}{names if images == other_images else ''}: the "
+                    "sources were built anew from other archives in between. Rows of "
+                    "one table are trained on the same images: build the sources as "
+                    "they were, or move one of the files away and its run in --workdir "
+                    "too, or name another --results_dir and --workdir"
+                )
+        others.append((found, images, where.results))
+
+
 def _json(value: Any) -> Any:
     """A value as it is read back."""
     return list(value) if isinstance(value, tuple) else value

@@ -65,6 +65,7 @@ def gather(folder: pathlib.Path, resamples: int = bootstrap.RESAMPLES) -> Gather
     if not found:
         raise errors.UserError(f"{folder}: no row of the comparison is there yet")
     alike.refuse_unlike({where: row["flags"] for where, row in found.items()})
+    alike.refuse_other_sources(found)
     alike.refuse_other_trials(found)
     figures: dict[str, dict[int, dict[str, Any]]] = {}
     differences: dict[str, dict[int, dict[str, Any]]] = {}

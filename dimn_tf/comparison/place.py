@@ -43,7 +43,8 @@ class Place:
 
     @property
     def results(self) -> pathlib.Path:
-        """The figures, in the form of a run's results.json, with `cost`."""
+        """The figures, in the form of a run's results.json, with `cost` and
+        `sources_sha256` (see `training.run.sha256_of`)."""
         return self.folder / f"{self.name}_seed{self.seed}.json"
 
     @property
@@ -73,6 +74,7 @@ class Place:
             "probes_file": beside.name,
             # A run does not count what a method encodes between its stages.
             "images_seen": cost["images_seen"],
+            "sources_sha256": workdir.read(run).get("sources_sha256"),
             "cost": dict(cost),
         }
         with files.replacing(self.results) as partial:

@@ -29,6 +29,8 @@ class BatchRequest:
         cross_camera: Whether an identity's images are taken from cameras that its
             earlier ones are not from, as long as it has any.
         batches: Independent batches a step; labels are distinct within each.
+        sources_in_whole: Of how many sources P has --identities_per_batch each; 1: P is
+            --identities_per_batch, wherever they come from.
 
     Raises:
         errors.UserError: a value is out of range.
@@ -39,6 +41,7 @@ class BatchRequest:
     domain_sampling: str = "uniform"
     cross_camera: bool = False
     batches: int = 1
+    sources_in_whole: int = 1
 
     def __post_init__(self):
         if self.domain_sampling not in (*DOMAIN_SAMPLING, EACH):
@@ -53,6 +56,18 @@ class BatchRequest:
         ):
             if value < 1:
                 raise errors.UserError(f"{name}={value}: expected at least 1.")
+
+    @property
+    def told(self) -> str:
+        """--identities_per_batch as it was given, for errors; P beside it if other."""
+        given = self.identities // self.sources_in_whole
+        flag = f"--identities_per_batch={given}"
+        if self.sources_in_whole == 1:
+            return flag
+        return (
+            f"{flag} ({self.identities} identities a step: {given} of each of "
+            f"{self.sources_in_whole} sources)"
+        )
 
     @property
     def images(self) -> int:

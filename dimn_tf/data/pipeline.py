@@ -80,8 +80,8 @@ def training_dataset(
     identities, images = request.identities, request.images_per_identity
     if identities % num_replicas:
         raise errors.UserError(
-            f"--identities_per_batch={identities} cannot be shared by {num_replicas} "
-            "replicas: choose a multiple."
+            f"{request.told} cannot be shared by {num_replicas} replicas: choose a "
+            "multiple."
         )
     if not all(0 <= replica < num_replicas for replica in replicas):
         raise ValueError(f"replicas {replicas} of {num_replicas}")

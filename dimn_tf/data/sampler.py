@@ -168,7 +168,7 @@ class IdentitySampler:
     def _check_enough_identities(self):
         """Raises where a draw could not find as many distinct identities."""
         identities, sampling = self.request.identities, self.request.domain_sampling
-        flag, domains = f"--identities_per_batch={identities}", self.label_space.domains
+        flag, domains = self.request.told, self.label_space.domains
         if sampling == "quota" and identities < len(domains):
             raise errors.UserError(
                 f"{flag}: with --domain_sampling=quota each of the {len(domains)} "

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dimn_tf.data import label_space
+from dimn_tf.encoders import conv4
 from dimn_tf.evaluation import results
 from dimn_tf.fewshot import class_space, evaluation, options, run_data
 from dimn_tf.fewshot import recipe as recipes
@@ -25,6 +26,13 @@ def tested_with(recipe: recipes.FewShotRecipe) -> dict[str, Any]:
     """The method's own options that training does not hang on, by flag name."""
     own = recipe.method_options
     return {name: getattr(own, name) for name in ("shots", *recipe.kind.tested_with)}
+
+
+def _filters(encoder) -> int | None:
+    """Of each block of the four convolutions; None: another encoder's vary."""
+    if not encoder.encoder.startswith("conv4"):
+        return None
+    return round(conv4.FILTERS * encoder.encoder_width)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +86,7 @@ def figures_of(
         "validated_with": dict(validation.made_with),
         "statistics": statistics,
         "encoder": recipe.encoder.encoder,
-        "filters": round(64 * recipe.encoder.encoder_width),
+        "filters": _filters(recipe.encoder),
         "train_batch": [
             request.batches,
             request.identities,

@@ -1,6 +1,5 @@
 """Table 8 as a picture."""
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +8,6 @@ from dimn_tf import drawing
 from dimn_tf.fewshot import options, table8
 
 _COLOURS = {"1": drawing.BLUE, "5": drawing.ORANGE}
-_CHANCE = 20
 
 
 def plot(
@@ -17,13 +15,14 @@ def plot(
 ) -> None:
     """Draws each method's accuracies with their 95 % intervals.
 
-    A diamond is the paper's Table 8.
+    A diamond is the paper's Table 8, beside 5-way episodes alone.
 
     Args:
         found: Of `table8.gather`.
         path: Of the PNG.
     """
-    quoted = json.loads(table8.QUOTED.read_text())["table_8"]
+    ways = table8.ways_of(found)
+    quoted = table8.quoted_of(ways)["table_8"]
     figure = drawing.figure(8, 4.5)
     axes = figure.add_subplot()
     for column, (method, rows) in enumerate(found.items()):
@@ -49,12 +48,12 @@ def plot(
                     label="the paper's Table 8",
                 )
     axes.axhline(
-        _CHANCE, color=drawing.INK, linewidth=0.8, linestyle=":", label="chance"
+        100 / ways, color=drawing.INK, linewidth=0.8, linestyle=":", label="chance"
     )
     axes.set_xticks(range(len(found)), [table8.LABELS.get(n, n) for n in found])
     axes.tick_params(axis="x", labelrotation=20)
     axes.set_title(table8.note(found), fontsize=10, color=drawing.INK)
-    axes.set_ylabel("5-way accuracy of unseen classes (%)")
+    axes.set_ylabel(f"{ways}-way accuracy of unseen classes (%)")
     axes.set_ylim(0)
     drawing.tidy(axes, "y")
     drawing.legend_once(figure, axes, loc="outside upper center", ncols=4)

@@ -88,8 +88,11 @@ def train_and_test(
                 f"{'' if is_whole else f'; before {last.name}: not to be chosen'})."
             )
 
+    def validated(step: int) -> bool:
+        return all(chosen[k].path_of(step).is_file() for k in data.validated_on)
+
     prepared = run.prepare(recipe, directory, data_dir, log, space=data.spaces["train"])
-    method = run.train(prepared, validate, log)
+    method = run.train(prepared, validate, log, validated)
     if end not in chosen[shots].results():
         validate(method, end)
     loss_curves.plot(directory.training_log, directory.loss_curves)

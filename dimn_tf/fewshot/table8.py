@@ -15,7 +15,8 @@ NOTES_FILE = "notes.json"
 QUOTED = pathlib.Path(__file__).with_name("quoted.json")
 """Accuracy and interval, per cent, 1-shot and 5-shot: of the paper's Table 8, and of
 the methods' own papers (matching networks: Ravi and Larochelle's runs, with and without
-full context embeddings)."""
+full context embeddings); all of them 5-way."""
+_QUOTED_WAYS = 5
 
 LABELS = {
     "matching_net": "Matching networks",
@@ -42,6 +43,9 @@ LSTM's 60.00 is a misprint of 60.60; its matching networks are Ravi and Larochel
 with full context embeddings (without: 43.40 and 51.09); its PPA is neither of that
 paper's.
 """
+_NOTHING_QUOTED = (
+    f"The papers' figures are {_QUOTED_WAYS}-way: none stands beside these. "
+)
 
 
 def run_name(method: str, shots: int) -> str:
@@ -58,7 +62,8 @@ def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:
     """Method -> shots as text -> figures of `figures.figures_of`, of what is there.
 
     Raises:
-        errors.UserError: a file that is no such figures, or of another row or data set.
+        errors.UserError: a file that is no such figures, or of another row, data set or
+            number of ways.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     first: tuple[pathlib.Path, dict[str, Any]] | None = None
@@ -69,6 +74,7 @@ def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:
                 continue
             figures = read(path, method, shots)
             first = first or (path, figures)
+            _refuse_other_ways(path, figures, *first)
             _refuse_other_data(path, figures, *first)
             found.setdefault(method, {})[str(shots)] = figures
     for run, text in _notes(folder).items():
@@ -77,6 +83,16 @@ def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:
         if row:
             row["note"] = text
     return found
+
+
+def _refuse_other_ways(path, figures, first_path, first_figures) -> None:
+    one, other = (f["ways"] for f in (first_figures, figures))
+    if one != other:
+        raise errors.UserError(
+            f"{path}: of --ways={other}, {first_path} of {one}. One table tells as "
+            "many classes apart in every row: move one of them away, or name another "
+            "--results_dir"
+        )
 
 
 def _refuse_other_data(path, figures, first_path, first_figures) -> None:
@@ -126,6 +142,8 @@ def read(path: pathlib.Path, method: str, shots: int) -> dict[str, Any]:
         if told != [method, shots, True] or "dataset" not in figures["flags"]:
             raise ValueError(f"it is of {told[0]}, {told[1]}-shot")
         float(figures["interval"]), figures["filters"], figures["statistics"]
+        if not isinstance(figures["ways"], int) or figures["ways"] < 2:
+            raise ValueError(f"its ways are {figures['ways']}")
         figures["images_sha256"], float(figures["test_seconds"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.UserError(
@@ -175,6 +193,17 @@ def record(
     }
 
 
+def ways_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> int:
+    """N of the table's episodes, which all rows have alike; see `gather`."""
+    return next(iter(next(iter(found.values())).values()))["ways"]
+
+
+def quoted_of(ways: int) -> dict[str, dict[str, Any]]:
+    """What `QUOTED` has beside episodes of so many ways: for other than 5, nothing."""
+    quoted = json.loads(QUOTED.read_text())
+    return quoted if ways == _QUOTED_WAYS else {name: {} for name in quoted}
+
+
 def note(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """One line on the data that the table is of."""
     figures = next(iter(next(iter(found.values())).values()))
@@ -190,12 +219,13 @@ def note(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
 
 def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """The table in Markdown, its notes beneath."""
-    quoted = json.loads(QUOTED.read_text())
+    ways = ways_of(found)
+    quoted = quoted_of(ways)
     headings = ["method"]
     for shots in options.SHOTS:
         headings += [f"{shots}-shot", "Table 8", "own paper"]
     headings += [
-        "encoder, filters",
+        "encoder, filters or width",
         "images of a step",
         "queries at test",
         "batch norm at test",
@@ -217,7 +247,7 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
                 _cell(_own_paper(quoted, row, method, i)),
             ]
         for shown in (
-            lambda row: f"{row['encoder']}, {row['filters']}",
+            _encoder,
             lambda row: "x".join(map(str, row["train_batch"])),
             lambda row: str(row["test_queries"]),
             lambda row: _STATISTICS.get(row["statistics"], row["statistics"]),
@@ -231,23 +261,26 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         lines.append(cells)
     return "\n".join(
         [
-            "5-way accuracy of unseen classes, per cent, mean and half of its 95 % "
-            f"interval over episodes. {note(found)} Images of a step: tasks x classes "
+            f"{ways}-way accuracy of unseen classes, per cent, mean and half of its "
+            f"95 % interval over episodes. {note(found)} "
+            f"{'' if ways == _QUOTED_WAYS else _NOTHING_QUOTED}"
+            "Images of a step: tasks x classes "
             "x images of a class. Images seen: a step's, once each (Reptile: at each "
-            "inner step). Minutes: of training, validation and test; DIMN, PPA and "
-            "Reptile are trained once, before the first of their tests.",
+            "inner step). Minutes: of training, validation and test, > where a "
+            "process of it was lost sight of; DIMN, PPA and Reptile are trained once, "
+            "before the first of their tests.",
             "",
             markdown.table(headings, lines),
             "",
             *_noted(found),
-            NOTES,
+            *([NOTES] if ways == _QUOTED_WAYS else []),
         ]
     )
 
 
 def beside(figures: Mapping[str, Any]) -> str:
     """One line on what the paper and the method's own paper have for a row."""
-    quoted = json.loads(QUOTED.read_text())
+    quoted = quoted_of(figures["ways"])
     method, shots, told = figures["method"], figures["shots"], []
     if shots in options.SHOTS:
         i = options.SHOTS.index(shots)
@@ -288,9 +321,20 @@ def _noted(found) -> list[str]:
     return [*lines, ""] if lines else []
 
 
+def _encoder(row: Mapping[str, Any]) -> str:
+    """With its filters where all its blocks have as many, else its width."""
+    if row["encoder"].startswith("conv4"):
+        return f"{row['encoder']}, {row['filters']}"
+    # Of older versions `filters` of other encoders are none of theirs.
+    return f"{row['encoder']}, width {row['flags'].get('encoder_width', 1.0):g}"
+
+
 def _minutes(row: Mapping[str, Any]) -> str:
     """Of all processes of a run: training, validation and test."""
-    return f"{row['cost']['minutes']:.0f}" if "cost" in row else markdown.NONE
+    if "cost" not in row:
+        return markdown.NONE
+    at_least = "> " if row["cost"].get("processes_untimed") else ""
+    return f"{at_least}{row['cost']['minutes']:.0f}"
 
 
 def _cell(value) -> str:

@@ -97,7 +97,9 @@ class MLDG(euclidean.EuclideanMethod):
         request = super().batch_request(data, options)
         if options.mldg_whole_batches:
             identities = domains * request.identities
-            request = dataclasses.replace(request, identities=identities)
+            request = dataclasses.replace(
+                request, identities=identities, sources_in_whole=domains
+            )
         return request
 
     @classmethod
@@ -173,10 +175,9 @@ class MLDG(euclidean.EuclideanMethod):
         share = self.request.identities // replicas
         if share < self.label_specification.num_domains:
             raise errors.UserError(
-                f"--replicas={replicas}: of --identities_per_batch="
-                f"{self.request.identities} each has {share} and so not every one of "
-                f"the {self.label_specification.num_domains} sources; expected at "
-                "least as many."
+                f"--replicas={replicas}: of {self.request.told} each has {share} and "
+                f"so not every one of the {self.label_specification.num_domains} "
+                "sources; expected at least as many."
             )
 
     def _is_test(self, domains):

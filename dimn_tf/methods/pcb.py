@@ -136,15 +136,20 @@ class PCB(base.Method):
             self.seed + 1,
         )
 
+    @classmethod
+    def phase_steps(cls, train_steps, options):
+        """One phase's, or with --pcb_refined three's; see `Method.phase_steps`."""
+        if not options.pcb_refined:
+            return super().phase_steps(train_steps, options)
+        return soft_parts.phase_steps(
+            train_steps, options.pcb_refined_alone_share, options.pcb_refined_share
+        )
+
     def phases(self, train_steps):
         """One, or with --pcb_refined the class's three; see `Method.phases`."""
         if self.soft_parts is None:
             return super().phases(train_steps)
-        by_stripes, alone, everything = soft_parts.phase_steps(
-            train_steps,
-            self.options.pcb_refined_alone_share,
-            self.options.pcb_refined_share,
-        )
+        by_stripes, alone, everything = self.phase_steps(train_steps, self.options)
         found = (
             ("the stripes", by_stripes, self.train_step, 0.0),
             ("the soft parts", alone, self.soft_parts_step, 1.0),

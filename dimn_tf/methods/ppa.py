@@ -125,16 +125,22 @@ class PPA(base.Method):
             "classifier", labels.num_identities, self.seed, self.options.classifier_bias
         )
 
-    def phases(self, train_steps):
-        """Encoder and classifier, then the mapping; see `Method.phases`."""
-        mapping_steps = self.options.ppa_mapping_steps
+    @classmethod
+    def phase_steps(cls, train_steps, options):
+        """Those of the encoder and of the mapping; see `Method.phase_steps`."""
+        mapping_steps = options.ppa_mapping_steps
         if mapping_steps > train_steps:
             raise errors.UserError(
                 f"--ppa_mapping_steps={mapping_steps}: more than the run's "
                 f"{train_steps:,} steps (--train_steps), of which they are the last."
             )
+        return train_steps - mapping_steps, mapping_steps
+
+    def phases(self, train_steps):
+        """Encoder and classifier, then the mapping; see `Method.phases`."""
+        encoder_steps, mapping_steps = self.phase_steps(train_steps, self.options)
         return (
-            phase.Phase("the encoder", train_steps - mapping_steps, self.train_step),
+            phase.Phase("the encoder", encoder_steps, self.train_step),
             phase.Phase(
                 "the mapping",
                 mapping_steps,
@@ -145,11 +151,10 @@ class PPA(base.Method):
             ),
         )
 
-    def learning_rate_stretches(self, train_steps):
+    @classmethod
+    def learning_rate_stretches(cls, train_steps, options):
         """Each stage is a training of its own; see `Method`."""
-        mapping_steps = self.options.ppa_mapping_steps
-        stages = (train_steps - mapping_steps, mapping_steps)
-        return tuple(steps for steps in stages if steps)
+        return tuple(steps for steps in cls.phase_steps(train_steps, options) if steps)
 
     def train_step(self, batch):
         """One iteration of stage 1; see `Method.train_step`."""

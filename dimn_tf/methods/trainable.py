@@ -109,12 +109,29 @@ class Trainable(budget.Budget, keras.Model, abc.ABC):
         del train_steps
         return None
 
-    def learning_rate_stretches(self, train_steps: int) -> tuple[int, ...]:
+    @classmethod
+    def learning_rate_stretches(cls, train_steps: int, options) -> tuple[int, ...]:
         """Steps over which the learning rate falls, start to end; here once, over all.
 
         Args:
             train_steps: Of the whole run: the stretches add up to it.
+            options: An instance of the class's `Options`.
         """
+        del options
+        return (train_steps,)
+
+    @classmethod
+    def phase_steps(cls, train_steps: int, options) -> tuple[int, ...]:
+        """Steps of each of `phases`, told without a model; here one has all.
+
+        Args:
+            train_steps: Of the whole run: the phases' steps add up to it.
+            options: An instance of the class's `Options`.
+
+        Raises:
+            errors.UserError: a run of so few steps is not to be had.
+        """
+        del options
         return (train_steps,)
 
     def add_classifier(

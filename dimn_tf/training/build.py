@@ -9,7 +9,14 @@ import tensorflow as tf
 
 from dimn_tf import encoders, errors, methods
 from dimn_tf.data import label_specification
-from dimn_tf.training import checkpoints, fused_adam, loss_scale, schedule, workdir
+from dimn_tf.training import (
+    checkpoints,
+    fused_adam,
+    loss_scale,
+    schedule,
+    weight_average,
+    workdir,
+)
 from dimn_tf.training import recipe as recipes
 
 # Ours: the first loss scale in mixed_float16. The losses are sums over the batch, so
@@ -35,27 +42,15 @@ def for_training(
     Raises:
         errors.UserError: stages that start at random would be kept so.
     """
+    _refuse_frozen_at_random(recipe)
     start = recipe.encoder
-    at_random = start.encoder_weights == "none" and not start.init_from
-    if start.frozen_through and at_random:
-        raise errors.UserError(
-            f"--frozen_through={start.frozen_through}: with --encoder_weights=none "
-            "these stages would stay random. Leave the flag out, or start from trained "
-            "weights (--encoder_weights, --init_from)."
-        )
     with _settings(recipe.optimiser.seed, recipe.optimiser.precision):
         # --init_from gives the whole encoder: ImageNet's need not be had for it.
         method = _inference_parts(recipe, restored or bool(start.init_from))
         method.build_training(labels, recipe.batch_request)
         rate = recipe.optimiser
         optimizer = method.own_optimizer(recipe.train_steps) or fused_adam.FusedAdam(
-            schedule.decay(
-                rate.learning_rate_decay,
-                rate.learning_rate_start,
-                rate.learning_rate_end,
-                method.learning_rate_stretches(recipe.train_steps),
-                rate.warmup_steps,
-            ),
+            _learning_rate(recipe),
             epsilon=rate.adam_epsilon,
             weight_decay=rate.weight_decay or None,
             name="optimizer",
@@ -69,6 +64,47 @@ def for_training(
         method.optimizer.build(method.trainable_variables)
         _count_steps(adam, method, recipe.train_steps)
     return method
+
+
+def refuse_untrainable(recipe: recipes.Recipe) -> None:
+    """Refuses options that a training would, as far as it takes no model to tell.
+
+    Args:
+        recipe: The run's options.
+
+    Raises:
+        errors.UserError: frozen stages, phases, a learning rate's course or a mean of
+            the weights that cannot be.
+    """
+    _refuse_frozen_at_random(recipe)
+    recipe.kind.phase_steps(recipe.train_steps, recipe.method_options)
+    _learning_rate(recipe)
+    weight_average.refuse_phases(recipe)
+
+
+def _refuse_frozen_at_random(recipe: recipes.Recipe) -> None:
+    start = recipe.encoder
+    at_random = start.encoder_weights == "none" and not start.init_from
+    if start.frozen_through and at_random:
+        raise errors.UserError(
+            f"--frozen_through={start.frozen_through}: with --encoder_weights=none "
+            "these stages would stay random. Leave the flag out, or start from trained "
+            "weights (--encoder_weights, --init_from)."
+        )
+
+
+def _learning_rate(
+    recipe: recipes.Recipe,
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """By step of the run."""
+    rate = recipe.optimiser
+    return schedule.decay(
+        rate.learning_rate_decay,
+        rate.learning_rate_start,
+        rate.learning_rate_end,
+        recipe.kind.learning_rate_stretches(recipe.train_steps, recipe.method_options),
+        rate.warmup_steps,
+    )
 
 
 def _count_steps(optimizer, method: methods.Method, train_steps: int) -> None:

@@ -189,7 +189,7 @@ def of_run(
     except errors.UserError as error:
         raise errors.UserError(
             f"{directory.config}: {error} The run is of another version of this "
-            "program, or the file was changed; restore it, or train anew in another "
-            "--workdir"
+            "program or of another command of it (experiments.fewshot), or the file "
+            "was changed; restore it, or train anew in another --workdir"
         ) from error
     return found

@@ -115,8 +115,8 @@ def prepare(
     request, replicas = recipe.batch_request, recipe.plan.replicas
     if request.identities % replicas:
         raise errors.UserError(
-            f"--identities_per_batch={request.identities} cannot be shared by "
-            f"--replicas={replicas}: choose a multiple."
+            f"{request.told} cannot be shared by --replicas={replicas}: choose a "
+            "multiple."
         )
     strategy = strategy or strategies.make(replicas)
     space = space or build_label_space(recipe, data_dir, log)
@@ -140,6 +140,7 @@ def train(
     prepared: PreparedRun,
     evaluate: Callable[[methods.Method, int], None] | None = None,
     log: Callable[[str], None] = print,
+    evaluated: Callable[[int], bool] | None = None,
 ) -> methods.Method:
     """Trains a method, or goes on with it where the work directory stopped.
 
@@ -147,6 +148,7 @@ def train(
         prepared: See `prepare`.
         evaluate: Called with the method and the step every --evaluate_every steps.
         log: Prints a line.
+        evaluated: Whether a step's evaluation is there; default: its results are.
 
     Returns:
         The trained method.
@@ -224,7 +226,9 @@ def train(
                     weight_average.Finish(average, method, unseen, end, log)
                 )
             if prepared.is_chief:
-                watching += _writing_hooks(prepared, method, kept, evaluate, seen)
+                watching += _writing_hooks(
+                    prepared, method, kept, evaluate, seen, evaluated
+                )
             if part.begin:  # After an evaluation that is owed of the phase before.
                 watching.append(hooks.Begin(part.begin, fed.every_image))
 
@@ -277,7 +281,9 @@ def _then(step, also):
     return both
 
 
-def _writing_hooks(prepared, method, kept, evaluate, images) -> list[loop.Hook]:
+def _writing_hooks(
+    prepared, method, kept, evaluate, images, evaluated
+) -> list[loop.Hook]:
     recipe, directory = prepared.recipe, prepared.directory
     plan, end = recipe.plan, recipe.train_steps
     found: list[loop.Hook] = [
@@ -294,7 +300,7 @@ def _writing_hooks(prepared, method, kept, evaluate, images) -> list[loop.Hook]:
         found.append(
             hooks.Evaluate(
                 lambda step: evaluate(method, step),
-                lambda step: directory.results_at(step).is_file(),
+                evaluated or (lambda step: directory.results_at(step).is_file()),
                 plan.evaluate_every,
                 end,
             )

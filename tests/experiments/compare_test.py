@@ -12,7 +12,10 @@ import pytest
 
 from dimn_tf import errors
 from dimn_tf.comparison import gathered, rows
+from dimn_tf.data import label_space, records
+from dimn_tf.evaluation import targets
 from dimn_tf.training import checkpoints
+from dimn_tf.training import run as training_run
 from experiments import row_run
 from tests.dimn_tf.comparison import made_up
 from tests.experiments import launcher
@@ -52,18 +55,28 @@ def flags(data, tmp_path):
 
 
 @pytest.fixture
-def trained(monkeypatch):
+def trained(data, monkeypatch):
     """The rows that were trained, in turn, each by a stand-in; `status` by row."""
     told = []
     status = {}
+    sources_sha256 = training_run.sha256_of(
+        label_space.LabelSpace.build(
+            [records.load_records(name, data) for name in SOURCES.split(",")]
+        )
+    )
+
+    trials_sha256 = targets.load_target(TARGET, data).trials_sha256
 
     def train(self):
         told.append((self.place.name, self.place.seed))
         if status.get(self.place.name):
             return status[self.place.name]
         values = json.loads(json.dumps(self.recorded))
-        run = made_up.run(self.workdir.root, APS, **values)
-        self.place.keep(run, {**made_up.COST, "training_images": self.training_images})
+        left = made_up.run(self.workdir.root, APS, sources_sha256, **values)
+        figures = json.loads(left.results.read_text())
+        figures["targets"][TARGET]["trials_sha256"] = trials_sha256
+        left.results.write_text(json.dumps(figures))
+        self.place.keep(left, {**made_up.COST, "training_images": self.training_images})
         return 0
 
     monkeypatch.setattr(row_run.RowRun, "train", train)
@@ -149,6 +162,22 @@ def test_the_tables_are_written_after_each_row(flags, trained, tmp_path, monkeyp
         ("--train_images=100", "--train_images=100: --method=ppa encodes each"),
         ("--image_height=4", "--image_height=4: expected at least 8"),
         ("--ranked_probes=-1", "--ranked_probes=-1: expected at least 0"),
+        (  # Which the last rows' processes would tell of.
+            "--learning_rate_decay=cosine",
+            "ppa of --rows: --learning_rate_decay=cosine: this method's",
+        ),
+        (
+            "--average_weights_from=0.5",
+            "ppa of --rows: --average_weights_from=0.5: --method=ppa trains",
+        ),
+        (
+            "--ppa_mapping_steps=200000",
+            "ppa of --rows: --ppa_mapping_steps=200000: more than the run's",
+        ),
+        (
+            "--identities_per_batch=600",
+            "aggregation of --rows: all sources together: found ",
+        ),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(
@@ -182,6 +211,29 @@ def test_results_of_other_flags_are_told_before_training(given, told, flags, tra
     launcher.launch("compare", *flags, "--rows=dimn")
     assert told in launcher.launch("compare", *flags, *given, code=1)
     assert trained[0] == [("dimn", 0)]
+
+
+def test_other_trials_are_told_before_training(flags, trained, tmp_path):
+    launcher.launch("compare", *flags, "--rows=pcb")
+    kept = tmp_path / "results" / "pcb_seed0.json"
+    figures = json.loads(kept.read_text())
+    figures["targets"][TARGET]["trials_sha256"] = "of others"
+    kept.write_text(json.dumps(figures))
+    error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
+    assert "dimn_seed0.json: not judged on the trials of " in error
+    assert f"{TARGET} differ" in error and trained[0] == [("pcb", 0)]
+
+
+def test_sources_that_were_built_anew_are_told_before_training(
+    flags, trained, tmp_path
+):
+    launcher.launch("compare", *flags, "--rows=pcb")
+    kept = tmp_path / "results" / "pcb_seed0.json"
+    of_others = {**json.loads(kept.read_text()), "sources_sha256": "of others"}
+    kept.write_text(json.dumps(of_others))
+    error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
+    assert "dimn_seed0.json: trained on " in error and "pcb_seed0.json on " in error
+    assert trained[0] == [("pcb", 0)]
 
 
 def test_other_seeds_have_no_heldout_people_in_common(flags, trained):

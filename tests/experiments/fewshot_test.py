@@ -11,7 +11,9 @@ from PIL import Image
 
 from data_builders import registry
 from data_builders.mini_imagenet import classes
-from dimn_tf.fewshot import episodes, run_data
+from dimn_tf import fewshot
+from dimn_tf.fewshot import episodes, options, run_data, table8
+from tests.dimn_tf.fewshot import made_up
 from tests.experiments.launcher import launch
 
 SMALL = (
@@ -205,6 +207,38 @@ def test_what_cannot_be_is_one_line(places, tmp_path, flags, told):
     printed = launch("fewshot", *arguments, *flags, code=1)
     assert told in printed and printed.startswith("error: ")
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_cost_that_a_killed_parent_did_not_add_is_made_up(places, tmp_path):
+    table, runs = tmp_path / "table", tmp_path / "runs"
+    table.mkdir()
+    images = {split: "a" for split in ("train", "val", "test")}
+    for method in fewshot.METHODS:
+        for shots in options.SHOTS:
+            row = made_up.figures(method, shots, images_sha256=images)
+            if (method, shots) == ("maml", 5):
+                row["cost"] = {"minutes": 3.0}
+            path = table8.path_of(table, method, shots)
+            path.write_text(json.dumps(row))
+    for folder, shots, minutes, lost in (
+        ("dimn", 1, 12.0, 0),
+        ("dimn", 5, 7.0, 1),
+        ("maml_5shot", 5, 90.0, 0),
+    ):
+        (runs / folder).mkdir(parents=True, exist_ok=True)
+        cost = {"minutes": minutes, "processes": 1, "processes_untimed": lost}
+        (runs / folder / f"cost_{shots}shot.json").write_text(json.dumps(cost))
+    printed = launch(
+        "fewshot", *SMALL, *places[1], "--method=all", f"--workdir={runs}",
+        f"--results_dir={table}",
+    )  # fmt: skip
+    assert printed.count("there already") == 14
+    rows = json.loads((table / "results.json").read_text())["rows"]
+    assert rows["dimn"]["1"]["cost"]["minutes"] == 12
+    assert rows["maml"]["5"]["cost"] == {"minutes": 3.0}  # Was there.
+    assert "cost" not in rows["maml"]["1"]
+    (line,) = (x for x in printed.splitlines() if x.startswith("| DIMN |"))
+    assert "| 12 / > 7 |" in line
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from absl import flags
 
 from dimn_tf import errors
 from dimn_tf.comparison import place, rows
-from experiments import row_run
+from experiments import row_cost, row_run
 from tests.dimn_tf.comparison import made_up
 
 GIVEN = {
@@ -234,8 +234,21 @@ def test_a_row_of_another_name_takes_it(name, run):
     assert run(name, domain_sampling="all").recorded["domain_sampling"] == "all"
 
 
-def test_an_interruption_ends_the_process_too(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("damaged", [(), ("log",), ("log", "disk")])
+def test_an_interruption_ends_the_process_too(damaged, run, tmp_path, monkeypatch):
+    """Whatever else is wrong: a comparison takes other errors for a failed row."""
     ready, ended = tmp_path / "ready", tmp_path / "ended"
+    wanted = run("dimn")
+    wanted.workdir.root.mkdir(parents=True)
+    (wanted.workdir.root / "lock").touch()  # As training begins.
+    if "log" in damaged:
+        wanted.workdir.training_log.write_text("no log\n1,2\n")
+    if "disk" in damaged:
+
+        def full(*arguments):
+            raise errors.UserError("No space left on device")
+
+        monkeypatch.setattr(row_cost, "end", full)
     _trained_by(
         monkeypatch,
         tmp_path,
@@ -254,7 +267,10 @@ def test_an_interruption_ends_the_process_too(run, tmp_path, monkeypatch):
     try:
         threading.Thread(target=interrupt, daemon=True).start()
         with pytest.raises(KeyboardInterrupt):
-            run("dimn").train()
+            wanted.train()
     finally:
         signal.signal(signal.SIGINT, before)
     assert ended.exists()
+    if "disk" not in damaged:
+        cost = json.loads((wanted.workdir.root / "cost.json").read_text())
+        assert cost["minutes"] > 0 and cost["processes_untimed"] == 0

@@ -1,7 +1,11 @@
 """The launchers in the test's process: exit status, messages, files."""
 
+import json
+
 import pytest
 
+from dimn_tf.training import recipe
+from tests.dimn_tf.fewshot import made_up as fewshot
 from tests.experiments import launcher
 
 
@@ -78,6 +82,30 @@ def test_evaluate_without_a_run_says_what_to_give(tmp_path):
     assert process.returncode == 1
     assert f"--workdir={tmp_path}: no run here" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export"])
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda: fewshot.recipe_of("dimn"), "--dataset: there is no such flag"),
+        (lambda: fewshot.recipe_of("maml"), "--method=maml: no such method"),
+        (lambda: recipe.from_values({"method": "dimn"}), "--an_older_flag: there is"),
+    ],
+)
+def test_a_record_with_unknown_flags_is_told_with_its_file(
+    command, made, told, tmp_path
+):
+    values = made().recorded()
+    if "older" in told:
+        values["an_older_flag"] = 3
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    places = [f"--workdir={tmp_path}"]
+    if command == "export":
+        places.append(f"--export_dir={tmp_path / 'export'}")
+    error = launcher.launch(command, *places, code=1)
+    assert error.startswith(f"error: {tmp_path / 'config.json'}: {told}")
+    assert "experiments.fewshot" in error
 
 
 def test_unknown_arguments_are_refused(tmp_path):

@@ -99,3 +99,40 @@ def test_labels_of_the_images_are_the_same_for_all_that_tell_them():
         alike.refuse_other_trials(
             dict(zip(places, map(of, ("", "c", "d")), strict=True))
         )
+
+
+def _trained_on(sha256, images, holdout=0):
+    return {
+        "flags": {"holdout_identities": holdout},
+        "cost": {"training_images": images},
+        **({"sources_sha256": sha256} if sha256 else {}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("a", 24_997), ("b", 121_765)),
+        (("a", 24_997), ("b", 24_997)),  # As many, and others.
+        ((None, 24_997), (None, 121_765)),  # Kept by an older version.
+        (("a", 24_997), (None, 121_765)),
+    ],
+)
+def test_rows_of_other_images_of_the_same_sources_are_refused(one, other):
+    figures = {_where("dimn"): _trained_on(*one), _where("pcb", 1): _trained_on(*other)}
+    told = f"pcb_seed1.json: trained on {other[1]:,} images, .*dimn_seed0.json on"
+    with pytest.raises(errors.UserError, match=told):
+        alike.refuse_other_sources(figures)
+    same = _trained_on(None, one[1])
+    alike.refuse_other_sources(
+        {_where("dimn"): _trained_on(*one), _where("pcb"): same, _where("ppa", 1): same}
+    )
+
+
+def test_each_seed_sets_its_own_people_aside():
+    first, second = _trained_on("a", 900, 5), _trained_on("b", 890, 5)
+    alike.refuse_other_sources({_where("dimn"): first, _where("dimn", 1): second})
+    with pytest.raises(errors.UserError, match="pcb_seed1.json: trained on 900"):
+        alike.refuse_other_sources(
+            {_where("dimn", 1): second, _where("pcb", 1): first, _where("pcb"): first}
+        )

@@ -1,5 +1,7 @@
 """Rows are gathered with their differences by hand; unlike ones are refused."""
 
+import pathlib
+
 import pytest
 
 from dimn_tf import errors
@@ -119,3 +121,16 @@ def test_a_file_that_is_not_of_its_name_is_refused(folder):
     )
     with pytest.raises(errors.UserError, match="crossgrad_seed0.*it is aggregation"):
         gathered.gather(folder, resamples=100)
+
+
+def test_rows_of_sources_that_were_built_anew_are_refused(folder):
+    made_up.row(folder, "mldg", 0, LESS, sources_sha256="of fuller archives")
+    with pytest.raises(errors.UserError, match="mldg_seed0.json.*names, persons or"):
+        gathered.gather(folder, resamples=100)
+
+
+def test_the_committed_comparison_is_gathered():
+    """It was kept before rows had a hash of their sources."""
+    root = pathlib.Path(__file__).parents[3]
+    found = gathered.gather(root / "experiments/results/compare_small", resamples=10)
+    assert len(found.figures) > 10 and found.difference("aggregation")

@@ -58,10 +58,16 @@ def figures(aps: dict[str, list[float]], flags: dict) -> dict:
     }
 
 
-def run(folder: pathlib.Path, aps: dict[str, list[float]], **flags) -> workdir.WorkDir:
+def run(
+    folder: pathlib.Path,
+    aps: dict[str, list[float]],
+    sources_sha256: str = "of the sources",
+    **flags,
+) -> workdir.WorkDir:
     """A finished run's work directory, as far as a comparison reads it."""
     found = workdir.WorkDir(folder)
     folder.mkdir(parents=True)
+    found.config.write_text(standard_json.text({"sources_sha256": sources_sha256}))
     found.results.write_text(standard_json.text(figures(aps, {**FLAGS, **flags})))
     with open(
         results_files.probes_path(found.results),

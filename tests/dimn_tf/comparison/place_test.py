@@ -24,6 +24,7 @@ def test_a_finished_run_is_kept_with_its_probes_log_and_cost(tmp_path):
     found = kept.read()
     assert found["cost"] == made_up.COST
     assert found["images_seen"] == made_up.COST["images_seen"]
+    assert found["sources_sha256"] == "of the sources"
     assert found["probes_file"] == "dimn_seed3_probes.csv"
     own = results_files.read(run.results)
     assert {k: found[k] for k in own if k != "probes_file"} == {

@@ -8,7 +8,8 @@ import pytest
 from tensorflow.python.framework import config as tensorflow_config
 
 from dimn_tf import errors, fewshot
-from dimn_tf.fewshot import options, run
+from dimn_tf.fewshot import evaluation, options, run
+from dimn_tf.fewshot import figures as run_figures
 from dimn_tf.training import loop, workdir
 from dimn_tf.training import run as training_run
 from tests.dimn_tf.fewshot import made_up
@@ -84,6 +85,46 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(
     again = _run(tmp_path / "killed", method, shots=2, evaluate_every=4)
     del again["test_seconds"]
     assert again == whole
+
+
+@pytest.mark.parametrize("method", ["proto_net", "dimn"])
+def test_a_validation_that_is_there_is_not_made_again(method, tmp_path, monkeypatch):
+    """Killed after the validation of its newest checkpoint, then gone on."""
+    hooks = training_run._writing_hooks
+
+    class Kill(loop.Hook):
+        every = 1
+
+        def look(self, look):
+            if look.step == 6:
+                raise tiny_run.Killed
+
+    options = {"evaluate_every": 5, "checkpoint_every": 5}
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            training_run, "_writing_hooks", lambda *args: [*hooks(*args), Kill()]
+        )
+        with pytest.raises(tiny_run.Killed):
+            _run(tmp_path, method, **options)
+    validated = sorted((tmp_path / "validations").rglob("step_*.json"))
+    assert {path.stem for path in validated} == {"step_0000005"}
+    lines = []
+    _run(tmp_path, method, lines.append, **options)
+    told = [line for line in lines if "validation classes (" in line]
+    assert told and all(line.startswith("step 10: ") for line in told)
+
+
+def test_a_validation_that_lacks_its_other_shots_is_made_again(tmp_path, monkeypatch):
+    def kill(line):
+        if "validation classes (1-shot" in line:
+            raise tiny_run.Killed
+
+    options = {"evaluate_every": 5, "checkpoint_every": 5}
+    with pytest.raises(tiny_run.Killed):
+        _run(tmp_path, "dimn", kill, **options)
+    lines = []
+    _run(tmp_path, "dimn", lines.append, **options)
+    assert any(line.startswith("step 5: ") and "(5-shot" in line for line in lines)
 
 
 @pytest.mark.parametrize("method", ["dimn", "ppa", "reptile"])
@@ -244,6 +285,22 @@ def test_mirror_images_are_not_asked_for_in_vain():
 def test_one_device_alone():
     with pytest.raises(errors.UserError, match="--replicas=2: few-shot methods"):
         made_up.recipe_of("proto_net", replicas=2)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "filters"), [("conv4", 8), ("conv4_mean", 8), ("mobilenet_v2", None)]
+)
+def test_filters_are_those_of_the_four_convolutions(encoder, filters):
+    recipe = made_up.recipe_of("proto_net", encoder=encoder)  # Of width 0.125.
+    found = run_figures.figures_of(
+        recipe,
+        TEST,
+        evaluation.Accuracy(np.array([0.5, 0.7])),
+        run_figures.Validation(4, 50.0, {}),
+        1.0,
+        {split: made_up.space(split) for split in made_up.CLASSES},
+    )
+    assert found["encoder"] == encoder and found["filters"] == filters
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -4,37 +4,14 @@ import json
 
 import pytest
 
-from dimn_tf import errors, fewshot
+from dimn_tf import drawing, errors, fewshot
 from dimn_tf.fewshot import plot, table8
-
-
-def _figures(method, shots, accuracy=40.0, dataset="mini_imagenet/partial", **changes):
-    return {
-        "method": method,
-        "shots": shots,
-        "ways": 5,
-        "accuracy": accuracy,
-        "interval": 0.5,
-        "episodes": 1000,
-        "filters": 64,
-        "statistics": "moving",
-        "encoder": "conv4",
-        "train_batch": [1, 32, 2],
-        "test_queries": 15,
-        "images_a_class": [60, 60],
-        "train_steps": 2500,
-        "images_seen": 160_000,
-        "flags": {"dataset": dataset},
-        "images_sha256": {"train": "a", "val": "b", "test": "c"},
-        "test_seconds": 90.0,
-        "per_episode": [0.4] * 3,
-        **changes,
-    }
+from tests.dimn_tf.fewshot import made_up
 
 
 def _write(folder, method, shots, **changes):
     path = table8.path_of(folder, method, shots)
-    path.write_text(json.dumps(_figures(method, shots, **changes)))
+    path.write_text(json.dumps(made_up.figures(method, shots, **changes)))
     return path
 
 
@@ -80,6 +57,9 @@ def test_what_is_to_be_said_of_a_row_stands_beneath(tmp_path):
     assert "* MAML, 1-shot: too few steps" in text and "not there" not in text
     assert "| Matching networks, without / with full context embeddings |" in text
     assert "| 21 | 1.5 |" in text
+    lost = {"minutes": 21.4, "processes_untimed": 1}
+    _write(tmp_path, "maml", 1, dataset="a", cost=lost)
+    assert "| > 21 | 1.5 |" in table8.table(table8.gather(tmp_path))
     assert table8.record(found, "")["rows"]["maml"]["1"]["note"] == "too few steps"
     for other in ('{"maml_2shot": "a"}', '{"maml_1shot": 1}', "[]"):
         notes.write_text(other)
@@ -87,11 +67,68 @@ def test_what_is_to_be_said_of_a_row_stands_beneath(tmp_path):
             table8.gather(tmp_path)
 
 
+def test_an_encoder_of_other_blocks_has_its_width_for_filters(tmp_path):
+    flags = {"dataset": "a", "encoder_width": 0.35}
+    # As a row of an older version has it, and as a newer one.
+    for shots, filters in ((1, 22), (5, None)):
+        _write(
+            tmp_path, "dimn", shots, encoder="mobilenet_v2", filters=filters,
+            flags=flags,
+        )  # fmt: skip
+    text = table8.table(table8.gather(tmp_path))
+    assert "| mobilenet_v2, width 0.35 |" in text and "22" not in text
+    assert "| encoder, filters or width |" in text
+
+
 def test_rows_of_other_images_are_no_table(tmp_path):
     _write(tmp_path, "dimn", 1)
     hashes = {"train": "a", "val": "b", "test": "other"}
     _write(tmp_path, "dimn", 5, images_sha256=hashes)
     with pytest.raises(errors.UserError, match="dimn_5shot.json: of other images than"):
+        table8.gather(tmp_path)
+
+
+def _drawn(found, path, monkeypatch):
+    """The axes of a plot."""
+    with monkeypatch.context() as patch:
+        kept = []
+        patch.setattr(drawing, "save", lambda figure, path: kept.append(figure))
+        plot.plot(found, path)
+    (figure,) = kept
+    return figure.axes[0]
+
+
+@pytest.mark.parametrize(
+    ("ways", "chance", "diamonds"), [(5, 20, 1), (10, 10, 0), (20, 5, 0)]
+)
+def test_heading_and_chance_are_of_the_rows_ways(
+    ways, chance, diamonds, tmp_path, monkeypatch
+):
+    """The papers' figures are of five ways, and stand beside no others."""
+    _write(tmp_path, "dimn", 1, ways=ways)
+    found = table8.gather(tmp_path)
+    text = table8.table(found)
+    assert text.startswith(f"{ways}-way accuracy of unseen classes")
+    assert ("50.74" in text) == ("misprint" in text) == (ways == 5)
+    assert ("none stands beside these" in text) == (ways != 5)
+    beside = table8.beside(found["dimn"]["1"])
+    assert (beside == "Nothing is quoted for it.") == (ways != 5)
+    axes = _drawn(found, tmp_path / "some.png", monkeypatch)
+    lines = {label: [] for label in ("chance", "the paper's Table 8")}
+    for line in axes.lines:
+        if line.get_label() in lines:
+            lines[line.get_label()].append(list(line.get_ydata()))
+    assert lines["chance"] == [[chance, chance]]
+    assert len(lines["the paper's Table 8"]) == diamonds
+    assert axes.get_ylabel().startswith(f"{ways}-way")
+
+
+def test_rows_of_other_ways_are_no_table(tmp_path):
+    _write(tmp_path, "dimn", 1)
+    _write(tmp_path, "dimn", 5, ways=10)
+    with pytest.raises(
+        errors.UserError, match="dimn_5shot.json: of --ways=10, .* of 5"
+    ):
         table8.gather(tmp_path)
 
 
@@ -132,13 +169,13 @@ def test_the_papers_rows_are_its_table_8():
     ],
 )
 def test_a_row_is_told_beside_what_is_quoted(method, shots, told):
-    assert table8.beside(_figures(method, shots)) == told
+    assert table8.beside(made_up.figures(method, shots)) == told
 
 
 @pytest.mark.parametrize(("context", "own"), [(True, "43.56 ±"), (False, "43.40 ±")])
 def test_matching_networks_stand_beside_their_own_kind(context, own, tmp_path):
     flags = {"dataset": "mini_imagenet", "matching_context": context}
-    figures = _figures("matching_net", 1, flags=flags)
+    figures = made_up.figures("matching_net", 1, flags=flags)
     assert f"its own paper {own}" in table8.beside(figures)
     _write(tmp_path, "matching_net", 1, flags=flags)
     text = table8.table(table8.gather(tmp_path))
@@ -160,10 +197,11 @@ def test_full_data_are_called_so(tmp_path):
         ("{", "not the figures of dimn, 1-shot"),
         ("[]", "not the figures of dimn, 1-shot"),
         (json.dumps({"method": "dimn"}), "KeyError|'shots'"),
-        (json.dumps(_figures("maml", 1)), "it is of maml, 1-shot"),
-        (json.dumps(_figures("dimn", 5)), "it is of dimn, 5-shot"),
-        (json.dumps(_figures("dimn", 1, accuracy="high")), "could not convert"),
-        (json.dumps(_figures("dimn", 1, flags={})), "it is of dimn, 1-shot"),
+        (json.dumps(made_up.figures("maml", 1)), "it is of maml, 1-shot"),
+        (json.dumps(made_up.figures("dimn", 5)), "it is of dimn, 5-shot"),
+        (json.dumps(made_up.figures("dimn", 1, accuracy="high")), "could not convert"),
+        (json.dumps(made_up.figures("dimn", 1, ways="5")), "its ways are 5"),
+        (json.dumps(made_up.figures("dimn", 1, flags={})), "it is of dimn, 1-shot"),
     ],
 )
 def test_another_file_is_no_row(tmp_path, text, told):

@@ -397,6 +397,15 @@ def test_replicas_that_do_not_divide_the_batch_are_refused(tmp_path):
         errors.UserError, match="--identities_per_batch=4.*--replicas=3"
     ):
         _train(tmp_path, replicas=3)
+    whole = {"method": "mldg", "mldg_whole_batches": True, "identities_per_batch": 5}
+    told = "--identities_per_batch=5 .10 identities a step: 5 of each of 2 sources."
+    with pytest.raises(errors.UserError, match=f"{told} cannot be .*--replicas=3"):
+        _train(tmp_path, replicas=3, **whole)
+    # And what a source has too few identities for.
+    whole["identities_per_batch"] = 8
+    told = "found 7 .* at least 8, a source's share of --identities_per_batch=8 .16 "
+    with pytest.raises(errors.UserError, match=told):
+        _train(tmp_path, **whole)
     with pytest.raises(errors.UserError, match="--replicas=64: this machine has"):
         strategies.make(64)
 
