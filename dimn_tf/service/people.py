@@ -27,6 +27,10 @@ class People:
         dimension: D.
         folder: For what is kept beside it.
         keep_pictures: Whether pictures are kept.
+
+    Raises:
+        errors.UserError: the gallery cannot be opened, the folder is another one's, or
+            there is no gallery where something is kept of one.
     """
 
     def __init__(
@@ -39,7 +43,12 @@ class People:
     ):
         self._keep_pictures, self._preparing = keep_pictures, False
         with contextlib.ExitStack() as opened:
-            self._gallery = places.open_or_create(place, model_sha256, dimension)
+            self._gallery = places.open_or_create(
+                place,
+                model_sha256,
+                dimension,
+                lambda: state_lib.refuse_lost_gallery(folder, place),
+            )
             opened.callback(self._gallery.close)
             state_lib.refuse_other_gallery(folder, place)
             self._state = state_lib.State(folder)

@@ -1,5 +1,6 @@
 """Entries with their pictures: made, found, masked, grown old, and gone for good."""
 
+import contextlib
 import datetime
 import pathlib
 
@@ -10,6 +11,7 @@ from data_builders import dummy_images
 from dimn_tf import errors, images
 from dimn_tf.gallery import Entry, Gallery
 from dimn_tf.service import people as people_lib
+from dimn_tf.service import state as state_lib
 from dimn_tf.service import wishes
 
 D, MODEL = 300, "ab" * 32
@@ -94,6 +96,50 @@ def test_the_state_is_one_gallerys(tmp_path):
     people = opened("b", "b/service")
     assert people.picture("sha256-1") == b"picture"
     people.close()
+
+
+@pytest.mark.parametrize("state", ["s", "g/service"])
+def test_no_gallery_is_made_where_one_is_missing(tmp_path, state):
+    """Of a new one every picture would be swept away as of an entry that is gone."""
+
+    def opened():
+        place = str(tmp_path / "g")
+        return people_lib.People(place, MODEL, D, tmp_path / state)
+
+    people = opened()
+    people.enrol(_wish(), _vector(0), NOW)
+    people.close()
+    (tmp_path / "g/gallery.sqlite").rename(tmp_path / "aside")
+    for _ in range(2):  # A supervisor starts it again.
+        with pytest.raises(errors.UserError, match="Put the gallery back") as raised:
+            opened()
+        assert str(tmp_path / state / "service.sqlite") in str(raised.value)
+        assert not (tmp_path / "g/gallery.sqlite").exists()
+    (tmp_path / "aside").rename(tmp_path / "g/gallery.sqlite")
+    people = opened()
+    assert people.picture("sha256-1") == b"picture"
+    # Emptied by the service itself, it starts, with its gallery or without.
+    assert people.remove_person("anna") == ["sha256-1"]
+    people.close()
+    people = opened()
+    assert len(people) == 0
+    people.close()
+    (tmp_path / "g/gallery.sqlite").unlink()
+    opened().close()
+
+
+def test_no_collection_is_made_where_one_is_missing(tmp_path):
+    place = f"milvus:{tmp_path / 'm.db'}#people"
+    people = people_lib.People(place, MODEL, D, tmp_path / "s")
+    people.enrol(_wish(), _vector(0), NOW)
+    client = people._gallery._client
+    for name in client.list_collections():
+        client.drop_collection(name)
+    people.close()
+    with pytest.raises(errors.UserError, match="Put the gallery back"):
+        people_lib.People(place, MODEL, D, tmp_path / "s")
+    with contextlib.closing(state_lib.State(tmp_path / "s")) as state:
+        assert state.picture("sha256-1") == b"picture"
 
 
 def test_removed_people_leave_neither_vector_nor_picture(opened, tmp_path):
