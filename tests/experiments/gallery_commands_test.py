@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 
 import pytest
 
@@ -301,6 +302,22 @@ def test_what_a_service_keeps_in_the_gallerys_folder_goes_too(place, removed):
     for name, picture, there in zip(names, pictures, (False, True), strict=True):
         assert any(picture[:64] in content for content in files) == there
         assert any(name.encode() in content for content in files) == there
+
+
+@pytest.mark.parametrize("how", ["there", "gone", "link"])
+def test_what_was_enrolled_through_links_is_removed_through_them(place, how):
+    root, arguments = place
+    (root / "other").mkdir()
+    (root / "crops/bo").rename(root / "other/bo")
+    (root / "crops/bo").symlink_to("../other/bo")
+    launch("enroll", *arguments, *PERSONS, str(root / "crops"))
+    if how == "gone":
+        shutil.rmtree(root / "crops")
+    (root / "link").symlink_to("crops")
+    given = str(root / ("link" if how == "link" else "crops"))
+    told = _json("enroll", arguments[1], "--remove", given)
+    assert told["gallery"] == 0
+    assert f"{root}/other/bo/1_a.png" in told["removed"]
 
 
 @pytest.fixture
