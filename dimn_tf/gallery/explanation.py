@@ -21,7 +21,7 @@ import numpy as np
 
 from dimn_tf import images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import base, entries
+from dimn_tf.gallery import base, entries, filters
 
 AGAINST = 10
 """Best entries that a match is told from; ours: of more, a map of the margin looks like
@@ -112,7 +112,7 @@ def with_images(found: Sequence[Found]) -> list[Found]:
     """Reads the images of entries that `enrolment.enrol` added."""
     read = []
     for row in found:
-        path = row.hit.metadata.get("path")
+        path = filters.text_of(row.hit.metadata, "path")
         if path is None:
             read.append(dataclasses.replace(row, missing="no image known"))
             continue

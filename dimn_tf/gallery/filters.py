@@ -38,14 +38,22 @@ class Filter:
 
     def takes(self, metadata: Mapping[str, Any]) -> bool:
         """Whether an entry of these metadata is one of those."""
-        camera = metadata.get(CAMERA)
-        if self.cameras and not (isinstance(camera, str) and camera in self.cameras):
+        if self.cameras and text_of(metadata, CAMERA) not in self.cameras:
             return False
         time = time_of(metadata)
         if time is None:
             return self.since is None and self.until is None
         late_enough = self.since is None or time >= self.since
         return late_enough and (self.until is None or time < self.until)
+
+
+def text_of(metadata: Mapping[str, Any], key: str) -> str | None:
+    """What metadata hold under a key where it is text; else None.
+
+    Metadata are whatever JSON can hold: a camera's number, say, is no name of one.
+    """
+    value = metadata.get(key)
+    return value if isinstance(value, str) else None
 
 
 def time_of(metadata: Mapping[str, Any]) -> datetime.datetime | None:

@@ -24,12 +24,12 @@ def values(
     entry_id: str, person_id: str | None, metadata: Mapping[str, Any]
 ) -> dict[str, str | int]:
     """The `FIELDS` of an entry."""
-    camera = metadata.get(filters.CAMERA)
+    camera = filters.text_of(metadata, filters.CAMERA)
     return {
         PERSON: _hash("entry", entry_id)
         if person_id is None
         else _hash("person", person_id),
-        CAMERA: _hash("camera", camera) if isinstance(camera, str) else "",
+        CAMERA: "" if camera is None else _hash("camera", camera),
         SEEN: filters.microseconds(filters.time_of(metadata)),
     }
 

@@ -226,8 +226,8 @@ def _entry(known: entries_lib.Known, names: dict[str, str]) -> answers.Entry:
     return answers.Entry(
         id=name,
         person_id=known.person_id,
-        camera_id=known.metadata.get(filters.CAMERA),
-        seen_at=known.metadata.get(filters.SEEN),
-        enrolled_at=known.metadata.get(filters.ENROLLED),
+        camera_id=filters.text_of(known.metadata, filters.CAMERA),
+        seen_at=filters.text_of(known.metadata, filters.SEEN),
+        enrolled_at=filters.text_of(known.metadata, filters.ENROLLED),
         picture=parameters.picture_of(name),
     )

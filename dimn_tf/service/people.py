@@ -251,7 +251,7 @@ class People:
             return None
         if (kept := self._state.picture(entry_id)) is not None:
             return kept
-        path = known.metadata.get("path")
+        path = filters.text_of(known.metadata, "path")
         if not path:
             return None
         try:

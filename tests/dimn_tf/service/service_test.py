@@ -110,6 +110,27 @@ def test_what_is_enrolled_is_found_by_the_models_score(client, model):
     assert picture.headers["content-type"] == "image/jpeg"
 
 
+@pytest.mark.parametrize("value", [3, [1], {"a": "b"}])
+def test_labels_that_are_no_text_are_passed_over(client, model, tmp_path, value):
+    """Metadata from Python are whatever JSON can hold."""
+    content = _image(1)
+    metadata = dict.fromkeys(("camera_id", "seen_at", "enrolled_at", "path"), value)
+    with Gallery(tmp_path / "people") as gallery:
+        (vector,) = _vectors(model, [content])[1]
+        gallery.add([Entry("e1", vector, "anna", metadata)])
+    (hit,) = _search(client, content).json()["probes"][0]["hits"]
+    assert (hit["id"], hit["camera_id"], hit["seen_at"]) == ("e1", None, None)
+    (entry,) = client.get("/v1/entries").json()["entries"]
+    assert [entry[key] for key in ("camera_id", "seen_at", "enrolled_at")] == 3 * [None]
+    assert _search(client, content, camera_id="3").json()["probes"][0]["hits"] == []
+    assert client.get("/page/people").status_code == 200
+    answer = client.post("/page/search", files=_file(content))
+    assert answer.status_code == 200 and "anna" in answer.text
+    _problem(client.get("/v1/pictures/e1"), 404, "no_picture")
+    answer = client.patch("/v1/entries/e1", data={"camera_id": "door"})
+    assert answer.status_code == 200 and answer.json()["camera_id"] == "door"
+
+
 def test_filters_by_camera_and_time(client):
     for i in range(6):
         _enrol(
