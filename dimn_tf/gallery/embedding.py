@@ -38,7 +38,8 @@ def read(source: image_sources.ImageSource) -> Read:
         images.ImageFault: it cannot be read, or not be decoded whole, or is too large.
     """
     content = images.content_of(source.path)
-    return Read(source, images.checked(content), sha256(content))
+    encoded = images.checked(content, compression=images.READ_AT_ONCE)
+    return Read(source, encoded, sha256(content))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

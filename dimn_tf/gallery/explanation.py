@@ -14,7 +14,6 @@ match that is more alike in every way, places speak for it all over too.
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -117,7 +116,7 @@ def with_images(found: Sequence[Found]) -> list[Found]:
             read.append(dataclasses.replace(row, missing="no image known"))
             continue
         try:
-            image = images.read_file(pathlib.Path(path))
+            image = images.read_file(path, compression=images.READ_AT_ONCE)
             read.append(dataclasses.replace(row, image=image))
         except images.ImageFault as error:
             read.append(dataclasses.replace(row, missing=error.reason))

@@ -185,8 +185,8 @@ class People:
             wanted: Which entries are; None: all.
 
         Returns:
-            The entry's vector, the others, its picture, and whether that is the
-            service's own, a smaller one; None where there is no such entry.
+            The entry's vector, the others, its picture (see `picture`), and whether
+            that is the service's own, a smaller one; None where there is no such entry.
         """
         known = self._known(entry_id)
         if known is None:
@@ -244,7 +244,8 @@ class People:
     def picture(self, entry_id: str) -> bytes | None:
         """An entry's picture: what the service kept, or the file it was enrolled of.
 
-        None where the entry is gone, whoever removed it.
+        None where the entry is gone, whoever removed it. A file's bytes are as they
+        are: decoding takes longer than others may wait for the gallery's one thread.
         """
         known = self._known(entry_id)
         if known is None:
@@ -255,7 +256,7 @@ class People:
         if not path:
             return None
         try:
-            return images.read_file(path)
+            return images.content_of(path)
         except images.ImageFault:
             return None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 import fastapi
 import numpy as np
 
+from dimn_tf import images
 from dimn_tf.gallery import explanation, filters
 from dimn_tf.service import (
     answers,
@@ -178,6 +180,8 @@ async def explain(
         vector, others, match, kept = told
         if match is None:
             raise problems.Problem(404, "no_picture", "No picture of the entry is kept")
+        if not kept:
+            match = await _checked(core, match)
         score = core.encoding.scale * float(vectors[0] @ vector)
         row = await core.encoding.explained(
             picture.file, entry_id, score, match, others, kept
@@ -193,6 +197,17 @@ async def explain(
         probe_map=row.probe_map.tolist(),
         match_map=row.gallery_map.tolist(),
     )
+
+
+async def _checked(core, match: bytes) -> bytes:
+    """An entry's picture as the model takes it."""
+    check = functools.partial(images.checked, compression=images.READ_AT_ONCE)
+    try:
+        return await core.encoding.made_of(match, check)
+    except images.ImageFault as fault:
+        raise problems.Problem(
+            404, "no_picture", "The entry's picture cannot be read any more"
+        ) from fault
 
 
 def _wanted(cameras, since, until) -> filters.Filter | None:

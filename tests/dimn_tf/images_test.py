@@ -12,7 +12,9 @@ import pytest
 import tensorflow as tf
 
 from data_builders import dummy_images
-from dimn_tf import images
+from dimn_tf import given_images, images
+from dimn_tf.gallery import embedding, entries, explanation, image_sources
+from dimn_tf.service import uploads
 
 
 def _encode(image, name):
@@ -339,6 +341,41 @@ def test_a_photo_is_turned_once_whatever_its_format(form):
     upright = images.decoded(buffer.getvalue())
     assert upright.shape == (16, 8, 3)
     assert upright[:7].min() > 200 and upright[9:].max() < 50  # The left is now on top.
+
+
+def test_a_turned_photo_that_is_read_again_at_once_is_packed_fast(
+    tmp_path, monkeypatch
+):
+    """Records are packed as they were: byte for byte."""
+    image = PIL.Image.fromarray(dummy_images.pixels(1))
+    exif = image.getexif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    path = tmp_path / "a.png"
+    image.save(path, exif=exif)
+    encode, asked = images.encode_png, []
+
+    def noted(pixels, compression=6):
+        asked.append(compression)
+        return encode(pixels, compression)
+
+    monkeypatch.setattr(images, "encode_png", noted)
+    source = image_sources.ImageSource(path, "a")
+    hit = entries.Hit("a", 1.0, None, {"path": str(path)})
+    (found,) = explanation.with_images([explanation.Found(hit, 1.0)])
+    content = path.read_bytes()
+    made = [
+        found.image,
+        embedding.read(source).encoded,
+        given_images.encoded(path),
+        given_images.encoded(content),
+        uploads.pictures(content, [], 10**6, "image")[0].file,
+    ]
+    assert asked == 5 * [1]
+    turned = np.rot90(np.asarray(image), -1)
+    for file in made:
+        np.testing.assert_array_equal(images.decoded(file), turned)
+    assert images.checked(content) == images.read_file(path) == encode(turned, 6)
+    assert asked == [*5 * [1], 6, 6]
 
 
 def test_what_is_no_file_is_told_and_not_waited_for(tmp_path):

@@ -190,6 +190,24 @@ def test_an_enrolment_that_is_refused_leaves_no_picture(opened, tmp_path):
     assert not _traces(tmp_path, content)
 
 
+def test_the_gallerys_one_thread_decodes_no_file(opened, tmp_path, monkeypatch):
+    dummy_images.write(tmp_path, ["1.bmp"])
+    path = str(tmp_path / "1.bmp")
+    with Gallery.create(tmp_path / "g", MODEL, D) as gallery:
+        gallery.add([Entry(path, _vector(0), "anna", {"path": path})])
+    people = opened()
+
+    def decoding(*given, **named):
+        raise AssertionError("a file was decoded")
+
+    monkeypatch.setattr(images, "_decoded", decoding)
+    content = pathlib.Path(path).read_bytes()
+    assert people.picture(path) == content
+    for others in (0, 3):
+        told = people.told_from(path, _vector(1), others, True, None)
+        assert told[2:] == (content, False)
+
+
 def test_paths_of_this_machine_are_masked_and_their_pictures_found(opened, tmp_path):
     dummy_images.write(tmp_path, ["door/1.png"])
     path = str(tmp_path / "door/1.png")
@@ -210,7 +228,7 @@ def test_paths_of_this_machine_are_masked_and_their_pictures_found(opened, tmp_p
     people = opened()
     assert people.private_id(names[path]) == path
     assert people.private_id("plain") == "plain"
-    assert people.picture(path) == images.read_file(path)
+    assert people.picture(path) == pathlib.Path(path).read_bytes()
     assert people.picture("plain") is None and people.picture("none") is None
     people.remove([path])
     # Such as a search found just before; its path does not come back.

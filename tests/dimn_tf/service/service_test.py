@@ -6,6 +6,7 @@ import tempfile
 import time
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import pytest
 
@@ -419,6 +420,31 @@ def test_entries_of_the_command_are_served_and_no_path_is_told(model, tmp_path):
         assert shown == thumbnails.made(path.read_bytes())
         assert client.delete(f"/v1/entries/{hit['id']}").status_code == 200
         assert client.get("/v1/entries").json()["entries"] == []
+
+
+def test_a_file_of_the_command_is_shown_upright_and_looked_at(dimn_export, tmp_path):
+    """Its bytes come as they are: nobody has looked whether they are whole."""
+    model, path = dimn_export.model, tmp_path / "photo.png"
+    photo = PIL.Image.fromarray(dummy_images.pixels(1, 60, 30))
+    exif = photo.getexif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    photo.save(path, exif=exif)
+    upright = images.read_file(path)
+    vector = model.gallery_classifiers([upright]).vectors[0]
+    with Gallery.create(tmp_path / "people", model.sha256, model.dimension) as gallery:
+        gallery.add([Entry("e", vector, "anna", {"path": str(path)})])
+
+    def explain():
+        fields = {"entry_id": "e", "against": 0}
+        return client.post("/v1/explain", files=_file(_image(2)), data=fields)
+
+    with running(model, tmp_path) as client:
+        assert client.get("/v1/pictures/e").content == thumbnails.made(upright)
+        told = explain().json()
+        np.testing.assert_allclose(np.sum(told["match_map"]), told["score"], rtol=1e-3)
+        path.write_bytes(path.read_bytes()[:-20])
+        _problem(client.get("/v1/pictures/e"), 404, "no_picture")
+        _problem(explain(), 404, "no_picture")
 
 
 def test_who_searched_for_whom_is_on_record(model, tmp_path):
