@@ -13,8 +13,7 @@ from dimn_tf import errors, images
 from dimn_tf.export import served_model
 from dimn_tf.gallery import base, embedding, entries, filters, image_sources
 
-CONTENT = "content_sha256"
-"""Key of an entry's metadata: the hash of its image file's bytes."""
+CONTENT = embedding.CONTENT
 CAMERA, ENROLLED = filters.CAMERA, filters.ENROLLED
 _AT_A_TIME = 4096  # Entries whose person and metadata are held.
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from dimn_tf import images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import base, entries, filters
+from dimn_tf.gallery import base, embedding, entries, filters
 
 AGAINST = 10
 """Best entries that a match is told from; ours: of more, a map of the margin looks like
@@ -108,7 +108,10 @@ def none(vector: np.ndarray) -> Others:
 
 
 def with_images(found: Sequence[Found]) -> list[Found]:
-    """Reads the images of entries that `enrolment.enrol` added."""
+    """Reads the images of entries that `enrolment.enrol` added.
+
+    What lies under an image's name now is no evidence where it is another picture.
+    """
     read = []
     for row in found:
         path = filters.text_of(row.hit.metadata, "path")
@@ -116,7 +119,11 @@ def with_images(found: Sequence[Found]) -> list[Found]:
             read.append(dataclasses.replace(row, missing="no image known"))
             continue
         try:
-            image = images.read_file(path, compression=images.READ_AT_ONCE)
+            content = images.content_of(path)
+            if not embedding.is_as_enrolled(content, row.hit.metadata):
+                read.append(dataclasses.replace(row, missing=_CHANGED))
+                continue
+            image = images.checked(content, compression=images.READ_AT_ONCE)
             read.append(dataclasses.replace(row, image=image))
         except images.ImageFault as error:
             read.append(dataclasses.replace(row, missing=error.reason))

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dimn_tf import errors, images
+from dimn_tf.gallery import embedding, explanation, filters, places
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import explanation, filters, places
 from dimn_tf.service import labels, ranking, removals, whole_photos, wishes
 from dimn_tf.service import state as state_lib
 
@@ -244,8 +244,9 @@ class People:
     def picture(self, entry_id: str) -> bytes | None:
         """An entry's picture: what the service kept, or the file it was enrolled of.
 
-        None where the entry is gone, whoever removed it. A file's bytes are as they
-        are: decoding takes longer than others may wait for the gallery's one thread.
+        None where the entry is gone, whoever removed it, or the file is another now. A
+        file's bytes are as they are: decoding takes longer than others may wait for the
+        gallery's one thread.
         """
         known = self._known(entry_id)
         if known is None:
@@ -256,9 +257,10 @@ class People:
         if not path:
             return None
         try:
-            return images.content_of(path)
+            content = images.content_of(path)
         except images.ImageFault:
             return None
+        return content if embedding.is_as_enrolled(content, known.metadata) else None
 
     def public_ids(self, entry_ids: Sequence[str]) -> dict[str, str]:
         """What clients call entries whose ids are paths of this machine."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import hashlib
 import pathlib
 
 import numpy as np
@@ -206,6 +207,23 @@ def test_the_gallerys_one_thread_decodes_no_file(opened, tmp_path, monkeypatch):
     for others in (0, 3):
         told = people.told_from(path, _vector(1), others, True, None)
         assert told[2:] == (content, False)
+
+
+@pytest.mark.parametrize("digest", ["its", None, 3])
+def test_another_picture_under_the_enrolled_name_is_not_shown(opened, tmp_path, digest):
+    dummy_images.write(tmp_path, ["1.png", "2.png"])
+    path, other = tmp_path / "1.png", tmp_path / "2.png"
+    metadata = {"path": str(path)}
+    if digest is not None:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        metadata["content_sha256"] = found if digest == "its" else digest
+    with Gallery.create(tmp_path / "g", MODEL, D) as gallery:
+        gallery.add([Entry("e", _vector(0), "anna", metadata)])
+    people = opened()
+    there = path.read_bytes() if digest != 3 else None
+    assert people.picture("e") == there
+    other.replace(path)
+    assert people.picture("e") == (path.read_bytes() if digest is None else None)
 
 
 def test_paths_of_this_machine_are_masked_and_their_pictures_found(opened, tmp_path):
