@@ -19,7 +19,7 @@ import numpy as np
 import PIL.ExifTags
 import PIL.Image
 
-from dimn_tf import errors, jpeg_structure, png_structure
+from dimn_tf import errors, image_parts, jpeg_structure, png_structure
 
 LARGEST_BYTES = 64 << 20
 """Largest image file that is read; ours: 64 MiB."""
@@ -303,6 +303,8 @@ def _opened(file: BinaryIO, name, place) -> Iterator[PIL.Image.Image]:
     with warnings.catch_warnings():
         # Of sizes that our limits refuse, and of EXIF and palettes that are no matter.
         warnings.simplefilter("ignore")
+        if fault := image_parts.fault_of(file):
+            raise ImageFault("damaged", fault, name, place)
         try:
             image = PIL.Image.open(file, formats=_FORMATS)
         except PIL.UnidentifiedImageError as error:
@@ -358,10 +360,20 @@ def _turn(image: PIL.Image.Image) -> PIL.Image.Transpose | None:
     PIL has turned TIFF files when it has decoded them, and then tells no orientation.
     """
     try:
+        if image_parts.fault_of_exif(_exif(image)):
+            return None
         return _TURNS.get(int(image.getexif().get(PIL.ExifTags.Base.Orientation, 1)))
     # PIL documents no list of what it raises on EXIF that is damaged.
     except Exception:
         return None
+
+
+def _exif(image: PIL.Image.Image) -> bytes:
+    """The EXIF that PIL would read of a decoded image."""
+    if "exif" not in image.info and "Raw profile type exif" in image.info:
+        lines = image.info["Raw profile type exif"].split("\n")[3:]
+        return bytes.fromhex("".join(lines))
+    return image.info.get("exif") or b""
 
 
 def _rgb(image: PIL.Image.Image, turn, name, place) -> np.ndarray:

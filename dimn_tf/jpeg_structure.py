@@ -2,6 +2,8 @@
 
 import re
 
+from dimn_tf import image_parts
+
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA
 MOST_SCANS = 100
 """Passes over the pixels, each of which may cost as much as a whole picture: encoders
@@ -24,9 +26,12 @@ def fault_of(encoded: bytes) -> str:
     Returns:
         One line, such as "cut off: its end (EOI) is missing".
     """
-    place, scans = 0, 0
+    place, scans, parts = 0, 0, 0
     while mark := _MARK.search(encoded, place):
         kind, place = mark[1][0], mark.end()
+        parts += 1
+        if parts > image_parts.MOST_PARTS:
+            return image_parts.MANY
         if kind == _END:
             return "" if scans else "damaged: it holds no pixels (SOS)"
         if kind in _ALONE:
