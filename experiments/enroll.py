@@ -38,7 +38,7 @@ import pathlib
 from absl import flags
 
 from dimn_tf import errors, extras, standard_json
-from dimn_tf.gallery import enrolment, image_sources, places, shards
+from dimn_tf.gallery import enrolment, image_sources, names, places, shards
 from dimn_tf.service import state
 from experiments import image_flags, launch, model_flags, path_flags
 
@@ -281,7 +281,7 @@ def _is_below(text):
 
 
 def _is_of(person):
-    return lambda known: known.person_id == person
+    return lambda known: names.same(known.person_id, person)
 
 
 def _entries(gallery):

@@ -11,7 +11,7 @@ from absl import logging
 
 from dimn_tf import errors, images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import base, embedding, entries, filters, image_sources
+from dimn_tf.gallery import base, embedding, entries, filters, image_sources, names
 
 CONTENT = embedding.CONTENT
 CAMERA, ENROLLED = filters.CAMERA, filters.ENROLLED
@@ -198,7 +198,7 @@ def is_to_replace(
             ("person", known.person_id, person_id),
             ("camera", known.metadata.get(CAMERA), camera_id),
         )
-        if now is not None and now != before
+        if now is not None and not names.same(now, before)
     ]
     digest = known.metadata.get(CONTENT)
     if None not in (digest, sha256) and digest != sha256:

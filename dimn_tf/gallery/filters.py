@@ -7,6 +7,8 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from dimn_tf.gallery import names
+
 CAMERA, SEEN, ENROLLED = "camera_id", "seen_at", "enrolled_at"
 """Keys of an entry's metadata: its camera; when the camera saw it, and when it was
 enrolled (UTC, ISO 8601)."""
@@ -38,7 +40,8 @@ class Filter:
 
     def takes(self, metadata: Mapping[str, Any]) -> bool:
         """Whether an entry of these metadata is one of those."""
-        if self.cameras and text_of(metadata, CAMERA) not in self.cameras:
+        camera = text_of(metadata, CAMERA)
+        if self.cameras and not any(names.same(camera, one) for one in self.cameras):
             return False
         time = time_of(metadata)
         if time is None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from data_builders import folders
 from data_builders.reid_folder import listed_image, listing, reference
 from dimn_tf.errors import DataError
+from dimn_tf.gallery import names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +156,8 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _source(path: pathlib.Path, *labels: str | None) -> ImageSource:
-    return ImageSource(path, entry_id(path), *labels)
+    spelt = [None if label is None else names.one(label) for label in labels]
+    return ImageSource(path, entry_id(path), *spelt)
 
 
 def _listed(named, faults, walked) -> Iterator[ImageSource]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dimn_tf import errors, images
-from dimn_tf.gallery import embedding, explanation, filters, places
+from dimn_tf.gallery import embedding, explanation, filters, names, places
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.service import labels, ranking, removals, whole_photos, wishes
 from dimn_tf.service import state as state_lib
@@ -204,7 +204,8 @@ class People:
         others = [
             hit
             for hit in hits
-            if hit.entry_id != entry_id and (own is None or hit.person_id != own)
+            if hit.entry_id != entry_id
+            and (own is None or not names.same(hit.person_id, own))
         ]
         told = explanation.others_of(self._gallery, [itself, *others], 1)
         return vector, told, self.picture(entry_id), kept

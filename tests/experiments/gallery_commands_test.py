@@ -9,7 +9,7 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf import errors
-from dimn_tf.gallery import Gallery, gaps, sqlite_files
+from dimn_tf.gallery import Entry, Gallery, gaps, sqlite_files
 from dimn_tf.service import state
 from tests.experiments.launcher import launch
 
@@ -318,6 +318,20 @@ def test_what_was_enrolled_through_links_is_removed_through_them(place, how):
     told = _json("enroll", arguments[1], "--remove", given)
     assert told["gallery"] == 0
     assert f"{root}/other/bo/1_a.png" in told["removed"]
+
+
+def test_a_person_in_two_spellings_is_removed_whole(place):
+    root, arguments = place
+    first, second = "Jos\u00e9", "Jose\u0301"
+    (root / "crops/anna").rename(root / "crops" / second)
+    launch("enroll", *arguments, *PERSONS, str(root / "crops"))
+    with Gallery(root / "people") as gallery:
+        assert set(gallery.persons().values()) == {first, "bo"}
+        (name,) = gallery.entries_of(first)[:1]
+        (vector,) = gallery.vectors([name])
+        gallery.add([Entry(name, vector, second)], replace=True)
+    told = launch("enroll", arguments[1], f"--remove_person={first}")
+    assert "4 removed; the gallery holds 4" in told
 
 
 @pytest.fixture
