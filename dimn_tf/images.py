@@ -18,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 import PIL.ExifTags
 import PIL.Image
+import PIL.TiffImagePlugin
 
 from dimn_tf import errors, image_parts, jpeg_structure, png_structure
 
@@ -54,6 +55,7 @@ _TURNS = {
     7: PIL.Image.Transpose.TRANSVERSE,
     8: PIL.Image.Transpose.ROTATE_90,
 }
+_WHITE_IS_ZERO = 0  # A TIFF's photometric interpretation.
 # PIL documents no closed list; its decoders raise these on bad data.
 _DECODING_FAULTS = (
     OSError,
@@ -376,12 +378,23 @@ def _exif(image: PIL.Image.Image) -> bytes:
     return image.info.get("exif") or b""
 
 
+def _grey(image: PIL.Image.Image) -> tuple[int, bool]:
+    """Bits of a deep grey image's pixels, and whether 0 is white, as PIL leaves it."""
+    if image.format != "TIFF":
+        return 16, False
+    bits = image.tag_v2.get(PIL.TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
+    photometric = image.tag_v2.get(PIL.TiffImagePlugin.PHOTOMETRIC_INTERPRETATION)
+    return bits, photometric == _WHITE_IS_ZERO
+
+
 def _rgb(image: PIL.Image.Image, turn, name, place) -> np.ndarray:
-    """Pixels as uint8 [height, width, 3]; 16-bit grey is scaled, where PIL clips."""
+    """Pixels as uint8 [height, width, 3]; deep grey is scaled, where PIL clips."""
     turned = image if turn is None else image.transpose(turn)
     # Older versions of PIL name the 16 bits of a grey PNG "I".
     if turned.mode.startswith("I;16") or (turned.mode, image.format) == ("I", "PNG"):
-        grey = np.clip(np.asarray(turned).astype(np.int64) >> 8, 0, 255)
+        bits, is_negative = _grey(image)
+        grey = np.clip(np.asarray(turned).astype(np.int64) >> bits - 8, 0, 255)
+        grey = 255 - grey if is_negative else grey
         return np.repeat(grey.astype(np.uint8)[..., np.newaxis], 3, axis=-1)
     try:
         if turned.mode in ("I", "F"):  # PIL would clip them to black or white.

@@ -343,6 +343,43 @@ def test_a_photo_is_turned_once_whatever_its_format(form):
     assert upright[:7].min() > 200 and upright[9:].max() < 50  # The left is now on top.
 
 
+def _grey_tiff(pixels, bits, photometric, order):
+    """Grey levels 0..255 [8, 8] as an uncompressed TIFF of so many bits a pixel."""
+    deep = pixels.astype(int) << bits - 8 | pixels >> 16 - bits
+    deep = deep if photometric else (1 << bits) - 1 - deep
+    if bits == 12:
+        digits = "".join(f"{value:012b}" for value in deep.ravel())
+        data = bytes(int(digits[i : i + 8], 2) for i in range(0, len(digits), 8))
+    else:
+        data = deep.astype(f"{order}u{bits // 8}").tobytes()
+    tags = {
+        256: 8, 257: 8, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 8,
+        279: len(data),
+    }  # fmt: skip
+    table = b"".join(
+        struct.pack(order + "HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items()
+    )
+    begin = b"II*\0" if order == "<" else b"MM\0*"
+    head = begin + struct.pack(order + "I", 8 + len(data))
+    return head + data + struct.pack(order + "H", len(tags)) + table + bytes(4)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_deep_grey_is_as_bright_as_its_twin_of_8_bits(bits, photometric, order):
+    """Or refused, where PIL knows no such file."""
+    pixels = np.arange(0, 256, 4, np.uint8).reshape(8, 8)
+    encoded = _grey_tiff(pixels, bits, photometric, order)
+    opened = {(12, 1, "<"), (16, 0, "<"), (16, 1, "<"), (16, 1, ">")}
+    try:
+        found = images.decoded(encoded)
+    except images.ImageFault:
+        assert bits > 8 and (bits, photometric, order) not in opened
+    else:
+        np.testing.assert_array_equal(found, np.stack(3 * [pixels], axis=-1))
+
+
 def test_a_turned_photo_that_is_read_again_at_once_is_packed_fast(
     tmp_path, monkeypatch
 ):
