@@ -54,9 +54,9 @@ def encoded(image: GivenImage) -> bytes:
         images.ImageFault: it cannot be read, or not be decoded whole, or is too large.
     """
     if isinstance(image, str | os.PathLike):
-        return images.read_file(image)
+        return images.read_file(image, compression=images.READ_AT_ONCE)
     if isinstance(image, bytes):
-        return images.checked(image)
+        return images.checked(image, compression=images.READ_AT_ONCE)
     if isinstance(image, PIL.Image.Image):
         image = images.pixels_of(image)
     return images.encode_png(images.checked_pixels(image), compression=0)

@@ -12,7 +12,8 @@ absolute path of its image.
     python -m experiments.enroll --gallery=GALLERY --remove_person=anna,bo
 
 take entries out again, whether the files are there any more or not (a folder stands for
-all entries below it), with what a service keeps of them in the gallery's own folder.
+all entries below it, by links too, as it does for enrolment), with what a service keeps
+of them in the gallery's own folder.
 
     python -m experiments.enroll --gallery=GALLERY --clear_gaps
 
@@ -37,7 +38,7 @@ import pathlib
 from absl import flags
 
 from dimn_tf import errors, extras, standard_json
-from dimn_tf.gallery import enrolment, image_sources, places, shards
+from dimn_tf.gallery import enrolment, image_sources, names, places, shards
 from dimn_tf.service import state
 from experiments import image_flags, launch, model_flags, path_flags
 
@@ -46,6 +47,7 @@ _OF_IMAGES = (
     "model", "runtime", "batch_size", "replace", "index", "person_folders",
     "camera_pattern", "only_camera",
 )  # fmt: skip
+_AT_A_TIME = 1_000  # Entries of a gallery that are looked at.
 # Beam's warnings that say nothing to whoever enrols.
 _NOISE = "apitools not found", "Resource module is not available"
 
@@ -249,17 +251,17 @@ def _remove(given, persons) -> None:
             "name what is to be removed"
         )
     with places.open_gallery(FLAGS.gallery) as gallery:
-        there = gallery.persons()
-        gone, unknown = set(), []
-        for text in given:
-            path = image_sources.entry_id(text)
-            found = {e for e in there if e in (text, path) or e.startswith(path + "/")}
-            unknown += [] if found else [text]
-            gone |= found
-        for person in persons:
-            found = {entry for entry, owner in there.items() if owner == person}
-            unknown += [] if found else [f"person {person}"]
-            gone |= found
+        wanted = [
+            *((text, _is_below(text)) for text in given),
+            *((f"person {person}", _is_of(person)) for person in persons),
+        ]
+        found = {name: set() for name, _ in wanted}
+        for known in _entries(gallery):
+            for name, is_wanted in wanted:
+                if is_wanted(known):
+                    found[name].add(known.entry_id)
+        gone = set().union(*found.values())
+        unknown = [name for name, entry_ids in found.items() if not entry_ids]
         if unknown:
             raise errors.UserError(
                 f"{FLAGS.gallery}: no entry of {', '.join(unknown)}. Nothing was "
@@ -275,6 +277,26 @@ def _remove(given, persons) -> None:
         print(standard_json.text(told), end="")
         return
     print(f"{len(gone):,} removed; the gallery holds {held:,}.")
+
+
+def _is_below(text):
+    place = image_sources.Below(text)
+    return lambda known: place.holds(known.entry_id, known.metadata.get("path"))
+
+
+def _is_of(person):
+    return lambda known: names.same(known.person_id, person)
+
+
+def _entries(gallery):
+    """All entries of a gallery."""
+    after = ""
+    while True:
+        page = gallery.page(after, _AT_A_TIME)
+        yield from page.entries
+        after = page.next
+        if not after:
+            return
 
 
 def _clear_gaps() -> None:

@@ -3,7 +3,7 @@
 from absl import flags
 
 from dimn_tf import errors
-from dimn_tf.gallery import image_sources
+from dimn_tf.gallery import image_sources, names
 from experiments import path_flags
 
 FLAGS = flags.FLAGS
@@ -44,7 +44,8 @@ def given(
             skipped,
         )
     )
-    found = [x for x in expanded if FLAGS.only_camera in (None, x.camera_id)]
+    only = FLAGS.only_camera
+    found = [x for x in expanded if only is None or names.same(only, x.camera_id)]
     if not found:
         cameras = sorted({x.camera_id for x in expanded if x.camera_id})
         known = f" (cameras there: {', '.join(cameras)})" if cameras else ""

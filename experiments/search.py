@@ -126,7 +126,7 @@ def main(_):
 def _probe() -> bytes:
     path = pathlib.Path(FLAGS.probe)
     try:
-        return images.read_file(path)
+        return images.read_file(path, compression=images.READ_AT_ONCE)
     except images.ImageFault as fault:
         raise errors.UserError(
             f"--probe={path}: {fault.reason}; expected {fault.expected}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import filters
+from dimn_tf.gallery import filters, names
 
 _AT_A_TIME = 1_000  # Entries of a person that are listed at once.
 _MORE_HITS = 32
@@ -146,7 +146,7 @@ class BaseGallery(abc.ABC):
         Args:
             after: `Page.next` of the page before; "": from the first.
             limit: Entries, at most; at least 1.
-            person_id: Whose entries alone; None: all.
+            person_id: Whose entries alone, in each spelling (`names`); None: all.
 
         Raises:
             errors.UserError: an `after` that no page had.
@@ -282,8 +282,9 @@ class BaseGallery(abc.ABC):
             best: dict[tuple, entries_lib.Hit] = {}
             for hit in hits:
                 if wanted is None or wanted.takes(hit.metadata):
-                    person = hit.person_id if one_per_person else None
-                    key = (person, None) if person is not None else (None, hit.entry_id)
+                    key = (None, hit.entry_id)
+                    if one_per_person and hit.person_id is not None:
+                        key = (names.one(hit.person_id), None)
                     best.setdefault(key, hit)
             if len(best) >= k or len(hits) < width or width == most:
                 return list(best.values())[:k]

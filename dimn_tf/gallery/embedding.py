@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from dimn_tf import images, progress
 from dimn_tf.export import served_model
 from dimn_tf.gallery import image_sources
 
+CONTENT = "content_sha256"
+"""Key of an entry's metadata: the hash of its image file's bytes."""
 BATCH_BYTES = images.LARGEST_BYTES
 """Of files held at a time, but for one more."""
 
@@ -38,7 +41,21 @@ def read(source: image_sources.ImageSource) -> Read:
         images.ImageFault: it cannot be read, or not be decoded whole, or is too large.
     """
     content = images.content_of(source.path)
-    return Read(source, images.checked(content), sha256(content))
+    encoded = images.checked(content, compression=images.READ_AT_ONCE)
+    return Read(source, encoded, sha256(content))
+
+
+def is_as_enrolled(content: bytes, metadata: Mapping[str, Any]) -> bool:
+    """Whether an image file is the one that an entry was made of.
+
+    An entry that tells no hash (an older version's, or one from Python) is believed.
+
+    Args:
+        content: The file's bytes.
+        metadata: The entry's.
+    """
+    digest = metadata.get(CONTENT)
+    return digest is None or digest == sha256(content)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

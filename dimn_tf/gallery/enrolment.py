@@ -11,10 +11,9 @@ from absl import logging
 
 from dimn_tf import errors, images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import base, embedding, entries, filters, image_sources
+from dimn_tf.gallery import base, embedding, entries, filters, image_sources, names
 
-CONTENT = "content_sha256"
-"""Key of an entry's metadata: the hash of its image file's bytes."""
+CONTENT = embedding.CONTENT
 CAMERA, ENROLLED = filters.CAMERA, filters.ENROLLED
 _AT_A_TIME = 4096  # Entries whose person and metadata are held.
 
@@ -199,7 +198,7 @@ def is_to_replace(
             ("person", known.person_id, person_id),
             ("camera", known.metadata.get(CAMERA), camera_id),
         )
-        if now is not None and now != before
+        if now is not None and not names.same(now, before)
     ]
     digest = known.metadata.get(CONTENT)
     if None not in (digest, sha256) and digest != sha256:

@@ -14,14 +14,13 @@ match that is more alike in every way, places speak for it all over too.
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from dimn_tf import images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import base, entries
+from dimn_tf.gallery import base, embedding, entries, filters
 
 AGAINST = 10
 """Best entries that a match is told from; ours: of more, a map of the margin looks like
@@ -109,15 +108,22 @@ def none(vector: np.ndarray) -> Others:
 
 
 def with_images(found: Sequence[Found]) -> list[Found]:
-    """Reads the images of entries that `enrolment.enrol` added."""
+    """Reads the images of entries that `enrolment.enrol` added.
+
+    What lies under an image's name now is no evidence where it is another picture.
+    """
     read = []
     for row in found:
-        path = row.hit.metadata.get("path")
+        path = filters.text_of(row.hit.metadata, "path")
         if path is None:
             read.append(dataclasses.replace(row, missing="no image known"))
             continue
         try:
-            image = images.read_file(pathlib.Path(path))
+            content = images.content_of(path)
+            if not embedding.is_as_enrolled(content, row.hit.metadata):
+                read.append(dataclasses.replace(row, missing=_CHANGED))
+                continue
+            image = images.checked(content, compression=images.READ_AT_ONCE)
             read.append(dataclasses.replace(row, image=image))
         except images.ImageFault as error:
             read.append(dataclasses.replace(row, missing=error.reason))

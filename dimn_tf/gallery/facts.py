@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dimn_tf.gallery import filters
+from dimn_tf.gallery import names as names_lib
 
 _ROW = np.dtype(
     [
@@ -108,12 +109,13 @@ class _Names:
         """A name's code; what is no text has none."""
         if not isinstance(name, str):
             return _NONE
-        return self._codes.setdefault(name, len(self._codes))
+        return self._codes.setdefault(names_lib.one(name), len(self._codes))
 
     def among(self, codes: np.ndarray, names: Collection[str]) -> np.ndarray:
         """Which of the codes are those of some names."""
         wanted = np.zeros(len(self._codes) + 1, bool)  # The last one is `_NONE`'s.
-        wanted[[self._codes[name] for name in names if name in self._codes]] = True
+        spelt = map(names_lib.one, names)
+        wanted[[self._codes[name] for name in spelt if name in self._codes]] = True
         return wanted[codes]
 
     def keep(self, codes: np.ndarray) -> None:

@@ -7,6 +7,8 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from dimn_tf.gallery import names
+
 CAMERA, SEEN, ENROLLED = "camera_id", "seen_at", "enrolled_at"
 """Keys of an entry's metadata: its camera; when the camera saw it, and when it was
 enrolled (UTC, ISO 8601)."""
@@ -38,14 +40,23 @@ class Filter:
 
     def takes(self, metadata: Mapping[str, Any]) -> bool:
         """Whether an entry of these metadata is one of those."""
-        camera = metadata.get(CAMERA)
-        if self.cameras and not (isinstance(camera, str) and camera in self.cameras):
+        camera = text_of(metadata, CAMERA)
+        if self.cameras and not any(names.same(camera, one) for one in self.cameras):
             return False
         time = time_of(metadata)
         if time is None:
             return self.since is None and self.until is None
         late_enough = self.since is None or time >= self.since
         return late_enough and (self.until is None or time < self.until)
+
+
+def text_of(metadata: Mapping[str, Any], key: str) -> str | None:
+    """What metadata hold under a key where it is text; else None.
+
+    Metadata are whatever JSON can hold: a camera's number, say, is no name of one.
+    """
+    value = metadata.get(key)
+    return value if isinstance(value, str) else None
 
 
 def time_of(metadata: Mapping[str, Any]) -> datetime.datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 
@@ -20,6 +21,12 @@ REBUILD_SHARE = 0.1
 """Share of removed entries from which `keep_index` builds a graph anew; ours."""
 _LOCK = "writer.lock"
 _INDEX = "index-"
+# `keep_index`' own names, and those that `files.replacing` writes such a file under:
+# whatever else lies in the folder is the user's.
+_OWN_INDEX = re.compile(
+    rf"{_INDEX}[0-9a-f]+-\d+-\d+\.faiss"
+    rf"|\.{_INDEX}[0-9a-f]+-\d+-\d+\.[\w-]+\.\d+\.partial\.faiss"
+)
 
 
 class Gallery(base.BaseGallery):
@@ -212,17 +219,25 @@ class Gallery(base.BaseGallery):
     def _delete_other_indexes(self) -> None:
         """Deletes all index files but the kept one; only for the one writer."""
         kept = self._store.kept_index()
-        for path in self.folder.glob(f"*{_INDEX}*"):  # Partial ones begin with ".".
+        for path in self._index_files():
             if path.name != kept:
                 path.unlink()
         if kept is None:
             self._kept = None
 
+    def _index_files(self) -> list[pathlib.Path]:
+        """Index files that this program wrote here, whole and partial ones."""
+        return [
+            path
+            for path in self.folder.iterdir()
+            if _OWN_INDEX.fullmatch(path.name) and path.is_file()
+        ]
+
     def _finish_erasure(self) -> None:
         """Deletes what a writer that was killed in a removal did not come to."""
         self._store.cut_left_log()
         kept = self._store.kept_index()
-        if all(path.name == kept for path in self.folder.glob(f"*{_INDEX}*")):
+        if all(path.name == kept for path in self._index_files()):
             return
         # Another writer does it by itself; who may only read, cannot.
         with contextlib.suppress(errors.UserError, OSError), self._writing():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import posixpath
 from collections.abc import Iterator, Sequence
 
 from data_builders import folders
 from data_builders.reid_folder import listed_image, listing, reference
 from dimn_tf.errors import DataError
+from dimn_tf.gallery import names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +111,53 @@ def entry_id(path: str | os.PathLike) -> str:
     return (pathlib.Path(os.path.realpath(folder)) / name).as_posix()
 
 
+class Below:
+    """The entries that a path stands for: an image's, or all of a folder.
+
+    They are those that enrolment makes of it, which follows links, and those that it
+    has made: of images that are gone, and through links that are gone.
+
+    Args:
+        text: The path, or an entry's id. It may lead to nothing any more.
+    """
+
+    def __init__(self, text: str):
+        self._ids = {text, entry_id(text)}
+        self._path = pathlib.Path(os.path.abspath(text)).as_posix()
+        walked: dict[folders.Identity, str] = {}
+        if os.path.isdir(text):
+            folders.files_below(text, walked)
+        self._folders = {
+            pathlib.Path(os.path.realpath(folder)).as_posix()
+            for folder in (text, *walked.values())
+        }
+        self._folders.add(entry_id(text))
+
+    def holds(self, entry_id: str, path: object = None) -> bool:
+        """Whether an entry is among them.
+
+        Args:
+            entry_id: The entry's.
+            path: Where its image was, by its metadata: with the links in it.
+        """
+        if entry_id in self._ids or not self._folders.isdisjoint(_above(entry_id)):
+            return True
+        if not isinstance(path, str) or not path:
+            return False
+        path = pathlib.Path(os.path.abspath(path)).as_posix()
+        return path == self._path or self._path in _above(path)
+
+
+def _above(path: str) -> Iterator[str]:
+    """The folders that a path lies in, the nearest first."""
+    while (folder := posixpath.dirname(path)) != path:
+        yield folder
+        path = folder
+
+
 def _source(path: pathlib.Path, *labels: str | None) -> ImageSource:
-    return ImageSource(path, entry_id(path), *labels)
+    spelt = [None if label is None else names.one(label) for label in labels]
+    return ImageSource(path, entry_id(path), *spelt)
 
 
 def _listed(named, faults, walked) -> Iterator[ImageSource]:

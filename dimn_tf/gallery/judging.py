@@ -11,6 +11,7 @@ from dimn_tf import errors
 from dimn_tf.evaluation import measures, ranking
 from dimn_tf.gallery import base
 from dimn_tf.gallery import entries as entries_lib
+from dimn_tf.gallery import names as names_lib
 
 _PROBES, _HITS = 64, 200_000  # Most of a search, so that its answer stays small.
 _NOT_FOUND = np.finfo(np.float32).min
@@ -56,7 +57,11 @@ def rank_probes(
         errors.UserError: an empty gallery, one that holds more entries than it gives
             in a search, or persons that are not enrolled.
     """
-    entries = gallery.persons()
+    persons = [names_lib.one(person) for person in persons]
+    entries = {
+        name: None if person is None else names_lib.one(person)
+        for name, person in gallery.persons().items()
+    }
     if not entries:
         raise errors.UserError(f"{gallery.name}: it holds no entry. Enrol images first")
     if unmatched_probes == "refuse":

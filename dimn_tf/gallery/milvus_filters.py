@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dimn_tf.gallery import filters
+from dimn_tf.gallery import filters, names
 
 PERSON, CAMERA, SEEN = "person_key", "camera_key", "seen"
 FIELDS = (PERSON, CAMERA, SEEN)
@@ -24,12 +24,12 @@ def values(
     entry_id: str, person_id: str | None, metadata: Mapping[str, Any]
 ) -> dict[str, str | int]:
     """The `FIELDS` of an entry."""
-    camera = metadata.get(filters.CAMERA)
+    camera = filters.text_of(metadata, filters.CAMERA)
     return {
         PERSON: _hash("entry", entry_id)
         if person_id is None
-        else _hash("person", person_id),
-        CAMERA: _hash("camera", camera) if isinstance(camera, str) else "",
+        else _hash("person", names.one(person_id)),
+        CAMERA: "" if camera is None else _hash("camera", names.one(camera)),
         SEEN: filters.microseconds(filters.time_of(metadata)),
     }
 
@@ -46,8 +46,7 @@ def expression(wanted: filters.Filter | None, without: Iterable[str] = ()) -> st
     """
     clauses = []
     if wanted is not None and wanted.cameras:
-        hashes = sorted(_hash("camera", camera) for camera in wanted.cameras)
-        clauses.append(f"{CAMERA} in {_listed(hashes)}")
+        clauses.append(f"{CAMERA} in {_listed(_hashes('camera', wanted.cameras))}")
     if wanted is not None and (wanted.since is not None or wanted.until is not None):
         since = max(filters.microseconds(wanted.since), filters.NEVER + 1)
         clauses.append(f"{SEEN} >= {since}")
@@ -60,11 +59,19 @@ def expression(wanted: filters.Filter | None, without: Iterable[str] = ()) -> st
 
 def of_person(person_id: str) -> str:
     """Milvus' expression for the entries of a person."""
-    return f'{PERSON} == "{_hash("person", person_id)}"'
+    hashes = _hashes("person", [person_id])
+    if len(hashes) == 1:
+        return f'{PERSON} == "{hashes[0]}"'
+    return f"{PERSON} in {_listed(hashes)}"
 
 
 def _listed(hashes: Iterable[str]) -> str:
     return "[" + ", ".join(f'"{value}"' for value in hashes) + "]"
+
+
+def _hashes(kind: str, given: Iterable[str]) -> list[str]:
+    """Of names in each spelling: an older version's are of names as they were."""
+    return sorted({_hash(kind, spelt) for n in given for spelt in names.spellings(n)})
 
 
 def _hash(kind: str, name: str) -> str:

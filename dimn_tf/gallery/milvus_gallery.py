@@ -11,12 +11,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.gallery import base, milvus_filters, milvus_search
+from dimn_tf.gallery import base, milvus_filters, milvus_search, names
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import milvus_collections as collections
 
 _KEYS_AT_A_TIME = 1_000
-_PLAIN = re.compile(r"[\w .@-]+")  # A person id that needs no quoting in a filter.
+_PLAIN = re.compile(
+    r"[\w .@-]+", re.ASCII
+)  # A person id that needs no quoting in a filter.
 
 
 class MilvusGallery(base.BaseGallery):
@@ -168,14 +170,18 @@ class MilvusGallery(base.BaseGallery):
         wanted, asked = "", limit
         if person_id is not None and self.filters_all:
             wanted = f" and {milvus_filters.of_person(person_id)}"
-        elif person_id is not None and _PLAIN.fullmatch(person_id):
+        elif person_id is not None and _PLAIN.fullmatch(person_id):  # One spelling.
             wanted = f' and person_id == "{person_id}"'
         elif person_id is not None:  # All are looked through: no quoting is trusted.
             asked = max(limit, _KEYS_AT_A_TIME)
         found: list[dict] = []
         while True:
             part = self._after(after, wanted, asked)
-            found += [r for r in part if person_id in (None, r["person_id"])]
+            found += [
+                r
+                for r in part
+                if person_id is None or names.same(person_id, r["person_id"])
+            ]
             if len(part) < asked or len(found) >= limit:
                 break
             after = part[-1]["key"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import filters, milvus_filters
+from dimn_tf.gallery import filters, milvus_filters, names
 from dimn_tf.gallery import milvus_collections as collections
 
 LARGEST_K = 16_384
@@ -71,14 +71,19 @@ class Search:
             k: Persons, at most; an entry without one stands for itself.
             wanted: Which entries count; None: all.
         """
-        found: dict[str, dict] = {}
+        found: dict[tuple, dict] = {}
+        seen: dict[str, None] = {}  # More than persons: older hashes are of spellings.
         while len(found) < k:
             missing = k - len(found)
             width = max(missing, min(_MORE * missing, _WIDEST))
-            expression = milvus_filters.expression(wanted, without=found)
+            expression = milvus_filters.expression(wanted, without=seen)
             (rows,) = self._complete(probe, width, expression)
             for row in rows:
-                found.setdefault(row["entity"][milvus_filters.PERSON], row)
+                key = row["entity"][milvus_filters.PERSON]
+                seen[key] = None
+                person = row["entity"]["person_id"]
+                who = (key,) if person is None else ("person", names.one(person))
+                found.setdefault(who, row)
             if len(rows) < width:
                 break
         # A graph may lead to a better one later.

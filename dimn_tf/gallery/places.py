@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from dimn_tf import errors
 from dimn_tf.gallery import (
@@ -34,11 +35,24 @@ def create(
     return gallery.Gallery.create(place, model_sha256, dimension, index)
 
 
-def open_or_create(place: str, model_sha256: str, dimension: int) -> base.BaseGallery:
-    """Opens the gallery at a place, of whatever kind; makes one where there is none."""
+def open_or_create(
+    place: str,
+    model_sha256: str,
+    dimension: int,
+    before_making: Callable[[], None] = lambda: None,
+) -> base.BaseGallery:
+    """Opens the gallery at a place, of whatever kind; makes one where there is none.
+
+    Args:
+        place: Of the gallery.
+        model_sha256: Of the model.
+        dimension: D.
+        before_making: Called where there is none; what it raises has none made.
+    """
     try:
         return open_gallery(place, model_sha256)
     except base.NoGallery:
+        before_making()
         return create(place, model_sha256, dimension)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.gallery import base, gaps, sqlite_files
+from dimn_tf.gallery import base, gaps, names, sqlite_files
 
 FORMAT = "1"
 """Raise it when older code could not read the file any more."""
@@ -200,12 +200,13 @@ class Store:
         self, number: int, limit: int, person_id: str | None = None
     ) -> list[Row]:
         """The next entries behind a number, of a person or of all, in their order."""
-        of_person = "" if person_id is None else "AND person_id = ? "
-        given = [number, limit] if person_id is None else [number, person_id, limit]
+        spelt = [] if person_id is None else names.spellings(person_id)
+        marks = ", ".join("?" * len(spelt))
+        of_person = f"AND person_id IN ({marks}) " if spelt else ""
         found = self._file.read(
             "SELECT number, entry_id, person_id, metadata FROM entries "
             f"WHERE number > ? {of_person}ORDER BY number LIMIT ?",
-            tuple(given),
+            (number, *spelt, limit),
         )
         return [Row(*row) for row in found]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import fastapi
 
+from dimn_tf import images
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import filters
 from dimn_tf.service import (
@@ -213,12 +214,24 @@ async def picture(
     found = await core.gallery(work)
     if found is None:
         raise problems.Problem(404, "no_picture", "No picture of such an entry is kept")
+    try:
+        small = await core.encoding.made_of(found, _shown)
+    except images.ImageFault as fault:
+        raise problems.Problem(
+            404, "no_picture", "The entry's picture cannot be read any more"
+        ) from fault
     core.audit.write(caller, "picture", id=entry_id)
     return fastapi.Response(
-        await core.encoding.made_of(found, thumbnails.shown),
+        small,
         media_type="image/jpeg",
         headers={"Cache-Control": "private, no-store"},
     )
+
+
+def _shown(file: bytes) -> bytes:
+    """What is shown of a file of which nobody has looked whether it is whole."""
+    checked = images.checked(file, compression=images.READ_AT_ONCE)
+    return thumbnails.shown(checked)
 
 
 def _entry(known: entries_lib.Known, names: dict[str, str]) -> answers.Entry:
@@ -226,8 +239,8 @@ def _entry(known: entries_lib.Known, names: dict[str, str]) -> answers.Entry:
     return answers.Entry(
         id=name,
         person_id=known.person_id,
-        camera_id=known.metadata.get(filters.CAMERA),
-        seen_at=known.metadata.get(filters.SEEN),
-        enrolled_at=known.metadata.get(filters.ENROLLED),
+        camera_id=filters.text_of(known.metadata, filters.CAMERA),
+        seen_at=filters.text_of(known.metadata, filters.SEEN),
+        enrolled_at=filters.text_of(known.metadata, filters.ENROLLED),
         picture=parameters.picture_of(name),
     )

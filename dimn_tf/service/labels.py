@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from dimn_tf.gallery import names
+
 
 def label(text: str) -> str | None:
-    """The name without the white space around it; None where nothing is left."""
-    return text.strip() or None
+    """The name without the white space around it; None where nothing is left.
+
+    It is spelt in one way, see `names`.
+    """
+    return names.one(text.strip()) or None
 
 
 def meant(text: str, is_there: Callable[[str], bool]) -> str | None:
@@ -19,7 +24,7 @@ def meant(text: str, is_there: Callable[[str], bool]) -> str | None:
             folders as they are, white space and all: whom one names exactly is meant.
     """
     name = label(text)
-    return text if text != name and text and is_there(text) else name
+    return text if text and names.one(text) != name and is_there(text) else name
 
 
 def alike(texts: Iterable[str]) -> frozenset[str]:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dimn_tf import errors, images
+from dimn_tf.gallery import embedding, explanation, filters, names, places
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import explanation, filters, places
 from dimn_tf.service import labels, ranking, removals, whole_photos, wishes
 from dimn_tf.service import state as state_lib
 
@@ -27,6 +27,10 @@ class People:
         dimension: D.
         folder: For what is kept beside it.
         keep_pictures: Whether pictures are kept.
+
+    Raises:
+        errors.UserError: the gallery cannot be opened, the folder is another one's, or
+            there is no gallery where something is kept of one.
     """
 
     def __init__(
@@ -39,7 +43,12 @@ class People:
     ):
         self._keep_pictures, self._preparing = keep_pictures, False
         with contextlib.ExitStack() as opened:
-            self._gallery = places.open_or_create(place, model_sha256, dimension)
+            self._gallery = places.open_or_create(
+                place,
+                model_sha256,
+                dimension,
+                lambda: state_lib.refuse_lost_gallery(folder, place),
+            )
             opened.callback(self._gallery.close)
             state_lib.refuse_other_gallery(folder, place)
             self._state = state_lib.State(folder)
@@ -176,8 +185,8 @@ class People:
             wanted: Which entries are; None: all.
 
         Returns:
-            The entry's vector, the others, its picture, and whether that is the
-            service's own, a smaller one; None where there is no such entry.
+            The entry's vector, the others, its picture (see `picture`), and whether
+            that is the service's own, a smaller one; None where there is no such entry.
         """
         known = self._known(entry_id)
         if known is None:
@@ -195,7 +204,8 @@ class People:
         others = [
             hit
             for hit in hits
-            if hit.entry_id != entry_id and (own is None or hit.person_id != own)
+            if hit.entry_id != entry_id
+            and (own is None or not names.same(hit.person_id, own))
         ]
         told = explanation.others_of(self._gallery, [itself, *others], 1)
         return vector, told, self.picture(entry_id), kept
@@ -235,20 +245,23 @@ class People:
     def picture(self, entry_id: str) -> bytes | None:
         """An entry's picture: what the service kept, or the file it was enrolled of.
 
-        None where the entry is gone, whoever removed it.
+        None where the entry is gone, whoever removed it, or the file is another now. A
+        file's bytes are as they are: decoding takes longer than others may wait for the
+        gallery's one thread.
         """
         known = self._known(entry_id)
         if known is None:
             return None
         if (kept := self._state.picture(entry_id)) is not None:
             return kept
-        path = known.metadata.get("path")
+        path = filters.text_of(known.metadata, "path")
         if not path:
             return None
         try:
-            return images.read_file(path)
+            content = images.content_of(path)
         except images.ImageFault:
             return None
+        return content if embedding.is_as_enrolled(content, known.metadata) else None
 
     def public_ids(self, entry_ids: Sequence[str]) -> dict[str, str]:
         """What clients call entries whose ids are paths of this machine."""

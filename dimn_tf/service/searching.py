@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 import fastapi
 import numpy as np
 
+from dimn_tf import images
 from dimn_tf.evaluation import measures
 from dimn_tf.gallery import explanation, filters
 from dimn_tf.service import (
@@ -179,6 +181,8 @@ async def explain(
         vector, others, match, kept = told
         if match is None:
             raise problems.Problem(404, "no_picture", "No picture of the entry is kept")
+        if not kept:
+            match = await _checked(core, match)
         score = core.encoding.scale * float(vectors[0] @ vector)
         row = await core.encoding.explained(
             picture.file, entry_id, score, match, others, kept
@@ -196,6 +200,17 @@ async def explain(
     )
 
 
+async def _checked(core, match: bytes) -> bytes:
+    """An entry's picture as the model takes it."""
+    check = functools.partial(images.checked, compression=images.READ_AT_ONCE)
+    try:
+        return await core.encoding.made_of(match, check)
+    except images.ImageFault as fault:
+        raise problems.Problem(
+            404, "no_picture", "The entry's picture cannot be read any more"
+        ) from fault
+
+
 def _wanted(cameras, since, until) -> filters.Filter | None:
     """Which entries a request asks for; None: all."""
     wanted = filters.Filter(
@@ -211,8 +226,8 @@ def _hit(hit, rank, scale, length, threshold, names) -> answers.Hit:
         rank=rank,
         id=name,
         person_id=hit.person_id,
-        camera_id=hit.metadata.get(filters.CAMERA),
-        seen_at=hit.metadata.get(filters.SEEN),
+        camera_id=filters.text_of(hit.metadata, filters.CAMERA),
+        seen_at=filters.text_of(hit.metadata, filters.SEEN),
         score=score,
         likeness=likeness,
         passes=None if threshold is None else measures.reaches(likeness, threshold),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -70,6 +71,34 @@ def refuse_other_gallery(folder: pathlib.Path, place: str) -> None:
         )
 
 
+def refuse_lost_gallery(folder: pathlib.Path, place: str) -> None:
+    """Has no gallery made where there was one: all that is kept would be swept away.
+
+    A gallery that is moved aside to be restored, or a collection that is missing, is no
+    empty one, of which each entry is gone.
+
+    Args:
+        folder: Of the state, which may be missing.
+        place: Of the gallery (see `places.HELP`), where there is none.
+
+    Raises:
+        errors.UserError: something is kept of its entries.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return
+    refuse_other_gallery(folder, place)
+    with contextlib.closing(State(folder)) as state:
+        empty = state.is_empty
+    if not empty:
+        raise errors.UserError(
+            f"--gallery={place}: there is no gallery, but {path} keeps pictures or "
+            "names of its entries, which a new and empty gallery would have removed. "
+            "Put the gallery back, from its backup if need be, or correct the place; "
+            f"where it is to begin anew, remove {path} and {path}-*"
+        )
+
+
 class State:
     """A SQLite file, its owner's alone; what is removed is overwritten.
 
@@ -132,6 +161,13 @@ class State:
             (after, limit),
         )
         return [entry_id for (entry_id,) in found]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept of any entry."""
+        return not any(
+            self._file.read(f"SELECT 1 FROM {table} LIMIT 1") for table in _TABLES
+        )
 
     @property
     def holds_small_pictures(self) -> bool:

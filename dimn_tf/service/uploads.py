@@ -145,7 +145,7 @@ def pictures(
                 f"{_FRAMES * largest_pixels:,}",
             )
         if not boxes:
-            file = images.checked(content, name=name)
+            file = images.checked(content, name=name, compression=images.READ_AT_ONCE)
             return [Picture(file, _digest(content, None), None)]
         pixels = images.decoded(content, name=name)
     except images.ImageFault as fault:
@@ -166,7 +166,7 @@ def _cut(pixels: np.ndarray, box: Box, name: str) -> bytes:
         )
     rows = slice(box.top, box.top + box.height)
     part = pixels[rows, box.left : box.left + box.width]
-    return images.encode_png(np.ascontiguousarray(part), compression=1)
+    return images.encode_png(np.ascontiguousarray(part), images.READ_AT_ONCE)
 
 
 def _digest(content: bytes, box: Box | None) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.gallery import filters
+from dimn_tf.gallery import filters, names
 
 CREATED, THERE, REPLACED, DIFFERS = "created", "there", "replaced", "differs"
 """What an enrolment comes to."""
@@ -41,7 +41,7 @@ class Wish:
                 (filters.CAMERA, self.camera_id, known.metadata.get(filters.CAMERA)),
                 (filters.SEEN, self.seen_at, known.metadata.get(filters.SEEN)),
             )
-            if wanted is not None and wanted != there
+            if wanted is not None and not names.same(wanted, there)
         ]
 
 

@@ -12,7 +12,9 @@ import pytest
 import tensorflow as tf
 
 from data_builders import dummy_images
-from dimn_tf import images
+from dimn_tf import given_images, images
+from dimn_tf.gallery import embedding, entries, explanation, image_sources
+from dimn_tf.service import uploads
 
 
 def _encode(image, name):
@@ -339,6 +341,78 @@ def test_a_photo_is_turned_once_whatever_its_format(form):
     upright = images.decoded(buffer.getvalue())
     assert upright.shape == (16, 8, 3)
     assert upright[:7].min() > 200 and upright[9:].max() < 50  # The left is now on top.
+
+
+def _grey_tiff(pixels, bits, photometric, order):
+    """Grey levels 0..255 [8, 8] as an uncompressed TIFF of so many bits a pixel."""
+    deep = pixels.astype(int) << bits - 8 | pixels >> 16 - bits
+    deep = deep if photometric else (1 << bits) - 1 - deep
+    if bits == 12:
+        digits = "".join(f"{value:012b}" for value in deep.ravel())
+        data = bytes(int(digits[i : i + 8], 2) for i in range(0, len(digits), 8))
+    else:
+        data = deep.astype(f"{order}u{bits // 8}").tobytes()
+    tags = {
+        256: 8, 257: 8, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 8,
+        279: len(data),
+    }  # fmt: skip
+    table = b"".join(
+        struct.pack(order + "HHIHH", tag, 3, 1, value, 0) for tag, value in tags.items()
+    )
+    begin = b"II*\0" if order == "<" else b"MM\0*"
+    head = begin + struct.pack(order + "I", 8 + len(data))
+    return head + data + struct.pack(order + "H", len(tags)) + table + bytes(4)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_deep_grey_is_as_bright_as_its_twin_of_8_bits(bits, photometric, order):
+    """Or refused, where PIL knows no such file."""
+    pixels = np.arange(0, 256, 4, np.uint8).reshape(8, 8)
+    encoded = _grey_tiff(pixels, bits, photometric, order)
+    opened = {(12, 1, "<"), (16, 0, "<"), (16, 1, "<"), (16, 1, ">")}
+    try:
+        found = images.decoded(encoded)
+    except images.ImageFault:
+        assert bits > 8 and (bits, photometric, order) not in opened
+    else:
+        np.testing.assert_array_equal(found, np.stack(3 * [pixels], axis=-1))
+
+
+def test_a_turned_photo_that_is_read_again_at_once_is_packed_fast(
+    tmp_path, monkeypatch
+):
+    """Records are packed as they were: byte for byte."""
+    image = PIL.Image.fromarray(dummy_images.pixels(1))
+    exif = image.getexif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    path = tmp_path / "a.png"
+    image.save(path, exif=exif)
+    encode, asked = images.encode_png, []
+
+    def noted(pixels, compression=6):
+        asked.append(compression)
+        return encode(pixels, compression)
+
+    monkeypatch.setattr(images, "encode_png", noted)
+    source = image_sources.ImageSource(path, "a")
+    hit = entries.Hit("a", 1.0, None, {"path": str(path)})
+    (found,) = explanation.with_images([explanation.Found(hit, 1.0)])
+    content = path.read_bytes()
+    made = [
+        found.image,
+        embedding.read(source).encoded,
+        given_images.encoded(path),
+        given_images.encoded(content),
+        uploads.pictures(content, [], 10**6, "image")[0].file,
+    ]
+    assert asked == 5 * [1]
+    turned = np.rot90(np.asarray(image), -1)
+    for file in made:
+        np.testing.assert_array_equal(images.decoded(file), turned)
+    assert images.checked(content) == images.read_file(path) == encode(turned, 6)
+    assert asked == [*5 * [1], 6, 6]
 
 
 def test_what_is_no_file_is_told_and_not_waited_for(tmp_path):

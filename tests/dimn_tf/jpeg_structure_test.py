@@ -1,5 +1,7 @@
 """A JPEG's parts, one after the other, to its end mark."""
 
+import time
+
 import pytest
 
 from dimn_tf import jpeg_structure
@@ -44,3 +46,15 @@ def test_whole_files(encoded):
 )
 def test_faults_are_told(encoded, fault):
     assert fault in jpeg_structure.fault_of(encoded)
+
+
+@pytest.mark.parametrize("head", [_START, _START + _TABLE + _SCAN])
+def test_a_run_of_fill_bytes_costs_no_more_than_its_length(head):
+    run = (4 << 20) * b"\xff"
+    begun = time.process_time()
+    assert jpeg_structure.fault_of(head + run) == _CUT
+    assert jpeg_structure.fault_of(head + run + b"\0") == _CUT
+    assert jpeg_structure.fault_of(head + run + b"\0" + _SCAN + _END) == ""
+    assert jpeg_structure.fault_of(head + run + b"\xd0" + _SCAN + _END) == ""
+    assert jpeg_structure.fault_of(head + run + _SCAN + _END) == ""
+    assert time.process_time() - begun < 3

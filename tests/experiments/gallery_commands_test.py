@@ -3,12 +3,13 @@
 import contextlib
 import json
 import os
+import shutil
 
 import pytest
 
 from data_builders import dummy_images
 from dimn_tf import errors
-from dimn_tf.gallery import Gallery, gaps, sqlite_files
+from dimn_tf.gallery import Entry, Gallery, gaps, sqlite_files
 from dimn_tf.service import state
 from tests.experiments.launcher import launch
 
@@ -321,6 +322,36 @@ def test_what_a_service_keeps_in_the_gallerys_folder_goes_too(place, removed):
     for name, picture, there in zip(names, pictures, (False, True), strict=True):
         assert any(picture[:64] in content for content in files) == there
         assert any(name.encode() in content for content in files) == there
+
+
+@pytest.mark.parametrize("how", ["there", "gone", "link"])
+def test_what_was_enrolled_through_links_is_removed_through_them(place, how):
+    root, arguments = place
+    (root / "other").mkdir()
+    (root / "crops/bo").rename(root / "other/bo")
+    (root / "crops/bo").symlink_to("../other/bo")
+    launch("enroll", *arguments, *PERSONS, str(root / "crops"))
+    if how == "gone":
+        shutil.rmtree(root / "crops")
+    (root / "link").symlink_to("crops")
+    given = str(root / ("link" if how == "link" else "crops"))
+    told = _json("enroll", arguments[1], "--remove", given)
+    assert told["gallery"] == 0
+    assert f"{root}/other/bo/1_a.png" in told["removed"]
+
+
+def test_a_person_in_two_spellings_is_removed_whole(place):
+    root, arguments = place
+    first, second = "Jos\u00e9", "Jose\u0301"
+    (root / "crops/anna").rename(root / "crops" / second)
+    launch("enroll", *arguments, *PERSONS, str(root / "crops"))
+    with Gallery(root / "people") as gallery:
+        assert set(gallery.persons().values()) == {first, "bo"}
+        (name,) = gallery.entries_of(first)[:1]
+        (vector,) = gallery.vectors([name])
+        gallery.add([Entry(name, vector, second)], replace=True)
+    told = launch("enroll", arguments[1], f"--remove_person={first}")
+    assert "4 removed; the gallery holds 4" in told
 
 
 @pytest.fixture

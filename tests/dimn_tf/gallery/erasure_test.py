@@ -167,9 +167,9 @@ def test_another_writers_new_index_is_not_taken_for_a_left_one(tmp_path):
     gallery = Gallery.create(tmp_path, MODEL, D, "hnsw")
     gallery.add([Entry("e0", _vectors(1)[0])])
     with gallery._writing():
-        (tmp_path / "index-of-a-writer-1-0.faiss").write_bytes(b"being written")
+        (tmp_path / "index-a0b1-1-0.faiss").write_bytes(b"being written")
         Gallery(tmp_path).close()
-        assert (tmp_path / "index-of-a-writer-1-0.faiss").exists()
+        assert (tmp_path / "index-a0b1-1-0.faiss").exists()
     Gallery(tmp_path).close()
-    assert not (tmp_path / "index-of-a-writer-1-0.faiss").exists()
+    assert not (tmp_path / "index-a0b1-1-0.faiss").exists()
     gallery.close()

@@ -395,10 +395,40 @@ def test_an_interrupted_indexing_adds_nothing_twice(tmp_path, monkeypatch):
 def test_what_a_killed_keeper_left_is_cleared_away(tmp_path):
     with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
         gallery.add(_entries(_vectors(3)))
-        left = tmp_path / ".index-abc-3-0.host.123.partial.faiss"
+        left = tmp_path / ".index-abc0-3-0.a-host.123.partial.faiss"
         left.write_bytes(b"half")
         gallery.keep_index()
         assert not left.exists()
+
+
+@pytest.mark.parametrize("kind", ["exact", "hnsw"])
+def test_what_is_not_the_programs_own_index_is_left_alone(tmp_path, kind):
+    foreign = [
+        "my-index-2024.csv",
+        "index-notes.txt",
+        "index-2024-1-2.faiss.bak",
+        "my-index-abc0-3-0.faiss",
+        "index-of-photos-1-0.faiss",
+        ".index-notes.host.12.partial.faiss",
+    ]
+    folders = ["index-folder", "index-abc0-3-0.faiss"]
+    with Gallery.create(tmp_path, MODEL, D, kind) as gallery:
+        gallery.add(_entries(_vectors(9)))
+    for name in foreign:
+        (tmp_path / name).write_text("the user's")
+    for name in folders:
+        (tmp_path / name).mkdir()
+    left = tmp_path / "index-00ff-3-0.faiss"
+    left.write_bytes(b"a killed writer's")
+    with Gallery(tmp_path) as gallery:
+        assert not left.exists()
+        assert gallery.keep_index() == (kind == "hnsw")
+        gallery.remove(["e1"])
+        gallery.add([Entry("e2", _vectors(1)[0])], replace=True)
+        assert gallery.keep_index() == (kind == "hnsw")
+        assert len(gallery) == 8
+    assert [(tmp_path / name).read_text() for name in foreign] == ["the user's"] * 6
+    assert all((tmp_path / name).is_dir() for name in folders)
 
 
 def test_an_empty_graph_is_kept_and_filled_later(tmp_path):

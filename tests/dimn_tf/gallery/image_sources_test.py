@@ -101,3 +101,44 @@ def test_an_image_that_cannot_be_read_says_why_in_one_line(crops):
     with pytest.raises(images.ImageFault) as caught:
         images.read_file(source.path)
     assert caught.value.reason == "cut off: its end (IEND) is missing"
+
+
+def _below(text, crops):
+    """Whether a path stands for images of the folder, of its link, and beside it."""
+    place = image_sources.Below(str(text))
+    return [
+        place.holds(image_sources.entry_id(crops.parent / name), str(path))
+        for name, path in (
+            ("crops/a.png", crops / "a.png"),
+            ("other/bo/1.png", crops / "bo/1.png"),
+            ("crops2/a.png", crops.parent / "crops2/a.png"),
+        )
+    ]
+
+
+def test_a_folder_stands_for_what_enrolment_finds_through_links(tmp_path):
+    """By the links that are there or, when they are gone, by what entries tell."""
+    crops, other = tmp_path / "crops", tmp_path / "other"
+    dummy_images.write(tmp_path, ["crops/a.png", "other/bo/1.png", "crops2/a.png"])
+    (crops / "bo").symlink_to(other / "bo")
+    (tmp_path / "link").symlink_to(crops)
+    assert _below(crops, crops) == _below(tmp_path / "link", crops)
+    assert _below(crops, crops) == [True, True, False]
+    assert _below(crops / "bo", crops) == _below(other, crops) == [False, True, False]
+    place = image_sources.Below(str(tmp_path / "link"))  # Entries that tell no path.
+    assert place.holds(image_sources.entry_id(other / "bo/1.png"))
+    assert place.holds(image_sources.entry_id(other / "bo/gone.png"), 3)
+    assert not place.holds("sha256-1") and not place.holds("door/1.jpg", "")
+    for path in (crops / "a.png", crops / "bo", other / "bo/1.png"):
+        path.unlink()
+    crops.rmdir()
+    assert _below(crops, crops) == [True, True, False]
+    assert _below(tmp_path / "link", crops)[0]  # It leads to nothing.
+    assert _below(crops / "bo/1.png", crops) == [False, True, False]
+
+
+def test_a_link_to_an_image_does_not_stand_for_that_image(crops):
+    (crops / "link.png").symlink_to(crops / "a.png")
+    place = image_sources.Below(str(crops / "link.png"))
+    assert place.holds(image_sources.entry_id(crops / "link.png"))
+    assert not place.holds(image_sources.entry_id(crops / "a.png"))

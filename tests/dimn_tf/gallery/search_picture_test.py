@@ -1,6 +1,7 @@
 """The picture of a search, and the images and maps in it."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import PIL.Image
@@ -79,6 +80,17 @@ def test_images_are_found_again_and_what_is_lost_is_said(tmp_path):
     explained = explanation.explained(model, b"probe", found)
     assert model.asked == (b"probe", [found[0].image])
     assert explained[0].probe_map.sum() == 3.0 and explained[1].probe_map is None
+
+
+def test_another_picture_under_the_enrolled_name_is_not_shown(tmp_path):
+    dummy_images.write(tmp_path, ["a.png", "b.png"])
+    hits = [_hit(3.0, tmp_path / name) for name in ("a.png", "b.png")]
+    for hit in hits:
+        content = (tmp_path / "a.png").read_bytes()
+        hit.metadata["content_sha256"] = hashlib.sha256(content).hexdigest()
+    same, changed = explanation.with_images(_found(hits))
+    assert same.image == content and not same.missing
+    assert changed.image is None and changed.missing == "changed since enrolment"
 
 
 def test_an_image_that_was_changed_has_no_map(tmp_path):

@@ -41,6 +41,26 @@ def test_white_space_around_a_name_does_not_count():
     assert labels.alike([ANNA, "", "  ", "bo"]) == {ANNA, "anna", "bo"}
 
 
+def test_a_name_in_two_spellings_is_one(client, tmp_path):
+    """José, as keyboards write it and as macOS names folders."""
+    first, second = "Jos\u00e9", "Jose\u0301"
+    entry = _enrolled(client, person_id=second, camera_id=second)
+    answer = client.post(
+        "/v1/entries", files=_file(), data={"person_id": first, "camera_id": first}
+    )
+    assert answer.json()["outcome"] == "there"
+    with Gallery(tmp_path / "people") as gallery:
+        assert gallery.persons() == {entry: first}
+        vectors = np.random.default_rng(0).normal(size=(2, 5))
+        gallery.add([Entry("a", vectors[0], second), Entry("b", vectors[1], first)])
+    for person in (first, second):
+        assert set(_listed(client, person)) == {entry, "a", "b"}
+    (probe,) = client.post("/v1/search", files=_file()).json()["probes"]
+    assert len(probe["hits"]) == 1
+    answer = client.delete(f"/v1/persons/{first}")
+    assert set(answer.json()["removed"]) == {entry, "a", "b"}
+
+
 def test_whom_one_names_exactly_is_meant():
     asked = []
 

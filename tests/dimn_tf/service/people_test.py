@@ -1,6 +1,8 @@
 """Entries with their pictures: made, found, masked, grown old, and gone for good."""
 
+import contextlib
 import datetime
+import hashlib
 import pathlib
 
 import numpy as np
@@ -10,6 +12,7 @@ from data_builders import dummy_images
 from dimn_tf import errors, images
 from dimn_tf.gallery import Entry, Gallery
 from dimn_tf.service import people as people_lib
+from dimn_tf.service import state as state_lib
 from dimn_tf.service import wishes
 
 D, MODEL = 300, "ab" * 32
@@ -96,6 +99,50 @@ def test_the_state_is_one_gallerys(tmp_path):
     people.close()
 
 
+@pytest.mark.parametrize("state", ["s", "g/service"])
+def test_no_gallery_is_made_where_one_is_missing(tmp_path, state):
+    """Of a new one every picture would be swept away as of an entry that is gone."""
+
+    def opened():
+        place = str(tmp_path / "g")
+        return people_lib.People(place, MODEL, D, tmp_path / state)
+
+    people = opened()
+    people.enrol(_wish(), _vector(0), NOW)
+    people.close()
+    (tmp_path / "g/gallery.sqlite").rename(tmp_path / "aside")
+    for _ in range(2):  # A supervisor starts it again.
+        with pytest.raises(errors.UserError, match="Put the gallery back") as raised:
+            opened()
+        assert str(tmp_path / state / "service.sqlite") in str(raised.value)
+        assert not (tmp_path / "g/gallery.sqlite").exists()
+    (tmp_path / "aside").rename(tmp_path / "g/gallery.sqlite")
+    people = opened()
+    assert people.picture("sha256-1") == b"picture"
+    # Emptied by the service itself, it starts, with its gallery or without.
+    assert people.remove_person("anna") == ["sha256-1"]
+    people.close()
+    people = opened()
+    assert len(people) == 0
+    people.close()
+    (tmp_path / "g/gallery.sqlite").unlink()
+    opened().close()
+
+
+def test_no_collection_is_made_where_one_is_missing(tmp_path):
+    place = f"milvus:{tmp_path / 'm.db'}#people"
+    people = people_lib.People(place, MODEL, D, tmp_path / "s")
+    people.enrol(_wish(), _vector(0), NOW)
+    client = people._gallery._client
+    for name in client.list_collections():
+        client.drop_collection(name)
+    people.close()
+    with pytest.raises(errors.UserError, match="Put the gallery back"):
+        people_lib.People(place, MODEL, D, tmp_path / "s")
+    with contextlib.closing(state_lib.State(tmp_path / "s")) as state:
+        assert state.picture("sha256-1") == b"picture"
+
+
 def test_removed_people_leave_neither_vector_nor_picture(opened, tmp_path):
     people = opened()
     contents = [np.random.default_rng(i).bytes(9_000) for i in range(6)]
@@ -144,6 +191,41 @@ def test_an_enrolment_that_is_refused_leaves_no_picture(opened, tmp_path):
     assert not _traces(tmp_path, content)
 
 
+def test_the_gallerys_one_thread_decodes_no_file(opened, tmp_path, monkeypatch):
+    dummy_images.write(tmp_path, ["1.bmp"])
+    path = str(tmp_path / "1.bmp")
+    with Gallery.create(tmp_path / "g", MODEL, D) as gallery:
+        gallery.add([Entry(path, _vector(0), "anna", {"path": path})])
+    people = opened()
+
+    def decoding(*given, **named):
+        raise AssertionError("a file was decoded")
+
+    monkeypatch.setattr(images, "_decoded", decoding)
+    content = pathlib.Path(path).read_bytes()
+    assert people.picture(path) == content
+    for others in (0, 3):
+        told = people.told_from(path, _vector(1), others, True, None)
+        assert told[2:] == (content, False)
+
+
+@pytest.mark.parametrize("digest", ["its", None, 3])
+def test_another_picture_under_the_enrolled_name_is_not_shown(opened, tmp_path, digest):
+    dummy_images.write(tmp_path, ["1.png", "2.png"])
+    path, other = tmp_path / "1.png", tmp_path / "2.png"
+    metadata = {"path": str(path)}
+    if digest is not None:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        metadata["content_sha256"] = found if digest == "its" else digest
+    with Gallery.create(tmp_path / "g", MODEL, D) as gallery:
+        gallery.add([Entry("e", _vector(0), "anna", metadata)])
+    people = opened()
+    there = path.read_bytes() if digest != 3 else None
+    assert people.picture("e") == there
+    other.replace(path)
+    assert people.picture("e") == (path.read_bytes() if digest is None else None)
+
+
 def test_paths_of_this_machine_are_masked_and_their_pictures_found(opened, tmp_path):
     dummy_images.write(tmp_path, ["door/1.png"])
     path = str(tmp_path / "door/1.png")
@@ -164,7 +246,7 @@ def test_paths_of_this_machine_are_masked_and_their_pictures_found(opened, tmp_p
     people = opened()
     assert people.private_id(names[path]) == path
     assert people.private_id("plain") == "plain"
-    assert people.picture(path) == images.read_file(path)
+    assert people.picture(path) == pathlib.Path(path).read_bytes()
     assert people.picture("plain") is None and people.picture("none") is None
     people.remove([path])
     # Such as a search found just before; its path does not come back.

@@ -6,6 +6,7 @@ import tempfile
 import time
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import pytest
 
@@ -108,6 +109,27 @@ def test_what_is_enrolled_is_found_by_the_models_score(client, model):
     picture = client.get(hits[0]["picture"])
     assert picture.content == thumbnails.made(contents[order[0]])
     assert picture.headers["content-type"] == "image/jpeg"
+
+
+@pytest.mark.parametrize("value", [3, [1], {"a": "b"}])
+def test_labels_that_are_no_text_are_passed_over(client, model, tmp_path, value):
+    """Metadata from Python are whatever JSON can hold."""
+    content = _image(1)
+    metadata = dict.fromkeys(("camera_id", "seen_at", "enrolled_at", "path"), value)
+    with Gallery(tmp_path / "people") as gallery:
+        (vector,) = _vectors(model, [content])[1]
+        gallery.add([Entry("e1", vector, "anna", metadata)])
+    (hit,) = _search(client, content).json()["probes"][0]["hits"]
+    assert (hit["id"], hit["camera_id"], hit["seen_at"]) == ("e1", None, None)
+    (entry,) = client.get("/v1/entries").json()["entries"]
+    assert [entry[key] for key in ("camera_id", "seen_at", "enrolled_at")] == 3 * [None]
+    assert _search(client, content, camera_id="3").json()["probes"][0]["hits"] == []
+    assert client.get("/page/people").status_code == 200
+    answer = client.post("/page/search", files=_file(content))
+    assert answer.status_code == 200 and "anna" in answer.text
+    _problem(client.get("/v1/pictures/e1"), 404, "no_picture")
+    answer = client.patch("/v1/entries/e1", data={"camera_id": "door"})
+    assert answer.status_code == 200 and answer.json()["camera_id"] == "door"
 
 
 def test_filters_by_camera_and_time(client):
@@ -398,6 +420,31 @@ def test_entries_of_the_command_are_served_and_no_path_is_told(model, tmp_path):
         assert shown == thumbnails.made(path.read_bytes())
         assert client.delete(f"/v1/entries/{hit['id']}").status_code == 200
         assert client.get("/v1/entries").json()["entries"] == []
+
+
+def test_a_file_of_the_command_is_shown_upright_and_looked_at(dimn_export, tmp_path):
+    """Its bytes come as they are: nobody has looked whether they are whole."""
+    model, path = dimn_export.model, tmp_path / "photo.png"
+    photo = PIL.Image.fromarray(dummy_images.pixels(1, 60, 30))
+    exif = photo.getexif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    photo.save(path, exif=exif)
+    upright = images.read_file(path)
+    vector = model.gallery_classifiers([upright]).vectors[0]
+    with Gallery.create(tmp_path / "people", model.sha256, model.dimension) as gallery:
+        gallery.add([Entry("e", vector, "anna", {"path": str(path)})])
+
+    def explain():
+        fields = {"entry_id": "e", "against": 0}
+        return client.post("/v1/explain", files=_file(_image(2)), data=fields)
+
+    with running(model, tmp_path) as client:
+        assert client.get("/v1/pictures/e").content == thumbnails.made(upright)
+        told = explain().json()
+        np.testing.assert_allclose(np.sum(told["match_map"]), told["score"], rtol=1e-3)
+        path.write_bytes(path.read_bytes()[:-20])
+        _problem(client.get("/v1/pictures/e"), 404, "no_picture")
+        _problem(explain(), 404, "no_picture")
 
 
 def test_who_searched_for_whom_is_on_record(model, tmp_path):
