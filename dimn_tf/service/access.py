@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
-import http.cookies
 import ipaddress
 import pathlib
 import re
 from collections.abc import Iterable, Mapping
 
+import starlette.requests
 from absl import logging
 
 from dimn_tf import errors, files
@@ -221,8 +221,6 @@ def _given(headers: Mapping[str, str]) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
-    try:
-        cookies = http.cookies.SimpleCookie(headers.get("cookie", ""))
-    except http.cookies.CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+    # Not `http.cookies`: what it dislikes of another app's cookie, which browsers send
+    # along since cookies know no ports, loses the whole header.
+    return starlette.requests.cookie_parser(headers.get("cookie", "")).get(COOKIE, "")

@@ -1,6 +1,7 @@
 """Tokens, hosts and origins: who is let in, and what a token file may hold."""
 
 import pytest
+import starlette.responses
 
 from dimn_tf import errors
 from dimn_tf.service import access, problems
@@ -24,6 +25,23 @@ def test_the_right_token_names_its_holder():
     assert _caller(GUARDED, authorization=f"Bearer {TOKEN}") == "token:anna"
     assert _caller(GUARDED, authorization=f"bearer  {'y' * 20} ") == "token:bo"
     assert _caller(GUARDED, cookie=f"a=b; {access.COOKIE}={TOKEN}") == "token:anna"
+
+
+@pytest.mark.parametrize(
+    "other", ['prefs={"a":1}', "a b=1", "x=\xe9", "a", "=", "", 'q="a;b"']
+)
+def test_another_apps_cookie_logs_nobody_out(other):
+    ours = f"{access.COOKIE}={TOKEN}"
+    for cookie in (f"{other}; {ours}", f"{ours}; {other}", f"{other};{ours}"):
+        assert _caller(GUARDED, cookie=cookie) == "token:anna"
+
+
+def test_a_token_comes_back_from_the_cookie_that_the_page_sets():
+    for token in ('a"b\\c d;e,f=gh ijkl', "/+=" * 8):
+        answer = starlette.responses.Response()
+        answer.set_cookie(access.COOKIE, token)
+        cookie = answer.headers["set-cookie"].partition("; Path")[0]
+        assert _caller(access.Access({"bo": token}), cookie=cookie) == "token:bo"
 
 
 @pytest.mark.parametrize(
