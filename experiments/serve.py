@@ -85,10 +85,10 @@ def main(_):
             f"Put one into the environment variable {TOKEN}, or name a --token_file"
         )
     proxies = access.checked_proxies(FLAGS.trusted_proxy, tokens)
-    _refuse_unheeded()
+    _refuse_unheeded(tokens)
     values = {name: FLAGS[name].value for name in FLAGS}
     chosen = config.read(options.ServiceOptions, values)
-    options.check(chosen)
+    options.check(chosen, places.largest_k(FLAGS.gallery))
     gallery = FLAGS.gallery
     if places.is_folder(gallery):
         gallery = os.path.abspath(gallery)  # For processes in other folders.
@@ -100,8 +100,13 @@ def main(_):
     _serve_by_ray(place, chosen, allowed)
 
 
-def _refuse_unheeded() -> None:
+def _refuse_unheeded(tokens) -> None:
     """Raises where a flag is given that would change nothing."""
+    if FLAGS.hosts and tokens:
+        raise errors.UserError(
+            f"--hosts={','.join(FLAGS.hosts)}: who has a token may call the service by "
+            "any name. Leave it out"
+        )
     for name in _OF_RAY:
         if FLAGS[name].present and not FLAGS.ray:
             raise errors.UserError(f"--{name}: only --ray heeds it. Leave it out")

@@ -15,7 +15,7 @@ import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import filters, gaps
+from dimn_tf.gallery import filters, gaps, places
 from dimn_tf.service import (
     audit,
     encoding,
@@ -81,7 +81,7 @@ class Core:
         log: Callable[[str], None] = print,
         keeper: keepers.Keeper | None = None,
     ):
-        options.check(chosen)
+        options.check(chosen, places.largest_k(place.gallery))
         self.model, self.place, self.options, self.log = model, place, chosen, log
         self.audit = audit.AuditLog(
             place.audit_log if chosen.audit_log else None, chosen.audit_bytes

@@ -221,6 +221,10 @@ def test_what_cannot_be_served_is_told_in_one_line(
         error = launch("serve", model, gallery, "--port=0", wrong, code=1)
         assert wrong in error.replace("=1000000000.0", "=1e9") and told in error
         assert error.count("\n") == 1
+    monkeypatch.setenv("DIMN_TF_TOKEN", "a" * 20)
+    error = launch("serve", model, gallery, "--port=0", "--hosts=x,y", code=1)
+    assert "--hosts=x,y: who has a token" in error and error.count("\n") == 1
+    monkeypatch.delenv("DIMN_TF_TOKEN")
     for given in ("--replicas=3", "--ray_address=auto"):
         error = launch("serve", model, gallery, "--port=0", given, code=1)
         assert f"{given.partition('=')[0]}: only --ray heeds it" in error

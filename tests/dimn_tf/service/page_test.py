@@ -46,6 +46,25 @@ def test_the_page_needs_nothing_from_elsewhere(client):
     assert " on" + "click=" not in page.text
 
 
+def test_where_searches_may_ask_for_few_the_page_asks_for_no_more(
+    dimn_export, tmp_path
+):
+    with running(dimn_export.model, tmp_path, largest_k=2) as client:
+        for i in range(4):
+            client.post("/page/enrol", files=_file(i), data={"person_id": f"p{i}"})
+        assert (
+            'name="k" type="number" min="1" max="2" value="2"' in client.get("/").text
+        )
+        found = client.post("/page/search", files=_file(1), data={"k": 2})
+        fields = {"entry_id": _ids(found.text)[0]}
+        why = client.post("/page/why", files=_file(1), data=fields)
+        assert why.status_code == 200 and "the mean of the 2 best" in why.text
+        told = client.post("/v1/explain", files=_file(1), data=fields)
+        assert told.status_code == 200 and told.json()["against"] == 2
+        told = client.post("/v1/explain", files=_file(1), data={**fields, "against": 3})
+        assert told.status_code == 422 and "against=3: at most 2" in told.text
+
+
 def test_enrolled_found_explained_named_removed(client):
     for i in range(3):
         told = client.post("/page/enrol", files=_file(i), data={"person_id": f"p{i}"})
