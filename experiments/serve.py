@@ -93,7 +93,8 @@ def main(_):
     if places.is_folder(gallery):
         gallery = os.path.abspath(gallery)  # For processes in other folders.
     place = core.Place(gallery, _state())
-    allowed = access.Access(tokens, tuple(FLAGS.hosts))
+    hosts = (*FLAGS.hosts, access.in_address(FLAGS.host))
+    allowed = access.Access(tokens, hosts)
     if not FLAGS.ray:
         _serve(place, chosen, allowed, proxies)
         return
@@ -130,7 +131,7 @@ def _serve(place, chosen, allowed, proxies) -> None:
     """Serves in this process."""
     import uvicorn
 
-    from dimn_tf.service import app, core
+    from dimn_tf.service import access, app, core
     from dimn_tf.service import server as server_lib
 
     with server_lib.bound(FLAGS.host, FLAGS.port) as listening:
@@ -144,7 +145,7 @@ def _serve(place, chosen, allowed, proxies) -> None:
         async def startup(sockets=None):
             await started(sockets=sockets)
             if server.started:
-                _say_where(listening.getsockname()[1], model)
+                _say_where(access, listening.getsockname()[1], model)
 
         server.startup = startup
         server.run(sockets=[listening])
@@ -160,7 +161,7 @@ def _serve_by_ray(place, chosen, allowed) -> None:
             "--ray_address: others reach a cluster, so callers need a token. Put one "
             f"into the environment variable {TOKEN}, or name a --token_file"
         )
-    from dimn_tf.service import ray_service
+    from dimn_tf.service import access, ray_service
 
     port = ray_service.free_port(FLAGS.host, FLAGS.port)
     model = model_flags.load()
@@ -183,17 +184,14 @@ def _serve_by_ray(place, chosen, allowed) -> None:
     terminate = signal.getsignal(signal.SIGTERM)
     with ray_service.running(model, served, FLAGS.host, port, replicas):
         signal.signal(signal.SIGTERM, terminate)  # Ray has put its own in its place.
-        _say_where(port, model)
+        _say_where(access, port, model)
         while True:
             signal.pause()
 
 
-def _say_where(port: int, model) -> None:
-    host = f"[{FLAGS.host}]" if ":" in FLAGS.host else FLAGS.host
-    _say(
-        f"{FLAGS.gallery} at http://{host}:{port} ({model_flags.told(model)}). "
-        "Ctrl-C ends it."
-    )
+def _say_where(access, port: int, model) -> None:
+    where = f"http://{access.in_address(FLAGS.host)}:{port}"
+    _say(f"{FLAGS.gallery} at {where} ({model_flags.told(model)}). Ctrl-C ends it.")
 
 
 def _say(line: str) -> None:

@@ -31,6 +31,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def in_address(host: str) -> str:
+    """A host as it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 class Addresses:
     """Addresses and networks, as a flag names them.
 
@@ -198,7 +203,9 @@ class Access:
         site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
         origin = headers.get("origin")
         host = headers.get("host", "")
-        foreign = origin is not None and origin.partition("://")[2] != host
+        foreign = (
+            origin is not None and origin.partition("://")[2].lower() != host.lower()
+        )
         if foreign or (site in _CROSS and mode != "navigate"):
             raise problems.Problem(
                 403, "origin", "Pages of other sites may not call this service"
@@ -207,7 +214,7 @@ class Access:
     def _refuse_other_hosts(self, host: str) -> None:
         """Another name for this machine may be a trick to get past the above."""
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-        if name not in (*_LOOPBACK, *self.hosts):
+        if name.lower() not in {*_LOOPBACK, *map(str.lower, self.hosts)}:
             raise problems.Problem(
                 403,
                 "host",

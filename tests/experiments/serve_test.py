@@ -197,6 +197,12 @@ def test_with_a_token_it_listens_everywhere(started):
     assert httpx.get(address, headers=token).json()["entries"] == []
 
 
+def test_it_answers_at_the_address_that_it_says(started):
+    service = started("--host=127.0.0.2")
+    assert service.client.base_url.host == "127.0.0.2"
+    assert service.client.get("/v1/entries").status_code == 200
+
+
 def test_what_cannot_be_served_is_told_in_one_line(
     small_export, aggregation_export, tmp_path, monkeypatch
 ):

@@ -99,6 +99,19 @@ def test_without_tokens_this_machine_is_called_by_its_names_alone():
         assert told.value.status == 403
 
 
+def test_names_of_hosts_are_the_same_in_any_case():
+    allowed = access.Access(hosts=("Gallery.Home",))
+    for host in ("LOCALHOST:80", "gallery.home", "GALLERY.home:9"):
+        origin = f"http://{host.lower()}"
+        caller = allowed.caller({"host": host, "origin": origin}, "::1", False)
+        assert str(caller) == "address:::1"
+
+
+def test_a_host_in_an_address():
+    assert access.in_address("127.0.0.2") == "127.0.0.2"
+    assert access.in_address("::1") == "[::1]"
+
+
 def test_which_addresses_are_this_machines_own():
     for host in ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"):
         assert access.is_loopback(host)
