@@ -54,7 +54,20 @@ class Addresses:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(found in network for network in self._networks)
+        # Sockets of both protocols tell IPv4 addresses as ::ffff:127.0.0.1.
+        same = {found, getattr(found, "ipv4_mapped", None) or found}
+        return any(one in network for network in self._networks for one in same)
+
+
+def with_mapped(texts: Iterable[str]) -> list[str]:
+    """Addresses and networks, those of IPv4 also as IPv6 tells them: `::ffff:...`."""
+    told = list(texts)
+    for text in texts:
+        network = ipaddress.ip_network(text)
+        if network.version == 4:
+            length = 96 + network.prefixlen
+            told.append(f"::ffff:{network.network_address}/{length}")
+    return told
 
 
 def checked_proxies(texts: Iterable[str], tokens: Mapping[str, str]) -> tuple[str, ...]:

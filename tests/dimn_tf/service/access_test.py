@@ -170,5 +170,17 @@ def test_addresses_within_networks():
     some = access.Addresses(["127.0.0.1", "10.0.0.0/8", "::1"])
     for inside in ("127.0.0.1", "10.9.8.7", "::1", "0:0:0:0:0:0:0:1"):
         assert inside in some
-    for outside in ("127.0.0.2", "11.0.0.1", "::2", "", "unknown", "10.0.0.1, x"):
+    for inside in ("::ffff:127.0.0.1", "::ffff:10.9.8.7", "::ffff:7f00:1"):
+        assert inside in some
+    assert "::ffff:10.9.8.7" in access.Addresses(["::ffff:10.0.0.0/104"])
+    assert "10.9.8.7" not in access.Addresses(["::/0"])
+    for outside in (
+        "::ffff:127.0.0.2",
+        "127.0.0.2",
+        "11.0.0.1",
+        "::2",
+        "",
+        "unknown",
+        "10.0.0.1, x",
+    ):
         assert outside not in some
