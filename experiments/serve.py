@@ -28,6 +28,7 @@ from experiments import launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
 TOKEN = "DIMN_TF_TOKEN"
+_NAME = "token"  # Of who has that one.
 _OF_RAY = ("replicas", "replica_cpus", "replica_gpus", "ray_address")
 _PACKAGES = ("fastapi", "jinja2", "prometheus_client", "python_multipart", "uvicorn")
 
@@ -203,7 +204,17 @@ def _tokens(access) -> dict[str, str]:
     if FLAGS.token_file is not None:
         tokens = access.read_tokens(pathlib.Path(FLAGS.token_file))
     if (given := os.environ.get(TOKEN)) is not None:
-        tokens["token"] = access.checked_token(given, f"the variable {TOKEN}")
+        access.checked_token(given, f"the variable {TOKEN}")
+        same = [name for name, token in tokens.items() if token == given]
+        if same or _NAME in tokens:
+            raise errors.UserError(
+                f"the variable {TOKEN}: its holder is called `{_NAME}`, and "
+                f"--token_file={FLAGS.token_file} has a line "
+                f"{same[0] if same else _NAME} with "
+                f"{'the same' if same else 'another'} token. Unset the variable, or "
+                "take the line out"
+            )
+        tokens[_NAME] = given
     return tokens
 
 

@@ -99,7 +99,8 @@ def read_tokens(path: pathlib.Path) -> dict[str, str]:
     """Tokens by name, of a file with a line `name token` for each.
 
     Raises:
-        errors.UserError: it cannot be read, or a line is none of that form.
+        errors.UserError: it cannot be read, a line is none of that form, or two names
+            have one token.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -123,7 +124,14 @@ def read_tokens(path: pathlib.Path) -> dict[str, str]:
                 f"--token_file={path}: line {number} is no `name token` with a name of "
                 "its own (letters, digits and . @ _ -)"
             )
-        tokens[name] = checked_token(token, f"--token_file={path}: line {number}")
+        checked_token(token, f"--token_file={path}: line {number}")
+        for other, known in tokens.items():
+            if token == known:
+                raise errors.UserError(
+                    f"--token_file={path}: line {number} gives {name} the token of "
+                    f"{other}, so that nobody could tell who asks. Make one for each"
+                )
+        tokens[name] = token
     if not tokens:
         raise errors.UserError(
             f"--token_file={path}: it holds no line `name token`. Make a token: python "

@@ -176,6 +176,21 @@ def test_callers_elsewhere_need_a_token(small_export, tmp_path, monkeypatch):
     assert "--token_file=" in error and "cannot be read" in error
 
 
+def test_a_token_has_one_holder(tmp_path, monkeypatch):
+    model, gallery = f"--model={tmp_path / 'none'}", f"--gallery={tmp_path / 'people'}"
+    path = tmp_path / "tokens"
+    for line, told in (
+        (f"token {'b' * 20}", "has a line token with another token"),
+        (f"anna {'a' * 20}", "has a line anna with the same token"),
+    ):
+        path.write_text(line + "\n")
+        path.chmod(0o600)
+        monkeypatch.setenv("DIMN_TF_TOKEN", "a" * 20)
+        error = launch("serve", model, gallery, f"--token_file={path}", code=1)
+        assert "the variable DIMN_TF_TOKEN: " in error and told in error
+        assert error.count("\n") == 1
+
+
 def test_a_missing_package_is_named_with_its_extra(small_export, tmp_path, monkeypatch):
     arguments = f"--model={small_export.folder}", f"--gallery={tmp_path / 'people'}"
     packages = "fastapi", "jinja2", "prometheus_client", "python_multipart", "uvicorn"
