@@ -130,9 +130,9 @@ class Core:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self.encoding.stop()
-            await self.keeper.close()
-            self.audit.close()
+            with contextlib.closing(self.audit):
+                await self.encoding.stop()
+                await self.keeper.close()
 
     async def _prepare(self) -> None:
         """Has the gallery do before what has to be done first, in turns."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+import types
 
 import pytest
 
@@ -155,3 +156,36 @@ def test_logs_of_replicas_go_with_what_is_too_old(halves_export, tmp_path):
         while len(list(folder.glob("log-*"))) > 1 and time.monotonic() < end:
             client.get("/healthz")
     assert [path.name for path in folder.glob("log-*")] == ["log-a-2-20261101.txt"]
+
+
+def test_whatever_fails_at_the_end_the_audit_log_is_closed():
+    closed = []
+
+    class Ending(core.Core):
+        def __init__(self):
+            async def stop():
+                closed.append("encoding")
+
+            async def refuse():
+                raise errors.UserError("cannot be written to")
+
+            self.encoding = types.SimpleNamespace(start=lambda: None, stop=stop)
+            self.keeper = types.SimpleNamespace(close=refuse)
+            self.audit = types.SimpleNamespace(close=lambda: closed.append("audit"))
+
+        def open(self):
+            pass
+
+        async def _prepare(self):
+            pass
+
+        async def _keep_swept(self, prepared):
+            pass
+
+    async def work():
+        async with Ending().running():
+            pass
+
+    with pytest.raises(errors.UserError, match="cannot be written to"):
+        asyncio.run(work())
+    assert closed == ["encoding", "audit"]
