@@ -108,12 +108,16 @@ def check(options: Any, prefix: str = "") -> None:
         elif rule["choices"] and value not in rule["choices"]:
             expected = f"one of {', '.join(rule['choices'])}"
         elif rule["least"] is not None and not value >= rule["least"]:
-            expected = f"at least {rule['least']:g}"
+            expected = f"at least {_number(rule['least'])}"
         elif rule["most"] is not None and not value <= rule["most"]:
-            expected = f"at most {rule['most']:g}"
+            expected = f"at most {_number(rule['most'])}"
         else:
             continue
         raise errors.UserError(f"--{prefix}{field.name}={value}: expected {expected}.")
+
+
+def _number(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:g}"
 
 
 def _is_of(value: Any, hint: Any) -> bool:

@@ -28,6 +28,7 @@ from experiments import launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
 TOKEN = "DIMN_TF_TOKEN"
+_NAME = "token"  # Of who has that one.
 _OF_RAY = ("replicas", "replica_cpus", "replica_gpus", "ray_address")
 _PACKAGES = ("fastapi", "jinja2", "prometheus_client", "python_multipart", "uvicorn")
 
@@ -85,23 +86,29 @@ def main(_):
             f"Put one into the environment variable {TOKEN}, or name a --token_file"
         )
     proxies = access.checked_proxies(FLAGS.trusted_proxy, tokens)
-    _refuse_unheeded()
+    _refuse_unheeded(tokens)
     values = {name: FLAGS[name].value for name in FLAGS}
     chosen = config.read(options.ServiceOptions, values)
-    options.check(chosen)
+    options.check(chosen, places.largest_k(FLAGS.gallery))
     gallery = FLAGS.gallery
     if places.is_folder(gallery):
         gallery = os.path.abspath(gallery)  # For processes in other folders.
     place = core.Place(gallery, _state())
-    allowed = access.Access(tokens, tuple(FLAGS.hosts))
+    hosts = (*FLAGS.hosts, access.in_address(FLAGS.host))
+    allowed = access.Access(tokens, hosts)
     if not FLAGS.ray:
         _serve(place, chosen, allowed, proxies)
         return
     _serve_by_ray(place, chosen, allowed)
 
 
-def _refuse_unheeded() -> None:
+def _refuse_unheeded(tokens) -> None:
     """Raises where a flag is given that would change nothing."""
+    if FLAGS.hosts and tokens:
+        raise errors.UserError(
+            f"--hosts={','.join(FLAGS.hosts)}: who has a token may call the service by "
+            "any name. Leave it out"
+        )
     for name in _OF_RAY:
         if FLAGS[name].present and not FLAGS.ray:
             raise errors.UserError(f"--{name}: only --ray heeds it. Leave it out")
@@ -125,7 +132,7 @@ def _serve(place, chosen, allowed, proxies) -> None:
     """Serves in this process."""
     import uvicorn
 
-    from dimn_tf.service import app, core
+    from dimn_tf.service import access, app, core
     from dimn_tf.service import server as server_lib
 
     with server_lib.bound(FLAGS.host, FLAGS.port) as listening:
@@ -139,7 +146,7 @@ def _serve(place, chosen, allowed, proxies) -> None:
         async def startup(sockets=None):
             await started(sockets=sockets)
             if server.started:
-                _say_where(listening.getsockname()[1], model)
+                _say_where(access, listening.getsockname()[1], model)
 
         server.startup = startup
         server.run(sockets=[listening])
@@ -155,7 +162,7 @@ def _serve_by_ray(place, chosen, allowed) -> None:
             "--ray_address: others reach a cluster, so callers need a token. Put one "
             f"into the environment variable {TOKEN}, or name a --token_file"
         )
-    from dimn_tf.service import ray_service
+    from dimn_tf.service import access, ray_service
 
     port = ray_service.free_port(FLAGS.host, FLAGS.port)
     model = model_flags.load()
@@ -178,17 +185,14 @@ def _serve_by_ray(place, chosen, allowed) -> None:
     terminate = signal.getsignal(signal.SIGTERM)
     with ray_service.running(model, served, FLAGS.host, port, replicas):
         signal.signal(signal.SIGTERM, terminate)  # Ray has put its own in its place.
-        _say_where(port, model)
+        _say_where(access, port, model)
         while True:
             signal.pause()
 
 
-def _say_where(port: int, model) -> None:
-    host = f"[{FLAGS.host}]" if ":" in FLAGS.host else FLAGS.host
-    _say(
-        f"{FLAGS.gallery} at http://{host}:{port} ({model_flags.told(model)}). "
-        "Ctrl-C ends it."
-    )
+def _say_where(access, port: int, model) -> None:
+    where = f"http://{access.in_address(FLAGS.host)}:{port}"
+    _say(f"{FLAGS.gallery} at {where} ({model_flags.told(model)}). Ctrl-C ends it.")
 
 
 def _say(line: str) -> None:
@@ -200,7 +204,17 @@ def _tokens(access) -> dict[str, str]:
     if FLAGS.token_file is not None:
         tokens = access.read_tokens(pathlib.Path(FLAGS.token_file))
     if (given := os.environ.get(TOKEN)) is not None:
-        tokens["token"] = access.checked_token(given, f"the variable {TOKEN}")
+        access.checked_token(given, f"the variable {TOKEN}")
+        same = [name for name, token in tokens.items() if token == given]
+        if same or _NAME in tokens:
+            raise errors.UserError(
+                f"the variable {TOKEN}: its holder is called `{_NAME}`, and "
+                f"--token_file={FLAGS.token_file} has a line "
+                f"{same[0] if same else _NAME} with "
+                f"{'the same' if same else 'another'} token. Unset the variable, or "
+                "take the line out"
+            )
+        tokens[_NAME] = given
     return tokens
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from dimn_tf import errors, methods, plain_paths, standard_json, tensorflow_errors
-from dimn_tf.export import decoding, layout, serving, warmup
+from dimn_tf.export import decoding, layout, serving, unfinished, warmup
 from dimn_tf.export import formats as formats_lib
 
 LARGEST_DIFFERENCE = 1e-4
@@ -70,31 +69,28 @@ def export(
     made = _missing_folders(export_dir)
     export_dir.mkdir(parents=True, exist_ok=True)
     version = next_version(export_dir)
-    # Servers pass over names that are no number.
-    partial = export_dir / f".{version}.{os.getpid()}.partial"
     folder = export_dir / str(version)
     try:
-        partial.mkdir()
-        with plain_paths.plain(partial) as place, full_precision():
-            module = serving.ServingModule(
-                method, height, width, network_name, method_name
-            )
-            written = {
-                **metadata,
-                "version": version,
-                **_write(method, module, place, export_dir.name, wanted, log),
-            }
-        text = standard_json.text(written)
-        (partial / layout.METADATA_FILE).write_text(text, encoding="utf-8")
-        (partial / layout.CARD_FILE).write_text(card(written), encoding="utf-8")
-        _publish(partial, folder)
+        with unfinished.folder(export_dir, version) as partial:
+            with plain_paths.plain(partial) as place, full_precision():
+                module = serving.ServingModule(
+                    method, height, width, network_name, method_name
+                )
+                written = {
+                    **metadata,
+                    "version": version,
+                    **_write(method, module, place, export_dir.name, wanted, log),
+                }
+            text = standard_json.text(written)
+            (partial / layout.METADATA_FILE).write_text(text, encoding="utf-8")
+            (partial / layout.CARD_FILE).write_text(card(written), encoding="utf-8")
+            _publish(partial, folder)
     except tf.errors.OpError as error:  # Also the disk's: it is full, or fails.
         raise errors.UserError(
             f"{export_dir}: the export cannot be written: "
             f"{tensorflow_errors.reason(error)}. Nothing was exported"
         ) from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
         if not folder.exists():
             _remove_empty(made)
     return folder

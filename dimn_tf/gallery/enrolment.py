@@ -71,8 +71,8 @@ def enrol(
             persons or cameras are told for it.
         batch_size: Images at a time.
         progress: Whether progress with rate and time left goes to stderr.
-        replace: Whether what is another now takes the place of what was enrolled; a
-            person or camera that the source does not tell stays.
+        replace: Whether what is another now takes the place of what was enrolled; what
+            the source does not tell (person, camera, other metadata) stays.
     """
     report = Report()
     named = image_sources.agreed(sources, report.skipped)
@@ -218,29 +218,38 @@ def entry_of(row: embedding.Embedded, before: entries.Known | None) -> entries.E
 
     Args:
         row: The image with its vector.
-        before: What it replaces: its person and camera stay where none is told now.
+        before: What it replaces: what is not told now stays, see `over`.
     """
     source = row.source
-    person, camera = labels_over(source.person_id, source.camera_id, before)
     # From any working directory, `search --picture` finds the image again.
     metadata = {
         "path": str(source.path.absolute()),
         CONTENT: row.sha256,
         ENROLLED: now_text(),
     }
-    if camera is not None:
-        metadata[CAMERA] = camera
-    return entries.Entry(source.entry_id, row.vector, person, metadata)
+    if source.camera_id is not None:
+        metadata[CAMERA] = source.camera_id
+    return over(
+        entries.Entry(source.entry_id, row.vector, source.person_id, metadata), before
+    )
 
 
-def labels_over(
-    person_id: str | None, camera_id: str | None, before: entries.Known | None
-) -> tuple[str | None, str | None]:
-    """Person and camera: those that are told, else those of what is replaced."""
-    if before is not None:
-        person_id = before.person_id if person_id is None else person_id
-        camera_id = before.metadata.get(CAMERA) if camera_id is None else camera_id
-    return person_id, camera_id
+def over(entry: entries.Entry, before: entries.Known | None) -> entries.Entry:
+    """The entry, with what it replaces where it tells nothing.
+
+    That is the person, and all metadata: when it was seen, and a program's own keys.
+
+    Args:
+        entry: As it is told now.
+        before: What it replaces; None: nothing.
+    """
+    if before is None:
+        return entry
+    return dataclasses.replace(
+        entry,
+        person_id=before.person_id if entry.person_id is None else entry.person_id,
+        metadata={**before.metadata, **entry.metadata},
+    )
 
 
 def now_text() -> str:

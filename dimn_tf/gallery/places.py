@@ -61,6 +61,12 @@ def is_folder(place: str) -> bool:
     return not place.startswith(_MILVUS)
 
 
+def largest_k(place: str) -> int | None:
+    """Most hits that a search gives at a place, see `BaseGallery`; None: all."""
+    kind = gallery.Gallery if is_folder(place) else milvus_gallery.MilvusGallery
+    return kind.largest_k
+
+
 def takes_many_writers(place: str) -> bool:
     """Whether several processes, on any machine, can use a gallery at once.
 

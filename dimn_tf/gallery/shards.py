@@ -159,23 +159,12 @@ def _import(gallery, part, replace, report: enrolment.Report) -> None:
                 before, entry.person_id, camera, digest, replace, report
             ):
                 continue
-            entry = _over(entry, before)
+            entry = enrolment.over(entry, before)
         wanted.append(entry)
     gallery.add(wanted, replace)
     again = sum(entry.entry_id in known for entry in wanted)
     report.replaced += again
     report.added += len(wanted) - again
-
-
-def _over(entry: entries.Entry, before: entries.Known) -> entries.Entry:
-    """The entry, with person and camera of what it replaces where it tells none."""
-    metadata = dict(entry.metadata)
-    person, camera = enrolment.labels_over(
-        entry.person_id, metadata.get(enrolment.CAMERA), before
-    )
-    if camera is not None:
-        metadata[enrolment.CAMERA] = camera
-    return entries.Entry(entry.entry_id, entry.vector, person, metadata)
 
 
 @contextlib.contextmanager

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
-import http.cookies
 import ipaddress
 import pathlib
 import re
 from collections.abc import Iterable, Mapping
 
+import starlette.requests
 from absl import logging
 
 from dimn_tf import errors, files
@@ -31,6 +31,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def in_address(host: str) -> str:
+    """A host as it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 class Addresses:
     """Addresses and networks, as a flag names them.
 
@@ -49,7 +54,20 @@ class Addresses:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(found in network for network in self._networks)
+        # Sockets of both protocols tell IPv4 addresses as ::ffff:127.0.0.1.
+        same = {found, getattr(found, "ipv4_mapped", None) or found}
+        return any(one in network for network in self._networks for one in same)
+
+
+def with_mapped(texts: Iterable[str]) -> list[str]:
+    """Addresses and networks, those of IPv4 also as IPv6 tells them: `::ffff:...`."""
+    told = list(texts)
+    for text in texts:
+        network = ipaddress.ip_network(text)
+        if network.version == 4:
+            length = 96 + network.prefixlen
+            told.append(f"::ffff:{network.network_address}/{length}")
+    return told
 
 
 def checked_proxies(texts: Iterable[str], tokens: Mapping[str, str]) -> tuple[str, ...]:
@@ -81,7 +99,8 @@ def read_tokens(path: pathlib.Path) -> dict[str, str]:
     """Tokens by name, of a file with a line `name token` for each.
 
     Raises:
-        errors.UserError: it cannot be read, or a line is none of that form.
+        errors.UserError: it cannot be read, a line is none of that form, or two names
+            have one token.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -105,7 +124,14 @@ def read_tokens(path: pathlib.Path) -> dict[str, str]:
                 f"--token_file={path}: line {number} is no `name token` with a name of "
                 "its own (letters, digits and . @ _ -)"
             )
-        tokens[name] = checked_token(token, f"--token_file={path}: line {number}")
+        checked_token(token, f"--token_file={path}: line {number}")
+        for other, known in tokens.items():
+            if token == known:
+                raise errors.UserError(
+                    f"--token_file={path}: line {number} gives {name} the token of "
+                    f"{other}, so that nobody could tell who asks. Make one for each"
+                )
+        tokens[name] = token
     if not tokens:
         raise errors.UserError(
             f"--token_file={path}: it holds no line `name token`. Make a token: python "
@@ -198,7 +224,9 @@ class Access:
         site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
         origin = headers.get("origin")
         host = headers.get("host", "")
-        foreign = origin is not None and origin.partition("://")[2] != host
+        foreign = (
+            origin is not None and origin.partition("://")[2].lower() != host.lower()
+        )
         if foreign or (site in _CROSS and mode != "navigate"):
             raise problems.Problem(
                 403, "origin", "Pages of other sites may not call this service"
@@ -207,7 +235,7 @@ class Access:
     def _refuse_other_hosts(self, host: str) -> None:
         """Another name for this machine may be a trick to get past the above."""
         name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-        if name not in (*_LOOPBACK, *self.hosts):
+        if name.lower() not in {*_LOOPBACK, *map(str.lower, self.hosts)}:
             raise problems.Problem(
                 403,
                 "host",
@@ -221,8 +249,6 @@ def _given(headers: Mapping[str, str]) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()
-    try:
-        cookies = http.cookies.SimpleCookie(headers.get("cookie", ""))
-    except http.cookies.CookieError:
-        return ""
-    return cookies[COOKIE].value if COOKIE in cookies else ""
+    # Not `http.cookies`: what it dislikes of another app's cookie, which browsers send
+    # along since cookies know no ports, loses the whole header.
+    return starlette.requests.cookie_parser(headers.get("cookie", "")).get(COOKIE, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -50,22 +51,22 @@ class AuditLog:
             ) from error
 
     def write(self, caller: str, act: str, **facts: Any) -> None:
-        """Adds a line, at once.
+        """Adds a line, at once: whole, or nothing of it.
 
         Raises:
-            OSError: the disk is full, or fails: what is not logged is not done.
+            OSError: the disk is full, or fails: what is not logged is not done, and
+                what is not done is not logged.
         """
         if self._file is None:
             return
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         told = {"time": now, "caller": caller, "act": act, **self._hidden(facts)}
-        line = json.dumps(told, allow_nan=False)
+        line = json.dumps(told, allow_nan=False).encode() + b"\n"
         with self._lock:
             self._find_again()
-            if self._file.tell() >= self._largest_bytes:
+            if self._size() >= self._largest_bytes:
                 self._rotate()
-            self._file.write(line + "\n")
-            self._file.flush()
+            self._append(line)
 
     def remove_older(self, before: datetime.datetime) -> int:
         """Removes files whose last line is older; says how many.
@@ -101,20 +102,38 @@ class AuditLog:
             self._file.close()
 
     def _open(self) -> None:
-        self._file = open(
-            self._path, "a", encoding="utf-8", opener=files.private_opener
-        )
+        before = self._file
+        # Without a buffer, in which what was refused would wait to be written later.
+        self._file = open(self._path, "a+b", buffering=0, opener=files.private_opener)
+        if before is not None:
+            before.close()
+
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def _append(self, line: bytes) -> None:
+        """Adds a line; where that fails, what was written of it goes again."""
+        end = self._size()
+        if end:
+            self._file.seek(end - 1)
+            if self._file.read(1) != b"\n":  # Of one who was killed in between.
+                line = b"\n" + line
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except BaseException:
+            with contextlib.suppress(OSError):  # The next line begins on its own.
+                os.ftruncate(self._file.fileno(), end)
+            raise
 
     def _find_again(self) -> None:
         """Begins anew where somebody else removed the file."""
         if not os.fstat(self._file.fileno()).st_nlink:
-            self._file.close()
             self._open()
 
     def _rotate(self) -> None:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         os.replace(self._path, self._path.with_suffix(f".{now}.jsonl"))
-        self._file.close()
         self._open()
 
     def _hidden(self, facts: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import filters, gaps
+from dimn_tf.gallery import filters, gaps, places
 from dimn_tf.service import (
     audit,
     encoding,
@@ -34,6 +34,9 @@ CLEARED_BYTES = 2**30
 """Bytes up to which a running service writes its files anew; ours: some six seconds."""
 LOGS = "log-{}-{}.txt"
 """Files of lines for who runs a service of replicas, by replica and day."""
+BETWEEN_LOOKS = 10.0
+"""Seconds between two looks at all that is kept which callers may cause; ours. Each
+goes through the whole state."""
 _BETWEEN_CLEARINGS = 86_400.0  # Seconds; ours.
 _START_SECONDS = 10.0  # In which a small gallery is ready before the first caller.
 
@@ -81,7 +84,7 @@ class Core:
         log: Callable[[str], None] = print,
         keeper: keepers.Keeper | None = None,
     ):
-        options.check(chosen)
+        options.check(chosen, places.largest_k(place.gallery))
         self.model, self.place, self.options, self.log = model, place, chosen, log
         self.audit = audit.AuditLog(
             place.audit_log if chosen.audit_log else None, chosen.audit_bytes
@@ -99,6 +102,8 @@ class Core:
         self.entries = remembered.Remembered(lambda: self.gallery(len))
         self.sweeper = sweeper.Sweeper(self.keeper.turn, self.sweep, self.metrics, log)
         self._warm = self._prepared = False
+        self._looking: asyncio.Task | None = None
+        self._looked_at = -BETWEEN_LOOKS
         self._clears_large_at = 0.0  # With the first sweep.
 
     def open(self) -> None:
@@ -127,12 +132,14 @@ class Core:
             yield
         finally:
             self.ready = False
+            if self._looking is not None:
+                tasks.append(self._looking)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self.encoding.stop()
-            await self.keeper.close()
-            self.audit.close()
+            with contextlib.closing(self.audit):
+                await self.encoding.stop()
+                await self.keeper.close()
 
     async def _prepare(self) -> None:
         """Has the gallery do before what has to be done first, in turns."""
@@ -261,6 +268,30 @@ class Core:
                 f"{count:,} entries were removed by another process: what was kept of "
                 "them is gone too"
             )
+
+    async def look_for_gone(self) -> None:
+        """Forgets what others removed, for one who asks for whom nobody knows.
+
+        Whoever asks meanwhile waits for the same look. After one there is none for
+        `BETWEEN_LOOKS`: callers who ask for names at random would keep the gallery
+        busy. What is removed in between goes with the next one, or with a sweep.
+
+        Raises:
+            problems.Problem: see `changed`.
+        """
+        if self._looking is None:
+            if time.monotonic() - self._looked_at < BETWEEN_LOOKS:
+                return
+            self._looking = asyncio.create_task(self._look())
+        # Who goes away ends it for nobody else.
+        await asyncio.shield(self._looking)
+
+    async def _look(self) -> None:
+        try:
+            await self.forget_gone()
+            self._looked_at = time.monotonic()
+        finally:
+            self._looking = None
 
     async def remove_old(self, now: datetime.datetime | None = None) -> int:
         """Removes what was kept longer than `keep_days`; says how many entries.

@@ -189,7 +189,7 @@ async def remove_person(
     removed = await core.changed(work)
     if not removed:
         # Where another process removed them, nobody knows whose pictures are kept.
-        await core.forget_gone()
+        await core.look_for_gone()
         raise problems.Problem(404, "no_person", "There is no entry of such a person")
     return answers.Removed(removed=removed)
 

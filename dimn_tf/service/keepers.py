@@ -76,6 +76,8 @@ class LocalKeeper(Keeper):
 
     async def close(self) -> None:
         """See base class."""
-        if self._people is not None:
-            await self._thread.call(self._people.close)
-        self._thread.close()
+        try:
+            if self._people is not None:
+                await self._thread.call(self._people.close)
+        finally:
+            self._thread.close()

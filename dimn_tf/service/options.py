@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from dimn_tf import config, errors
+from dimn_tf import config, errors, images
 
 OF_CONNECTIONS = (
     "connections",
@@ -18,10 +18,13 @@ class ServiceOptions:
     """Options of `app.create`; all are ours."""
 
     largest_bytes: int = config.option(
-        16 << 20, "Bytes of a request's body, at most.", least=1
+        16 << 20,
+        "Bytes of a request's body, at most; of an image in it 64 MiB in any case.",
+        least=1,
+        most=2 * images.LARGEST_BYTES,  # Two images are compared in one request.
     )
     largest_pixels: int = config.option(
-        25_000_000, "Pixels of an image, at most.", least=1
+        25_000_000, "Pixels of an image, at most.", least=1, most=images.LARGEST_PIXELS
     )
     images_per_request: int = config.option(
         32, "Boxes of a frame in one request, at most.", least=1
@@ -102,14 +105,23 @@ class ServiceOptions:
     )
 
 
-def check(chosen: ServiceOptions) -> None:
+def check(chosen: ServiceOptions, largest_k: int | None = None) -> None:
     """Checks each option, and those that have to fit together.
+
+    Args:
+        chosen: The options.
+        largest_k: Most hits that the gallery gives, see `BaseGallery`; None: all.
 
     Raises:
         errors.UserError: a value that is not allowed, or a request that could never be
             taken.
     """
     config.check(chosen)
+    if largest_k is not None and chosen.largest_k > largest_k:
+        raise errors.UserError(
+            f"--largest_k={chosen.largest_k}: the gallery gives {largest_k} entries a "
+            f"search at most. Lower it to {largest_k}"
+        )
     if chosen.images_per_request > chosen.waiting_images:
         raise errors.UserError(
             f"--images_per_request={chosen.images_per_request}: more than "

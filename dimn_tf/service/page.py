@@ -34,6 +34,7 @@ async def page(request: fastapi.Request, core: parameters.Core):
         "page.html",
         {
             "entries": await core.entries(),
+            "largest_k": core.options.largest_k,
             "thresholds": core.encoding.thresholds(),
             "caller": request.scope["state"]["caller"].name,
             "named": bool(request.app.state.allowed.tokens),

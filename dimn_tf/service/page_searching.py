@@ -32,11 +32,10 @@ async def search(
     camera_id: parameters.Label = "",
     since: pieces.Text = "",
     until: pieces.Text = "",
-    zone: Annotated[int, fastapi.Form(ge=-1_000, le=1_000)] = 0,
     false_accepts: parameters.FalseAccepts = None,
 ):
     """The hits."""
-    first, last = _local(since, zone), _local(until, zone)
+    first, last = _time(since), _time(until)
     found = await searching.search(
         core, caller, image, [box], k, True, [camera_id], first, last, false_accepts
     )
@@ -74,8 +73,8 @@ async def why(
         box,
         one_per_person=True,
         camera_id=[camera_id],
-        since=_local(since, 0),
-        until=_local(until, 0),
+        since=_time(since),
+        until=_time(until),
     )
 
     def work(gallery: people.People):
@@ -100,8 +99,8 @@ async def why(
     )
 
 
-def _local(text: str, zone: int) -> datetime.datetime | None:
-    """A time as a browser's field gives it, `zone` minutes behind UTC.
+def _time(text: str) -> datetime.datetime | None:
+    """A time as the page sends it: ISO 8601, in UTC where no zone is told.
 
     Raises:
         problems.Problem: it is none.
@@ -109,11 +108,9 @@ def _local(text: str, zone: int) -> datetime.datetime | None:
     if not text:
         return None
     try:
-        found = datetime.datetime.fromisoformat(text)
+        return parameters.aware(datetime.datetime.fromisoformat(text))
     except ValueError as error:
         raise problems.Problem(422, "time", f"{text[:40]!r} is no time") from error
-    behind = datetime.timezone(datetime.timedelta(minutes=-zone))
-    return found if found.tzinfo else found.replace(tzinfo=behind)
 
 
 def _overlaid(file: bytes, shares: np.ndarray) -> str:

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from dimn_tf import errors, images
-from dimn_tf.gallery import embedding, explanation, filters, names, places
+from dimn_tf.gallery import (
+    embedding,
+    enrolment,
+    explanation,
+    filters,
+    names,
+    places,
+)
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.service import labels, ranking, removals, whole_photos, wishes
 from dimn_tf.service import state as state_lib
@@ -66,7 +73,8 @@ class People:
         """Keeps what took long to build, and gives all files back."""
         try:
             if not self._preparing:  # Else it would be built to its end first.
-                self._gallery.keep_index()
+                # Another process may be writing: then the next one keeps it.
+                enrolment.tidy(self._gallery, erased=False)
         finally:
             with contextlib.closing(self._state), contextlib.closing(self._gallery):
                 pass

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import datetime
 import pathlib
 from typing import Annotated
 
 import fastapi
 import fastapi.templating
 
+from dimn_tf.gallery import filters
 from dimn_tf.service import problems
 
 HERE = pathlib.Path(__file__).parent
 TEMPLATES = fastapi.templating.Jinja2Templates(HERE / "templates")
+
+
+def utc(text: str) -> str:
+    """A time as metadata hold it, to the minute in UTC; another text as it is."""
+    time = filters.parsed(text)
+    try:
+        told = time and time.astimezone(datetime.UTC).isoformat(" ", "minutes")
+    except OverflowError:  # Before the year 1, or after 9999.
+        return text
+    return f"{told[:16]} UTC" if told else text
+
+
+TEMPLATES.env.filters["utc"] = utc
 
 Text = Annotated[str, fastapi.Form(max_length=4096)]
 

@@ -160,6 +160,8 @@ async def explain(
     what the kept picture, a smaller one than was enrolled, scores otherwise. A place
     sees beyond its square of the image.
     """
+    if against == explanation.AGAINST:  # Nobody's wish: where less may be asked for,
+        against = min(against, core.options.largest_k)
     if against > core.options.largest_k:
         raise problems.Problem(
             422, "against", f"against={against}: at most {core.options.largest_k}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import uvicorn
 
 from dimn_tf import errors
-from dimn_tf.service import connections, guard, options
+from dimn_tf.service import access, connections, guard, options
 
 PATIENCE = 30
 """Seconds that requests have to end after SIGTERM; ours."""
@@ -36,7 +36,7 @@ def settings(
         access_log=False,
         server_header=False,
         proxy_headers=bool(proxies),
-        forwarded_allow_ips=list(proxies),
+        forwarded_allow_ips=access.with_mapped(proxies),
         # The register limits connections: uvicorn counts those that it has closed
         # until their turn comes, and would refuse who comes after a burst.
         limit_concurrency=None,

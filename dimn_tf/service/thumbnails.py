@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import PIL.Image
 
@@ -11,7 +12,12 @@ from dimn_tf import images
 HEIGHT, WIDTH = 256, 512
 """Pixels of a small picture, at most; ours: a person is as high as models take them."""
 _QUALITY = 95  # Of 100; ours: the copy is explained in place of what was enrolled.
-_HARMLESS = {"APP0"}  # Segments of a JPEG file; EXIF, XMP and colours are others.
+_END, _SCAN, _HEAD = 0xD9, 0xDA, 0xE0
+"""Marks in a JPEG file. The head (APP0) tells the shape of pixels, and may hold a small
+picture of the photo before it was cut; without one it has 14 bytes."""
+_PARTS = {0xC0, 0xC1, 0xC2, 0xC4, 0xDB, _SCAN, 0xDD}
+"""Parts that decoders need; EXIF, XMP, colours and comments are others."""
+_MARK = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # See `jpeg_structure`.
 
 
 def made(file: bytes) -> bytes:
@@ -47,12 +53,32 @@ def shown(file: bytes) -> bytes:
 
 
 def _is_small(file: bytes) -> bool:
-    if not file.startswith(b"\xff\xd8"):
+    if not _is_bare(file):
         return False
     try:
         with PIL.Image.open(io.BytesIO(file), formats=("JPEG",)) as picture:
-            fits = picture.width <= WIDTH and picture.height <= HEIGHT
-            segments = {name for name, _ in picture.applist}
-            return fits and segments <= _HARMLESS and "comment" not in picture.info
+            return picture.width <= WIDTH and picture.height <= HEIGHT
     except (OSError, SyntaxError, ValueError):
         return False  # `made` says what is wrong with it.
+
+
+def _is_bare(file: bytes) -> bool:
+    """Whether a file is a JPEG of pixels alone, from its first byte to its last.
+
+    What follows the end mark is shown by no viewer, and read by who looks for it.
+    """
+    if not file.startswith(b"\xff\xd8"):
+        return False
+    place, kind = 2, 0
+    # Pixels alone may lie between a part and the next mark.
+    while mark := (_MARK.search if kind == _SCAN else _MARK.match)(file, place):
+        kind, place = mark[1][0], mark.end()
+        if kind == _END:
+            return place == len(file)
+        after = place + int.from_bytes(file[place : place + 2])
+        part = file[place + 2 : after]
+        is_head = kind == _HEAD and len(part) == 14 and part.startswith(b"JFIF\0")
+        if kind not in _PARTS and not is_head:
+            return False
+        place = after
+    return False

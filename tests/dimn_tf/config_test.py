@@ -12,6 +12,7 @@ class Some:
     """One option of each kind."""
 
     count: int = config.option(3, "How many.", least=1, most=9)
+    many: int = config.option(1, "How many.", most=64_000_000)
     share: float = config.option(0.5, "How much.", least=0, changes_result=False)
     most: float = config.option(1.0, "At most.", most=1)
     kind: str = config.option("a", "Which.", choices=("a", "b"))
@@ -64,6 +65,7 @@ def test_an_element_of_another_type_is_named():
         ({"count": 0}, "--count=0: expected at least 1."),
         ({"count": 10}, "--count=10: expected at most 9."),
         ({"count": float("nan")}, "--count=nan: expected a whole number."),
+        ({"many": 64_000_001}, "--many=64000001: expected at most 64000000."),
         ({"share": -0.5}, "--share=-0.5: expected at least 0."),
         ({"most": 1.5}, "--most=1.5: expected at most 1."),
         ({"most": float("nan")}, "--most=nan: expected at most 1."),

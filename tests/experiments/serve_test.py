@@ -176,6 +176,21 @@ def test_callers_elsewhere_need_a_token(small_export, tmp_path, monkeypatch):
     assert "--token_file=" in error and "cannot be read" in error
 
 
+def test_a_token_has_one_holder(tmp_path, monkeypatch):
+    model, gallery = f"--model={tmp_path / 'none'}", f"--gallery={tmp_path / 'people'}"
+    path = tmp_path / "tokens"
+    for line, told in (
+        (f"token {'b' * 20}", "has a line token with another token"),
+        (f"anna {'a' * 20}", "has a line anna with the same token"),
+    ):
+        path.write_text(line + "\n")
+        path.chmod(0o600)
+        monkeypatch.setenv("DIMN_TF_TOKEN", "a" * 20)
+        error = launch("serve", model, gallery, f"--token_file={path}", code=1)
+        assert "the variable DIMN_TF_TOKEN: " in error and told in error
+        assert error.count("\n") == 1
+
+
 def test_a_missing_package_is_named_with_its_extra(small_export, tmp_path, monkeypatch):
     arguments = f"--model={small_export.folder}", f"--gallery={tmp_path / 'people'}"
     packages = "fastapi", "jinja2", "prometheus_client", "python_multipart", "uvicorn"
@@ -195,6 +210,12 @@ def test_with_a_token_it_listens_everywhere(started):
     assert httpx.get(address).status_code == 401
     token = {"Authorization": "Bearer " + "a" * 20}
     assert httpx.get(address, headers=token).json()["entries"] == []
+
+
+def test_it_answers_at_the_address_that_it_says(started):
+    service = started("--host=127.0.0.2")
+    assert service.client.base_url.host == "127.0.0.2"
+    assert service.client.get("/v1/entries").status_code == 200
 
 
 def test_what_cannot_be_served_is_told_in_one_line(
@@ -221,6 +242,10 @@ def test_what_cannot_be_served_is_told_in_one_line(
         error = launch("serve", model, gallery, "--port=0", wrong, code=1)
         assert wrong in error.replace("=1000000000.0", "=1e9") and told in error
         assert error.count("\n") == 1
+    monkeypatch.setenv("DIMN_TF_TOKEN", "a" * 20)
+    error = launch("serve", model, gallery, "--port=0", "--hosts=x,y", code=1)
+    assert "--hosts=x,y: who has a token" in error and error.count("\n") == 1
+    monkeypatch.delenv("DIMN_TF_TOKEN")
     for given in ("--replicas=3", "--ray_address=auto"):
         error = launch("serve", model, gallery, "--port=0", given, code=1)
         assert f"{given.partition('=')[0]}: only --ray heeds it" in error

@@ -100,7 +100,6 @@ if (by("photo")) {
   fields.forEach((name) => by(name).addEventListener("input", show));
   by("whole").addEventListener("click", () => setBox(null));
   by("photo").addEventListener("submit", (event) => event.preventDefault());
-  by("zone").value = new Date().getTimezoneOffset();
   draw();
   drop();
 }

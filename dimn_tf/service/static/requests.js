@@ -85,6 +85,13 @@ function listen() {
       detail.parameters.image = searched.image;
       detail.parameters.box = searched.box;
     }
+    if (detail.elt === by("search")) {
+      // A day's own offset from UTC: the one of today is another in half of the year.
+      for (const name of ["since", "until"]) {
+        const time = new Date(detail.parameters[name]);
+        if (!Number.isNaN(time.getTime())) detail.parameters[name] = time.toISOString();
+      }
+    }
     const list = by("people").querySelector(".cards");
     if (detail.elt === by("people") && list) {
       detail.parameters.person_id = list.dataset.person;

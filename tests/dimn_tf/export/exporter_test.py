@@ -128,6 +128,24 @@ def test_what_the_system_refuses_is_not_called_another_export(
     assert not list(tmp_path.iterdir())
 
 
+def test_exports_of_equal_process_numbers_do_not_destroy_each_other(
+    tiny, quick, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("os.getpid", lambda: 1)  # As in containers.
+    (tmp_path / ".1.1.partial").mkdir()  # A killed one's, or one that writes now.
+    others = []
+
+    def card(metadata):
+        if not others:
+            others.append(made_up.export(tiny, tmp_path))
+        return "card"
+
+    with pytest.raises(errors.UserError, match="1: another export took this version"):
+        made_up.export(tiny, tmp_path, card=card)
+    assert others == [tmp_path / "1"] and (others[0] / "saved_model").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"1", ".1.1.partial"}
+
+
 def test_a_failed_export_leaves_what_others_put_there(tiny, quick, tmp_path):
     def card(metadata):
         (tmp_path / "new" / "other").mkdir()

@@ -220,6 +220,22 @@ def test_another_picture_person_or_camera_is_listed_or_replaced(
     assert _enrol(model, any_gallery, crops / "d.png").there == 1
 
 
+def test_what_is_replaced_keeps_what_a_program_told_of_it(model, gallery, tmp_path):
+    image = tmp_path / "a.png"
+    dummy_images.write(tmp_path, [image.name], height=40, width=20)
+    _enrol(model, gallery, image)
+    ((name, before),) = gallery.known([str(image)]).items()
+    (vector,) = gallery.vectors([name])
+    more = {"seen_at": "2026-01-02T03:04:05+00:00", "shift": {"name": "night"}}
+    told = {**before.metadata, **more, "content_sha256": "of another picture"}
+    gallery.add([Entry(name, vector, "anna", told)], replace=True)
+    assert _enrol(model, gallery, image, replace=True).replaced == 1
+    (known,) = gallery.known([name]).values()
+    times = {"enrolled_at": known.metadata["enrolled_at"]}
+    assert known.metadata == {**before.metadata, **more, **times}
+    assert known.person_id == "anna"
+
+
 def _own(model, picture):
     """The inner product of an image with itself."""
     features, classifiers = (

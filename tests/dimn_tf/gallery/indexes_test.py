@@ -49,11 +49,17 @@ def test_scores_are_inner_products_best_first(index):
         np.testing.assert_allclose(row[found], -np.sort(-row), atol=5e-3)
 
 
+def test_of_none_nothing_is_removed_or_found(index):
+    index.remove([3])
+    assert len(index) == 0 and (index.search(_vectors(2), 3)[1] == -1).all()
+
+
 def test_of_one_vector_all_is_removed(index):
     index.add(np.array([7]), _vectors(1))
     index.remove([7])
     assert len(index) == 0
     assert index.removed_share == (1.0 if index.worth_keeping else 0)
+    assert (index.search(_vectors(2), 3)[1] == -1).all()
 
 
 def test_what_is_written_holds_no_removed_vector_and_finds_the_others(tmp_path):
@@ -141,3 +147,73 @@ def test_a_graph_finds_the_few_that_it_does_not_lead_to(monkeypatch):
             _, found = index.search(probe, 10, allowed)
             assert len({*found[0]} & {*order[-40:-29]}) >= 9
             assert (found >= 0).all()
+
+
+GRAPHS = ("hnsw", "hnsw_float16")
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+def test_of_many_alike_as_many_are_found_as_there_are(kind):
+    """A graph's links among equal vectors lead nowhere else."""
+    vectors = _vectors(2_100)
+    vectors[:600] = vectors[0]
+    index = indexes.INDEXES[kind](D)
+    index.add(np.arange(2_100), vectors)
+    for removed in ((), range(0, 2_100, 7)):
+        index.remove(removed)
+        kept = np.delete(np.arange(2_100), list(removed)).astype(int)
+        scores, numbers = index.search(vectors[:3], 2_100)
+        assert numbers.shape == scores.shape == (3, 2_100)
+        for i in range(3):
+            np.testing.assert_array_equal(np.sort(numbers[i][: len(kept)]), kept)
+            expected = np.sort(vectors[kept] @ vectors[i])[::-1]
+            np.testing.assert_allclose(scores[i][: len(kept)], expected, atol=2e-2)
+            assert (numbers[i][len(kept) :] == -1).all()
+
+
+@pytest.mark.parametrize("kind", GRAPHS)
+@pytest.mark.parametrize("count", [300, 5_800])
+@pytest.mark.parametrize("nearest", [True, False])
+def test_removals_make_a_search_little_wider(kind, count, nearest, monkeypatch):
+    """Wherever those that were removed lie, the others are found."""
+    vectors, widths = _vectors(6_000), []
+    plain = indexes.faiss.SearchParametersHNSW
+
+    def watched(efSearch, **more):  # noqa: N803 - FAISS' name.
+        widths.append(efSearch)
+        return plain(efSearch=efSearch, **more)
+
+    monkeypatch.setattr("faiss.SearchParametersHNSW", watched)
+    index, probe = indexes.INDEXES[kind](D), vectors[:1] * 9
+    index.add(np.arange(6_000), vectors)
+    order = np.argsort(-(vectors @ probe[0]))
+    gone = order[:count] if nearest else order[np.arange(6_000) % 30 < count // 200]
+    index.remove(gone)
+    kept = np.setdiff1d(np.arange(6_000), gone)
+    assert len(index) == len(kept)
+    _, numbers = index.search(probe, 10)
+    expected = kept[np.argsort(-(vectors[kept] @ probe[0]))[:10]]
+    assert len({*numbers[0]} & {*expected}) >= 9
+    assert max(widths) <= indexes.HNSW_MOST
+    share = len(gone) / 6_000
+    assert widths[0] <= indexes.HNSW_SEARCH / (1 - share) + 2
+    if not nearest:
+        assert len(widths) == 1
+
+
+def test_what_is_added_after_a_removal_is_found():
+    for kind in GRAPHS:
+        index, vectors = indexes.INDEXES[kind](D), _vectors(30)
+        index.add(np.arange(20), vectors[:20])
+        index.remove([3, 19])
+        index.add(np.arange(20, 30), vectors[20:])
+        index.remove([25])
+        assert len(index) == 27 and index.removed_share == pytest.approx(0.1)
+        _, numbers = index.search(vectors, 30)
+        expected = np.setdiff1d(np.arange(30), [3, 19, 25])
+        for row in numbers:
+            np.testing.assert_array_equal(np.sort(row[:27]), expected)
+            assert (row[27:] == -1).all()
+        allowed = np.arange(27) % 2 == 0
+        _, numbers = index.search(vectors, 30, allowed)
+        np.testing.assert_array_equal(np.sort(numbers[0]), expected[allowed])

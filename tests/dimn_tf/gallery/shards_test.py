@@ -113,6 +113,17 @@ def test_what_is_another_now_is_told_or_replaced(gallery, tmp_path):
     np.testing.assert_array_equal(gallery.vectors(["/crops/1.png"])[0], second.vector)
 
 
+def test_what_is_replaced_keeps_what_is_not_told_now(gallery, tmp_path):
+    (entry,) = _entries(1)
+    more = {"seen_at": "2026-01-02T03:04:05+00:00", "shift": {"name": "night"}}
+    told = {**entry.metadata, **more}
+    gallery.add([dataclasses.replace(entry, metadata=told)])
+    (now,) = _entries(1, seed=1)
+    _import(gallery, _write(tmp_path / "s", [now]), replace=True)
+    known = gallery.known([entry.entry_id])[entry.entry_id]
+    assert known.metadata == {**now.metadata, **more}
+
+
 def test_what_is_not_whole_or_of_another_model_is_refused_untouched(gallery, tmp_path):
     parts = _entries(10)[:5], _entries(10)[5:]
 

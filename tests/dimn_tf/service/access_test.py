@@ -1,6 +1,7 @@
 """Tokens, hosts and origins: who is let in, and what a token file may hold."""
 
 import pytest
+import starlette.responses
 
 from dimn_tf import errors
 from dimn_tf.service import access, problems
@@ -24,6 +25,23 @@ def test_the_right_token_names_its_holder():
     assert _caller(GUARDED, authorization=f"Bearer {TOKEN}") == "token:anna"
     assert _caller(GUARDED, authorization=f"bearer  {'y' * 20} ") == "token:bo"
     assert _caller(GUARDED, cookie=f"a=b; {access.COOKIE}={TOKEN}") == "token:anna"
+
+
+@pytest.mark.parametrize(
+    "other", ['prefs={"a":1}', "a b=1", "x=\xe9", "a", "=", "", 'q="a;b"']
+)
+def test_another_apps_cookie_logs_nobody_out(other):
+    ours = f"{access.COOKIE}={TOKEN}"
+    for cookie in (f"{other}; {ours}", f"{ours}; {other}", f"{other};{ours}"):
+        assert _caller(GUARDED, cookie=cookie) == "token:anna"
+
+
+def test_a_token_comes_back_from_the_cookie_that_the_page_sets():
+    for token in ('a"b\\c d;e,f=gh ijkl', "/+=" * 8):
+        answer = starlette.responses.Response()
+        answer.set_cookie(access.COOKIE, token)
+        cookie = answer.headers["set-cookie"].partition("; Path")[0]
+        assert _caller(access.Access({"bo": token}), cookie=cookie) == "token:bo"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +99,19 @@ def test_without_tokens_this_machine_is_called_by_its_names_alone():
         assert told.value.status == 403
 
 
+def test_names_of_hosts_are_the_same_in_any_case():
+    allowed = access.Access(hosts=("Gallery.Home",))
+    for host in ("LOCALHOST:80", "gallery.home", "GALLERY.home:9"):
+        origin = f"http://{host.lower()}"
+        caller = allowed.caller({"host": host, "origin": origin}, "::1", False)
+        assert str(caller) == "address:::1"
+
+
+def test_a_host_in_an_address():
+    assert access.in_address("127.0.0.2") == "127.0.0.2"
+    assert access.in_address("::1") == "[::1]"
+
+
 def test_which_addresses_are_this_machines_own():
     for host in ("127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost"):
         assert access.is_loopback(host)
@@ -101,6 +132,7 @@ def test_a_token_file_names_callers(tmp_path):
         ("anna", "line 1 is no `name token`"),
         (f"a/b {TOKEN}", "line 1 is no `name token`"),
         (f"a {TOKEN}\n\na {'y' * 20}", "line 3 is no `name token` with a name of its"),
+        (f"a {TOKEN}\nb {TOKEN}", "line 2 gives b the token of a, so that nobody"),
         ("a short", "line 1: a token of 5 letters; expected at least 16"),
         ("a " + "\u00e9" * 20, "line 1: a token of 20 letters; .* plain"),
     ],
@@ -139,5 +171,17 @@ def test_addresses_within_networks():
     some = access.Addresses(["127.0.0.1", "10.0.0.0/8", "::1"])
     for inside in ("127.0.0.1", "10.9.8.7", "::1", "0:0:0:0:0:0:0:1"):
         assert inside in some
-    for outside in ("127.0.0.2", "11.0.0.1", "::2", "", "unknown", "10.0.0.1, x"):
+    for inside in ("::ffff:127.0.0.1", "::ffff:10.9.8.7", "::ffff:7f00:1"):
+        assert inside in some
+    assert "::ffff:10.9.8.7" in access.Addresses(["::ffff:10.0.0.0/104"])
+    assert "10.9.8.7" not in access.Addresses(["::/0"])
+    for outside in (
+        "::ffff:127.0.0.2",
+        "127.0.0.2",
+        "11.0.0.1",
+        "::2",
+        "",
+        "unknown",
+        "10.0.0.1, x",
+    ):
         assert outside not in some

@@ -1,6 +1,8 @@
 """The audit log: what its lines tell of whom, how it grows, and what goes."""
 
 import datetime
+import errno
+import io
 import json
 import os
 
@@ -126,3 +128,56 @@ def test_a_place_that_cannot_be_written_to_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(errors.UserError, match="the audit log cannot be written to"):
         audit.AuditLog(tmp_path / "file" / "audit.jsonl")
+
+
+class _Full(io.FileIO):
+    """A file on a disk that is full after some bytes, once."""
+
+    left: int | None = None
+
+    def write(self, data):
+        if self.left is None:
+            return super().write(data)
+        if not self.left:
+            type(self).left = None
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = super().write(bytes(data)[: self.left])
+        type(self).left -= written
+        return written
+
+
+@pytest.mark.parametrize("room", [0, 20])
+def test_what_was_refused_is_not_told_of_later(path, room, monkeypatch):
+    """Whatever lies between the log and the disk."""
+
+    def opened(name, mode="r", buffering=-1, encoding=None, opener=None):
+        raw = _Full(name, "ab+" if "+" in mode else "ab", opener=opener)
+        if buffering == 0:
+            return raw
+        return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding)
+
+    monkeypatch.setattr(audit, "open", opened, raising=False)
+    log = audit.AuditLog(path)
+    log.write("token:guard", "search", number=0)
+    monkeypatch.setattr(_Full, "left", room)
+    with pytest.raises(OSError, match="No space"):
+        log.write("token:guard", "remove", id="refused")
+    log.write("token:guard", "search", number=1)
+    log.close()
+    assert [line.get("number") for line in _lines(path)] == [0, 1]
+
+
+@pytest.mark.parametrize("killed", ["before it is opened", "while it is open"])
+def test_a_line_that_a_kill_cut_off_is_a_line_of_its_own(path, killed):
+    if killed == "before it is opened":
+        path.parent.mkdir()
+        path.write_text('{"time": "2026-')
+    log = audit.AuditLog(path)
+    if killed == "while it is open":
+        path.write_text('{"time": "2026-')
+    for number in range(2):
+        log.write("token:guard", "search", number=number)
+    log.close()
+    half, *whole = path.read_text().splitlines()
+    assert half == '{"time": "2026-'
+    assert [json.loads(line)["number"] for line in whole] == [0, 1]

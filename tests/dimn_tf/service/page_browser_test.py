@@ -135,6 +135,32 @@ def test_in_a_browser(browser, client, photos):
     assert not faults
 
 
+def test_a_time_is_of_the_zone_of_its_own_day(browser, client, photos):
+    """Berlin is an hour before UTC in winter, and two in summer."""
+    days = ("2026-01-15T10:59:59Z", "2026-01-15T11:00Z", "2026-07-15T09:59:59Z")
+    for i, seen in enumerate((*days, "2026-07-15T10:00Z")):
+        client.post(
+            "/v1/entries",
+            files={"image": ("x.png", _image(20 + i))},
+            data={"person_id": f"p{i}", "seen_at": seen},
+        )
+    page = browser.new_page(timezone_id="Europe/Berlin")
+    page.goto(str(client.base_url))
+    page.set_input_files("#image", photos[0])
+    for since, until, expected in (
+        ("2026-01-15T12:00", "2026-07-15T12:00", {"p1", "p2"}),
+        ("2026-01-15T12:00", "", {"p1", "p2", "p3"}),
+    ):
+        page.fill("#search [name=since]", since)
+        page.fill("#search [name=until]", until)
+        with page.expect_response("**/page/search"):
+            page.click("#search button.main")
+        page.locator("#found li").nth(len(expected) - 1).wait_for()
+        names = page.locator("#found h4").all_inner_texts()
+        assert {name.split()[-1] for name in names} == expected
+        assert "2026-01-15 11:00 UTC" in page.inner_text("#found")
+
+
 def test_why_is_of_the_photo_that_was_searched_with(browser, client, photos):
     _enrol(client, photos)
     page = browser.new_page()

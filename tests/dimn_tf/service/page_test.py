@@ -8,7 +8,7 @@ import pytest
 from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.evaluation import measures
-from dimn_tf.service import access, enrolling, page_people, problems
+from dimn_tf.service import access, enrolling, page_people, pieces, problems
 from tests.dimn_tf.service.running import running
 
 TOKEN = "t" * 20
@@ -46,6 +46,25 @@ def test_the_page_needs_nothing_from_elsewhere(client):
     assert " on" + "click=" not in page.text
 
 
+def test_where_searches_may_ask_for_few_the_page_asks_for_no_more(
+    dimn_export, tmp_path
+):
+    with running(dimn_export.model, tmp_path, largest_k=2) as client:
+        for i in range(4):
+            client.post("/page/enrol", files=_file(i), data={"person_id": f"p{i}"})
+        assert (
+            'name="k" type="number" min="1" max="2" value="2"' in client.get("/").text
+        )
+        found = client.post("/page/search", files=_file(1), data={"k": 2})
+        fields = {"entry_id": _ids(found.text)[0]}
+        why = client.post("/page/why", files=_file(1), data=fields)
+        assert why.status_code == 200 and "the mean of the 2 best" in why.text
+        told = client.post("/v1/explain", files=_file(1), data=fields)
+        assert told.status_code == 200 and told.json()["against"] == 2
+        told = client.post("/v1/explain", files=_file(1), data={**fields, "against": 3})
+        assert told.status_code == 422 and "against=3: at most 2" in told.text
+
+
 def test_enrolled_found_explained_named_removed(client):
     for i in range(3):
         told = client.post("/page/enrol", files=_file(i), data={"person_id": f"p{i}"})
@@ -78,6 +97,27 @@ def test_enrolled_found_explained_named_removed(client):
     assert len({*_ids(client.get("/page/people").text)}) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-01-31T23:30:59-01:00", "2026-02-01 00:30 UTC"),
+        ("2026-07-01T01:30:00.123456+02:00", "2026-06-30 23:30 UTC"),
+        ("2026-07-01T01:30:00Z", "2026-07-01 01:30 UTC"),
+        ("2026-07-01", "2026-07-01 00:00 UTC"),
+        ("0001-01-01T00:00:00+02:00", "0001-01-01T00:00:00+02:00"),
+        ("last summer", "last summer"),
+    ],
+)
+def test_times_are_shown_in_the_zone_that_is_told(text, shown):
+    """Programs enrol with offsets of their own."""
+    hit = {"likeness": 0.5, "passes": None, "seen_at": text}
+    found = {"probes": [{"hits": [hit]}], "asked": {}, "threshold": None}
+    listed = {"entries": [{"enrolled_at": text}], "person": "", "more": True}
+    for name, given in (("found", found), ("people", listed)):
+        template = pieces.TEMPLATES.get_template(f"{name}.html")
+        assert f"{shown}</p>" in template.render(given)
+
+
 def _form(text, entry):
     """The fields of a hit's "Why?"."""
     (form,) = [f for f in re.findall("(?s)<form.*?</form>", text) if entry in f]
@@ -98,8 +138,9 @@ def test_why_is_told_from_the_hits_that_are_shown(client):
     for fields, count in (
         ({}, 3),
         ({"camera_id": "a&b c"}, 3),
-        ({"since": "2026-11-05T12:00", "zone": "-120"}, 2),
-        ({"since": "2026-11-05T12:01", "until": "2026-11-08T12:00", "zone": "-120"}, 1),
+        ({"since": "2026-11-05T12:00+02:00"}, 2),
+        ({"since": "2026-11-05T10:01Z", "until": "2026-11-08T12:00+02:00"}, 1),
+        ({"since": "2026-11-05T10:01", "until": "2026-11-08T10:00:00.000Z"}, 1),
     ):
         found = client.post("/page/search", files=_file(20), data=fields).text
         entries = _ids(found)

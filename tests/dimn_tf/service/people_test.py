@@ -46,6 +46,20 @@ def opened(tmp_path):
         made.pop().close()
 
 
+def test_while_another_process_writes_it_ends_all_the_same(tmp_path, caplog):
+    Gallery.create(tmp_path / "g", MODEL, D, "hnsw").close()
+    people = people_lib.People(str(tmp_path / "g"), MODEL, D, tmp_path / "s")
+    people.enrol(_wish(), _vector(0), NOW)
+    while not people.prepare():
+        pass
+    with Gallery(tmp_path / "g") as other, other._writing():
+        people.close()
+    assert "index was not kept" in caplog.text
+    assert "another process is writing" in caplog.text
+    with pytest.raises(Exception, match="closed"):
+        people.picture("sha256-1")
+
+
 def _traces(folder: pathlib.Path, content: bytes) -> list[str]:
     pieces = {content[i : i + 16] for i in range(0, len(content) - 16, 16)}
     return [

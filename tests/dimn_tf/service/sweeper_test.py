@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+import types
 
 import pytest
 
@@ -155,3 +156,120 @@ def test_logs_of_replicas_go_with_what_is_too_old(halves_export, tmp_path):
         while len(list(folder.glob("log-*"))) > 1 and time.monotonic() < end:
             client.get("/healthz")
     assert [path.name for path in folder.glob("log-*")] == ["log-a-2-20261101.txt"]
+
+
+def test_whatever_fails_at_the_end_the_audit_log_is_closed():
+    closed = []
+
+    class Ending(core.Core):
+        def __init__(self):
+            async def stop():
+                closed.append("encoding")
+
+            async def refuse():
+                raise errors.UserError("cannot be written to")
+
+            self.encoding = types.SimpleNamespace(start=lambda: None, stop=stop)
+            self._looking = None
+            self.keeper = types.SimpleNamespace(close=refuse)
+            self.audit = types.SimpleNamespace(close=lambda: closed.append("audit"))
+
+        def open(self):
+            pass
+
+        async def _prepare(self):
+            pass
+
+        async def _keep_swept(self, prepared):
+            pass
+
+    async def work():
+        async with Ending().running():
+            pass
+
+    with pytest.raises(errors.UserError, match="cannot be written to"):
+        asyncio.run(work())
+    assert closed == ["encoding", "audit"]
+
+
+@pytest.fixture
+def looking(monkeypatch):
+    """A core that counts its looks at all that is kept, and a clock."""
+    clock = [50.0]
+    monkeypatch.setattr(core.time, "monotonic", lambda: clock[0])
+
+    class Looking(core.Core):
+        looks, failure = 0, None
+
+        def __init__(self):
+            self._looking, self._looked_at = None, -core.BETWEEN_LOOKS
+
+        async def forget_gone(self):
+            self.looks += 1
+            for _ in range(5):
+                await asyncio.sleep(0)
+            if self.failure:
+                raise self.failure
+
+    return Looking(), clock
+
+
+def test_ten_who_ask_for_whom_nobody_knows_cause_one_look(looking):
+    made, clock = looking
+
+    async def ten(at_once):
+        asked = [made.look_for_gone() for _ in range(10)]
+        if at_once:
+            await asyncio.gather(*asked)
+        else:
+            for one in asked:
+                await one
+
+    for at_once in (True, False, False):
+        asyncio.run(ten(at_once))
+    assert made.looks == 1
+    clock[0] += core.BETWEEN_LOOKS
+    asyncio.run(ten(at_once=False))
+    assert made.looks == 2
+
+
+def test_a_look_that_failed_is_told_to_all_and_done_again(looking):
+    made, _ = looking
+    made.failure = problems.Problem(503, "gallery", "not now")
+
+    async def ask():
+        return await asyncio.gather(
+            *(made.look_for_gone() for _ in range(3)), return_exceptions=True
+        )
+
+    assert asyncio.run(ask()) == [made.failure] * 3 and made.looks == 1
+    made.failure = None
+    assert asyncio.run(ask()) == [None] * 3 and made.looks == 2
+
+
+def test_who_goes_away_ends_a_look_for_nobody_else(looking):
+    made, _ = looking
+
+    async def work():
+        first, second = (asyncio.create_task(made.look_for_gone()) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        await second
+        assert first.cancelled()
+
+    asyncio.run(work())
+    assert made.looks == 1
+
+
+def test_ten_unknown_persons_make_one_sweep(halves_export, tmp_path, monkeypatch):
+    looks, plain = [], core.Core.forget_gone
+
+    async def counted(self):
+        looks.append(1)
+        await plain(self)
+
+    monkeypatch.setattr(core.Core, "forget_gone", counted)
+    with running(halves_export.model, tmp_path) as client:
+        for i in range(10):
+            assert client.delete(f"/v1/persons/x{i}").status_code == 404
+    assert 1 <= len(looks) <= 2  # That of the start is the other.

@@ -82,6 +82,38 @@ def test_what_is_large_or_tells_more_is_shown_small(file):
     assert shown == thumbnails.made(file) != file
 
 
+SMALL = thumbnails.made(photo(300, 600))
+HEAD = SMALL[2:20]  # APP0: JFIF, without a thumbnail.
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        SMALL + b"GPS=52.1,5.2",
+        SMALL + SMALL,
+        SMALL[:2] + b"\xff\xe0\x00\x10JFXX\0\x10GPS=52.1" + SMALL[2:],
+        SMALL[:2] + b"\xff\xe0\x00\x0dJFIF\0GPS=52" + SMALL[20:],
+        SMALL[:4] + b"\x00\x13" + HEAD[4:16] + b"\1\1GPS" + SMALL[20:],
+        SMALL[:-2] + b"\xff\xfe\x00\x0aGPS=52.1" + SMALL[-2:],
+        SMALL[:2] + b"\xff\xe1\x00\x0aGPS=52.1" + SMALL[2:],
+    ],
+)
+def test_nothing_beside_the_pixels_is_shown(file):
+    assert HEAD.startswith(b"\xff\xe0\x00\x10JFIF\0")
+    shown = thumbnails.shown(file)
+    assert b"GPS" not in shown and shown == thumbnails.made(file)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_small_picture_of_another_writer_is_shown_as_it_is(progressive):
+    buffer = io.BytesIO()
+    picture = PIL.Image.open(io.BytesIO(SMALL))
+    # Optimised pixels, and marks among them.
+    options = {"progressive": progressive, "restart_marker_rows": 1}
+    picture.save(buffer, "JPEG", optimize=True, **options)
+    assert thumbnails.shown(buffer.getvalue()) == buffer.getvalue()
+
+
 def test_what_is_no_picture_is_refused():
     for file in (b"text", b"\xff\xd8", photo(30, 60)[:200]):
         with pytest.raises(images.ImageFault):
