@@ -72,11 +72,8 @@ CONV4 = backbone.Backbone(
     preprocess=zero_to_one,
     strides=(16,),
     pooling=lambda: keras.layers.Flatten(dtype="float32", name="pooling"),
-    smallest=16,
 )
 """Its features are the last maps as they are: D = 1,600 at 84 x 84."""
 
-CONV4_MEAN = backbone.Backbone(
-    build=conv4, preprocess=zero_to_one, strides=(16,), smallest=16
-)
+CONV4_MEAN = backbone.Backbone(build=conv4, preprocess=zero_to_one, strides=(16,))
 """Its features are the maps' means: D = 64, as PPA has it."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from dimn_tf import images, progress
 from dimn_tf.export import served_model
-from dimn_tf.gallery import image_sources
+from dimn_tf.gallery import content_hash, image_sources
 
-CONTENT = "content_sha256"
-"""Key of an entry's metadata: the hash of its image file's bytes."""
 BATCH_BYTES = images.LARGEST_BYTES
 """Of files held at a time, but for one more."""
 
@@ -42,20 +38,7 @@ def read(source: image_sources.ImageSource) -> Read:
     """
     content = images.content_of(source.path)
     encoded = images.checked(content, compression=images.READ_AT_ONCE)
-    return Read(source, encoded, sha256(content))
-
-
-def is_as_enrolled(content: bytes, metadata: Mapping[str, Any]) -> bool:
-    """Whether an image file is the one that an entry was made of.
-
-    An entry that tells no hash (an older version's, or one from Python) is believed.
-
-    Args:
-        content: The file's bytes.
-        metadata: The entry's.
-    """
-    digest = metadata.get(CONTENT)
-    return digest is None or digest == sha256(content)
+    return Read(source, encoded, content_hash.sha256(content))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -102,11 +85,6 @@ def embed(
             batch = []
     if batch:
         yield _embedded(call, batch, skipped)
-
-
-def sha256(content: bytes) -> str:
-    """What tells an image file from another under its name: hash of its bytes."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def shown(sources: Sequence, label: str):

@@ -11,9 +11,17 @@ from absl import logging
 
 from dimn_tf import errors, images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import base, embedding, entries, filters, image_sources, names
+from dimn_tf.gallery import (
+    base,
+    content_hash,
+    embedding,
+    entries,
+    filters,
+    image_sources,
+    names,
+)
 
-CONTENT = embedding.CONTENT
+CONTENT = content_hash.KEY
 CAMERA, ENROLLED = filters.CAMERA, filters.ENROLLED
 _AT_A_TIME = 4096  # Entries whose person and metadata are held.
 
@@ -171,7 +179,7 @@ def _is_to_replace(source, known: entries.Known, replace, report: Report) -> boo
         report.skipped.append((source.entry_id, reason))
         return False
     labels = source.person_id, source.camera_id
-    return is_to_replace(known, *labels, embedding.sha256(content), replace, report)
+    return is_to_replace(known, *labels, content_hash.sha256(content), replace, report)
 
 
 def is_to_replace(

@@ -20,7 +20,7 @@ import numpy as np
 
 from dimn_tf import images
 from dimn_tf.export import served_model
-from dimn_tf.gallery import base, embedding, entries, filters
+from dimn_tf.gallery import base, content_hash, entries, filters
 
 AGAINST = 10
 """Best entries that a match is told from; ours: of more, a map of the margin looks like
@@ -120,7 +120,7 @@ def with_images(found: Sequence[Found]) -> list[Found]:
             continue
         try:
             content = images.content_of(path)
-            if not embedding.is_as_enrolled(content, row.hit.metadata):
+            if not content_hash.is_as_enrolled(content, row.hit.metadata):
                 read.append(dataclasses.replace(row, missing=_CHANGED))
                 continue
             image = images.checked(content, compression=images.READ_AT_ONCE)

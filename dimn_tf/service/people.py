@@ -11,7 +11,7 @@ import numpy as np
 
 from dimn_tf import errors, images
 from dimn_tf.gallery import (
-    embedding,
+    content_hash,
     enrolment,
     explanation,
     filters,
@@ -269,7 +269,7 @@ class People:
             content = images.content_of(path)
         except images.ImageFault:
             return None
-        return content if embedding.is_as_enrolled(content, known.metadata) else None
+        return content if content_hash.is_as_enrolled(content, known.metadata) else None
 
     def public_ids(self, entry_ids: Sequence[str]) -> dict[str, str]:
         """What clients call entries whose ids are paths of this machine."""
