@@ -8,18 +8,14 @@ FOLDER/PERSON/CAMERA_NAME.png: what `reid_folder` (`?camera=^(\d+)_`),
 take. Of real data, keep the folder out of any repository.
 """
 
-import contextlib
 import io
-import os
 import pathlib
-import shutil
-from collections.abc import Iterator
 
 import numpy as np
 import PIL.Image
 from absl import flags
 
-from dimn_tf import errors, files
+from dimn_tf import errors, files, unfinished
 from dimn_tf.data import records
 from experiments import launch, path_flags
 
@@ -50,51 +46,26 @@ def main(_):
     if FLAGS.persons:
         persons = persons[: FLAGS.persons]
     indices = np.flatnonzero(np.isin(opened.person_ids, persons))
-    with _partial_of(folder) as partial:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with unfinished.beside(folder) as partial:
         for start in range(0, len(indices), _AT_A_TIME):
             part = indices[start : start + _AT_A_TIME]
             for i, encoded in zip(part, opened.encoded_images(part), strict=True):
                 _write(partial, opened, i, encoded)
-        partial.rename(folder)
+        _publish(partial, folder)
     print(f"{len(indices):,} images of {len(persons):,} people: {folder}")
 
 
-@contextlib.contextmanager
-def _partial_of(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """An empty folder beside another one, to be renamed to it, or gone at the end.
-
-    It is its own lock, which the system frees when a process ends in whatever way: what
-    lies in one that nobody holds is a killed process'.
-
-    Raises:
-        errors.UserError: another process holds it, or was faster.
-    """
-    partial = folder.with_name(f".{folder.name}.partial")
-    partial.mkdir(parents=True, exist_ok=True)
-    handle = os.open(partial, os.O_RDONLY)
+def _publish(partial: pathlib.Path, folder: pathlib.Path) -> None:
     try:
-        # Renamed or removed since it was opened, it is another's in spite of the lock.
-        if not files.take(handle, partial) or not _is_still(handle, partial):
-            raise errors.UserError(
-                f"--folder={folder}: another process is extracting into it. Wait for "
-                "it, or name another one"
-            )
-        try:
-            for leftover in partial.iterdir():
-                shutil.rmtree(leftover)
-            yield partial
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    finally:
-        os.close(handle)
-
-
-def _is_still(handle: int, path: pathlib.Path) -> bool:
-    """Whether what was opened still lies there."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
+        partial.rename(folder)
+    except OSError as error:
+        if not folder.exists():
+            raise
+        raise errors.UserError(
+            f"--folder={folder}: another process made it meanwhile. Look at it, or "
+            "name another one"
+        ) from error
 
 
 def _write(folder: pathlib.Path, opened, i: int, encoded: bytes) -> None:

@@ -11,8 +11,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors, methods, plain_paths, standard_json, tensorflow_errors
-from dimn_tf.export import decoding, layout, serving, unfinished, warmup
+from dimn_tf import (
+    errors,
+    methods,
+    plain_paths,
+    standard_json,
+    tensorflow_errors,
+    unfinished,
+)
+from dimn_tf.export import decoding, layout, serving, warmup
 from dimn_tf.export import formats as formats_lib
 
 LARGEST_DIFFERENCE = 1e-4
@@ -71,7 +78,7 @@ def export(
     version = next_version(export_dir)
     folder = export_dir / str(version)
     try:
-        with unfinished.folder(export_dir, version) as partial:
+        with unfinished.beside(folder) as partial:
             with plain_paths.plain(partial) as place, full_precision():
                 module = serving.ServingModule(
                     method, height, width, network_name, method_name

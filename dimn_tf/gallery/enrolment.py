@@ -21,7 +21,6 @@ from dimn_tf.gallery import (
     names,
 )
 
-CONTENT = content_hash.KEY
 CAMERA, ENROLLED = filters.CAMERA, filters.ENROLLED
 _AT_A_TIME = 4096  # Entries whose person and metadata are held.
 
@@ -208,7 +207,7 @@ def is_to_replace(
         )
         if now is not None and not names.same(now, before)
     ]
-    digest = known.metadata.get(CONTENT)
+    digest = known.metadata.get(content_hash.KEY)
     if None not in (digest, sha256) and digest != sha256:
         changes.insert(0, "another picture")
     if replace and (changes or digest is None):
@@ -232,7 +231,7 @@ def entry_of(row: embedding.Embedded, before: entries.Known | None) -> entries.E
     # From any working directory, `search --picture` finds the image again.
     metadata = {
         "path": str(source.path.absolute()),
-        CONTENT: row.sha256,
+        content_hash.KEY: row.sha256,
         ENROLLED: now_text(),
     }
     if source.camera_id is not None:

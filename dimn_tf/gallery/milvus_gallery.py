@@ -16,9 +16,8 @@ from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import milvus_collections as collections
 
 _KEYS_AT_A_TIME = 1_000
-_PLAIN = re.compile(
-    r"[\w .@-]+", re.ASCII
-)  # A person id that needs no quoting in a filter.
+# A person id that needs no quoting in a filter, and has one spelling.
+_PLAIN = re.compile(r"[\w .@-]+", re.ASCII)
 
 
 class MilvusGallery(base.BaseGallery):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dimn_tf import errors, extras, progress, standard_json
-from dimn_tf.gallery import base, enrolment, entries
+from dimn_tf.gallery import base, content_hash, enrolment, entries
 
 REPORT_FILE = "report.json"
 """Written last: shards without it are not whole."""
@@ -154,7 +154,7 @@ def _import(gallery, part, replace, report: enrolment.Report) -> None:
         before = known.get(entry.entry_id)
         camera = entry.metadata.get(enrolment.CAMERA)
         if before is not None:
-            digest = entry.metadata.get(enrolment.CONTENT)
+            digest = entry.metadata.get(content_hash.KEY)
             if not enrolment.is_to_replace(
                 before, entry.person_id, camera, digest, replace, report
             ):

@@ -1,7 +1,5 @@
 """Crops of a built data set: one process a folder, nothing of a killed one's."""
 
-import os
-
 import pytest
 
 from dimn_tf import files
@@ -22,44 +20,28 @@ def _names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_folder_that_is_being_written_is_left_alone(flags, tmp_path):
-    partial = tmp_path / ".crops.partial"
-    (partial / "0001").mkdir(parents=True)
-    (partial / "0001" / "1_a.png").touch()
-    handle = os.open(partial, os.O_RDONLY)
-    try:
-        assert files.take(handle, partial)
-        error = launcher.launch("extract_images", *flags, code=1)
-    finally:
-        os.close(handle)
-    assert error.startswith(f"error: --folder={tmp_path / 'crops'}: another process is")
-    assert (partial / "0001" / "1_a.png").exists() and _names(tmp_path) == [
-        ".crops.partial"
-    ]
+def test_a_folder_that_another_process_makes_meanwhile_is_left_alone(
+    flags, tmp_path, monkeypatch
+):
+    told, theirs = files.told, tmp_path / "crops" / "0001"
+
+    def late(path):
+        theirs.mkdir(parents=True, exist_ok=True)
+        return told(path)
+
+    monkeypatch.setattr(files, "told", late)
+    error = launcher.launch("extract_images", *flags, code=1)
+    assert error.startswith(f"error: --folder={tmp_path / 'crops'}: another process ma")
+    assert _names(tmp_path) == ["crops"] and _names(tmp_path / "crops") == ["0001"]
+    assert not _names(theirs)
 
 
 def test_what_a_killed_process_left_is_none_of_it(flags, tmp_path):
-    (tmp_path / ".crops.partial" / "0777").mkdir(parents=True)
+    (tmp_path / f".crops.{'0a' * 8}.partial" / "0777").mkdir(parents=True)
     printed = launcher.launch("extract_images", *flags)
     assert printed.startswith("27 images of 9 people: ")
     assert _names(tmp_path) == ["crops"]
     assert _names(tmp_path / "crops") == [f"{person:04d}" for person in range(1, 10)]
-
-
-def test_a_folder_that_was_renamed_meanwhile_is_not_written_to(
-    flags, tmp_path, monkeypatch
-):
-    """By the process that held it until just now."""
-    take = files.take
-
-    def late(handle, path, *more):
-        path.rename(tmp_path / "crops")
-        return take(handle, path, *more)
-
-    monkeypatch.setattr(files, "take", late)
-    error = launcher.launch("extract_images", *flags, code=1)
-    assert "another process is extracting into it" in error
-    assert _names(tmp_path) == ["crops"] and not _names(tmp_path / "crops")
 
 
 def test_an_image_that_cannot_be_written_leaves_nothing(flags, tmp_path, monkeypatch):

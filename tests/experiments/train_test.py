@@ -41,20 +41,26 @@ def test_missing_archives_end_the_benchmark_at_once(tmp_path):
     assert not (tmp_path / "run").exists() and not (tmp_path / "tfds").exists()
 
 
-@pytest.mark.parametrize("flag", ["sources", "targets"])
-def test_a_data_set_of_classes_is_refused_at_once(flag, tmp_path):
+def _refused_before_any_work(launcher_name, folder, *given):
+    """The line that a command ends with; it has made nothing in the folder."""
     error = launcher.launch(
-        "train",
-        "--flagfile=dg.flags",
-        f"--{flag}=mini_imagenet/partial",
-        f"--manual_dir={tmp_path}",
-        f"--data_dir={tmp_path / 'tfds'}",
-        f"--workdir={tmp_path / 'run'}",
+        launcher_name,
+        *given,
+        f"--manual_dir={folder}",
+        f"--data_dir={folder / 'tfds'}",
+        f"--workdir={folder / 'run'}",
         code=1,
     )
     (line,) = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert not list(folder.iterdir())
+    return line
+
+
+@pytest.mark.parametrize("flag", ["sources", "targets"])
+def test_a_data_set_of_classes_is_refused_at_once(flag, tmp_path):
+    given = "--flagfile=dg.flags", f"--{flag}=mini_imagenet/partial"
+    line = _refused_before_any_work("train", tmp_path, *given)
     assert line.startswith("error: mini_imagenet/partial: found a data set of classes")
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("launcher_name", ["train", "evaluate"])
@@ -64,17 +70,8 @@ def test_a_data_set_of_classes_is_refused_at_once(flag, tmp_path):
 def test_an_evaluation_that_cannot_be_is_refused_before_any_work(
     launcher_name, flag, tmp_path
 ):
-    error = launcher.launch(
-        launcher_name,
-        f"--{flag}",
-        f"--manual_dir={tmp_path}",
-        f"--data_dir={tmp_path / 'tfds'}",
-        f"--workdir={tmp_path / 'run'}",
-        code=1,
-    )
-    (line,) = [line for line in error.splitlines() if line.startswith("error: ")]
+    line = _refused_before_any_work(launcher_name, tmp_path, f"--{flag}")
     assert line.startswith(f"error: --{flag}: expected at least ")
-    assert not list(tmp_path.iterdir())
 
 
 def test_evaluate_without_a_run_says_what_to_give(tmp_path):

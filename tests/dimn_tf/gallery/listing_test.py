@@ -8,11 +8,10 @@ from dimn_tf.gallery import (
     Entry,
     Filter,
     Gallery,
-    MilvusGallery,
     milvus_gallery,
     store,
 )
-from tests.dimn_tf.gallery import older_milvus
+from tests.dimn_tf.gallery import kinds
 
 D, MODEL = 8, "ab" * 32
 
@@ -20,17 +19,10 @@ D, MODEL = 8, "ab" * 32
 @pytest.fixture(params=["exact", "hnsw", "milvus"])
 def gallery(request, tmp_path):
     """23 entries of five persons and none, by two cameras; three were removed."""
-    uri = str(tmp_path / "m.db")
-    if request.param == "milvus":
-        made = MilvusGallery.create(uri, "people", MODEL, D)
-    elif request.param == "older milvus":
-        made = older_milvus.make(uri, "people", MODEL, D)
-    else:
-        made = Gallery.create(tmp_path / "g", MODEL, D, request.param)
     vectors = np.zeros((26, D), np.float32)
     vectors[:, 0] = np.arange(26, 0, -1)
     vectors[:, 1] = 1
-    with made:
+    with kinds.create(request.param, tmp_path, MODEL, D) as made:
         made.add(
             [
                 Entry(

@@ -5,8 +5,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from dimn_tf.gallery import Entry, Filter, Gallery, MilvusGallery, image_sources, names
-from tests.dimn_tf.gallery import older_milvus
+from dimn_tf.gallery import Entry, Filter, image_sources, names
+from tests.dimn_tf.gallery import kinds
 
 D, MODEL = 4, "ab" * 32
 NFC = unicodedata.normalize("NFC", "Jos\u00e9")
@@ -24,14 +24,7 @@ def test_spellings():
 
 @pytest.fixture(params=["exact", "hnsw", "milvus", "older milvus"])
 def gallery(request, tmp_path):
-    uri = str(tmp_path / "m.db")
-    if request.param == "milvus":
-        made = MilvusGallery.create(uri, "people", MODEL, D)
-    elif request.param == "older milvus":
-        made = older_milvus.make(uri, "people", MODEL, D)
-    else:
-        made = Gallery.create(tmp_path / "g", MODEL, D, request.param)
-    with made:
+    with kinds.create(request.param, tmp_path, MODEL, D) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from dimn_tf import errors, standard_json
-from dimn_tf.gallery import Entry, Gallery, enrolment, shards
+from dimn_tf.gallery import Entry, Gallery, content_hash, enrolment, shards
 
 D, MODEL = 4, "ab" * 32
 
@@ -20,7 +20,7 @@ def _entries(count, seed=0):
             f"/crops/{i}.png",
             vector,
             "anna" if i % 2 else None,
-            {enrolment.CONTENT: f"{seed}-{i}", enrolment.CAMERA: "é1"},
+            {content_hash.KEY: f"{seed}-{i}", enrolment.CAMERA: "é1"},
         )
         for i, vector in enumerate(vectors)
     ]
@@ -92,7 +92,7 @@ def test_what_is_another_now_is_told_or_replaced(gallery, tmp_path):
     first, second, third = _entries(3, seed=1)
     now = [
         dataclasses.replace(second, person_id="bo"),
-        dataclasses.replace(third, metadata={enrolment.CONTENT: "0-2"}),
+        dataclasses.replace(third, metadata={content_hash.KEY: "0-2"}),
         first,
     ]
     folder = _write(tmp_path / "s", now)
@@ -102,14 +102,14 @@ def test_what_is_another_now_is_told_or_replaced(gallery, tmp_path):
         ("/crops/0.png", "another picture"),
     ]
     assert (report.added, report.there) == (0, 1)
-    untold = dataclasses.replace(second, metadata={enrolment.CONTENT: "new"})
+    untold = dataclasses.replace(second, metadata={content_hash.KEY: "new"})
     untold = dataclasses.replace(untold, person_id=None)
     report = _import(gallery, _write(tmp_path / "t", [untold]), replace=True)
     assert (report.added, report.replaced) == (0, 1)
     known = gallery.known(["/crops/1.png"])["/crops/1.png"]
     # Whom and where nothing tells now stay as they were told before.
     assert known.person_id == "anna" and known.metadata[enrolment.CAMERA] == "é1"
-    assert known.metadata[enrolment.CONTENT] == "new"
+    assert known.metadata[content_hash.KEY] == "new"
     np.testing.assert_array_equal(gallery.vectors(["/crops/1.png"])[0], second.vector)
 
 

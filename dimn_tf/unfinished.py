@@ -1,8 +1,8 @@
-"""A version's folder while it is written: one writer's own, and gone however that ends.
+"""A folder while it is written: one writer's own, and gone however that ends.
 
-Its name begins with a dot and is no number, so that servers pass over it. Its writer
-holds its lock, which the system frees with the process: a process number would not tell
-who is dead, since in containers it is mostly 1.
+Its name begins with a dot, so that what lists folders, as servers do, passes over it.
+Its writer holds its lock, which the system frees with the process: a process number
+would not tell who is dead, since in containers it is mostly 1.
 """
 
 from __future__ import annotations
@@ -18,27 +18,26 @@ from collections.abc import Iterator
 
 from dimn_tf import errors, files
 
-_LEFT = re.compile(r"\.\d+\.(?P<writer>[0-9a-f]{16}|\d+)\.partial")
+_LEFT = r"\.(?P<writer>[0-9a-f]{16}|\d+)\.partial"
 _OLD_SECONDS = 86_400.0
 """After which what an older version left is a dead writer's, since those held no lock;
 ours."""
 
 
 @contextlib.contextmanager
-def folder(export_dir: pathlib.Path, version: int) -> Iterator[pathlib.Path]:
-    """Makes a folder to write a version to; what is left there goes afterwards.
+def beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Makes a folder to write to, to be renamed to `path`; else it goes afterwards.
 
-    What killed exports left beside it goes too.
+    What killed writers of `path` left goes too.
 
     Args:
-        export_dir: Folder of versions, which is there.
-        version: The version's number.
+        path: Of what is written; the folder that it is to lie in is there.
 
     Raises:
         OSError: it cannot be made.
     """
-    _remove_left(export_dir)
-    made = export_dir / f".{version}.{secrets.token_hex(8)}.partial"
+    _remove_left(path)
+    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
     made.mkdir()
     try:
         with _held(made):
@@ -47,18 +46,19 @@ def folder(export_dir: pathlib.Path, version: int) -> Iterator[pathlib.Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _remove_left(export_dir: pathlib.Path) -> None:
-    for path in export_dir.iterdir():
-        match = _LEFT.fullmatch(path.name)
+def _remove_left(path: pathlib.Path) -> None:
+    pattern = re.compile(rf"\.{re.escape(path.name)}{_LEFT}")
+    for left in path.parent.iterdir():
+        match = pattern.fullmatch(left.name)
         if match is None:
             continue
         with contextlib.suppress(OSError):  # Another process may be faster.
-            age = time.time() - path.stat().st_mtime
+            age = time.time() - left.stat().st_mtime
             if len(match["writer"]) < 16 and age < _OLD_SECONDS:
                 continue
-            with _held(path) as held:
+            with _held(left) as held:
                 if held:
-                    shutil.rmtree(path, ignore_errors=True)
+                    shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Versions that are being written: their own, and gone with their writer."""
+"""Folders that are being written: their own, and gone with their writer."""
 
 import os
 import subprocess
@@ -7,13 +7,12 @@ import time
 
 import pytest
 
-from dimn_tf import errors
-from dimn_tf.export import unfinished
+from dimn_tf import errors, unfinished
 
 KILLED = """
 import os, pathlib, sys
-from dimn_tf.export import unfinished
-with unfinished.folder(pathlib.Path(sys.argv[1]), 1) as folder:
+from dimn_tf import unfinished
+with unfinished.beside(pathlib.Path(sys.argv[1]) / "1") as folder:
     (folder / "half").write_text("written")
     print(flush=True)
     sys.stdin.read()
@@ -24,11 +23,11 @@ def _names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_two_writers_of_a_version_do_not_meet(tmp_path):
+def test_two_writers_do_not_meet(tmp_path):
     """Though both have this process' number, as in two containers."""
-    with unfinished.folder(tmp_path, 3) as first:
+    with unfinished.beside(tmp_path / "3") as first:
         (first / "of the first").write_text("")
-        with pytest.raises(KeyError), unfinished.folder(tmp_path, 3) as second:
+        with pytest.raises(KeyError), unfinished.beside(tmp_path / "3") as second:
             assert first != second and second.parent == tmp_path
             assert second.name.startswith(".3.") and second.name.endswith(".partial")
             raise KeyError
@@ -39,7 +38,7 @@ def test_two_writers_of_a_version_do_not_meet(tmp_path):
 
 def test_others_may_look_into_what_is_published(tmp_path):
     (tmp_path / "plain").mkdir()
-    with unfinished.folder(tmp_path, 1) as folder:
+    with unfinished.beside(tmp_path / "1") as folder:
         assert folder.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
@@ -49,12 +48,14 @@ def test_what_a_killed_writer_left_goes_with_the_next(tmp_path):
     with subprocess.Popen(command, **pipes) as process:
         process.stdout.readline()
         (left,) = tmp_path.iterdir()
-        with unfinished.folder(tmp_path, 1):
+        with unfinished.beside(tmp_path / "1"):
             assert _names(left) == ["half"]  # It lives.
         process.kill()
         process.wait()
     assert _names(tmp_path) == [left.name]
-    with unfinished.folder(tmp_path, 2):
+    with unfinished.beside(tmp_path / "2"):  # Another's.
+        assert left.exists()
+    with unfinished.beside(tmp_path / "1"):
         assert not left.exists()
     assert not _names(tmp_path)
 
@@ -67,7 +68,7 @@ def test_what_older_versions_left_goes_after_a_day(tmp_path):
     old = time.time() - 2 * unfinished._OLD_SECONDS
     for name in (*others[1:], ".1.4242.partial"):
         os.utime(tmp_path / name, (old, old))
-    with unfinished.folder(tmp_path, 1):
+    with unfinished.beside(tmp_path / "1"):
         pass
     assert _names(tmp_path) == sorted(others)
 
@@ -81,8 +82,8 @@ def test_without_locks_nothing_of_others_is_removed(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr("dimn_tf.files.take", refuse)
-        with unfinished.folder(tmp_path, 1) as folder:
+        with unfinished.beside(tmp_path / "1") as folder:
             assert folder.is_dir()
     assert _names(tmp_path) == [left.name]
-    with unfinished.folder(tmp_path, 1):
+    with unfinished.beside(tmp_path / "1"):
         assert not left.exists()
