@@ -9,10 +9,10 @@ MOST_SCANS = 100
 """Passes over the pixels, each of which may cost as much as a whole picture: encoders
 make ten or so, and a file of thousands holds a decoder for hours; ours."""
 _ALONE = {0x01, _START}  # marks without content
-# A mark, by the last of the FF that may fill up before it: a pattern that takes all of
-# them in looks at a run of them once for each. In the pixels of a scan, FF 00 is a
-# plain FF, and FF D0 to FF D7 restart it.
-_MARK = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+MARK = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+"""A mark, by the last of the FF that may fill up before it: a pattern that takes all of
+them in looks at a run of them once for each. In the pixels of a scan, FF 00 is a plain
+FF, and FF D0 to FF D7 restart it."""
 
 
 def fault_of(encoded: bytes) -> str:
@@ -27,7 +27,7 @@ def fault_of(encoded: bytes) -> str:
         One line, such as "cut off: its end (EOI) is missing".
     """
     place, scans, parts = 0, 0, 0
-    while mark := _MARK.search(encoded, place):
+    while mark := MARK.search(encoded, place):
         kind, place = mark[1][0], mark.end()
         parts += 1
         if parts > image_parts.MOST_PARTS:

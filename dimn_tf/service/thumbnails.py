@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import re
 
 import PIL.Image
 
-from dimn_tf import images
+from dimn_tf import images, jpeg_structure
 
 HEIGHT, WIDTH = 256, 512
 """Pixels of a small picture, at most; ours: a person is as high as models take them."""
@@ -17,7 +16,6 @@ _END, _SCAN, _HEAD = 0xD9, 0xDA, 0xE0
 picture of the photo before it was cut; without one it has 14 bytes."""
 _PARTS = {0xC0, 0xC1, 0xC2, 0xC4, 0xDB, _SCAN, 0xDD}
 """Parts that decoders need; EXIF, XMP, colours and comments are others."""
-_MARK = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # See `jpeg_structure`.
 
 
 def made(file: bytes) -> bytes:
@@ -71,7 +69,8 @@ def _is_bare(file: bytes) -> bool:
         return False
     place, kind = 2, 0
     # Pixels alone may lie between a part and the next mark.
-    while mark := (_MARK.search if kind == _SCAN else _MARK.match)(file, place):
+    mark_of = jpeg_structure.MARK
+    while mark := (mark_of.search if kind == _SCAN else mark_of.match)(file, place):
         kind, place = mark[1][0], mark.end()
         if kind == _END:
             return place == len(file)

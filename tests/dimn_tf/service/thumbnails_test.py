@@ -1,6 +1,7 @@
 """Small pictures: upright, bounded, and of pixels alone."""
 
 import io
+import time
 
 import numpy as np
 import PIL.ExifTags
@@ -102,6 +103,13 @@ def test_nothing_beside_the_pixels_is_shown(file):
     assert HEAD.startswith(b"\xff\xe0\x00\x10JFIF\0")
     shown = thumbnails.shown(file)
     assert b"GPS" not in shown and shown == thumbnails.made(file)
+
+
+def test_a_run_of_fill_bytes_costs_no_more_than_its_length():
+    """64 kB would be looked at for a minute by a pattern that takes runs of them in."""
+    begun = time.process_time()
+    assert not thumbnails._is_bare(SMALL[:-2] + 40_000 * b"\xff" + b"\0")
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize("progressive", [False, True])
