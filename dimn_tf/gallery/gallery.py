@@ -5,28 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import re
-import uuid
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from absl import logging
 
 from dimn_tf import errors, files, progress
-from dimn_tf.gallery import base, choosing, indexes, store
+from dimn_tf.gallery import base, choosing, indexes, kept_index, store
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import facts as facts_lib
 
 REBUILD_SHARE = 0.1
 """Share of removed entries from which `keep_index` builds a graph anew; ours."""
 _LOCK = "writer.lock"
-_INDEX = "index-"
-# `keep_index`' own names, and those that `files.replacing` writes such a file under:
-# whatever else lies in the folder is the user's.
-_OWN_INDEX = re.compile(
-    rf"{_INDEX}[0-9a-f]+-\d+-\d+\.faiss"
-    rf"|\.{_INDEX}[0-9a-f]+-\d+-\d+\.[\w-]+\.\d+\.partial\.faiss"
-)
 
 
 class Gallery(base.BaseGallery):
@@ -85,9 +75,12 @@ class Gallery(base.BaseGallery):
         self._index = indexes.INDEXES[self.index_kind](self.dimension)
         self._position = (0, 0)
         self._facts, self._facts_position = facts_lib.Facts(), (0, 0)
-        self._kept: tuple[int, int] | None = None  # Position of the kept index.
+        self._kept = kept_index.KeptIndex(self.folder, self._store)
         self._changed = False
-        self._load_index()
+        if self._kept.read_into(self._index):
+            self._position = self._kept.position
+        else:
+            self._forget_index()
         self._finish_erasure()
 
     @classmethod
@@ -204,44 +197,17 @@ class Gallery(base.BaseGallery):
                 self._forget_index()
                 with self._reading():
                     pass
-            last, change = self._position
-            if self._store.kept_index() is None or self._kept != (last, change):
-                # The entries' file names the index, so that one that is put back from
-                # a backup does not meet an index of later entries.
-                name = f"{_INDEX}{uuid.uuid4().hex}-{last}-{change}.faiss"
-                with files.replacing(self.folder / name) as partial:
-                    self._index.write(partial)
-                self._store.set_kept_index(name)
-                self._kept = self._position
-            self._delete_other_indexes()
+            self._kept.write(self._index, self._position)
         return True
-
-    def _delete_other_indexes(self) -> None:
-        """Deletes all index files but the kept one; only for the one writer."""
-        kept = self._store.kept_index()
-        for path in self._index_files():
-            if path.name != kept:
-                path.unlink()
-        if kept is None:
-            self._kept = None
-
-    def _index_files(self) -> list[pathlib.Path]:
-        """Index files that this program wrote here, whole and partial ones."""
-        return [
-            path
-            for path in self.folder.iterdir()
-            if _OWN_INDEX.fullmatch(path.name) and path.is_file()
-        ]
 
     def _finish_erasure(self) -> None:
         """Deletes what a writer that was killed in a removal did not come to."""
         self._store.cut_left_log()
-        kept = self._store.kept_index()
-        if all(path.name == kept for path in self._index_files()):
+        if not self._kept.has_others():
             return
         # Another writer does it by itself; who may only read, cannot.
         with contextlib.suppress(errors.UserError, OSError), self._writing():
-            self._delete_other_indexes()
+            self._kept.delete_others()
 
     def clear_gaps(self, at_most: int | None = None) -> bool:
         """See base class; takes time by the gallery's size, see `gaps.Gaps`."""
@@ -250,29 +216,7 @@ class Gallery(base.BaseGallery):
 
     def _forget_index(self) -> None:
         self._index = indexes.INDEXES[self.index_kind](self.dimension)
-        self._position, self._kept = (0, 0), None
-
-    def _load_index(self) -> None:
-        """Takes the kept index, if there is one."""
-        while (name := self._store.kept_index()) is not None:
-            path = self.folder / name
-            try:
-                self._index.read(path)
-            except (OSError, RuntimeError) as error:  # FAISS raises the latter.
-                if name != self._store.kept_index():
-                    continue  # A writer replaced it meanwhile.
-                logging.warning(
-                    "%s cannot be read and is built anew from the entries: %s",
-                    path,
-                    str(error).splitlines()[0],
-                )
-                self._forget_index()
-                return
-            last, change = map(int, path.stem.split("-")[-2:])
-            # Removals that the index has seen but, being what it is, still holds.
-            self._index.remove(self._store.removed_between(0, change))
-            self._position = self._kept = (last, change)
-            return
+        self._position, self._kept.position = (0, 0), None
 
     def _add(self, entries, metadata, vectors) -> None:
         rows = [
@@ -283,13 +227,13 @@ class Gallery(base.BaseGallery):
         self._changed = True
         self._store.add(rows, vectors, list(replaced.values()))
         if replaced:
-            self._delete_other_indexes()
+            self._kept.delete_others()
             self._store.gaps.clear_small()
 
     def _remove(self, entry_ids) -> None:
         self._changed = True
         self._store.remove(list(self._store.numbers_of(entry_ids).values()))
-        self._delete_other_indexes()
+        self._kept.delete_others()
         self._store.gaps.clear_small()
 
     def _vectors(self, entry_ids) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from dimn_tf.gallery import Entry, Gallery, indexes
+from dimn_tf.gallery import Entry, Gallery, indexes, kept_index
 
 D, MODEL = 600, "ab" * 32
 LENGTHS = (D, 1_280, 1_792)
@@ -98,7 +98,7 @@ def test_an_erasure_that_was_cut_off_is_finished_by_the_next_opening(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Gallery, "_delete_other_indexes", killed)
+        patched.setattr(kept_index.KeptIndex, "delete_others", killed)
         with pytest.raises(KeyboardInterrupt):
             gallery.remove(["e11"])
     gallery.close()

@@ -7,25 +7,12 @@ import sqlite3
 
 import numpy as np
 import pytest
-from absl import logging
 
 from dimn_tf import errors, progress
 from dimn_tf.gallery import Entry, Filter, Gallery, indexes, store
+from tests.dimn_tf.gallery import made_up
 
-D, MODEL = 16, "ab" * 32
-
-
-def _vectors(count, seed=0):
-    return np.random.default_rng(seed).normal(size=(count, D)).astype(np.float32)
-
-
-def _entries(vectors, start=0, persons=None):
-    return [
-        Entry(
-            f"e{start + i}", v, None if persons is None else f"p{persons[i]}", {"i": i}
-        )
-        for i, v in enumerate(vectors)
-    ]
+D, MODEL = made_up.D, made_up.MODEL
 
 
 @pytest.fixture(params=indexes.INDEXES)
@@ -34,35 +21,28 @@ def gallery(request, tmp_path):
         yield made
 
 
-def _ids(hits):
-    return [[hit.entry_id for hit in row] for row in hits]
-
-
-def _brute(vectors, probes, k):
-    order = np.argsort(-(probes @ vectors.T), axis=1)[:, :k]
-    return [[f"e{i}" for i in row] for row in order]
-
-
 def test_finds_what_brute_force_finds_after_adding_and_removing(gallery):
-    vectors, probes = _vectors(300), _vectors(7, seed=1)
-    gallery.add(_entries(vectors[:200]))
-    assert _ids(gallery.search(probes, 5)) == _brute(vectors[:200], probes, 5)
-    gallery.add(_entries(vectors[200:], start=200))
+    vectors, probes = made_up.vectors(300), made_up.vectors(7, seed=1)
+    gallery.add(made_up.entries(vectors[:200]))
+    assert made_up.ids(gallery.search(probes, 5)) == made_up.brute(
+        vectors[:200], probes, 5
+    )
+    gallery.add(made_up.entries(vectors[200:], start=200))
     found = gallery.search(probes, 5)
-    assert _ids(found) == _brute(vectors, probes, 5)
+    assert made_up.ids(found) == made_up.brute(vectors, probes, 5)
     best = vectors @ probes[0]
     np.testing.assert_allclose(found[0][0].score, best.max(), rtol=2e-3)
-    gone = sorted({name for row in _ids(found) for name in row})
+    gone = sorted({name for row in made_up.ids(found) for name in row})
     gallery.remove(gone)
     kept = vectors.copy()
     kept[[int(name[1:]) for name in gone]] = 0  # Below every best score.
-    assert _ids(gallery.search(probes, 5)) == _brute(kept, probes, 5)
+    assert made_up.ids(gallery.search(probes, 5)) == made_up.brute(kept, probes, 5)
     assert len(gallery) == 300 - len(gone) and gone[0] not in gallery
 
 
 def test_opened_again_it_is_the_same(gallery):
-    vectors, probes = _vectors(50), _vectors(3, seed=1)
-    gallery.add(_entries(vectors))
+    vectors, probes = made_up.vectors(50), made_up.vectors(3, seed=1)
+    gallery.add(made_up.entries(vectors))
     gallery.remove(["e3", "e4"])
     gallery.add([Entry("e3", vectors[3])])  # An id may come back.
     first = gallery.search(probes, 9)
@@ -78,7 +58,7 @@ def test_one_entry_a_person(gallery):
     vectors = np.zeros((10, D))
     vectors[:, 0] = np.arange(9, -1, -1) + 0.5
     persons = [0, 0, 0, 0, 1, 1, 2, 3, 4, 0]
-    entries = _entries(vectors, persons=persons)
+    entries = made_up.entries(vectors, persons=persons)
     entries[7:9] = [Entry(f"e{i}", vectors[i]) for i in (7, 8)]
     gallery.add(entries)
     probe = np.eye(1, D)
@@ -86,27 +66,27 @@ def test_one_entry_a_person(gallery):
     assert [(hit.entry_id, hit.person_id) for hit in hits] == [
         ("e0", "p0"), ("e4", "p1"), ("e6", "p2"), ("e7", None),
     ]  # fmt: skip
-    assert _ids(gallery.search(probe, 99, one_per_person=True)) == [
+    assert made_up.ids(gallery.search(probe, 99, one_per_person=True)) == [
         ["e0", "e4", "e6", "e7", "e8"]
     ]
 
 
 def test_an_empty_gallery_finds_nothing(gallery):
-    assert gallery.search(_vectors(2), 5) == [[], []]
-    gallery.add(_entries(_vectors(3)))
-    assert [len(row) for row in gallery.search(_vectors(2), 5)] == [3, 3]
+    assert gallery.search(made_up.vectors(2), 5) == [[], []]
+    gallery.add(made_up.entries(made_up.vectors(3)))
+    assert [len(row) for row in gallery.search(made_up.vectors(2), 5)] == [3, 3]
     assert gallery.search(np.zeros((0, D)), 5) == []
 
 
 def test_readers_see_what_a_writer_acknowledged(gallery):
-    vectors, probes = _vectors(40), _vectors(2, seed=1)
+    vectors, probes = made_up.vectors(40), made_up.vectors(2, seed=1)
     with Gallery(gallery.folder) as reader:
         for start in range(0, 40, 10):
-            gallery.add(_entries(vectors[start : start + 10], start))
-            found = _ids(reader.search(probes, 3))
-            assert found == _brute(vectors[: start + 10], probes, 3)
+            gallery.add(made_up.entries(vectors[start : start + 10], start))
+            found = made_up.ids(reader.search(probes, 3))
+            assert found == made_up.brute(vectors[: start + 10], probes, 3)
         gallery.remove([found[0][0]])
-        assert found[0][0] not in _ids(reader.search(probes, 3))[0]
+        assert found[0][0] not in made_up.ids(reader.search(probes, 3))[0]
 
 
 @pytest.mark.parametrize(
@@ -133,9 +113,9 @@ def test_bad_vectors_are_refused_and_nothing_is_added(tmp_path, vector, said):
 
 def test_ids_are_refused_twice(tmp_path):
     gallery = Gallery.create(tmp_path, MODEL, D)
-    gallery.add(_entries(_vectors(3)))
+    gallery.add(made_up.entries(made_up.vectors(3)))
     with pytest.raises(errors.UserError, match="1 entry ids are there.*'e2'"):
-        gallery.add(_entries(_vectors(2), start=2))
+        gallery.add(made_up.entries(made_up.vectors(2), start=2))
     with pytest.raises(errors.UserError, match="1 entry ids twice: 'a'"):
         gallery.add([Entry("a", np.ones(D)), Entry("a", np.ones(D))])
     for name in ("", "caf\udce9.png", None, 3):
@@ -181,7 +161,10 @@ def test_a_gallery_that_is_refused_leaves_no_file_open(tmp_path):
     caught = []  # Errors hold what was open when they were raised.
     for refused, said in (
         (lambda: Gallery(tmp_path / "fine", "cd" * 32), "come from the model"),
-        (lambda: Gallery.create(tmp_path / "fine", MODEL, D + 1), "dimension 16, not"),
+        (
+            lambda: Gallery.create(tmp_path / "fine", MODEL, D + 1),
+            "dimension 16, not",
+        ),
         (lambda: Gallery(tmp_path / "later"), "has format 2, this version reads 1"),
         (lambda: Gallery(tmp_path / "foreign"), "is no gallery"),
     ):
@@ -202,143 +185,26 @@ def test_no_gallery_and_broken_ones_are_named(tmp_path):
 
 
 def test_vectors_can_be_kept_in_half_the_space(tmp_path):
-    vectors = _vectors(30)
+    vectors = made_up.vectors(30)
     gallery = Gallery.create(tmp_path, MODEL, D, vector_type="float16")
-    gallery.add(_entries(vectors))
-    probes = _vectors(3, seed=1)
+    gallery.add(made_up.entries(vectors))
+    probes = made_up.vectors(3, seed=1)
     found = gallery.search(probes, 1)
     expected = (probes @ vectors.T).max(axis=1)
     np.testing.assert_allclose([r[0].score for r in found], expected, rtol=2e-3)
 
 
-def _counted_reads(monkeypatch):
-    """Entries that are read from disk to be indexed."""
-    read = []
-    between = store.Store.vectors_between
-
-    def counted(self, after, last):
-        for numbers, vectors in between(self, after, last):
-            read.append(len(numbers))
-            yield numbers, vectors
-
-    monkeypatch.setattr(store.Store, "vectors_between", counted)
-    return read
-
-
-@pytest.mark.parametrize("kind", ["hnsw", "hnsw_float16"])
-def test_a_kept_index_is_read_and_only_what_is_new_is_indexed(
-    tmp_path, monkeypatch, kind
-):
-    vectors, probes = _vectors(60), _vectors(5, seed=1)
-    with Gallery.create(tmp_path, MODEL, D, kind) as gallery:
-        gallery.add(_entries(vectors[:50]))
-        gallery.search(probes, 1)
-        gallery.remove(["e3", "e4"])  # Which the graph cannot forget.
-        assert gallery.keep_index()
-        gallery.add(_entries(vectors[50:], start=50))
-    read = _counted_reads(monkeypatch)
-    expected = [
-        [name for name in row if name not in ("e3", "e4")]
-        for row in _brute(vectors, probes, 60)
-    ]
-    with Gallery(tmp_path) as again:
-        assert _ids(again.search(probes, 9)) == [row[:9] for row in expected]
-        assert sum(read) == 10
-        assert again.keep_index() and len(list(tmp_path.glob("*.faiss"))) == 1
-        assert not list(tmp_path.glob("*.partial*"))
-    with Gallery(tmp_path) as again:
-        hits = again.search(probes, 60)
-        # Half precision may turn neighbours of all but equal scores round.
-        assert [set(row) for row in _ids(hits)] == [set(row) for row in expected]
-        assert sum(read) == 10
-
-
-def test_a_broken_kept_index_is_built_anew_and_said(tmp_path, monkeypatch, caplog):
-    vectors, probes = _vectors(30), _vectors(3, seed=1)
-    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
-        gallery.add(_entries(vectors))
-        gallery.keep_index()
-    (path,) = tmp_path.glob("*.faiss")
-    path.write_bytes(path.read_bytes()[:700])
-    logging.set_verbosity(logging.WARNING)
-    with Gallery(tmp_path) as again:
-        assert "built anew" in caplog.text
-        assert _ids(again.search(probes, 4)) == _brute(vectors, probes, 4)
-        assert set(_ids(again.search(probes, 30))[0]) == {f"e{i}" for i in range(30)}
-        again.keep_index()
-    read = _counted_reads(monkeypatch)
-    with Gallery(tmp_path) as again:
-        assert _ids(again.search(probes, 4)) == _brute(vectors, probes, 4)
-    assert not read
-
-
-def test_an_index_that_is_replaced_while_it_is_opened_is_taken_from_its_new_place(
-    tmp_path, monkeypatch, caplog
-):
-    vectors, probes = _vectors(30), _vectors(3, seed=1)
-    with Gallery.create(tmp_path, MODEL, D, "hnsw") as writer:
-        writer.add(_entries(vectors[:20]))
-        writer.keep_index()
-        read = indexes.Index.read
-
-        def overtaken(self, path):
-            monkeypatch.setattr(indexes.Index, "read", read)
-            writer.add(_entries(vectors[20:], start=20))
-            writer.keep_index()  # Which takes away what is about to be read.
-            read(self, path)
-
-        monkeypatch.setattr(indexes.Index, "read", overtaken)
-        indexed = _counted_reads(monkeypatch)
-        with Gallery(tmp_path) as reader:
-            del indexed[:]
-            assert _ids(reader.search(probes, 4)) == _brute(vectors, probes, 4)
-        assert not indexed and not caplog.text
-
-
 def test_what_is_indexed_is_shown(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(progress, "_SHORT_SECONDS", 0.0)
     with Gallery.create(tmp_path / "people", MODEL, D) as gallery:
-        gallery.add(_entries(_vectors(7)))
-        gallery.search(_vectors(1), 1)
-        gallery.add(_entries(_vectors(5), start=7))
-        gallery.search(_vectors(1), 1)
+        gallery.add(made_up.entries(made_up.vectors(7)))
+        gallery.search(made_up.vectors(1), 1)
+        gallery.add(made_up.entries(made_up.vectors(5), start=7))
+        gallery.search(made_up.vectors(1), 1)
     shown = capsys.readouterr()
     assert "people: indexing: 7/7 entries, " in shown.err
     assert "people: indexing: 5/5 entries, " in shown.err
     assert shown.out == ""
-
-
-def test_another_gallerys_kept_index_is_passed_over(tmp_path):
-    probes = _vectors(3, seed=1)
-    for seed in (0, 5):
-        (tmp_path / "gallery.sqlite").unlink(missing_ok=True)
-        with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
-            gallery.add(_entries(_vectors(20, seed)))
-            expected = _brute(_vectors(20, seed), probes, 4)
-            assert _ids(gallery.search(probes, 4)) == expected
-            gallery.keep_index()
-            assert len(list(tmp_path.glob("*.faiss"))) == 1
-
-
-def test_entries_put_back_from_a_backup_do_not_meet_a_later_index(tmp_path):
-    vectors, probes = _vectors(80), _vectors(4, seed=1)
-    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
-        gallery.add(_entries(vectors[:40]))
-        gallery.keep_index()
-    backup = (tmp_path / "gallery.sqlite").read_bytes()
-    with Gallery(tmp_path) as gallery:
-        gallery.add(_entries(vectors[40:60], start=40))
-        gallery.keep_index()
-    (tmp_path / "gallery.sqlite").write_bytes(backup)
-    with Gallery(tmp_path) as gallery:
-        assert _ids(gallery.search(probes, 5)) == _brute(vectors[:40], probes, 5)
-        # Their numbers were other entries' once.
-        gallery.add(_entries(vectors[60:], start=40))
-        kept = np.concatenate([vectors[:40], vectors[60:]])
-        assert _ids(gallery.search(probes, 5)) == _brute(kept, probes, 5)
-        gallery.keep_index()
-    with Gallery(tmp_path) as gallery:
-        assert _ids(gallery.search(probes, 5)) == _brute(kept, probes, 5)
 
 
 def test_a_graph_finds_past_what_was_removed_and_is_built_anew(tmp_path):
@@ -349,7 +215,7 @@ def test_a_graph_finds_past_what_was_removed_and_is_built_anew(tmp_path):
     vectors = vectors.astype(np.float32)
     probes = centres[:3].astype(np.float32)
     with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
-        gallery.add(_entries(vectors))
+        gallery.add(made_up.entries(vectors))
         gallery.search(probes, 1)  # All are in the graph.
         for share in (0.09, 0.2):
             order = np.argsort(-(probes[0] @ vectors.T))[: int(share * 3_000)]
@@ -360,7 +226,7 @@ def test_a_graph_finds_past_what_was_removed_and_is_built_anew(tmp_path):
                 [f"e{kept[i]}" for i in row]
                 for row in np.argsort(-(probes @ vectors[kept].T), axis=1)[:, :10]
             ]
-            found = _ids(gallery.search(probes, 10))
+            found = made_up.ids(gallery.search(probes, 10))
             right = [len({*a} & {*b}) for a, b in zip(found, expected, strict=True)]
             assert sum(right) >= 29
             assert len(gallery.search(probes, 2_000)[0]) == 2_000
@@ -370,10 +236,10 @@ def test_a_graph_finds_past_what_was_removed_and_is_built_anew(tmp_path):
 
 
 def test_an_interrupted_indexing_adds_nothing_twice(tmp_path, monkeypatch):
-    vectors, probes = _vectors(9), _vectors(3, seed=1)
+    vectors, probes = made_up.vectors(9), made_up.vectors(3, seed=1)
     monkeypatch.setattr(store, "_READ_AT_A_TIME", 2)
     with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
-        gallery.add(_entries(vectors))
+        gallery.add(made_up.entries(vectors))
         gallery.remove(["e0"])
         between = store.Store.vectors_between
 
@@ -388,79 +254,15 @@ def test_an_interrupted_indexing_adds_nothing_twice(tmp_path, monkeypatch):
             gallery.search(probes, 9)
         monkeypatch.setattr(store.Store, "vectors_between", between)
         hits = gallery.search(probes, 9)
-        expected = [[n for n in row if n != "e0"] for row in _brute(vectors, probes, 9)]
-        assert _ids(hits) == expected and len(gallery._index) == 8
-
-
-def test_what_a_killed_keeper_left_is_cleared_away(tmp_path):
-    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
-        gallery.add(_entries(_vectors(3)))
-        left = tmp_path / ".index-abc0-3-0.a-host.123.partial.faiss"
-        left.write_bytes(b"half")
-        gallery.keep_index()
-        assert not left.exists()
-
-
-@pytest.mark.parametrize("kind", ["exact", "hnsw"])
-def test_what_is_not_the_programs_own_index_is_left_alone(tmp_path, kind):
-    foreign = [
-        "my-index-2024.csv",
-        "index-notes.txt",
-        "index-2024-1-2.faiss.bak",
-        "my-index-abc0-3-0.faiss",
-        "index-of-photos-1-0.faiss",
-        ".index-notes.host.12.partial.faiss",
-    ]
-    folders = ["index-folder", "index-abc0-3-0.faiss"]
-    with Gallery.create(tmp_path, MODEL, D, kind) as gallery:
-        gallery.add(_entries(_vectors(9)))
-    for name in foreign:
-        (tmp_path / name).write_text("the user's")
-    for name in folders:
-        (tmp_path / name).mkdir()
-    left = tmp_path / "index-00ff-3-0.faiss"
-    left.write_bytes(b"a killed writer's")
-    with Gallery(tmp_path) as gallery:
-        assert not left.exists()
-        assert gallery.keep_index() == (kind == "hnsw")
-        gallery.remove(["e1"])
-        gallery.add([Entry("e2", _vectors(1)[0])], replace=True)
-        assert gallery.keep_index() == (kind == "hnsw")
-        assert len(gallery) == 8
-    assert [(tmp_path / name).read_text() for name in foreign] == ["the user's"] * 6
-    assert all((tmp_path / name).is_dir() for name in folders)
-
-
-def test_an_empty_graph_is_kept_and_filled_later(tmp_path):
-    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
-        assert gallery.keep_index()
-    with Gallery(tmp_path) as gallery:
-        gallery.add(_entries(_vectors(3)))
-        assert len(gallery.search(_vectors(1), 5)[0]) == 3
-
-
-def test_an_exact_index_is_not_kept(tmp_path):
-    with Gallery.create(tmp_path, MODEL, D) as gallery:
-        gallery.add(_entries(_vectors(3)))
-        assert not gallery.keep_index() and not list(tmp_path.glob("*.faiss"))
-
-
-def test_an_index_that_cannot_be_written_is_told_and_the_entries_are_kept(
-    tmp_path, monkeypatch
-):
-    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
-        gallery.add(_entries(_vectors(3)))
-        write = gallery._index.write
-        monkeypatch.setattr(gallery._index, "write", lambda path: write("/dev/full"))
-        with pytest.raises(errors.UserError, match="the index cannot be written"):
-            gallery.keep_index()
-    with Gallery(tmp_path) as gallery:
-        assert len(gallery) == 3 and not list(tmp_path.glob("*.faiss"))
+        expected = [
+            [n for n in row if n != "e0"] for row in made_up.brute(vectors, probes, 9)
+        ]
+        assert made_up.ids(hits) == expected and len(gallery._index) == 8
 
 
 def test_an_entry_takes_the_place_of_another(gallery):
-    vectors = _vectors(20)
-    gallery.add(_entries(vectors[:10], persons=range(10)))
+    vectors = made_up.vectors(20)
+    gallery.add(made_up.entries(vectors[:10], persons=range(10)))
     gallery.search(vectors[:1], 1)
     new = [Entry("e3", vectors[13], "anna", {"x": 1}), Entry("e12", vectors[12])]
     with pytest.raises(errors.UserError, match="1 entry ids are there.*Replace or"):
@@ -484,7 +286,7 @@ def test_an_entry_takes_the_place_of_another(gallery):
 def _changed(folder, *statements):
     """A gallery of two entries, its file changed by hand."""
     with Gallery.create(folder, MODEL, D) as made:
-        made.add(_entries(_vectors(2)))
+        made.add(made_up.entries(made_up.vectors(2)))
     with contextlib.closing(sqlite3.connect(folder / store.FILE)) as file:
         for statement in statements:
             file.execute(statement)
@@ -518,7 +320,7 @@ def test_a_file_of_another_form_is_named_in_one_line(tmp_path, statement, said):
     _changed(tmp_path / "g", statement)
     with pytest.raises(errors.UserError, match=said) as caught:
         with Gallery(tmp_path / "g") as gallery:
-            gallery.search(_vectors(1), 2)
+            gallery.search(made_up.vectors(1), 2)
             gallery.remove(["e0"])
     assert store.FILE in str(caught.value) and "\n" not in str(caught.value)
     assert "estore it from a backup" in str(caught.value)
@@ -550,7 +352,7 @@ def _literal(held, probe, k, one_per_person, wanted, half):
 def test_filtered_searches_are_exact_whatever_was_changed_before(gallery):
     """Against looking at every entry, on each kind of index, and after each change."""
     rng, day = np.random.default_rng(0), datetime.datetime(2026, 11, 29)
-    vectors, held, half = _vectors(600), {}, "16" in gallery.index_kind
+    vectors, held, half = made_up.vectors(600), {}, "16" in gallery.index_kind
     made = iter(range(600))
 
     def entry(name):
@@ -576,7 +378,7 @@ def test_filtered_searches_are_exact_whatever_was_changed_before(gallery):
     ]
 
     def check(opened):
-        for probe in _vectors(2, seed=int(rng.integers(99))):
+        for probe in made_up.vectors(2, seed=int(rng.integers(99))):
             for asked in wanted:
                 for k, one in ((3, False), (3, True), (500, False), (500, True)):
                     (hits,) = opened.search(probe[np.newaxis], k, one, asked)
@@ -604,5 +406,5 @@ def test_filtered_searches_are_exact_whatever_was_changed_before(gallery):
 
 def test_an_empty_gallery_has_nobody_who_is_wanted(gallery):
     for one in (False, True):
-        assert gallery.search(_vectors(2), 5, one, Filter()) == [[], []]
+        assert gallery.search(made_up.vectors(2), 5, one, Filter()) == [[], []]
         assert gallery.search(np.zeros((0, D)), 5, one, Filter()) == []
