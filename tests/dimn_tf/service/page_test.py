@@ -110,12 +110,14 @@ def test_enrolled_found_explained_named_removed(client):
 )
 def test_times_are_shown_in_the_zone_that_is_told(text, shown):
     """Programs enrol with offsets of their own."""
-    hit = {"likeness": 0.5, "passes": None, "seen_at": text}
+    hit = {"likeness": 0.5, "passes": None, "seen_at": text, "camera_id": "02"}
     found = {"probes": [{"hits": [hit]}], "asked": {}, "threshold": None}
-    listed = {"entries": [{"enrolled_at": text}], "person": "", "more": True}
+    entry = {"enrolled_at": text, "camera_id": "02"}
+    listed = {"entries": [entry], "person": "", "more": True}
     for name, given in (("found", found), ("people", listed)):
         template = pieces.TEMPLATES.get_template(f"{name}.html")
-        assert f"{shown}</p>" in template.render(given)
+        text = template.render(given)
+        assert f"{shown}</p>" in text and ">camera 02 &middot;" in text
 
 
 def _form(text, entry):
