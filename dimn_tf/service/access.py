@@ -148,7 +148,7 @@ def checked_token(token: str, where: str) -> str:
     """
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable():
         raise errors.UserError(
-            f"{where}: a token of {len(token)} letters; expected at least "
+            f"{where}: a token of {len(token)} characters; expected at least "
             f"{SHORTEST_TOKEN} plain ones. Make one: python -c "
             '"import secrets; print(secrets.token_urlsafe())"'
         )

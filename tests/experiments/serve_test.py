@@ -170,7 +170,7 @@ def test_callers_elsewhere_need_a_token(small_export, tmp_path, monkeypatch):
     assert not (tmp_path / "people").exists()
     monkeypatch.setenv("DIMN_TF_TOKEN", "short")
     error = launch("serve", model, gallery, "--port=0", code=1)
-    assert "the variable DIMN_TF_TOKEN: a token of 5 letters" in error
+    assert "the variable DIMN_TF_TOKEN: a token of 5 characters" in error
     monkeypatch.delenv("DIMN_TF_TOKEN")
     error = launch("serve", model, gallery, f"--token_file={tmp_path}/no", code=1)
     assert "--token_file=" in error and "cannot be read" in error

@@ -133,8 +133,8 @@ def test_a_token_file_names_callers(tmp_path):
         (f"a/b {TOKEN}", "line 1 is no `name token`"),
         (f"a {TOKEN}\n\na {'y' * 20}", "line 3 is no `name token` with a name of its"),
         (f"a {TOKEN}\nb {TOKEN}", "line 2 gives b the token of a, so that nobody"),
-        ("a short", "line 1: a token of 5 letters; expected at least 16"),
-        ("a " + "\u00e9" * 20, "line 1: a token of 20 letters; .* plain"),
+        ("a short", "line 1: a token of 5 characters; expected at least 16"),
+        ("a " + "\u00e9" * 20, "line 1: a token of 20 characters; .* plain"),
     ],
 )
 def test_a_token_file_of_another_form_is_named(tmp_path, text, said):
