@@ -146,7 +146,13 @@ def _refuse_what_does_not_fit(argv) -> None:
 
 
 def _gallery(model_sha256, dimension):
-    return places.create(FLAGS.gallery, model_sha256, dimension, FLAGS.index)
+    place = FLAGS.gallery
+
+    def refuse_lost():
+        if places.is_folder(place):
+            state.refuse_lost_gallery(state.own_folder(place), place)
+
+    return places.create(place, model_sha256, dimension, FLAGS.index, refuse_lost)
 
 
 def _enrol(argv) -> None:

@@ -267,7 +267,11 @@ class SqliteFile:
                 self._connection.execute("ROLLBACK")
 
 
-def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
+def make(
+    path: pathlib.Path,
+    statements: Sequence[tuple],
+    before_making: Callable[[], None] = lambda: None,
+) -> None:
     """Makes a file in one transaction, unless it is there and holds tables.
 
     File and folder are made their owner's alone. A making that fails leaves neither
@@ -276,14 +280,18 @@ def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
     Args:
         path: The file.
         statements: (SQL,) or (SQL, values) each.
+        before_making: Called where it is to be made or filled; what it raises leaves
+            all as it was.
 
     Raises:
         errors.UserError: the place cannot be written to.
         OSError: its folder cannot be made.
     """
+    ours = not path.exists()
+    if ours:  # Nothing is touched: its log may lie there still.
+        before_making()
     missing = [folder for folder in path.parents if not folder.exists()]
     files.private_folder(path.parent)
-    ours = not path.exists()
     try:
         if ours:  # SQLite would make it readable by all, and its log as the file is.
             with contextlib.suppress(OSError):  # Of which SQLite tells more.
@@ -294,6 +302,8 @@ def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
         ):
             if _look(connection):
                 return
+            if not ours:
+                before_making()
             _patiently(path, lambda: _log_ahead(connection))
             _patiently(path, lambda: connection.execute("BEGIN IMMEDIATE"))
             if not _look(connection):  # Another process may have been faster.

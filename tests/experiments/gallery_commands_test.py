@@ -324,6 +324,35 @@ def test_what_a_service_keeps_in_the_gallerys_folder_goes_too(place, removed):
         assert any(name.encode() in content for content in files) == there
 
 
+@pytest.mark.parametrize("how", ["images", "shards"])
+def test_no_gallery_is_made_where_one_is_missing_and_pictures_are_kept(place, how):
+    """The next start of the service would sweep them as of entries that are gone."""
+    root, arguments = place
+    command = *arguments, *PERSONS, str(root / "crops")
+    launch("enroll", *command)
+    if how == "shards":
+        shards = str(root / "shards")
+        pipeline = "--runner=DirectRunner", f"--output={shards}"
+        launch("enroll", arguments[0], *pipeline, str(root / "crops"))
+        command = arguments[1], f"--import_shards={shards}"
+    name = str(root / "crops/anna/1_a.png")
+    folder = state.own_folder(root / "people")
+    with contextlib.closing(state.State(folder)) as kept:
+        kept.put_picture(name, b"a picture")
+    (root / "people/gallery.sqlite").rename(root / "aside")
+    for _ in range(2):
+        told = launch("enroll", *command, code=1)
+        assert f"--gallery={root}/people: there is no gallery, but {folder}" in told
+        assert not (root / "people/gallery.sqlite").exists()
+    (root / "aside").rename(root / "people/gallery.sqlite")
+    assert "8 there already" in launch("enroll", *command)
+    with contextlib.closing(state.State(folder)) as kept:
+        assert kept.picture(name) == b"a picture"
+        kept.forget([name])
+    (root / "people/gallery.sqlite").unlink()
+    assert "8 enrolled" in launch("enroll", *command)  # Nothing is lost by it.
+
+
 @pytest.mark.parametrize("how", ["there", "gone", "link"])
 def test_what_was_enrolled_through_links_is_removed_through_them(place, how):
     root, arguments = place
