@@ -127,9 +127,15 @@ class AuditLog:
             raise
 
     def _find_again(self) -> None:
-        """Begins anew where somebody else removed the file."""
-        if not os.fstat(self._file.fileno()).st_nlink:
-            self._open()
+        """Opens the file anew where another, or none, has its name.
+
+        Somebody else removed or moved it, or it was ended and the next one could not
+        be opened (the disk is full, too many files are open).
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno())):
+                return
+        self._open()
 
     def _rotate(self) -> None:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")

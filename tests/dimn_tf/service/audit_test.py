@@ -109,6 +109,54 @@ def test_a_file_that_somebody_removed_is_made_again(path):
     assert [line["number"] for line in _lines(path)] == [0]
 
 
+def test_a_file_that_somebody_moved_is_left_to_them(path):
+    """As logrotate does; the next one may be there already, or not."""
+    log = audit.AuditLog(path, largest_bytes=200)
+    log.write("token:guard", "search", number=0)
+    path.rename(path.with_name("audit.1"))
+    for number in (1, 2, 3):
+        log.write("token:guard", "search", number=number)
+    path.rename(path.with_name("audit.2"))
+    path.touch()
+    log.write("token:guard", "search", number=4)
+    path.rename(path.with_name("audit.3"))
+    assert log.remove_older(_now() - DAY) == 0
+    log.write("token:guard", "search", number=5)
+    log.close()
+    assert [line["number"] for line in _lines(path.with_name("audit.1"))] == [0]
+    assert [line["number"] for line in _lines(path.with_name("audit.3"))] == [4]
+    assert [line["number"] for line in _lines(path)] == [5]
+    files = set(path.parent.iterdir()) - {path.with_name(pseudonyms.KEY)}
+    told = [line["number"] for file in files for line in _lines(file)]
+    assert sorted(told) == list(range(6))
+
+
+@pytest.mark.parametrize("again", ["write", "remove_older"])
+def test_a_file_that_could_not_be_opened_once_is_opened_the_next_time(
+    path, monkeypatch, again
+):
+    log = audit.AuditLog(path, largest_bytes=100)
+    for number in (0, 1):
+        log.write("token:guard", "search", number=number)
+
+    def refused(*given, **named):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(audit, "open", refused, raising=False)
+    for _ in range(2):
+        with pytest.raises(OSError, match="Too many open files"):
+            log.write("token:guard", "remove", id="refused")
+    monkeypatch.undo()
+    if again == "remove_older":
+        assert log.remove_older(_now() - DAY) == 0
+    for number in (2, 3):
+        log.write("token:guard", "search", number=number)
+    log.close()
+    files = sorted(path.parent.glob("audit*.jsonl"))
+    told = [line.get("number") for file in files for line in _lines(file)]
+    assert sorted(told) == list(range(4))
+
+
 def test_the_key_is_made_once_and_another_gives_other_names(tmp_path):
     with pytest.raises(errors.UserError, match="audit.key: there is no key"):
         pseudonyms.Pseudonyms(tmp_path)  # Its pseudonyms would be nobody's.
