@@ -57,7 +57,7 @@ class People:
                 lambda: state_lib.refuse_lost_gallery(folder, place),
             )
             opened.callback(self._gallery.close)
-            state_lib.refuse_other_gallery(folder, place)
+            state_lib.claim(folder, place)
             self._state = state_lib.State(folder)
             opened.callback(self._state.close)
             self._whole_photos = whole_photos.WholePhotos(self._state)

@@ -41,34 +41,55 @@ def own_folder(place: str | os.PathLike) -> pathlib.Path:
     return pathlib.Path(place).absolute() / "service"
 
 
-def refuse_other_gallery(folder: pathlib.Path, place: str) -> None:
+def claim(folder: pathlib.Path, place: str) -> None:
     """Has a folder be one gallery's: of another one, all pictures would be swept away.
 
-    A folder within the gallery's own moves with it, and is not looked at.
+    A folder within the gallery's own moves with it, and needs no name of it.
 
     Args:
         folder: Of the state, made if it is missing.
-        place: Of the gallery (see `places.HELP`).
+        place: Of the gallery (see `places.HELP`), which is there.
 
     Raises:
         errors.UserError: it is another gallery's.
     """
-    if places.is_folder(place):
-        place = os.path.abspath(place)
-        if pathlib.Path(place) in pathlib.Path(os.path.abspath(folder)).parents:
-            return
-    path = folder / _GALLERY
-    if not path.exists():
+    name, path = _name_in(folder, place), folder / _GALLERY
+    if name is not None and not path.exists():
         files.private_folder(folder)
         with files.replacing(path) as partial:
-            partial.write_text(place, encoding="utf-8")
+            partial.write_text(name, encoding="utf-8")
+    refuse_other_gallery(folder, place)
+
+
+def refuse_other_gallery(folder: pathlib.Path, place: str) -> None:
+    """Raises where a folder is another gallery's; writes nothing.
+
+    Args:
+        folder: Of the state, which may be missing.
+        place: Of the gallery (see `places.HELP`).
+
+    Raises:
+        errors.UserError: it is.
+    """
+    name, path = _name_in(folder, place), folder / _GALLERY
+    if name is None or not path.exists():
+        return
     held = path.read_text(encoding="utf-8")
-    if held != place:
+    if held != name:
         raise errors.UserError(
             f"--state={folder}: it keeps the pictures of --gallery={held}, not of "
-            f"{place}. Name another folder, or that gallery (where the gallery itself "
+            f"{name}. Name another folder, or that gallery (where the gallery itself "
             f"was moved, remove {path})"
         )
+
+
+def _name_in(folder: pathlib.Path, place: str) -> str | None:
+    """A gallery's name in its state's folder; None: it has none, within its own."""
+    if not places.is_folder(place):
+        return place
+    place = os.path.abspath(place)
+    is_within = pathlib.Path(place) in pathlib.Path(os.path.abspath(folder)).parents
+    return None if is_within else place
 
 
 def refuse_lost_gallery(folder: pathlib.Path, place: str) -> None:
@@ -82,12 +103,13 @@ def refuse_lost_gallery(folder: pathlib.Path, place: str) -> None:
         place: Of the gallery (see `places.HELP`), where there is none.
 
     Raises:
-        errors.UserError: something is kept of its entries.
+        errors.UserError: something is kept of its entries, or the folder is another
+            gallery's.
     """
+    refuse_other_gallery(folder, place)
     path = folder / FILE
     if not path.exists():
         return
-    refuse_other_gallery(folder, place)
     with contextlib.closing(State(folder)) as state:
         empty = state.is_empty
     if not empty:

@@ -143,6 +143,28 @@ def test_no_gallery_is_made_where_one_is_missing(tmp_path, state):
     opened().close()
 
 
+def test_a_place_that_was_mistaken_is_not_taken_for_the_galleries_own(tmp_path):
+    """A state of an older version, whose folder does not name its gallery yet."""
+
+    def opened(name):
+        place = str(tmp_path / name)
+        return people_lib.People(place, MODEL, D, tmp_path / "s")
+
+    people = opened("g")
+    people.enrol(_wish(), _vector(0), NOW)
+    people.close()
+    (tmp_path / "s/gallery.txt").unlink()
+    with pytest.raises(errors.UserError, match="Put the gallery back"):
+        opened("typo")
+    assert not (tmp_path / "s/gallery.txt").exists()
+    people = opened("g")
+    assert people.picture("sha256-1") == b"picture"
+    people.close()
+    with pytest.raises(errors.UserError, match="it keeps the pictures of --gallery="):
+        opened("typo")
+    assert not (tmp_path / "typo").exists()
+
+
 def test_no_collection_is_made_where_one_is_missing(tmp_path):
     place = f"milvus:{tmp_path / 'm.db'}#people"
     people = people_lib.People(place, MODEL, D, tmp_path / "s")
