@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import datetime
 import pathlib
+import shlex
 import time
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import Any
@@ -248,11 +249,14 @@ class Core:
             return
         self._clears_large_at = time.monotonic() + _BETWEEN_CLEARINGS
         if not done:
+            place = shlex.quote(self.place.gallery)
+            folder = shlex.quote(str(self.place.folder))
             self.log(
                 "copies of what was removed may be left in files too large to be "
                 f"written anew while others wait (above {CLEARED_BYTES >> 20} MB), or "
-                "that another process was reading. End the service, then run "
-                "`python -m experiments.enroll --clear_gaps --gallery=...`"
+                "that another process was reading. End the service, then run `python "
+                f"-m experiments.enroll --clear_gaps --gallery={place} "
+                f"--state={folder}`"
             )
 
     async def forget_gone(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pathlib
 import time
 import types
 
@@ -100,6 +101,7 @@ def clearing(monkeypatch):
         def __init__(self):
             self.options = options.ServiceOptions(keep_days=0.0)
             self.log, self._clears_large_at = said.append, 0.0
+            self.place = core.Place("milvus:m.db#people", pathlib.Path("/kept here"))
             self.entries = remembered.Remembered(None)
 
         async def gallery(self, function, *given):
@@ -140,7 +142,10 @@ def test_gaps_that_cannot_be_cleared_fail_no_sweep_and_are_tried_again(clearing)
     assert said[0].endswith("may be left: gallery.sqlite: the disk is full")
     # A file too large for a service at work.
     assert sweep(3600, False) == core.CLEARED_BYTES
-    assert "run `python -m experiments.enroll --clear_gaps" in said[-1]
+    assert said[-1].endswith(
+        "run `python -m experiments.enroll --clear_gaps "
+        "--gallery='milvus:m.db#people' --state='/kept here'`"
+    )
     assert sweep(3600) == gaps.AT_ONCE
 
 
