@@ -46,6 +46,25 @@ def test_lines_name_nobody_and_one_person_is_always_the_same(path):
     assert unknown["person_id"] is None and unknown["caller"] == "token:guard"
 
 
+def test_a_person_in_two_spellings_is_one_and_two_ids_stay_two(path):
+    spellings = "Jos\u00e9", "Jose\u0301"
+    log = audit.AuditLog(path)
+    for name in spellings:
+        hit = {"id": name, "person_id": name}
+        log.write("token:guard", "search", probe="a", found=[hit], person_id=name)
+    log.close()
+    lines = _lines(path)
+    names = pseudonyms.Pseudonyms(path.parent)
+    of_both = {names.of(name) for name in spellings}
+    assert len(of_both) == 1
+    assert {line["person_id"] for line in lines} == of_both
+    found = [line["found"][0] for line in lines]
+    assert {hit["person_id"] for hit in found} == of_both
+    ids = [hit["id"] for hit in found]
+    assert ids == names.of(list(spellings), is_person=False)
+    assert len(set(ids)) == 2
+
+
 def test_files_are_their_owners_alone(path):
     before = os.umask(0)
     try:
