@@ -242,7 +242,7 @@ class Core:
         most = CLEARED_BYTES if all_are_due else gaps.AT_ONCE
         try:
             done = await self.gallery(people.People.clear_gaps, most)
-        except errors.UserError as error:
+        except (errors.UserError, OSError) as error:
             self.log(f"copies of what was removed may be left: {error}")
             return
         if not all_are_due:

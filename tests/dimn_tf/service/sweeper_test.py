@@ -1,6 +1,7 @@
 """What removes the old: goes on after a failure, which is seen."""
 
 import asyncio
+import errno
 import os
 import pathlib
 import time
@@ -137,9 +138,12 @@ def test_gaps_of_small_files_are_cleared_each_time_and_of_others_once_a_day(clea
 
 def test_gaps_that_cannot_be_cleared_fail_no_sweep_and_are_tried_again(clearing):
     sweep, said = clearing
-    full = errors.UserError("gallery.sqlite: the disk is full")
-    assert sweep(0, full) == core.CLEARED_BYTES
-    assert said[0].endswith("may be left: gallery.sqlite: the disk is full")
+    for failure in (
+        errors.UserError("gallery.sqlite: the disk is full"),
+        OSError(errno.EIO, "the disk failed", "gallery.sqlite"),
+    ):
+        assert sweep(0, failure) == core.CLEARED_BYTES
+        assert said[-1].endswith(f"may be left: {failure}")
     # A file too large for a service at work.
     assert sweep(3600, False) == core.CLEARED_BYTES
     assert said[-1].endswith(
