@@ -47,6 +47,10 @@ _OF_IMAGES = (
     "model", "runtime", "batch_size", "replace", "index", "person_folders",
     "camera_pattern", "only_camera",
 )  # fmt: skip
+_OF_GALLERIES = {
+    "replace": "shards are compared with no gallery",
+    "index": "shards have none, their gallery has",
+}
 # Beam's warnings that say nothing to whoever enrols.
 _NOISE = "apitools not found", "Resource module is not available"
 
@@ -136,11 +140,12 @@ def _refuse_what_does_not_fit(argv) -> None:
             "--runner and --output: a pipeline needs both, other enrolments take "
             "neither"
         )
-    if FLAGS.replace and given["--runner"] and FLAGS.gallery is None:
-        raise errors.UserError(
-            "--replace: shards are compared with no gallery. Give it with "
-            "--import_shards"
-        )
+    if given["--runner"] and FLAGS.gallery is None:
+        for flag, reason in _OF_GALLERIES.items():
+            if FLAGS[flag].present:
+                raise errors.UserError(
+                    f"--{flag}: {reason}. Give it with --import_shards"
+                )
     if FLAGS.beam_options and not given["--runner"]:
         raise errors.UserError("--beam_options: they are the --runner's; name one")
     if FLAGS.gallery is None and not given["--runner"]:

@@ -259,7 +259,11 @@ def test_a_pipeline_writes_shards_which_a_gallery_imports(place):
         (["--model=e", "--gallery=g", "--beam_options=a"], "--beam_options: they are"),
         (
             ["--model=e", "--runner=DirectRunner", "--output=o", "--replace"],
-            "--replace: shards are compared with no gallery",
+            "--replace: shards are compared with no gallery. Give it with --import_",
+        ),
+        (
+            ["--model=e", "--runner=DirectRunner", "--output=o", "--index=hnsw"],
+            "--index: shards have none, their gallery has. Give it with --import_",
         ),
         (
             ["--model=e", "--gallery=g", "--runner=DirectRunner", "--output=o"],
