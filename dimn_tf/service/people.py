@@ -87,9 +87,20 @@ class People:
 
         Returns:
             Whether nothing is left to do.
+
+        Raises:
+            errors.UserError: see `gaps.Gaps.clear`; the other is cleared all the same.
+            OSError: likewise.
         """
-        # Both in any case.
-        return all([x.clear_gaps(at_most) for x in (self._gallery, self._state)])
+        done, failures = [], []
+        for held in (self._gallery, self._state):
+            try:
+                done.append(held.clear_gaps(at_most))
+            except (errors.UserError, OSError) as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return all(done)
 
     def __len__(self) -> int:
         return len(self._gallery)

@@ -10,7 +10,7 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf import errors, images
-from dimn_tf.gallery import Entry, Gallery
+from dimn_tf.gallery import Entry, Gallery, gaps
 from dimn_tf.service import people as people_lib
 from dimn_tf.service import state as state_lib
 from dimn_tf.service import wishes
@@ -192,6 +192,22 @@ def test_removed_people_leave_neither_vector_nor_picture(opened, tmp_path):
         for kept in (content, _vector(i).tobytes()):
             assert bool(_traces(tmp_path, kept)) == (i not in (2, 3, 5))
     assert people.picture("e2") is None and len(people) == 3
+
+
+def test_what_keeps_one_file_from_being_cleared_is_none_of_the_others(
+    opened, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(gaps, "AT_ONCE", 0)
+    people = opened()
+    people.enrol(_wish(), _vector(0), NOW)
+    people.remove(["sha256-1"])
+    held = people._gallery._store._file, people._state._file
+    assert all(file.erasures() for file in held)
+    with Gallery(tmp_path / "g") as other, other._writing():
+        with pytest.raises(errors.UserError, match="another process is writing"):
+            people.clear_gaps(2**30)
+    assert [bool(file.erasures()) for file in held] == [True, False]
+    assert people.clear_gaps(2**30) and not held[0].erasures()
 
 
 def test_pictures_are_kept_only_where_it_is_wanted(opened, tmp_path):
