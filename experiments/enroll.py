@@ -39,7 +39,7 @@ from absl import flags
 
 from dimn_tf import errors, extras, standard_json
 from dimn_tf.gallery import enrolment, places, shards
-from dimn_tf.service import state
+from dimn_tf.service import claims, state
 from experiments import erasing, image_flags, launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
@@ -159,7 +159,7 @@ def _gallery(model_sha256, dimension):
 
     def refuse_lost():
         if places.is_folder(place):
-            state.refuse_lost_gallery(state.own_folder(place), place)
+            claims.refuse_lost_gallery(state.own_folder(place), place)
 
     return places.create(place, model_sha256, dimension, FLAGS.index, refuse_lost)
 

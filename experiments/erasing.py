@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dimn_tf import errors
 from dimn_tf.gallery import base, enrolment, entries, image_sources, names, places
 from dimn_tf.gallery import store as store_lib
+from dimn_tf.service import claims
 from dimn_tf.service import state as state_lib
 
 _AT_A_TIME = 1_000  # Entries of a gallery that are looked at.
@@ -87,7 +88,7 @@ def clear_gaps(place: str, folder: pathlib.Path | None) -> list[pathlib.Path]:
                 f"--state={folder}: there is no {state_lib.FILE}. Name the folder that "
                 "the service has as its --state, or leave the flag out"
             )
-        state_lib.refuse_other_gallery(folder, place)
+        claims.refuse_other_gallery(folder, place)
         if not any(path.samefile(other) for other in states):
             states.append(path)
     with contextlib.ExitStack() as opened:

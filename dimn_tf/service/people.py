@@ -19,7 +19,7 @@ from dimn_tf.gallery import (
     places,
 )
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.service import labels, ranking, removals, whole_photos, wishes
+from dimn_tf.service import claims, labels, ranking, removals, whole_photos, wishes
 from dimn_tf.service import state as state_lib
 
 _AT_A_TIME = 1_000
@@ -54,10 +54,10 @@ class People:
                 place,
                 model_sha256,
                 dimension,
-                lambda: state_lib.refuse_lost_gallery(folder, place),
+                lambda: claims.refuse_lost_gallery(folder, place),
             )
             opened.callback(self._gallery.close)
-            state_lib.claim(folder, place)
+            claims.claim(folder, place)
             self._state = state_lib.State(folder)
             opened.callback(self._state.close)
             self._whole_photos = whole_photos.WholePhotos(self._state)

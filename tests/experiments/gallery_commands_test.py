@@ -10,7 +10,7 @@ import pytest
 from data_builders import dummy_images
 from dimn_tf import errors
 from dimn_tf.gallery import Entry, Gallery, gaps, places, sqlite_files
-from dimn_tf.service import state
+from dimn_tf.service import claims, state
 from tests.experiments.launcher import launch
 
 
@@ -439,7 +439,7 @@ def test_large_files_are_written_anew_by_commands(place, large):
 
 def _due_elsewhere(folder, gallery):
     """A state of a folder's own, from which a picture was removed."""
-    state.claim(folder, gallery)
+    claims.claim(folder, gallery)
     with contextlib.closing(state.State(folder)) as kept:
         kept.put_picture("a", b"a picture" * 99)
         kept.remove_picture("a")
