@@ -19,7 +19,8 @@ of them in the gallery's own folder.
 
 writes the gallery's files anew where removals may have left copies in unused parts of
 them, as --remove and --replace do; for removals by a service or by Python, whose large
-galleries are not written anew at once.
+galleries are not written anew at once. What a service keeps elsewhere (`serve --state`)
+it writes anew with --state=FOLDER.
 
     python -m experiments.enroll --runner=FlinkRunner --beam_options=... \
         --model=EXPORT --gallery=milvus:http://HOST:19530#people --output=DIR IMAGES...
@@ -31,23 +32,25 @@ by the same paths: into Milvus, or into shards (Parquet files) in DIR, which a g
 of any kind imports.
 """
 
-import contextlib
 import logging
 import pathlib
 
 from absl import flags
 
 from dimn_tf import errors, extras, standard_json
-from dimn_tf.gallery import enrolment, image_sources, names, places, shards
-from dimn_tf.service import state
-from experiments import image_flags, launch, model_flags, path_flags
+from dimn_tf.gallery import enrolment, places, shards
+from dimn_tf.service import claims, state
+from experiments import erasing, image_flags, launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
 _OF_IMAGES = (
     "model", "runtime", "batch_size", "replace", "index", "person_folders",
     "camera_pattern", "only_camera",
 )  # fmt: skip
-_AT_A_TIME = 1_000  # Entries of a gallery that are looked at.
+_OF_GALLERIES = {
+    "replace": "shards are compared with no gallery",
+    "index": "shards have none, their gallery has",
+}
 # Beam's warnings that say nothing to whoever enrols.
 _NOISE = "apitools not found", "Resource module is not available"
 
@@ -68,6 +71,9 @@ def define() -> None:
     flags.DEFINE_list("remove_person", [], "Removes all entries of these persons.")
     flags.DEFINE_bool(
         "clear_gaps", False, "Rids the gallery's files of copies that removals left."
+    )
+    path_flags.define_path(
+        "state", None, "With --clear_gaps: the folder of the service's --state."
     )
     flags.DEFINE_bool("json", False, "Prints JSON instead of lines.")
     flags.DEFINE_string(
@@ -120,6 +126,8 @@ def _refuse_what_does_not_fit(argv) -> None:
     for kind in ("--import_shards", "--clear_gaps"):
         if given[kind] and len(argv) > 1:
             raise errors.UserError(f"{kind} takes no images: leave {argv[1]} out")
+    if FLAGS.state is not None and not FLAGS.clear_gaps:
+        raise errors.UserError("--state: only --clear_gaps looks there; leave it out")
     encodes = not kinds or given["--runner"]
     for flag in _OF_IMAGES:
         heeded = encodes or (given["--import_shards"] and flag in ("replace", "index"))
@@ -132,11 +140,12 @@ def _refuse_what_does_not_fit(argv) -> None:
             "--runner and --output: a pipeline needs both, other enrolments take "
             "neither"
         )
-    if FLAGS.replace and given["--runner"] and FLAGS.gallery is None:
-        raise errors.UserError(
-            "--replace: shards are compared with no gallery. Give it with "
-            "--import_shards"
-        )
+    if given["--runner"] and FLAGS.gallery is None:
+        for flag, reason in _OF_GALLERIES.items():
+            if FLAGS[flag].present:
+                raise errors.UserError(
+                    f"--{flag}: {reason}. Give it with --import_shards"
+                )
     if FLAGS.beam_options and not given["--runner"]:
         raise errors.UserError("--beam_options: they are the --runner's; name one")
     if FLAGS.gallery is None and not given["--runner"]:
@@ -146,7 +155,13 @@ def _refuse_what_does_not_fit(argv) -> None:
 
 
 def _gallery(model_sha256, dimension):
-    return places.create(FLAGS.gallery, model_sha256, dimension, FLAGS.index)
+    place = FLAGS.gallery
+
+    def refuse_lost():
+        if places.is_folder(place):
+            claims.refuse_lost_gallery(state.own_folder(place), place)
+
+    return places.create(place, model_sha256, dimension, FLAGS.index, refuse_lost)
 
 
 def _enrol(argv) -> None:
@@ -250,85 +265,26 @@ def _remove(given, persons) -> None:
             "--remove takes images or folders, --remove_person takes persons: "
             "name what is to be removed"
         )
-    with places.open_gallery(FLAGS.gallery) as gallery:
-        wanted = [
-            *((text, _is_below(text)) for text in given),
-            *((f"person {person}", _is_of(person)) for person in persons),
-        ]
-        found = {name: set() for name, _ in wanted}
-        for known in _entries(gallery):
-            for name, is_wanted in wanted:
-                if is_wanted(known):
-                    found[name].add(known.entry_id)
-        gone = set().union(*found.values())
-        unknown = [name for name, entry_ids in found.items() if not entry_ids]
-        if unknown:
-            raise errors.UserError(
-                f"{FLAGS.gallery}: no entry of {', '.join(unknown)}. Nothing was "
-                "removed. An entry's id is the image's path as it was enrolled; "
-                "`experiments.search --json` names entries and persons of what it finds"
-            )
-        gallery.remove(sorted(gone))
-        _forget(gone)
-        enrolment.tidy(gallery, erased=True)
-        held = len(gallery)
+    gone, held = erasing.remove(FLAGS.gallery, given, persons)
     if FLAGS.json:
-        told = {"removed": sorted(gone), "gallery": held}
-        print(standard_json.text(told), end="")
+        print(standard_json.text({"removed": gone, "gallery": held}), end="")
         return
     print(f"{len(gone):,} removed; the gallery holds {held:,}.")
 
 
-def _is_below(text):
-    place = image_sources.Below(text)
-    return lambda known: place.holds(known.entry_id, known.metadata.get("path"))
-
-
-def _is_of(person):
-    return lambda known: names.same(known.person_id, person)
-
-
-def _entries(gallery):
-    """All entries of a gallery."""
-    after = ""
-    while True:
-        page = gallery.page(after, _AT_A_TIME)
-        yield from page.entries
-        after = page.next
-        if not after:
-            return
-
-
 def _clear_gaps() -> None:
-    with places.open_gallery(FLAGS.gallery) as gallery:
-        done = gallery.clear_gaps()
-    folder = state.own_folder(FLAGS.gallery)
-    if places.is_folder(FLAGS.gallery) and (folder / state.FILE).exists():
-        with contextlib.closing(state.State(folder)) as kept:
-            done = kept.clear_gaps() and done
-    if not done:
-        raise errors.UserError(
-            f"{FLAGS.gallery}: another process is reading it. End it, then run the "
-            "command again"
-        )
+    folder = None if FLAGS.state is None else pathlib.Path(FLAGS.state)
+    cleared = erasing.clear_gaps(FLAGS.gallery, folder)
     if FLAGS.json:
-        print(standard_json.text({"cleared": True}), end="")
+        told = {"cleared": True, "files": [str(path) for path in cleared]}
+        print(standard_json.text(told), end="")
         return
-    print("No file holds copies of what was removed.")
-
-
-def _forget(entry_ids) -> None:
-    """Removes what a service keeps of entries within the gallery's own folder.
-
-    What is kept elsewhere (`serve --state`) that service itself removes.
-    """
-    if not places.is_folder(FLAGS.gallery):
-        return
-    folder = state.own_folder(FLAGS.gallery)
-    if (folder / state.FILE).exists():
-        with contextlib.closing(state.State(folder)) as kept:
-            kept.forget(entry_ids)
-            enrolment.clear_gaps(kept, str(folder))
+    print(f"No copies of what was removed are in {' and '.join(map(str, cleared))}.")
+    if FLAGS.state is None:
+        print(
+            "Nothing else was looked at: where a service has a --state of its own, "
+            "give it here too."
+        )
 
 
 if __name__ == "__main__":

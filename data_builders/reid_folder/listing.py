@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from data_builders import folders
@@ -83,6 +83,7 @@ def read(
     reference: FolderReference,
     skipped: list[Fault] | None = None,
     walked: dict[folders.Identity, str] | None = None,
+    spelt: Callable[[str], str] = str,
 ) -> Listing:
     """Lists a folder or a CSV; decodes nothing.
 
@@ -92,6 +93,8 @@ def read(
             an error. Without a data set to build, cameras told for some images only
             are no fault.
         walked: see `folders.files_below`.
+        spelt: gives the one spelling of a name of a person or camera, for whoever takes
+            several for one; left out, each is a name of its own.
 
     Raises:
         GoneError: it is not there, or files that it lists are not.
@@ -120,6 +123,10 @@ def read(
         found, root = person_folders.read(path, reference.camera_pattern, walked), path
         missing, notes = [], found.notes
     notes = [*_distractors(found.distractors), *notes]
+    found.images = [
+        dataclasses.replace(x, person=spelt(x.person), camera=spelt(x.camera))
+        for x in found.images
+    ]
     alike = lookalikes.faults_of(found.images)
     if skipped is not None:
         absent = {place for place, _ in (*missing, *alike)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -91,6 +91,7 @@ class Gallery(base.BaseGallery):
         dimension: int,
         index: str = "exact",
         vector_type: str = "float32",
+        before_making: Callable[[], None] = lambda: None,
     ) -> Gallery:
         """Makes a gallery, or opens the one that is there.
 
@@ -100,6 +101,7 @@ class Gallery(base.BaseGallery):
             dimension: D.
             index: Key of `indexes.INDEXES`.
             vector_type: How vectors are kept on disk, `float32` or `float16`.
+            before_making: Called where there is none; what it raises has none made.
 
         Raises:
             errors.UserError: one is there of another model, dimension or kind.
@@ -115,7 +117,7 @@ class Gallery(base.BaseGallery):
         facts["vector_type"] = vector_type
         indexes.INDEXES[index](dimension)  # Without FAISS, no folder is made.
         path = pathlib.Path(folder) / store.FILE
-        store.Store.create(path, facts).close()
+        store.Store.create(path, facts, before_making).close()
         gallery = cls(folder, model_sha256)
         try:
             base.refuse_other_facts(str(folder), gallery._store.facts, facts)

@@ -156,12 +156,11 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _source(path: pathlib.Path, *labels: str | None) -> ImageSource:
-    spelt = [None if label is None else names.one(label) for label in labels]
-    return ImageSource(path, entry_id(path), *spelt)
+    return ImageSource(path, entry_id(path), *labels)
 
 
 def _listed(named, faults, walked) -> Iterator[ImageSource]:
-    listed = listing.read(named, faults, walked)
+    listed = listing.read(named, faults, walked, spelt=names.one)
     for image in listed.images:
         path = listed.root / image.file_name
         yield _source(path, image.person, image.camera or None)

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -93,6 +93,7 @@ class MilvusGallery(base.BaseGallery):
         model_sha256: str,
         dimension: int,
         index: str = "exact",
+        before_making: Callable[[], None] = lambda: None,
     ) -> MilvusGallery:
         """Makes a gallery, or opens the one that is there.
 
@@ -102,6 +103,7 @@ class MilvusGallery(base.BaseGallery):
             model_sha256: Of the model that the vectors come from.
             dimension: D.
             index: Key of `collections.INDEXES`.
+            before_making: Called where there is none; what it raises has none made.
 
         Raises:
             errors.UserError: one is there of another model, dimension or kind.
@@ -113,6 +115,10 @@ class MilvusGallery(base.BaseGallery):
         with collections.told(name):
             client = collections.connect(uri)
         try:
+            with collections.told(name):
+                there = client.has_collection(collection)
+            if not there or collections.read_facts(client, name, collection) is None:
+                before_making()
             # The facts come first: a making that is cut off is taken up again.
             with collections.told(name):
                 collections.make_facts(client, collection, facts)

@@ -25,14 +25,18 @@ _MILVUS = "milvus:"
 
 
 def create(
-    place: str, model_sha256: str, dimension: int, index: str = "exact"
+    place: str,
+    model_sha256: str,
+    dimension: int,
+    index: str = "exact",
+    before_making: Callable[[], None] = lambda: None,
 ) -> base.BaseGallery:
     """Makes a gallery, or opens the one that is there; see `Gallery.create`."""
+    facts = model_sha256, dimension, index
     if not is_folder(place):
-        return milvus_gallery.MilvusGallery.create(
-            *_milvus(place), model_sha256, dimension, index
-        )
-    return gallery.Gallery.create(place, model_sha256, dimension, index)
+        kind = milvus_gallery.MilvusGallery
+        return kind.create(*_milvus(place), *facts, before_making=before_making)
+    return gallery.Gallery.create(place, *facts, before_making=before_making)
 
 
 def open_or_create(
@@ -52,8 +56,7 @@ def open_or_create(
     try:
         return open_gallery(place, model_sha256)
     except base.NoGallery:
-        before_making()
-        return create(place, model_sha256, dimension)
+        return create(place, model_sha256, dimension, before_making=before_making)
 
 
 def is_folder(place: str) -> bool:

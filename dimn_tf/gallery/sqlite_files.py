@@ -44,21 +44,24 @@ class SqliteFile:
 
     def __init__(self, path: pathlib.Path):
         self.path = path
-        self._unchanging: tuple | None = None  # Stamp of a file read as it is.
         self._uncut = False  # Whether the log holds what is to be gone.
+        self._connection: sqlite3.Connection
+        self._unchanging: tuple | None  # Stamp of a file read as it is.
         self._open()
 
     def _open(self) -> None:
-        self._unchanging = None
+        """Opens it; a refusal leaves all as it was, so that it can be tried again."""
+        stamp = None
         try:
-            self._connection = _opened(self.path, "mode=rw")
+            connection = _opened(self.path, "mode=rw")
         except errors.UserError as error:
             if not sqlite_faults.code(error.__cause__).startswith(_UNWRITABLE):
                 raise
-            self._open_unchanging()
+            stamp, connection = self._opened_unchanging()
+        self._connection, self._unchanging = connection, stamp
 
-    def _open_unchanging(self) -> None:
-        """Opens a file beside which SQLite cannot put its log."""
+    def _opened_unchanging(self) -> tuple[tuple, sqlite3.Connection]:
+        """The stamp of, and a connection to, a file beside which no log can be put."""
         log = self.log
         if log.exists() and log.stat().st_size:
             raise errors.UserError(
@@ -67,8 +70,8 @@ class SqliteFile:
                 "can (python -m experiments.search ...), or copy the folder to such a "
                 "place"
             )
-        self._unchanging = self._stamp()
-        self._connection = _opened(self.path, "mode=ro&immutable=1")
+        stamp = self._stamp()
+        return stamp, _opened(self.path, "mode=ro&immutable=1")
 
     def _stamp(self) -> tuple:
         found = os.stat(self.path)
@@ -104,8 +107,9 @@ class SqliteFile:
         if self._unchanging is None or self._connection.in_transaction:
             return
         if self._unchanging != self._stamp():
-            self._connection.close()
+            before = self._connection
             self._open()
+            before.close()
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -267,7 +271,11 @@ class SqliteFile:
                 self._connection.execute("ROLLBACK")
 
 
-def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
+def make(
+    path: pathlib.Path,
+    statements: Sequence[tuple],
+    before_making: Callable[[], None] = lambda: None,
+) -> None:
     """Makes a file in one transaction, unless it is there and holds tables.
 
     File and folder are made their owner's alone. A making that fails leaves neither
@@ -276,14 +284,18 @@ def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
     Args:
         path: The file.
         statements: (SQL,) or (SQL, values) each.
+        before_making: Called where it is to be made or filled; what it raises leaves
+            all as it was.
 
     Raises:
         errors.UserError: the place cannot be written to.
         OSError: its folder cannot be made.
     """
+    ours = not path.exists()
+    if ours:  # Nothing is touched: its log may lie there still.
+        before_making()
     missing = [folder for folder in path.parents if not folder.exists()]
     files.private_folder(path.parent)
-    ours = not path.exists()
     try:
         if ours:  # SQLite would make it readable by all, and its log as the file is.
             with contextlib.suppress(OSError):  # Of which SQLite tells more.
@@ -294,6 +306,8 @@ def make(path: pathlib.Path, statements: Sequence[tuple]) -> None:
         ):
             if _look(connection):
                 return
+            if not ours:
+                before_making()
             _patiently(path, lambda: _log_ahead(connection))
             _patiently(path, lambda: connection.execute("BEGIN IMMEDIATE"))
             if not _look(connection):  # Another process may have been faster.

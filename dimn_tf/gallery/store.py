@@ -8,7 +8,7 @@ import json
 import pathlib
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -121,12 +121,18 @@ class Store:
         )
 
     @classmethod
-    def create(cls, path: pathlib.Path, facts: Mapping[str, str]) -> Store:
+    def create(
+        cls,
+        path: pathlib.Path,
+        facts: Mapping[str, str],
+        before_making: Callable[[], None] = lambda: None,
+    ) -> Store:
         """Makes the file if it is missing, whole or not at all, and opens it.
 
         Args:
             path: Its folder is made too.
             facts: What holds for the whole gallery; `vector_type` among them.
+            before_making: Called where it is missing; what it raises has none made.
 
         Raises:
             errors.UserError: the place cannot be written to; nothing is left there.
@@ -135,7 +141,7 @@ class Store:
         statements = [(text,) for text in _SCHEMA.split(";") if text.strip()]
         rows = [("format", FORMAT), *facts.items()]
         statements += [("INSERT INTO facts VALUES (?, ?)", row) for row in rows]
-        sqlite_files.make(path, statements)
+        sqlite_files.make(path, statements, before_making)
         return cls(path)
 
     def close(self) -> None:

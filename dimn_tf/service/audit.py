@@ -13,8 +13,9 @@ from typing import Any
 from dimn_tf import errors, files
 from dimn_tf.service import pseudonyms
 
-_HIDDEN = ("id", "person_id", "probe", "images")
-"""Facts that say who somebody is, or would, to whoever has the picture."""
+_PERSON = "person_id"
+_HIDDEN = ("id", "probe", "images")
+"""Further facts that say who somebody is, or would, to whoever has the picture."""
 _DAY = datetime.timedelta(days=1)
 
 
@@ -127,9 +128,15 @@ class AuditLog:
             raise
 
     def _find_again(self) -> None:
-        """Begins anew where somebody else removed the file."""
-        if not os.fstat(self._file.fileno()).st_nlink:
-            self._open()
+        """Opens the file anew where another, or none, has its name.
+
+        Somebody else removed or moved it, or it was ended and the next one could not
+        be opened (the disk is full, too many files are open).
+        """
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno())):
+                return
+        self._open()
 
     def _rotate(self) -> None:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S.%fZ")
@@ -142,10 +149,13 @@ class AuditLog:
             return [self._hidden(fact) for fact in facts]
         if not isinstance(facts, dict):
             return facts
-        return {
-            key: self._names.of(value) if key in _HIDDEN else self._hidden(value)
-            for key, value in facts.items()
-        }
+        return {key: self._told(key, value) for key, value in facts.items()}
+
+    def _told(self, key: str, value: Any) -> Any:
+        """A fact as the log has it."""
+        if key in (_PERSON, *_HIDDEN):
+            return self._names.of(value, is_person=key == _PERSON)
+        return self._hidden(value)
 
 
 def _first_time(path: pathlib.Path) -> datetime.datetime | None:

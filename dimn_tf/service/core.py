@@ -15,9 +15,10 @@ import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import filters, gaps, places
+from dimn_tf.gallery import filters, places
 from dimn_tf.service import (
     audit,
+    clearing,
     encoding,
     keepers,
     metrics,
@@ -30,14 +31,11 @@ from dimn_tf.service import (
     sweeper,
 )
 
-CLEARED_BYTES = 2**30
-"""Bytes up to which a running service writes its files anew; ours: some six seconds."""
 LOGS = "log-{}-{}.txt"
 """Files of lines for who runs a service of replicas, by replica and day."""
 BETWEEN_LOOKS = 10.0
 """Seconds between two looks at all that is kept which callers may cause; ours. Each
 goes through the whole state."""
-_BETWEEN_CLEARINGS = 86_400.0  # Seconds; ours.
 _START_SECONDS = 10.0  # In which a small gallery is ready before the first caller.
 
 
@@ -101,10 +99,15 @@ class Core:
         )
         self.entries = remembered.Remembered(lambda: self.gallery(len))
         self.sweeper = sweeper.Sweeper(self.keeper.turn, self.sweep, self.metrics, log)
+        self.clearing = clearing.Clearing(
+            self.keeper.turn,
+            lambda most: self.gallery(people.People.clear_gaps, most),
+            (place.gallery, place.folder),
+            log,
+        )
         self._warm = self._prepared = False
         self._looking: asyncio.Task | None = None
         self._looked_at = -BETWEEN_LOOKS
-        self._clears_large_at = 0.0  # With the first sweep.
 
     def open(self) -> None:
         """Opens the gallery, or makes it; `running` does it where nobody did.
@@ -228,32 +231,8 @@ class Core:
         """
         count = await self.remove_old() if self.options.keep_days else 0
         await self.forget_gone()
-        await self.clear_gaps()
+        await self.clearing.clear()
         return count
-
-    async def clear_gaps(self) -> None:
-        """Rids the disk of copies that removals left, see `gaps.Gaps`.
-
-        Once a day of larger files too. Nobody is answered meanwhile, so that very large
-        ones are left, and told of. A failure is told too, and is none of the sweep's.
-        """
-        all_are_due = time.monotonic() >= self._clears_large_at
-        most = CLEARED_BYTES if all_are_due else gaps.AT_ONCE
-        try:
-            done = await self.gallery(people.People.clear_gaps, most)
-        except errors.UserError as error:
-            self.log(f"copies of what was removed may be left: {error}")
-            return
-        if not all_are_due:
-            return
-        self._clears_large_at = time.monotonic() + _BETWEEN_CLEARINGS
-        if not done:
-            self.log(
-                "copies of what was removed may be left in files too large to be "
-                f"written anew while others wait (above {CLEARED_BYTES >> 20} MB), or "
-                "that another process was reading. End the service, then run "
-                "`python -m experiments.enroll --clear_gaps --gallery=...`"
-            )
 
     async def forget_gone(self) -> None:
         """Forgets what is kept of entries that other processes removed."""

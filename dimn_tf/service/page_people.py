@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import fastapi
 
+from dimn_tf.gallery import names
 from dimn_tf.service import enrolling, parameters, pieces, wishes
 
 _SHOWN = 60  # Entries at a time.
@@ -69,10 +71,15 @@ async def listed(
             **found.model_dump(),
             "person": person_id,
             "more": bool(after),
-            "persons": sorted({e.person_id for e in of_all.entries if e.person_id}),
-            "cameras": sorted({e.camera_id for e in of_all.entries if e.camera_id}),
+            "persons": _to_choose_from(e.person_id for e in of_all.entries),
+            "cameras": _to_choose_from(e.camera_id for e in of_all.entries),
         },
     )
+
+
+def _to_choose_from(found: Iterable[str | None]) -> list[str]:
+    """The names among an older gallery's, each once and in its one spelling."""
+    return sorted({names.one(name) for name in found if name})
 
 
 @router.post("/name")

@@ -19,7 +19,7 @@ from dimn_tf.gallery import (
     places,
 )
 from dimn_tf.gallery import entries as entries_lib
-from dimn_tf.service import labels, ranking, removals, whole_photos, wishes
+from dimn_tf.service import claims, labels, ranking, removals, whole_photos, wishes
 from dimn_tf.service import state as state_lib
 
 _AT_A_TIME = 1_000
@@ -54,10 +54,10 @@ class People:
                 place,
                 model_sha256,
                 dimension,
-                lambda: state_lib.refuse_lost_gallery(folder, place),
+                lambda: claims.refuse_lost_gallery(folder, place),
             )
             opened.callback(self._gallery.close)
-            state_lib.refuse_other_gallery(folder, place)
+            claims.claim(folder, place)
             self._state = state_lib.State(folder)
             opened.callback(self._state.close)
             self._whole_photos = whole_photos.WholePhotos(self._state)
@@ -87,9 +87,20 @@ class People:
 
         Returns:
             Whether nothing is left to do.
+
+        Raises:
+            errors.UserError: see `gaps.Gaps.clear`; the other is cleared all the same.
+            OSError: likewise.
         """
-        # Both in any case.
-        return all([x.clear_gaps(at_most) for x in (self._gallery, self._state)])
+        done, failures = [], []
+        for held in (self._gallery, self._state):
+            try:
+                done.append(held.clear_gaps(at_most))
+            except (errors.UserError, OSError) as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return all(done)
 
     def __len__(self) -> int:
         return len(self._gallery)

@@ -10,6 +10,7 @@ import secrets
 from typing import TypeVar
 
 from dimn_tf import errors
+from dimn_tf.gallery import names
 
 KEY = "audit.key"
 """The key's file; without it, nobody can tell whose pseudonym one is."""
@@ -54,13 +55,20 @@ class Pseudonyms:
                 "or remove it, and the audit log's lines so far tell nobody's name"
             )
 
-    def of(self, name: _Names) -> _Names:
-        """A name's pseudonym, or those of a list; None has none."""
+    def of(self, name: _Names, is_person: bool = True) -> _Names:
+        """A name's pseudonym, or those of a list; None has none.
+
+        Args:
+            name: The name.
+            is_person: Whether it is a person's, of which all spellings are one (see
+                `gallery.names`); ids are taken as they are spelt.
+        """
         if name is None:
             return None
         if isinstance(name, list):
-            return [self.of(one) for one in name]
-        found = hmac.new(self._key, name.encode("utf-8", "replace"), hashlib.sha256)
+            return [self.of(each, is_person) for each in name]
+        spelt = names.one(name) if is_person else name
+        found = hmac.new(self._key, spelt.encode("utf-8", "replace"), hashlib.sha256)
         return "~" + found.hexdigest()[:_LETTERS]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import pathlib
@@ -10,11 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from absl import logging
 
-from dimn_tf import errors, files
-from dimn_tf.gallery import gaps, places, sqlite_files
+from dimn_tf import files
+from dimn_tf.gallery import gaps, sqlite_files
 
 FILE = "service.sqlite"
-_GALLERY = "gallery.txt"
 _ALIAS = "entry-"
 _SMALL = 1
 """`user_version` of a file whose pictures are small; 0: an older version's, which kept
@@ -39,64 +37,6 @@ def own_folder(place: str | os.PathLike) -> pathlib.Path:
         place: Of the gallery, a folder.
     """
     return pathlib.Path(place).absolute() / "service"
-
-
-def refuse_other_gallery(folder: pathlib.Path, place: str) -> None:
-    """Has a folder be one gallery's: of another one, all pictures would be swept away.
-
-    A folder within the gallery's own moves with it, and is not looked at.
-
-    Args:
-        folder: Of the state, made if it is missing.
-        place: Of the gallery (see `places.HELP`).
-
-    Raises:
-        errors.UserError: it is another gallery's.
-    """
-    if places.is_folder(place):
-        place = os.path.abspath(place)
-        if pathlib.Path(place) in pathlib.Path(os.path.abspath(folder)).parents:
-            return
-    path = folder / _GALLERY
-    if not path.exists():
-        files.private_folder(folder)
-        with files.replacing(path) as partial:
-            partial.write_text(place, encoding="utf-8")
-    held = path.read_text(encoding="utf-8")
-    if held != place:
-        raise errors.UserError(
-            f"--state={folder}: it keeps the pictures of --gallery={held}, not of "
-            f"{place}. Name another folder, or that gallery (where the gallery itself "
-            f"was moved, remove {path})"
-        )
-
-
-def refuse_lost_gallery(folder: pathlib.Path, place: str) -> None:
-    """Has no gallery made where there was one: all that is kept would be swept away.
-
-    A gallery that is moved aside to be restored, or a collection that is missing, is no
-    empty one, of which each entry is gone.
-
-    Args:
-        folder: Of the state, which may be missing.
-        place: Of the gallery (see `places.HELP`), where there is none.
-
-    Raises:
-        errors.UserError: something is kept of its entries.
-    """
-    path = folder / FILE
-    if not path.exists():
-        return
-    refuse_other_gallery(folder, place)
-    with contextlib.closing(State(folder)) as state:
-        empty = state.is_empty
-    if not empty:
-        raise errors.UserError(
-            f"--gallery={place}: there is no gallery, but {path} keeps pictures or "
-            "names of its entries, which a new and empty gallery would have removed. "
-            "Put the gallery back, from its backup if need be, or correct the place; "
-            f"where it is to begin anew, remove {path} and {path}-*"
-        )
 
 
 class State:

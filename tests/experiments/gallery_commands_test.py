@@ -9,8 +9,8 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf import errors
-from dimn_tf.gallery import Entry, Gallery, gaps, sqlite_files
-from dimn_tf.service import state
+from dimn_tf.gallery import Entry, Gallery, gaps, places, sqlite_files
+from dimn_tf.service import claims, state
 from tests.experiments.launcher import launch
 
 
@@ -259,7 +259,11 @@ def test_a_pipeline_writes_shards_which_a_gallery_imports(place):
         (["--model=e", "--gallery=g", "--beam_options=a"], "--beam_options: they are"),
         (
             ["--model=e", "--runner=DirectRunner", "--output=o", "--replace"],
-            "--replace: shards are compared with no gallery",
+            "--replace: shards are compared with no gallery. Give it with --import_",
+        ),
+        (
+            ["--model=e", "--runner=DirectRunner", "--output=o", "--index=hnsw"],
+            "--index: shards have none, their gallery has. Give it with --import_",
         ),
         (
             ["--model=e", "--gallery=g", "--runner=DirectRunner", "--output=o"],
@@ -271,6 +275,10 @@ def test_a_pipeline_writes_shards_which_a_gallery_imports(place):
         ),
         (["--gallery=g", "--import_shards=s"], "--import_shards takes no images: lea"),
         (["--gallery=g", "--clear_gaps"], "--clear_gaps takes no images: leave x.png"),
+        (
+            ["--gallery=g", "--remove", "--state=s"],
+            "--state: only --clear_gaps looks there; leave it out",
+        ),
         (
             ["--gallery=g", "--remove", "--model=e"],
             "--model: --remove does not use it; leave it out",
@@ -322,6 +330,35 @@ def test_what_a_service_keeps_in_the_gallerys_folder_goes_too(place, removed):
     for name, picture, there in zip(names, pictures, (False, True), strict=True):
         assert any(picture[:64] in content for content in files) == there
         assert any(name.encode() in content for content in files) == there
+
+
+@pytest.mark.parametrize("how", ["images", "shards"])
+def test_no_gallery_is_made_where_one_is_missing_and_pictures_are_kept(place, how):
+    """The next start of the service would sweep them as of entries that are gone."""
+    root, arguments = place
+    command = *arguments, *PERSONS, str(root / "crops")
+    launch("enroll", *command)
+    if how == "shards":
+        shards = str(root / "shards")
+        pipeline = "--runner=DirectRunner", f"--output={shards}"
+        launch("enroll", arguments[0], *pipeline, str(root / "crops"))
+        command = arguments[1], f"--import_shards={shards}"
+    name = str(root / "crops/anna/1_a.png")
+    folder = state.own_folder(root / "people")
+    with contextlib.closing(state.State(folder)) as kept:
+        kept.put_picture(name, b"a picture")
+    (root / "people/gallery.sqlite").rename(root / "aside")
+    for _ in range(2):
+        told = launch("enroll", *command, code=1)
+        assert f"--gallery={root}/people: there is no gallery, but {folder}" in told
+        assert not (root / "people/gallery.sqlite").exists()
+    (root / "aside").rename(root / "people/gallery.sqlite")
+    assert "8 there already" in launch("enroll", *command)
+    with contextlib.closing(state.State(folder)) as kept:
+        assert kept.picture(name) == b"a picture"
+        kept.forget([name])
+    (root / "people/gallery.sqlite").unlink()
+    assert "8 enrolled" in launch("enroll", *command)  # Nothing is lost by it.
 
 
 @pytest.mark.parametrize("how", ["there", "gone", "link"])
@@ -390,10 +427,60 @@ def test_large_files_are_written_anew_by_commands(place, large):
     with Gallery(root / "people") as gallery:
         gallery.remove(names[1:])
     assert any(_with_gaps(root))
-    assert "No file holds copies" in launch("enroll", arguments[1], "--clear_gaps")
-    told = launch("enroll", arguments[1], "--clear_gaps", "--json")
-    assert json.loads(told) == {"cleared": True}
+    files = [f"{root}/people/{name}" for name in ("gallery", "service/service")]
+    files = [f"{name}.sqlite" for name in files]
+    told = launch("enroll", arguments[1], "--clear_gaps")
+    assert f"No copies of what was removed are in {' and '.join(files)}.\n" in told
+    assert "Nothing else was looked at: where a service has a --state of its" in told
+    told = _json("enroll", arguments[1], "--clear_gaps")
+    assert told == {"cleared": True, "files": files}
     assert not any(_with_gaps(root))
+
+
+def _due_elsewhere(folder, gallery):
+    """A state of a folder's own, from which a picture was removed."""
+    claims.claim(folder, gallery)
+    with contextlib.closing(state.State(folder)) as kept:
+        kept.put_picture("a", b"a picture" * 99)
+        kept.remove_picture("a")
+        assert kept._file.erasures()
+    return folder / state.FILE
+
+
+def _is_due(path):
+    with contextlib.closing(sqlite_files.SqliteFile(path)) as file:
+        return bool(file.erasures())
+
+
+def test_what_a_service_keeps_elsewhere_is_written_anew_where_it_is_named(place, large):
+    root, arguments, _ = _made_and_removed(place, "anna")
+    path = _due_elsewhere(root / "kept", str(root / "people"))
+    clear = "enroll", arguments[1], "--clear_gaps"
+    assert str(path) not in launch(*clear) and _is_due(path)
+    error = launch(*clear, f"--state={root / 'crops'}", code=1)
+    assert f"--state={root}/crops: there is no service.sqlite" in error
+    other = _due_elsewhere(root / "others", str(root / "other"))
+    error = launch(*clear, f"--state={other.parent}", code=1)
+    assert "it keeps the pictures of --gallery=" in error and _is_due(other)
+    told = launch(*clear, f"--state={path.parent}")
+    assert (
+        f"service/service.sqlite and {path}.\n" in told and "Nothing else" not in told
+    )
+    assert not _is_due(path) and not any(_with_gaps(root))
+    own = state.own_folder(root / "people")  # As the service's log names it.
+    assert len(_json(*clear, f"--state={own}")["files"]) == 2
+
+
+def test_of_a_gallery_on_milvus_the_services_folder_is_named(tmp_path, large):
+    pytest.importorskip("pymilvus", reason="the extra `milvus` is not installed")
+    gallery = f"milvus:{tmp_path / 'm.db'}#people"
+    places.create(gallery, "ab" * 32, 4).close()
+    path = _due_elsewhere(tmp_path / "kept", gallery)
+    clear = "enroll", f"--gallery={gallery}", "--clear_gaps"
+    error = launch(*clear, code=1)
+    assert "Name the folder of the service's pictures: --state=FOLDER" in error
+    assert _json(*clear, f"--state={path.parent}")["files"] == [str(path)]
+    assert not _is_due(path)
 
 
 def test_what_cannot_be_tidied_fails_no_removal(place, large, monkeypatch):

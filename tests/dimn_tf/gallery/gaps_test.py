@@ -340,8 +340,9 @@ def test_a_file_that_cannot_be_written_to_is_not_called_clear(tmp_path, monkeypa
     with _small(tmp_path) as gallery:
         gallery.remove(["e0"])
     reader = Gallery(tmp_path)
-    reader._store._file._connection.close()
-    reader._store._file._open_unchanging()  # As where one may only read.
+    file = reader._store._file
+    file.close()  # And opened as where one may only read.
+    file._unchanging, file._connection = file._opened_unchanging()
     with pytest.raises(errors.UserError, match="cannot be written to"):
         reader.clear_gaps()
     reader.close()

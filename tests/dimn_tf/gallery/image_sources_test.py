@@ -59,6 +59,36 @@ def test_of_two_folders_of_one_name_the_earlier_is_taken(crops):
     assert where == f"{crops}/bo\u200b/3_c.png" and "looks like 'bo'" in reason
 
 
+SPELLINGS = "Jos\u00e9", "Jose\u0301"
+
+
+def test_two_folders_of_one_name_in_two_spellings_are_one_person(crops):
+    dummy_images.write(crops, [f"{name}/1_c.png" for name in (*SPELLINGS, "Jose")])
+    found, skipped = _expand(crops, person_folders=True)
+    people = {entry_id: person for entry_id, person, _ in found}
+    assert {people[f"{crops}/{name}/1_c.png"] for name in SPELLINGS} == {SPELLINGS[0]}
+    assert people[f"{crops}/Jose/1_c.png"] == "Jose" and skipped == []
+
+
+def test_a_list_names_one_person_and_camera_in_two_spellings(crops):
+    first, second = SPELLINGS
+    rows = f"ann/1_a.png,{second},{first}\nbo/2_b.png,{first},{second}\n"
+    (crops / "a.csv").write_text("path,person_id,camera_id\n" + rows)
+    found, skipped = _expand(crops / "a.csv")
+    assert [row[1:] for row in found] == [(first, first)] * 2 and skipped == []
+
+
+@pytest.mark.parametrize("other", ["Jose\u0301\u200b", "Jos\u00e9\uff11"])
+def test_what_still_looks_alike_is_left_out(crops, other):
+    seen = "Jos\u00e9" + ("1" if other.endswith("\uff11") else "")
+    rows = f"ann/1_a.png,{seen}\nbo/2_b.png,{other}\n"
+    (crops / "a.csv").write_text("path,person_id\n" + rows)
+    found, skipped = _expand(crops / "a.csv")
+    assert [row[1] for row in found] == [seen]
+    ((where, reason),) = skipped
+    assert where.endswith("line 3") and f"looks like {ascii(seen)}" in reason
+
+
 def test_a_data_set_is_not_taken_for_folders_of_persons(crops):
     dummy_images.write(crops, ["query/1_q.png", "bounding_box_test/1_t.png"])
     with pytest.raises(DataError, match="splits, not persons"):

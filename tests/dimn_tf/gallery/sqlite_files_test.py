@@ -135,6 +135,39 @@ def test_what_only_the_log_of_another_machine_holds_is_seen(folder):
             assert len(reader) == 2
 
 
+@pytest.mark.parametrize("fault", ["a log", "damaged", "missing"])
+def test_a_reader_that_was_refused_once_reads_on_when_it_is_put_right(folder, fault):
+    _add(folder, "a")
+    path, log = folder / "gallery.sqlite", folder / "gallery.sqlite-wal"
+    with _read_only(folder), Gallery(folder) as reader:
+        assert _found(reader, "a") == "a" and not reader._store._file.writable
+        with _as_before():  # Another machine's view of the same folder.
+            with Gallery(folder) as writer:
+                writer.add([Entry("b", _vector("b"))])
+                left = log.read_bytes()
+            whole = path.read_bytes()
+            if fault == "a log":
+                log.write_bytes(left)
+            elif fault == "damaged":
+                path.write_bytes(b"no file of SQLite's" * 999)
+            else:
+                path.unlink()
+        said = {
+            "a log": "holds changes that were not yet taken",
+            "damaged": "it is no gallery",
+            "missing": "No such file",
+        }
+        for _ in range(2):
+            with pytest.raises((errors.UserError, OSError), match=said[fault]):
+                _found(reader, "b")
+        with _as_before():
+            if fault == "a log":
+                log.unlink()
+            path.write_bytes(whole)
+            path.chmod(0o444)
+        assert _found(reader, "b") == "b" and len(reader) == 2
+
+
 def test_what_is_changed_while_it_is_read_as_it_is_is_told(folder):
     _add(folder, "a")
     with _read_only(folder), Gallery(folder) as reader:

@@ -46,6 +46,25 @@ def test_lines_name_nobody_and_one_person_is_always_the_same(path):
     assert unknown["person_id"] is None and unknown["caller"] == "token:guard"
 
 
+def test_a_person_in_two_spellings_is_one_and_two_ids_stay_two(path):
+    spellings = "Jos\u00e9", "Jose\u0301"
+    log = audit.AuditLog(path)
+    for name in spellings:
+        hit = {"id": name, "person_id": name}
+        log.write("token:guard", "search", probe="a", found=[hit], person_id=name)
+    log.close()
+    lines = _lines(path)
+    names = pseudonyms.Pseudonyms(path.parent)
+    of_both = {names.of(name) for name in spellings}
+    assert len(of_both) == 1
+    assert {line["person_id"] for line in lines} == of_both
+    found = [line["found"][0] for line in lines]
+    assert {hit["person_id"] for hit in found} == of_both
+    ids = [hit["id"] for hit in found]
+    assert ids == names.of(list(spellings), is_person=False)
+    assert len(set(ids)) == 2
+
+
 def test_files_are_their_owners_alone(path):
     before = os.umask(0)
     try:
@@ -107,6 +126,54 @@ def test_a_file_that_somebody_removed_is_made_again(path):
     path.unlink()
     log.write("token:guard", "search", number=0)
     assert [line["number"] for line in _lines(path)] == [0]
+
+
+def test_a_file_that_somebody_moved_is_left_to_them(path):
+    """As logrotate does; the next one may be there already, or not."""
+    log = audit.AuditLog(path, largest_bytes=200)
+    log.write("token:guard", "search", number=0)
+    path.rename(path.with_name("audit.1"))
+    for number in (1, 2, 3):
+        log.write("token:guard", "search", number=number)
+    path.rename(path.with_name("audit.2"))
+    path.touch()
+    log.write("token:guard", "search", number=4)
+    path.rename(path.with_name("audit.3"))
+    assert log.remove_older(_now() - DAY) == 0
+    log.write("token:guard", "search", number=5)
+    log.close()
+    assert [line["number"] for line in _lines(path.with_name("audit.1"))] == [0]
+    assert [line["number"] for line in _lines(path.with_name("audit.3"))] == [4]
+    assert [line["number"] for line in _lines(path)] == [5]
+    files = set(path.parent.iterdir()) - {path.with_name(pseudonyms.KEY)}
+    told = [line["number"] for file in files for line in _lines(file)]
+    assert sorted(told) == list(range(6))
+
+
+@pytest.mark.parametrize("again", ["write", "remove_older"])
+def test_a_file_that_could_not_be_opened_once_is_opened_the_next_time(
+    path, monkeypatch, again
+):
+    log = audit.AuditLog(path, largest_bytes=100)
+    for number in (0, 1):
+        log.write("token:guard", "search", number=number)
+
+    def refused(*given, **named):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(audit, "open", refused, raising=False)
+    for _ in range(2):
+        with pytest.raises(OSError, match="Too many open files"):
+            log.write("token:guard", "remove", id="refused")
+    monkeypatch.undo()
+    if again == "remove_older":
+        assert log.remove_older(_now() - DAY) == 0
+    for number in (2, 3):
+        log.write("token:guard", "search", number=number)
+    log.close()
+    files = sorted(path.parent.glob("audit*.jsonl"))
+    told = [line.get("number") for file in files for line in _lines(file)]
+    assert sorted(told) == list(range(4))
 
 
 def test_the_key_is_made_once_and_another_gives_other_names(tmp_path):

@@ -3,11 +3,13 @@
 import html
 import re
 
+import numpy as np
 import pytest
 
 from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.evaluation import measures
+from dimn_tf.gallery import Entry, Gallery
 from dimn_tf.service import access, enrolling, page_people, pieces, problems
 from tests.dimn_tf.service.running import running
 
@@ -44,6 +46,22 @@ def test_the_page_needs_nothing_from_elsewhere(client):
             assert client.get(address).status_code == 200
     assert "<script>" not in page.text and " style=" not in page.text
     assert " on" + "click=" not in page.text
+
+
+def test_names_in_two_spellings_are_one_to_choose(dimn_export, tmp_path):
+    """Of a gallery that Python, or an older version, enrolled people in."""
+    model, spellings = dimn_export.model, ("Jos\u00e9", "Jose\u0301")
+    with Gallery.create(tmp_path / "people", model.sha256, model.dimension) as gallery:
+        vector = np.ones(model.dimension)
+        gallery.add([Entry("none", vector)])
+        for name in spellings:
+            gallery.add([Entry(name, vector, name, {"camera_id": name})])
+    with running(model, tmp_path) as client:
+        people = client.get("/page/people").text
+    assert people.count('<li class="card"') == 3
+    for names in ("persons", "cameras"):
+        (found,) = re.findall(f'<datalist id="{names}">(.*?)</datalist>', people)
+        assert re.findall('value="(.*?)"', found) == [spellings[0]]
 
 
 def test_where_searches_may_ask_for_few_the_page_asks_for_no_more(

@@ -10,7 +10,7 @@ import pytest
 
 from data_builders import dummy_images
 from dimn_tf import errors, images
-from dimn_tf.gallery import Entry, Gallery
+from dimn_tf.gallery import Entry, Gallery, gaps
 from dimn_tf.service import people as people_lib
 from dimn_tf.service import state as state_lib
 from dimn_tf.service import wishes
@@ -143,6 +143,28 @@ def test_no_gallery_is_made_where_one_is_missing(tmp_path, state):
     opened().close()
 
 
+def test_a_place_that_was_mistaken_is_not_taken_for_the_galleries_own(tmp_path):
+    """A state of an older version, whose folder does not name its gallery yet."""
+
+    def opened(name):
+        place = str(tmp_path / name)
+        return people_lib.People(place, MODEL, D, tmp_path / "s")
+
+    people = opened("g")
+    people.enrol(_wish(), _vector(0), NOW)
+    people.close()
+    (tmp_path / "s/gallery.txt").unlink()
+    with pytest.raises(errors.UserError, match="Put the gallery back"):
+        opened("typo")
+    assert not (tmp_path / "s/gallery.txt").exists()
+    people = opened("g")
+    assert people.picture("sha256-1") == b"picture"
+    people.close()
+    with pytest.raises(errors.UserError, match="it keeps the pictures of --gallery="):
+        opened("typo")
+    assert not (tmp_path / "typo").exists()
+
+
 def test_no_collection_is_made_where_one_is_missing(tmp_path):
     place = f"milvus:{tmp_path / 'm.db'}#people"
     people = people_lib.People(place, MODEL, D, tmp_path / "s")
@@ -170,6 +192,22 @@ def test_removed_people_leave_neither_vector_nor_picture(opened, tmp_path):
         for kept in (content, _vector(i).tobytes()):
             assert bool(_traces(tmp_path, kept)) == (i not in (2, 3, 5))
     assert people.picture("e2") is None and len(people) == 3
+
+
+def test_what_keeps_one_file_from_being_cleared_is_none_of_the_others(
+    opened, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(gaps, "AT_ONCE", 0)
+    people = opened()
+    people.enrol(_wish(), _vector(0), NOW)
+    people.remove(["sha256-1"])
+    held = people._gallery._store._file, people._state._file
+    assert all(file.erasures() for file in held)
+    with Gallery(tmp_path / "g") as other, other._writing():
+        with pytest.raises(errors.UserError, match="another process is writing"):
+            people.clear_gaps(2**30)
+    assert [bool(file.erasures()) for file in held] == [True, False]
+    assert people.clear_gaps(2**30) and not held[0].erasures()
 
 
 def test_pictures_are_kept_only_where_it_is_wanted(opened, tmp_path):

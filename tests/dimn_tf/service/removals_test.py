@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.gallery import Entry, Gallery, MilvusGallery, sqlite_files
+from dimn_tf.gallery import Entry, Gallery, MilvusGallery, kept_index, sqlite_files
 from dimn_tf.service import people as people_lib
 from dimn_tf.service import removals
 from tests.dimn_tf.service.people_test import MODEL, NOW, D, _traces, _vector, _wish
@@ -170,7 +170,7 @@ def test_a_kept_index_that_could_not_be_deleted_is_by_the_retry(
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Gallery, "_delete_other_indexes", failed)
+        patched.setattr(kept_index.KeptIndex, "delete_others", failed)
         with pytest.raises(OSError, match="Input/output"):
             people.remove(["e0"])
     assert _left(tmp_path) == ([1, 2, 3], [0, 1, 2, 3])

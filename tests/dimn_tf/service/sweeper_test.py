@@ -8,14 +8,10 @@ import types
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.gallery import gaps
 from dimn_tf.service import (
     core,
     metrics,
-    options,
-    people,
     problems,
-    remembered,
     sweeper,
 )
 from tests.dimn_tf.service.running import running
@@ -88,60 +84,6 @@ def test_a_service_that_cannot_remove_is_not_ready(
         assert client.get("/healthz").status_code == 200
         assert "ZeroDivisionError" in said[0]
         assert "dimn_tf_sweeps_total" in client.get("/metrics").text
-
-
-@pytest.fixture
-def clearing(monkeypatch):
-    """A core whose gallery answers `clear_gaps` by a list, and what it was asked."""
-    clock, asked, answers, said = [50.0], [], [], []
-    monkeypatch.setattr(core.time, "monotonic", lambda: clock[0])
-
-    class Cleared(core.Core):
-        def __init__(self):
-            self.options = options.ServiceOptions(keep_days=0.0)
-            self.log, self._clears_large_at = said.append, 0.0
-            self.entries = remembered.Remembered(None)
-
-        async def gallery(self, function, *given):
-            if function is not people.People.clear_gaps:
-                return set(), None
-            asked.extend(given)
-            if isinstance(answers[0], Exception):
-                raise answers[0]
-            return answers[0]
-
-    made = Cleared()
-
-    def sweep(after, answer=True):
-        """Bytes of files that it cleared, at most."""
-        clock[0] += after
-        asked.clear()
-        answers[:] = [answer]
-        assert asyncio.run(made.sweep()) == 0
-        (most,) = asked
-        return most
-
-    return sweep, said
-
-
-def test_gaps_of_small_files_are_cleared_each_time_and_of_others_once_a_day(clearing):
-    sweep, said = clearing
-    small, all_ = gaps.AT_ONCE, core.CLEARED_BYTES
-    assert small < all_
-    found = [sweep(after) for after in (0, 3600, 82_799, 1, 3600)]
-    assert found == [all_, small, small, all_, small]
-    assert sweep(3600, False) == small and not said  # A large one that waits.
-
-
-def test_gaps_that_cannot_be_cleared_fail_no_sweep_and_are_tried_again(clearing):
-    sweep, said = clearing
-    full = errors.UserError("gallery.sqlite: the disk is full")
-    assert sweep(0, full) == core.CLEARED_BYTES
-    assert said[0].endswith("may be left: gallery.sqlite: the disk is full")
-    # A file too large for a service at work.
-    assert sweep(3600, False) == core.CLEARED_BYTES
-    assert "run `python -m experiments.enroll --clear_gaps" in said[-1]
-    assert sweep(3600) == gaps.AT_ONCE
 
 
 def test_logs_of_replicas_go_with_what_is_too_old(halves_export, tmp_path):
