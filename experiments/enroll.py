@@ -39,8 +39,8 @@ from absl import flags
 
 from dimn_tf import errors, extras, standard_json
 from dimn_tf.gallery import enrolment, places, shards
-from dimn_tf.service import claims, state
-from experiments import erasing, image_flags, launch, model_flags, path_flags
+from dimn_tf.service import claims, erasing, state
+from experiments import image_flags, launch, model_flags, path_flags
 
 FLAGS = flags.FLAGS
 _OF_IMAGES = (
