@@ -2,7 +2,8 @@
 
 PIL reads these one by one in Python and keeps what is in them, so that a file of
 millions, or one whose table of tags names the same bytes again and again, takes seconds
-of a core a megabyte, or memory without an end.
+of a core a megabyte, or memory without an end. So each format is walked as PIL walks
+it, also where it is broken: what stops this walk alone hides what comes behind.
 """
 
 import io
@@ -10,12 +11,18 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from PIL import JpegImagePlugin
+
 MOST_PARTS = 4_000
 """Parts of a file (of a PNG those of less than `SMALL` bytes: its pixels may come in
 pieces), or tags of a table; ours: cameras and encoders write some dozens."""
 SMALL = 1_024
+MOST_JUNK = 1 << 16
+"""Bytes of a JPEG that belong to none of its parts, which PIL passes over one by one;
+ours: cameras that fill up write some kilobytes."""
 MANY = f"it has more than {MOST_PARTS:,} parts, as no camera makes"
 """What is told of such a file."""
+_JUNK = f"more than {MOST_JUNK:,} bytes lie between its parts, as no camera makes"
 _TAGS = (
     "its tags name more bytes than it has, or there are too many, as no camera makes"
 )
@@ -26,9 +33,11 @@ _HARMLESS = 1 << 20  # Bytes that tags may name, in a file however small.
 # Bytes of a value, by its type in a table of tags.
 _BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8}
 _BYTES |= {11: 4, 12: 8, 13: 4, 16: 8}
-# JPEG's marks behind which PIL reads no length, but goes on at the next byte.
-_ALONE = {0x00, 0x01, 0xC8, 0xCC, *range(0xD0, 0xDA), *range(0xF0, 0xFE)}
-_SCAN, _EXIF, _MPF = 0xDA, 0xE1, 0xE2
+# What PIL does at a mark of a JPEG: None where no length stands behind it.
+_READERS = {mark: reader for mark, (_, _, reader) in JpegImagePlugin.MARKER.items()}
+_FILL, _PLAIN, _SCAN, _EXIF, _MPF = 0xFFFF, 0xFF00, 0xFFDA, 0xFFE1, 0xFFE2
+_LAYER = 3  # Bytes of a frame's layer.
+_COMMENT, _APPLICATION = b"\xfe", b"\xff"  # Kinds of a GIF's blocks.
 _EXIF_HEAD, _MPF_HEAD = b"Exif\0\0", b"MPF\0"
 
 
@@ -92,37 +101,56 @@ def _of_gif(file: BinaryIO) -> Iterator[None]:
         yield
         if kind != b"!":
             continue
-        file.read(1)
-        while (length := file.read(1)) and length[0]:
+        label, block = file.read(1), _block(file)
+        if label != _COMMENT:  # PIL reads on behind these though they are empty.
+            if label == _APPLICATION and block.startswith(b"NETSCAPE2.0"):
+                _block(file)
+            block = _block(file)
+        while block:
             yield
-            file.seek(length[0], io.SEEK_CUR)
+            block = _block(file)
+
+
+def _block(file: BinaryIO) -> bytes:
+    length = file.read(1)
+    return file.read(length[0]) if length else b""
 
 
 def _fault_of_jpeg(file: BinaryIO) -> str:
     """Of the parts before the first scan, and of the tags in them."""
     file.seek(2)
-    count, exif = 0, b""
-    while file.read(1) == b"\xff" and (kind := file.read(1)):
-        count += 1
-        if count > MOST_PARTS:
-            return MANY
-        if kind[0] == 0xFF:  # Marks may be filled up.
+    parts, junk, exif = 0, 0, []
+    while byte := file.read(1):
+        if byte != b"\xff":
+            junk += 1
+            if junk > MOST_JUNK:
+                return _JUNK
+            continue
+        mark = int.from_bytes(byte + file.read(1))
+        parts += 1
+        if mark == _FILL:
             file.seek(-1, io.SEEK_CUR)
-        elif kind[0] == _SCAN:
-            break
-        elif kind[0] not in _ALONE:
+        elif reader := _READERS.get(mark):
+            if mark == _SCAN:
+                break
             length = max(0, int.from_bytes(file.read(2)) - 2)
-            if kind[0] not in (_EXIF, _MPF):
+            if reader is JpegImagePlugin.SOF:
+                parts += length // _LAYER
+            if mark not in (_EXIF, _MPF):
                 file.seek(length, io.SEEK_CUR)
-                continue
-            content = file.read(length)
-            if kind[0] == _EXIF and content.startswith(_EXIF_HEAD):
-                exif += content[len(_EXIF_HEAD) :]  # PIL joins them.
-            elif content.startswith(_MPF_HEAD):
-                tags = io.BytesIO(content[len(_MPF_HEAD) :])
-                if fault := _fault_of_tags(tags):
-                    return fault
-    return fault_of_exif(exif)
+            else:
+                content = file.read(length)
+                if mark == _EXIF and content.startswith(_EXIF_HEAD):
+                    exif.append(content[len(_EXIF_HEAD) :])  # PIL joins them.
+                elif content.startswith(_MPF_HEAD):
+                    tags = io.BytesIO(content[len(_MPF_HEAD) :])
+                    if fault := _fault_of_tags(tags):
+                        return fault
+        elif mark not in _READERS and mark != _PLAIN:
+            break  # Here PIL gives it up.
+        if parts > MOST_PARTS:
+            return MANY
+    return fault_of_exif(b"".join(exif))
 
 
 def _fault_of_tags(file: BinaryIO) -> str:
