@@ -13,9 +13,11 @@ from typing import BinaryIO
 
 from PIL import JpegImagePlugin
 
+from dimn_tf import tag_tables
+
 MOST_PARTS = 4_000
 """Parts of a file (of a PNG those of less than `SMALL` bytes: its pixels may come in
-pieces), or tags of a table; ours: cameras and encoders write some dozens."""
+pieces); ours: cameras and encoders write some dozens."""
 SMALL = 1_024
 MOST_JUNK = 1 << 16
 """Bytes of a JPEG that belong to none of its parts, which PIL passes over one by one;
@@ -23,16 +25,12 @@ ours: cameras that fill up write some kilobytes."""
 MANY = f"it has more than {MOST_PARTS:,} parts, as no camera makes"
 """What is told of such a file."""
 _JUNK = f"more than {MOST_JUNK:,} bytes lie between its parts, as no camera makes"
-_TAGS = (
-    "its tags name more bytes than it has, or there are too many, as no camera makes"
-)
 
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", (b"GIF87a", b"GIF89a")
 _TIFF = (b"II*\0", b"II\0*", b"II+\0", b"MM\0*", b"MM*\0", b"MM\0+")
-_HARMLESS = 1 << 20  # Bytes that tags may name, in a file however small.
-# Bytes of a value, by its type in a table of tags.
-_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8}
-_BYTES |= {11: 4, 12: 8, 13: 4, 16: 8}
+# PIL reads EXIF's tables with a TIFF's pixels, and one in them. Of what other formats
+# hold as EXIF, it is asked for the first table alone.
+_DEPTH = 2
 # What PIL does at a mark of a JPEG: None where no length stands behind it.
 _READERS = {mark: reader for mark, (_, _, reader) in JpegImagePlugin.MARKER.items()}
 _FILL, _PLAIN, _SCAN, _EXIF, _MPF = 0xFFFF, 0xFF00, 0xFFDA, 0xFFE1, 0xFFE2
@@ -62,7 +60,7 @@ def fault_of(file: BinaryIO) -> str:
         elif head.startswith(_JPEG):
             return _fault_of_jpeg(file)
         elif head.startswith(_TIFF):
-            return _fault_of_tags(file)
+            return tag_tables.fault_of(file, _DEPTH)
         else:
             return ""
         return MANY if _are_many(parts) else ""
@@ -74,7 +72,7 @@ def fault_of_exif(block: bytes) -> str:
     """As `fault_of`, of the EXIF that a file holds."""
     while block.startswith(_EXIF_HEAD):
         block = block[len(_EXIF_HEAD) :]
-    return _fault_of_tags(io.BytesIO(block))
+    return tag_tables.fault_of(io.BytesIO(block))
 
 
 def _are_many(parts: Iterator[None]) -> bool:
@@ -144,46 +142,10 @@ def _fault_of_jpeg(file: BinaryIO) -> str:
                     exif.append(content[len(_EXIF_HEAD) :])  # PIL joins them.
                 elif content.startswith(_MPF_HEAD):
                     tags = io.BytesIO(content[len(_MPF_HEAD) :])
-                    if fault := _fault_of_tags(tags):
+                    if fault := tag_tables.fault_of(tags):
                         return fault
         elif mark not in _READERS and mark != _PLAIN:
             break  # Here PIL gives it up.
         if parts > MOST_PARTS:
             return MANY
     return fault_of_exif(b"".join(exif))
-
-
-def _fault_of_tags(file: BinaryIO) -> str:
-    """Of the first table of tags of a TIFF file, or of what is built like one."""
-    file.seek(0)
-    head = file.read(16)
-    if not head.startswith((b"II", b"MM")) or len(head) < 8:
-        return ""
-    order = "<" if head.startswith(b"II") else ">"
-    kinds = {head[2] == 43}  # So PIL knows large files; the standard, by either byte.
-    if head[3] == 43:
-        kinds.add(True)
-    return _TAGS if any(_is_flood(file, head, order, big) for big in kinds) else ""
-
-
-def _is_flood(file: BinaryIO, head: bytes, order: str, big: bool) -> bool:
-    number, count, tag = ("Q", "Q", "HHQ8s") if big else ("I", "H", "HHI4s")
-    number, count, tag = (struct.Struct(order + form) for form in (number, count, tag))
-    size = file.seek(0, io.SEEK_END)
-    try:
-        start = file.seek(number.unpack_from(head, 8 if big else 4)[0])
-        (tags,) = count.unpack(file.read(count.size))
-        # PIL takes those that are there of a table that is cut off.
-        tags = min(tags, max(0, size - start - count.size) // tag.size)
-        if tags > MOST_PARTS:
-            return True
-        named = 0
-        for _ in range(tags):
-            _, kind, values, place = tag.unpack(file.read(tag.size))
-            length = values * _BYTES.get(kind, 0)
-            if length > number.size:
-                there = max(0, size - number.unpack(place)[0])
-                named += min(length, there)
-    except (struct.error, OverflowError, OSError, ValueError):
-        return False  # PIL finds no table there, either.
-    return named > max(2 * size, _HARMLESS)
