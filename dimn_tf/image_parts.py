@@ -7,6 +7,7 @@ it, also where it is broken: what stops this walk alone hides what comes behind.
 """
 
 import io
+import itertools
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -16,14 +17,17 @@ from PIL import JpegImagePlugin
 from dimn_tf import tag_tables
 
 MOST_PARTS = 4_000
-"""Parts of a file (of a PNG those of less than `SMALL` bytes: its pixels may come in
+"""Parts of a file (of a PNG those of less than `_SMALL` bytes: its pixels may come in
 pieces); ours: cameras and encoders write some dozens."""
-SMALL = 1_024
+_SMALL = 1_024
 MOST_JUNK = 1 << 16
 """Bytes of a JPEG that belong to none of its parts, which PIL passes over one by one;
 ours: cameras that fill up write some kilobytes."""
 MANY = f"it has more than {MOST_PARTS:,} parts, as no camera makes"
 """What is told of such a file."""
+_PROFILE = MOST_PARTS // 8
+"""Parts that a PNG's profile of colours counts for: PIL inflates each, a megabyte of a
+kilobyte; the standard allows one."""
 _JUNK = f"more than {MOST_JUNK:,} bytes lie between its parts, as no camera makes"
 
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", (b"GIF87a", b"GIF89a")
@@ -75,18 +79,27 @@ def fault_of_exif(block: bytes) -> str:
     return tag_tables.fault_of(io.BytesIO(block))
 
 
+def weight_of(kind: bytes, length: int) -> int:
+    """How many parts a part of a PNG counts for, of the `MOST_PARTS` of a file.
+
+    Args:
+        kind: Its four letters.
+        length: Bytes of its content.
+    """
+    return _PROFILE if kind == b"iCCP" else int(length < _SMALL)
+
+
 def _are_many(parts: Iterator[None]) -> bool:
     return any(count > MOST_PARTS for count, _ in enumerate(parts, start=1))
 
 
 def _of_png(file: BinaryIO) -> Iterator[None]:
-    """The small chunks before the pixels."""
+    """The chunks before the pixels that count, each as often as it does."""
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if kind == b"IDAT":
             return
-        if length < SMALL:
-            yield
+        yield from itertools.repeat(None, weight_of(kind, length))
         file.seek(length + 4, io.SEEK_CUR)
 
 

@@ -65,11 +65,15 @@ _COMMENTS = b"\xff\xfe\0\2" * MANY
 _FRAME = b"\xff\xc0\xff\xfe\x08\0\x08\0\x08\3" + bytes(65_526)
 # Blocks of a GIF of which one is empty, and behind it what looks like pixels.
 _SHAM = b"\0," + bytes(44) + b"\1a" * MANY + b"\0"
+_PROFILE = _chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(900_000)))
+"""A kilobyte that PIL inflates, whatever it has already."""
 
 FLOODS = {
     "PNG, before the pixels": _into(PNG, 33, _chunk(b"abCd") * MANY),
     "PNG, text": _into(PNG, 33, _chunk(b"tEXt", b"a\0b") * MANY),
     "PNG, behind the pixels": _into(PNG, -12, _chunk(b"abCd") * MANY),
+    "PNG, profiles": _into(PNG, 33, _PROFILE * 999),
+    "PNG, profiles behind the pixels": _into(PNG, -12, _PROFILE * 999),
     "PNG, empty pixels": _into(PNG, PNG.index(b"IDAT") - 4, _chunk(b"IDAT") * MANY),
     "GIF, comments": _into(GIF, _COLOURS, b"\x21\xfe\1a\0" * MANY),
     "GIF, one comment": _into(GIF, _COLOURS, b"\x21\xfe" + b"\1a" * MANY + b"\0"),
@@ -158,11 +162,12 @@ def _with_exif():
         _into(JPEG, 20, b"\0junk\xff\0" + b"\xff" * 99),
         _into(GIF, _COLOURS, b"\x21\xf9\0\0\x21\xff\x0bNETSCAPE2.0\0\0"),
         _into(PNG, 33, _chunk(b"abCd") * 3_900),
+        _into(PNG, 33, _PROFILE),
         # The pixels of a large file in pieces of 8 kB, as libpng writes them.
         _into(PNG, 33, _chunk(b"abCd", bytes(1 << 13)) * 4_100),
         _encoded("BMP"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_what_is_written_is_read(encoded):
     file = io.BytesIO(encoded)
