@@ -159,7 +159,7 @@ def _refuse_unlike(missing, there, sources) -> None:
     hashes = {seed: training_run.sha256_of(space) for seed, space in spaces.items()}
     persons = spaces[FLAGS.seed].holdout
     trials = {
-        target.name: {"trials_sha256": target.trials_sha256}
+        target.name: target.hashes
         for target in prepare.targets_beside(
             FLAGS.targets, FLAGS.data_dir, persons, flags.evaluation()
         )

@@ -65,7 +65,7 @@ def trained(data, monkeypatch):
         )
     )
 
-    trials_sha256 = targets.load_target(TARGET, data).trials_sha256
+    hashes = targets.load_target(TARGET, data).hashes
 
     def train(self):
         told.append((self.place.name, self.place.seed))
@@ -74,7 +74,7 @@ def trained(data, monkeypatch):
         values = json.loads(json.dumps(self.recorded))
         left = made_up.run(self.workdir.root, APS, sources_sha256, **values)
         figures = json.loads(left.results.read_text())
-        figures["targets"][TARGET]["trials_sha256"] = trials_sha256
+        figures["targets"][TARGET].update(hashes)
         left.results.write_text(json.dumps(figures))
         self.place.keep(left, {**made_up.COST, "training_images": self.training_images})
         return 0
@@ -222,6 +222,20 @@ def test_other_trials_are_told_before_training(flags, trained, tmp_path):
     error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
     assert "dimn_seed0.json: not judged on the trials of " in error
     assert f"{TARGET} differ" in error and trained[0] == [("pcb", 0)]
+
+
+def test_corrected_labels_of_a_target_are_told_before_training(
+    flags, trained, tmp_path
+):
+    launcher.launch("compare", *flags, "--rows=pcb")
+    kept = tmp_path / "results" / "pcb_seed0.json"
+    figures = json.loads(kept.read_text())
+    assert figures["targets"][TARGET]["images_sha256"]
+    figures["targets"][TARGET]["images_sha256"] = "of others"
+    kept.write_text(json.dumps(figures))
+    error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
+    assert f"dimn_seed0.json: persons or cameras of {TARGET}'s images are" in error
+    assert trained[0] == [("pcb", 0)]
 
 
 def test_sources_that_were_built_anew_are_told_before_training(
