@@ -51,6 +51,7 @@ def flags(data, tmp_path):
         "--encoder_weights=none",
         "--image_height=32",
         "--image_width=32",
+        "--pcb_parts=2",
     )
 
 
@@ -175,6 +176,26 @@ def test_the_tables_are_written_after_each_row(flags, trained, tmp_path, monkeyp
             "ppa of --rows: --ppa_mapping_steps=200000: more than the run's",
         ),
         (
+            "--hard_share=0.5",
+            "reptile of --rows: --hard_share=0.5: --method=reptile has",
+        ),
+        (
+            "--feature_neck --rows=dimn,aligned_reid --noaligned_identification",
+            "aligned_reid of --rows: --feature_neck: --noaligned_identification",
+        ),
+        (
+            "--rows=dimn,pcb --pcb_parts=3",
+            "pcb of --rows: --pcb_parts=3: the encoder's feature map has 2 rows",
+        ),
+        (
+            "--encoder=resnet50 --encoder_width=1.0 --instance_norm_through=block_12",
+            "aggregation of --rows: --instance_norm_through=block_12: resnet50 has no",
+        ),
+        (
+            "--rows=aggregation,mldg --replicas=32 --nomldg_whole_batches",
+            "mldg of --rows: --replicas=32: of --identities_per_batch=32 each has 1",
+        ),
+        (
             "--identities_per_batch=600",
             "aggregation of --rows: all sources together: found ",
         ),
@@ -183,7 +204,7 @@ def test_the_tables_are_written_after_each_row(flags, trained, tmp_path, monkeyp
 def test_mistakes_are_told_before_anything_is_trained(
     given, told, flags, trained, tmp_path
 ):
-    error = launcher.launch("compare", *flags, given, code=1)
+    error = launcher.launch("compare", *flags, *given.split(), code=1)
     assert error.startswith(f"error: {told}")
     assert not trained[0] and not (tmp_path / "runs").exists()
     assert not (tmp_path / "results").exists()
@@ -309,7 +330,6 @@ def _command(flags, names, steps, *others):
         "--batch_norm_momentum=0.9",
         "--checkpoint_every=2",
         "--log_every=2",
-        "--pcb_parts=2",
         *others,
     ]
 
