@@ -37,13 +37,18 @@ def beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
         OSError: it cannot be made.
     """
     _remove_left(path)
-    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
-    made.mkdir()
-    try:
-        with _held(made):
-            yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    while True:
+        made = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+        made.mkdir()
+        try:
+            with _held(made) as held:
+                # Before it was held, another writer may have taken it for a dead
+                # one's. From here on nobody does.
+                if held is not False and made.is_dir():
+                    yield made
+                    return
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
 
 
 def _remove_left(path: pathlib.Path) -> None:
@@ -62,18 +67,26 @@ def _remove_left(path: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _held(path: pathlib.Path) -> Iterator[bool]:
-    """Holds a folder's lock, unless another process does; whether it is held."""
+def _held(path: pathlib.Path) -> Iterator[bool | None]:
+    """Holds a folder's lock, unless another process does.
+
+    Yields:
+        Whether it is held: False where another process holds it or the folder is gone,
+        None where there are no locks.
+    """
     try:
         handle = os.open(path, os.O_RDONLY)
     except PermissionError:  # Windows, which opens no folders.
+        yield None
+        return
+    except FileNotFoundError:
         yield False
         return
     try:
         try:
             held = files.take(handle, path)
         except errors.UserError:  # Here are no locks; then nobody removes it either.
-            held = False
+            held = None
         try:
             yield held
         finally:
