@@ -25,18 +25,20 @@ ours."""
 
 
 @contextlib.contextmanager
-def beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def beside(path: pathlib.Path, others: str | None = None) -> Iterator[pathlib.Path]:
     """Makes a folder to write to, to be renamed to `path`; else it goes afterwards.
 
-    What killed writers of `path` left goes too.
+    What killed writers of `path` left goes too, and of others of its kind.
 
     Args:
         path: Of what is written; the folder that it is to lie in is there.
+        others: A pattern of all names of its kind there, where a name that was not
+            finished is not taken again (a version's number); None: it alone.
 
     Raises:
         OSError: it cannot be made.
     """
-    _remove_left(path)
+    _remove_left(path.parent, others or re.escape(path.name))
     while True:
         made = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
         made.mkdir()
@@ -51,9 +53,10 @@ def beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
             shutil.rmtree(made, ignore_errors=True)
 
 
-def _remove_left(path: pathlib.Path) -> None:
-    pattern = re.compile(rf"\.{re.escape(path.name)}{_LEFT}")
-    for left in path.parent.iterdir():
+def _remove_left(folder: pathlib.Path, names: str) -> None:
+    """Removes what killed writers of names by a pattern left in a folder."""
+    pattern = re.compile(rf"\.(?:{names}){_LEFT}")
+    for left in folder.iterdir():
         match = pattern.fullmatch(left.name)
         if match is None:
             continue

@@ -74,6 +74,19 @@ def test_what_older_versions_left_goes_after_a_day(tmp_path):
     assert _names(tmp_path) == sorted(others)
 
 
+def test_what_killed_writers_of_its_kind_left_goes_too(tmp_path):
+    """Their names may never be written again: others took their numbers."""
+    left = [tmp_path / f".{name}.{'0a' * 8}.partial" for name in (1, 12, "x")]
+    for folder in left:
+        folder.mkdir()
+    with (
+        unfinished.beside(tmp_path / "2", r"\d+") as living,
+        unfinished.beside(tmp_path / "3", r"\d+") as folder,
+    ):
+        assert _names(tmp_path) == sorted(x.name for x in (living, folder, left[2]))
+    assert _names(tmp_path) == [left[2].name]
+
+
 @pytest.mark.parametrize("when", ["opened", "locked"])
 def test_a_folder_that_goes_before_it_is_held_is_made_anew(when, tmp_path, monkeypatch):
     """Another writer looks for what is left, between its making and its lock."""
@@ -82,7 +95,7 @@ def test_a_folder_that_goes_before_it_is_held_is_made_anew(when, tmp_path, monke
     def look():
         if not looked:
             looked.extend(path for path in tmp_path.iterdir())
-            unfinished._remove_left(tmp_path / "1")
+            unfinished._remove_left(tmp_path, "1")
 
     def make(self, *args, **options):
         mkdir(self, *args, **options)
@@ -99,7 +112,7 @@ def test_a_folder_that_goes_before_it_is_held_is_made_anew(when, tmp_path, monke
     with unfinished.beside(tmp_path / "1") as folder:
         assert len(looked) == 1 and not looked[0].exists()
         (folder / "of the first").write_text("")
-        unfinished._remove_left(tmp_path / "1")
+        unfinished._remove_left(tmp_path, "1")
         assert _names(folder) == ["of the first"]
     assert not _names(tmp_path)
 
