@@ -2,33 +2,44 @@
 
 PIL reads these one by one in Python and keeps what is in them, so that a file of
 millions, or one whose table of tags names the same bytes again and again, takes seconds
-of a core a megabyte, or memory without an end.
+of a core a megabyte, or memory without an end. So each format is walked as PIL walks
+it, also where it is broken: what stops this walk alone hides what comes behind.
 """
 
 import io
+import itertools
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from PIL import JpegImagePlugin
+
+from dimn_tf import tag_tables
+
 MOST_PARTS = 4_000
-"""Parts of a file (of a PNG those of less than `SMALL` bytes: its pixels may come in
-pieces), or tags of a table; ours: cameras and encoders write some dozens."""
-SMALL = 1_024
+"""Parts of a file (of a PNG those of less than `_SMALL` bytes: its pixels may come in
+pieces); ours: cameras and encoders write some dozens."""
+_SMALL = 1_024
+MOST_JUNK = 1 << 16
+"""Bytes of a JPEG that belong to none of its parts, which PIL passes over one by one;
+ours: cameras that fill up write some kilobytes."""
 MANY = f"it has more than {MOST_PARTS:,} parts, as no camera makes"
 """What is told of such a file."""
-_TAGS = (
-    "its tags name more bytes than it has, or there are too many, as no camera makes"
-)
+_PROFILE = MOST_PARTS // 8
+"""Parts that a PNG's profile of colours counts for: PIL inflates each, a megabyte of a
+kilobyte; the standard allows one."""
+_JUNK = f"more than {MOST_JUNK:,} bytes lie between its parts, as no camera makes"
 
 _PNG, _JPEG, _GIF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", (b"GIF87a", b"GIF89a")
 _TIFF = (b"II*\0", b"II\0*", b"II+\0", b"MM\0*", b"MM*\0", b"MM\0+")
-_HARMLESS = 1 << 20  # Bytes that tags may name, in a file however small.
-# Bytes of a value, by its type in a table of tags.
-_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8}
-_BYTES |= {11: 4, 12: 8, 13: 4, 16: 8}
-# JPEG's marks behind which PIL reads no length, but goes on at the next byte.
-_ALONE = {0x00, 0x01, 0xC8, 0xCC, *range(0xD0, 0xDA), *range(0xF0, 0xFE)}
-_SCAN, _EXIF, _MPF = 0xDA, 0xE1, 0xE2
+# PIL reads EXIF's tables with a TIFF's pixels, and one in them. Of what other formats
+# hold as EXIF, it is asked for the first table alone.
+_DEPTH = 2
+# What PIL does at a mark of a JPEG: None where no length stands behind it.
+_READERS = {mark: reader for mark, (_, _, reader) in JpegImagePlugin.MARKER.items()}
+_FILL, _PLAIN, _SCAN, _EXIF, _MPF = 0xFFFF, 0xFF00, 0xFFDA, 0xFFE1, 0xFFE2
+_LAYER = 3  # Bytes of a frame's layer.
+_COMMENT, _APPLICATION = b"\xfe", b"\xff"  # Kinds of a GIF's blocks.
 _EXIF_HEAD, _MPF_HEAD = b"Exif\0\0", b"MPF\0"
 
 
@@ -53,7 +64,7 @@ def fault_of(file: BinaryIO) -> str:
         elif head.startswith(_JPEG):
             return _fault_of_jpeg(file)
         elif head.startswith(_TIFF):
-            return _fault_of_tags(file)
+            return tag_tables.fault_of(file, _DEPTH)
         else:
             return ""
         return MANY if _are_many(parts) else ""
@@ -65,7 +76,17 @@ def fault_of_exif(block: bytes) -> str:
     """As `fault_of`, of the EXIF that a file holds."""
     while block.startswith(_EXIF_HEAD):
         block = block[len(_EXIF_HEAD) :]
-    return _fault_of_tags(io.BytesIO(block))
+    return tag_tables.fault_of(io.BytesIO(block))
+
+
+def weight_of(kind: bytes, length: int) -> int:
+    """How many parts a part of a PNG counts for, of the `MOST_PARTS` of a file.
+
+    Args:
+        kind: Its four letters.
+        length: Bytes of its content.
+    """
+    return _PROFILE if kind == b"iCCP" else int(length < _SMALL)
 
 
 def _are_many(parts: Iterator[None]) -> bool:
@@ -73,13 +94,12 @@ def _are_many(parts: Iterator[None]) -> bool:
 
 
 def _of_png(file: BinaryIO) -> Iterator[None]:
-    """The small chunks before the pixels."""
+    """The chunks before the pixels that count, each as often as it does."""
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if kind == b"IDAT":
             return
-        if length < SMALL:
-            yield
+        yield from itertools.repeat(None, weight_of(kind, length))
         file.seek(length + 4, io.SEEK_CUR)
 
 
@@ -92,70 +112,53 @@ def _of_gif(file: BinaryIO) -> Iterator[None]:
         yield
         if kind != b"!":
             continue
-        file.read(1)
-        while (length := file.read(1)) and length[0]:
+        label, block = file.read(1), _block(file)
+        if label != _COMMENT:  # PIL reads on behind these though they are empty.
+            if label == _APPLICATION and block.startswith(b"NETSCAPE2.0"):
+                _block(file)
+            block = _block(file)
+        while block:
             yield
-            file.seek(length[0], io.SEEK_CUR)
+            block = _block(file)
+
+
+def _block(file: BinaryIO) -> bytes:
+    length = file.read(1)
+    return file.read(length[0]) if length else b""
 
 
 def _fault_of_jpeg(file: BinaryIO) -> str:
     """Of the parts before the first scan, and of the tags in them."""
     file.seek(2)
-    count, exif = 0, b""
-    while file.read(1) == b"\xff" and (kind := file.read(1)):
-        count += 1
-        if count > MOST_PARTS:
-            return MANY
-        if kind[0] == 0xFF:  # Marks may be filled up.
+    parts, junk, exif = 0, 0, []
+    while byte := file.read(1):
+        if byte != b"\xff":
+            junk += 1
+            if junk > MOST_JUNK:
+                return _JUNK
+            continue
+        mark = int.from_bytes(byte + file.read(1))
+        parts += 1
+        if mark == _FILL:
             file.seek(-1, io.SEEK_CUR)
-        elif kind[0] == _SCAN:
-            break
-        elif kind[0] not in _ALONE:
+        elif reader := _READERS.get(mark):
+            if mark == _SCAN:
+                break
             length = max(0, int.from_bytes(file.read(2)) - 2)
-            if kind[0] not in (_EXIF, _MPF):
+            if reader is JpegImagePlugin.SOF:
+                parts += length // _LAYER
+            if mark not in (_EXIF, _MPF):
                 file.seek(length, io.SEEK_CUR)
-                continue
-            content = file.read(length)
-            if kind[0] == _EXIF and content.startswith(_EXIF_HEAD):
-                exif += content[len(_EXIF_HEAD) :]  # PIL joins them.
-            elif content.startswith(_MPF_HEAD):
-                tags = io.BytesIO(content[len(_MPF_HEAD) :])
-                if fault := _fault_of_tags(tags):
-                    return fault
-    return fault_of_exif(exif)
-
-
-def _fault_of_tags(file: BinaryIO) -> str:
-    """Of the first table of tags of a TIFF file, or of what is built like one."""
-    file.seek(0)
-    head = file.read(16)
-    if not head.startswith((b"II", b"MM")) or len(head) < 8:
-        return ""
-    order = "<" if head.startswith(b"II") else ">"
-    kinds = {head[2] == 43}  # So PIL knows large files; the standard, by either byte.
-    if head[3] == 43:
-        kinds.add(True)
-    return _TAGS if any(_is_flood(file, head, order, big) for big in kinds) else ""
-
-
-def _is_flood(file: BinaryIO, head: bytes, order: str, big: bool) -> bool:
-    number, count, tag = ("Q", "Q", "HHQ8s") if big else ("I", "H", "HHI4s")
-    number, count, tag = (struct.Struct(order + form) for form in (number, count, tag))
-    size = file.seek(0, io.SEEK_END)
-    try:
-        start = file.seek(number.unpack_from(head, 8 if big else 4)[0])
-        (tags,) = count.unpack(file.read(count.size))
-        # PIL takes those that are there of a table that is cut off.
-        tags = min(tags, max(0, size - start - count.size) // tag.size)
-        if tags > MOST_PARTS:
-            return True
-        named = 0
-        for _ in range(tags):
-            _, kind, values, place = tag.unpack(file.read(tag.size))
-            length = values * _BYTES.get(kind, 0)
-            if length > number.size:
-                there = max(0, size - number.unpack(place)[0])
-                named += min(length, there)
-    except (struct.error, OverflowError, OSError, ValueError):
-        return False  # PIL finds no table there, either.
-    return named > max(2 * size, _HARMLESS)
+            else:
+                content = file.read(length)
+                if mark == _EXIF and content.startswith(_EXIF_HEAD):
+                    exif.append(content[len(_EXIF_HEAD) :])  # PIL joins them.
+                elif content.startswith(_MPF_HEAD):
+                    tags = io.BytesIO(content[len(_MPF_HEAD) :])
+                    if fault := tag_tables.fault_of(tags):
+                        return fault
+        elif mark not in _READERS and mark != _PLAIN:
+            break  # Here PIL gives it up.
+        if parts > MOST_PARTS:
+            return MANY
+    return fault_of_exif(b"".join(exif))

@@ -56,7 +56,7 @@ def outer_fault_of(encoded: bytes) -> str:
 
 def _read(encoded: bytes) -> tuple[list[_Chunk], str]:
     view, place, chunks = memoryview(encoded), len(SIGNATURE), []
-    small = 0
+    parts = 0
     if encoded[:place] != SIGNATURE:
         return [], "no PNG signature"
     while not chunks or chunks[-1].kind != _END:
@@ -72,8 +72,8 @@ def _read(encoded: bytes) -> tuple[list[_Chunk], str]:
             != struct.unpack_from(">I", view, stop)[0]
         ):
             return chunks, f"damaged: the checksum of its part {name} is wrong"
-        small += length < image_parts.SMALL
-        if small > image_parts.MOST_PARTS:
+        parts += image_parts.weight_of(kind, length)
+        if parts > image_parts.MOST_PARTS:
             return chunks, image_parts.MANY
         chunks.append(_Chunk(kind, view[place + 8 : stop]))
         place = stop + 4

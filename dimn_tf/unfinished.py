@@ -25,30 +25,38 @@ ours."""
 
 
 @contextlib.contextmanager
-def beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def beside(path: pathlib.Path, others: str | None = None) -> Iterator[pathlib.Path]:
     """Makes a folder to write to, to be renamed to `path`; else it goes afterwards.
 
-    What killed writers of `path` left goes too.
+    What killed writers of `path` left goes too, and of others of its kind.
 
     Args:
         path: Of what is written; the folder that it is to lie in is there.
+        others: A pattern of all names of its kind there, where a name that was not
+            finished is not taken again (a version's number); None: it alone.
 
     Raises:
         OSError: it cannot be made.
     """
-    _remove_left(path)
-    made = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
-    made.mkdir()
-    try:
-        with _held(made):
-            yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    _remove_left(path.parent, others or re.escape(path.name))
+    while True:
+        made = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+        made.mkdir()
+        try:
+            with _held(made) as held:
+                # Before it was held, another writer may have taken it for a dead
+                # one's. From here on nobody does.
+                if held is not False and made.is_dir():
+                    yield made
+                    return
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
 
 
-def _remove_left(path: pathlib.Path) -> None:
-    pattern = re.compile(rf"\.{re.escape(path.name)}{_LEFT}")
-    for left in path.parent.iterdir():
+def _remove_left(folder: pathlib.Path, names: str) -> None:
+    """Removes what killed writers of names by a pattern left in a folder."""
+    pattern = re.compile(rf"\.(?:{names}){_LEFT}")
+    for left in folder.iterdir():
         match = pattern.fullmatch(left.name)
         if match is None:
             continue
@@ -62,18 +70,26 @@ def _remove_left(path: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _held(path: pathlib.Path) -> Iterator[bool]:
-    """Holds a folder's lock, unless another process does; whether it is held."""
+def _held(path: pathlib.Path) -> Iterator[bool | None]:
+    """Holds a folder's lock, unless another process does.
+
+    Yields:
+        Whether it is held: False where another process holds it or the folder is gone,
+        None where there are no locks.
+    """
     try:
         handle = os.open(path, os.O_RDONLY)
     except PermissionError:  # Windows, which opens no folders.
+        yield None
+        return
+    except FileNotFoundError:
         yield False
         return
     try:
         try:
             held = files.take(handle, path)
         except errors.UserError:  # Here are no locks; then nobody removes it either.
-            held = False
+            held = None
         try:
             yield held
         finally:

@@ -154,12 +154,13 @@ def _refuse_unlike(missing, there, sources) -> None:
         seed: _space(sources, seed)
         for seed in {FLAGS.seed, *(run.place.seed for run in missing)}
     }
+    untrained = {}
     for run in missing:
-        _refuse_untrainable(run, spaces[run.place.seed])
+        _refuse_untrainable(run, spaces[run.place.seed], untrained)
     hashes = {seed: training_run.sha256_of(space) for seed, space in spaces.items()}
     persons = spaces[FLAGS.seed].holdout
     trials = {
-        target.name: {"trials_sha256": target.trials_sha256}
+        target.name: target.hashes
         for target in prepare.targets_beside(
             FLAGS.targets, FLAGS.data_dir, persons, flags.evaluation()
         )
@@ -177,11 +178,13 @@ def _refuse_unlike(missing, there, sources) -> None:
     alike.refuse_other_trials({**there, **expected})
 
 
-def _refuse_untrainable(run: row_run.RowRun, space: label_space.LabelSpace) -> None:
-    """Refuses what a row's own process would, hours later; makes no model."""
+def _refuse_untrainable(
+    run: row_run.RowRun, space: label_space.LabelSpace, untrained: dict
+) -> None:
+    """Refuses what a row's own process would, hours later; see `build`."""
     recipe = run.recipe
     try:
-        build.refuse_untrainable(recipe)
+        build.refuse_untrainable(recipe, untrained)
         sampler.IdentitySampler(
             space, recipe.batch_request, run.place.seed, recipe.hard_groups()
         )

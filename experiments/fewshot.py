@@ -37,7 +37,7 @@ from experiments import (
 
 FLAGS = flags.FLAGS
 ALL = "all"
-_COST = "cost_{}shot.json"
+_COST, _OLDER_COST = "cost_{}shot.json", "cost.json"
 
 
 def define() -> None:
@@ -161,12 +161,14 @@ def _all(of_runs) -> None:
             continue
         place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
         print(f"{title}: {place}", flush=True)
+        cost_file = place / _COST.format(shots)
+        _count_older(place, cost_file)
         status, cost = timed_process.run(
             [
                 *("experiments.fewshot", *sys.argv[1:]),
                 *(f"--method={method}", f"--shots={shots}", f"--workdir={place}"),
             ],
-            place / _COST.format(shots),
+            cost_file,
         )
         if status:
             failed.append(f"  {method}, {shots}-shot: exit status {status} ({place})")
@@ -184,6 +186,16 @@ def _all(of_runs) -> None:
             f"{len(failed)} of {len(rows)} rows are missing, their errors are above; "
             "the same command trains them again:\n" + "\n".join(failed)
         )
+
+
+def _count_older(place: pathlib.Path, cost_file: pathlib.Path) -> None:
+    """Counts what an older version took of a run's folder, which goes on, as untimed.
+
+    Its one file was of all shots: how much of it was this row's is not told.
+    """
+    is_counted = any(place.glob(_COST.format("*")))
+    if (place / _OLDER_COST).is_file() and not is_counted:
+        row_cost.begin(cost_file)
 
 
 def _make_up_costs(rows, folder: pathlib.Path, asked) -> None:

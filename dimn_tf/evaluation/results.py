@@ -92,8 +92,7 @@ def _target_figures(result: evaluator.TargetResult) -> dict[str, Any]:
             "names": [trial.name for trial in target.trials],
             **{m: _rounded(values) for m, values in _per_trial(own).items()},
         },
-        "trials_sha256": target.trials_sha256,
-        **({"images_sha256": target.images_sha256} if target.images_sha256 else {}),
+        **target.hashes,
         "trials_source": target.trials_source,
     }
 

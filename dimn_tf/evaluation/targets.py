@@ -47,6 +47,12 @@ class Target:
     seen_in_training: seen_in_training.Seen | None = None
     images_sha256: str | None = None
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """What results tell them by: `trials_sha256`, and `images_sha256` of some."""
+        images = {"images_sha256": self.images_sha256} if self.images_sha256 else {}
+        return {"trials_sha256": self.trials_sha256, **images}
+
 
 def load_target(
     reference: str,

@@ -25,6 +25,7 @@ from dimn_tf.export import formats as formats_lib
 LARGEST_DIFFERENCE = 1e-4
 """Largest relative difference between an export and the live model; ours."""
 _CHECKED_IMAGES = 8
+_VERSION = r"\d+"  # As `next_version` knows them.
 
 
 def export(
@@ -78,7 +79,7 @@ def export(
     version = next_version(export_dir)
     folder = export_dir / str(version)
     try:
-        with unfinished.beside(folder) as partial:
+        with unfinished.beside(folder, _VERSION) as partial:
             with plain_paths.plain(partial) as place, full_precision():
                 module = serving.ServingModule(
                     method, height, width, network_name, method_name

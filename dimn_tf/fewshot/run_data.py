@@ -58,7 +58,7 @@ def lay(
         errors.UserError: options that do not fit each other or the classes.
     """
     request, own = recipe.batch_request, recipe.method_options
-    build.for_inference(recipe).phases(recipe.train_steps)
+    build.refuse_untrainable(recipe)
     kinds = recipe.kind.statistics
     if test.test_statistics not in ("published", *kinds):
         raise errors.UserError(

@@ -66,13 +66,16 @@ class AlignedReID(euclidean.EuclideanMethod):
         batch_hard.refuse_single_images(data)
         return super().batch_request(data, options)
 
-    def build_training(self, labels, request):
-        """Makes the rows' reduction and f_theta; see `Method.build_training`."""
-        super().build_training(labels, request)
-        options = self.options
+    @classmethod
+    def classifies_all(cls, options):
+        """Where it classifies at all; see `Method.classifies_all`."""
+        return options.aligned_identification
+
+    def __init__(self, encoder, options, seed=0, name=None):
+        super().__init__(encoder, options, seed, name)
         if not options.aligned_identification:
             given = {
-                "--feature_neck": self.encoder.neck is not None,
+                "--feature_neck": encoder.neck is not None,
                 f"--label_smoothing={options.label_smoothing:g}": (
                     options.label_smoothing
                 ),
@@ -82,6 +85,11 @@ class AlignedReID(euclidean.EuclideanMethod):
                     f"{flag}: --noaligned_identification leaves no classifier that "
                     "would use it. Leave one of the two out."
                 )
+
+    def build_training(self, labels, request):
+        """Makes the rows' reduction and f_theta; see `Method.build_training`."""
+        super().build_training(labels, request)
+        options = self.options
         if options.aligned_local_weight:
             self.local = LocalRows(
                 self.feature_dimension,

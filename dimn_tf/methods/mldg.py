@@ -103,6 +103,17 @@ class MLDG(euclidean.EuclideanMethod):
         return request
 
     @classmethod
+    def refuse_replicas(cls, request, data, replicas):
+        """Each needs identities of every source; see `Method.refuse_replicas`."""
+        super().refuse_replicas(request, data, replicas)
+        share, domains = request.identities // replicas, len(data.sources)
+        if share < domains:
+            raise errors.UserError(
+                f"--replicas={replicas}: of {request.told} each has {share} and so not "
+                f"every one of the {domains} sources; expected at least as many."
+            )
+
+    @classmethod
     def encoder_passes(cls, options, domains):
         """Back through the inner step costs two more of its images; see `Method`."""
         if not options.mldg_second_order:
@@ -121,7 +132,6 @@ class MLDG(euclidean.EuclideanMethod):
     def train_step(self, batch):
         """One optimiser step; see `Method.train_step`."""
         options = self.options
-        self._refuse_too_many_replicas()
         images, labels = base.image_by_image(batch)
         domains = tf.tile(batch["domains"], [tf.shape(batch["images"])[1]])
         chosen = self._is_test(domains)
@@ -169,16 +179,6 @@ class MLDG(euclidean.EuclideanMethod):
             },
             count,
         )
-
-    def _refuse_too_many_replicas(self):
-        replicas, _ = replica_context.replica_of()
-        share = self.request.identities // replicas
-        if share < self.label_specification.num_domains:
-            raise errors.UserError(
-                f"--replicas={replicas}: of {self.request.told} each has {share} and "
-                f"so not every one of the {self.label_specification.num_domains} "
-                "sources; expected at least as many."
-            )
 
     def _is_test(self, domains):
         """Whether each row is of a domain of this step's meta-test: [n] bool."""

@@ -103,6 +103,11 @@ class Reptile(euclidean.EuclideanMethod):
         """Images that a step sees, each as often as an inner step does."""
         return request.batches * request.identities * options.reptile_inner_steps
 
+    @classmethod
+    def classifies_all(cls, options):
+        """By the head; see `Method.classifies_all`."""
+        return options.reptile_head == "identities"
+
     def own_optimizer(self, train_steps):
         """A plain step of epsilon, which falls linearly."""
         options = self.options

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from dimn_tf import errors
 from dimn_tf.data import batch_request, label_specification
 from dimn_tf.encoders import encoder as encoder_lib
 from dimn_tf.methods import budget, phase
@@ -85,6 +86,27 @@ class Trainable(budget.Budget, keras.Model, abc.ABC):
         Raises:
             errors.UserError: values that this method cannot train with.
         """
+
+    @classmethod
+    def refuse_replicas(
+        cls, request: "batch_request.BatchRequest", data, replicas: int
+    ) -> None:
+        """Refuses replicas that a step's images cannot be shared out to.
+
+        Args:
+            request: What a step sees, of all replicas.
+            data: The run's data options (`Recipe.data`).
+            replicas: How many there are to be.
+
+        Raises:
+            errors.UserError: there are too many, or one has more than another.
+        """
+        del data
+        if request.identities % replicas:
+            raise errors.UserError(
+                f"{request.told} cannot be shared by --replicas={replicas}: choose a "
+                "multiple."
+            )
 
     def build_training(
         self,
@@ -186,19 +208,26 @@ class Trainable(budget.Budget, keras.Model, abc.ABC):
         layers = (self.encoder, *self.matching_layers)
         return [variable for layer in layers for variable in layer.variables]
 
+    @classmethod
+    def classifies_all(cls, options) -> bool:
+        """Whether it has a classifier of all training identities, as most have.
+
+        Args:
+            options: An instance of the class's `Options`.
+        """
+        del options
+        return True
+
     @property
     def identity_vectors(self) -> tf.Tensor | None:
         """What tells each training identity from the others: f_theta's weights.
 
         Returns:
-            float32 [C, E]; None where the method has no classifier of all identities.
+            float32 [C, E]; None where `classifies_all` is not.
         """
-        classifier = getattr(self, "classifier", None)
-        if classifier is None or classifier.units != (
-            self.label_specification.num_identities
-        ):
+        if not self.classifies_all(self.options):
             return None
-        return tf.transpose(tf.convert_to_tensor(classifier.kernel))
+        return tf.transpose(tf.convert_to_tensor(self.classifier.kernel))
 
     def phases(self, train_steps: int) -> tuple[phase.Phase, ...]:
         """The stretches of a run, one after another; here one of `train_step`.

@@ -2,7 +2,8 @@
 
 import contextlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,6 +13,7 @@ from dimn_tf.data import label_specification
 from dimn_tf.training import (
     checkpoints,
     fused_adam,
+    hard_search,
     loss_scale,
     schedule,
     weight_average,
@@ -66,20 +68,35 @@ def for_training(
     return method
 
 
-def refuse_untrainable(recipe: recipes.Recipe) -> None:
-    """Refuses options that a training would, as far as it takes no model to tell.
+def refuse_untrainable(
+    recipe: recipes.Recipe,
+    untrained: MutableMapping[str, encoders.Encoder] | None = None,
+) -> None:
+    """Refuses options that a training would, before its hours; loads no weights.
 
     Args:
         recipe: The run's options.
+        untrained: Encoders that were made for this, by their options; the recipe's is
+            taken from these or put there, so that many recipes share one.
 
     Raises:
-        errors.UserError: frozen stages, phases, a learning rate's course or a mean of
-            the weights that cannot be.
+        errors.UserError: replicas, frozen stages, groups that are alike, a learning
+            rate's course, an encoder, a method's options, phases or a mean of the
+            weights that cannot be.
     """
+    recipe.kind.refuse_replicas(recipe.batch_request, recipe.data, recipe.plan.replicas)
     _refuse_frozen_at_random(recipe)
-    recipe.kind.phase_steps(recipe.train_steps, recipe.method_options)
+    hard_search.refuse_unclassified(recipe)
     _learning_rate(recipe)
-    weight_average.refuse_phases(recipe)
+    untrained = {} if untrained is None else untrained
+    options = _encoder_options(recipe, restored=True)
+    with _settings(recipe.optimiser.seed, "float32"):
+        asked = repr(options)
+        if asked not in untrained:
+            untrained[asked] = encoders.build_encoder(**options)
+        method = recipe.kind(untrained[asked], recipe.method_options)
+    phases = method.phases(recipe.train_steps)
+    weight_average.refuse_phases(recipe, method, len(phases))
 
 
 def _refuse_frozen_at_random(recipe: recipes.Recipe) -> None:
@@ -170,20 +187,25 @@ def restored(
 
 
 def _inference_parts(recipe: recipes.Recipe, restored: bool) -> methods.Method:
-    data, encoder_options = recipe.data, recipe.encoder
-    encoder = encoders.build_encoder(
-        encoder_options.encoder,
-        height=data.image_height,
-        width=data.image_width,
-        width_multiplier=encoder_options.encoder_width,
-        weights="none" if restored else encoder_options.encoder_weights,
-        batch_norm_momentum=encoder_options.batch_norm_momentum,
-        stride=encoder_options.encoder_stride,
-        instance_norm_through=encoder_options.instance_norm_through,
-        neck=encoder_options.feature_neck,
-        frozen_through=encoder_options.frozen_through,
-    )
+    encoder = encoders.build_encoder(**_encoder_options(recipe, restored))
     return recipe.kind(encoder, recipe.method_options, seed=recipe.optimiser.seed)
+
+
+def _encoder_options(recipe: recipes.Recipe, restored: bool) -> dict[str, Any]:
+    """What `encoders.build_encoder` is asked for."""
+    data, options = recipe.data, recipe.encoder
+    return {
+        "name": options.encoder,
+        "height": data.image_height,
+        "width": data.image_width,
+        "width_multiplier": options.encoder_width,
+        "weights": "none" if restored else options.encoder_weights,
+        "batch_norm_momentum": options.batch_norm_momentum,
+        "stride": options.encoder_stride,
+        "instance_norm_through": options.instance_norm_through,
+        "neck": options.feature_neck,
+        "frozen_through": options.frozen_through,
+    }
 
 
 @contextlib.contextmanager

@@ -76,10 +76,23 @@ def asked_for(recipe, method, sampling, strategy) -> HardSearch | None:
     """
     if sampling.groups is None:
         return None
-    if method.identity_vectors is None:
-        raise errors.UserError(
-            f"--hard_share={sampling.groups.share:g}: --method={recipe.method} has, "
-            "with these options, no classifier of all identities that tells which are "
-            "alike. Leave the flag out."
-        )
+    refuse_unclassified(recipe)
     return HardSearch(method, sampling, recipe.data.hard_search_every, strategy)
+
+
+def refuse_unclassified(recipe) -> None:
+    """Refuses what `asked_for` does, without a model.
+
+    Args:
+        recipe: The run's `recipe.Recipe`.
+
+    Raises:
+        errors.UserError: the method has no classifier to search by.
+    """
+    groups = recipe.hard_groups()
+    if groups and not recipe.kind.classifies_all(recipe.method_options):
+        raise errors.UserError(
+            f"--hard_share={groups.share:g}: --method={recipe.method} has, with these "
+            "options, no classifier of all identities that tells which are alike. "
+            "Leave the flag out."
+        )

@@ -5,6 +5,9 @@ import dataclasses
 from dimn_tf import config
 from dimn_tf.data import batch_request
 
+DECAYS = ("exponential", "cosine")
+"""How a learning rate falls; see `schedule.decay`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DataOptions:
@@ -137,7 +140,7 @@ class OptimiserOptions:
     learning_rate_decay: str = config.option(
         "exponential",
         "How the learning rate falls; paper: exponential; cosine is ours.",
-        choices=("exponential", "cosine"),
+        choices=DECAYS,
     )
     warmup_steps: int = config.option(
         0,

@@ -113,11 +113,7 @@ def prepare(
             directory.
     """
     request, replicas = recipe.batch_request, recipe.plan.replicas
-    if request.identities % replicas:
-        raise errors.UserError(
-            f"{request.told} cannot be shared by --replicas={replicas}: choose a "
-            "multiple."
-        )
+    recipe.kind.refuse_replicas(request, recipe.data, replicas)
     strategy = strategy or strategies.make(replicas)
     space = space or build_label_space(recipe, data_dir, log)
     sampling = sampler.IdentitySampler(

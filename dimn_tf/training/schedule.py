@@ -75,9 +75,6 @@ class Anew(keras.optimizers.schedules.LearningRateSchedule):
         return {"start": self.start, "end": self.end, "stretches": self.stretches}
 
 
-DECAYS = ("exponential", "cosine")
-
-
 def decay(
     kind: str,
     start: float,
@@ -92,7 +89,7 @@ def decay(
     ICLR 2017, Eq. 5, without restarts).
 
     Args:
-        kind: One of `DECAYS`.
+        kind: One of `options.DECAYS`.
         start: Learning rate of step 0 (paper: 3.5e-4).
         end: Learning rate reached after the last step (paper: 1e-4).
         stretches: Iterations (paper: 180,000); of several, each falls from start to

@@ -75,34 +75,29 @@ def asked_for(recipe, method, phases: int) -> WeightAverage | None:
     share, steps = recipe.optimiser.average_weights_from, recipe.train_steps
     if share == 1:
         return None
-    if phases > 1 or not method.has_one_kind_of_step:
-        raise _in_phases(recipe)
+    refuse_phases(recipe, method, phases)
     trained = [v for v in method.inference_variables if v.trainable]
     return WeightAverage(trained, min(round(share * steps), steps - 1))
 
 
-def refuse_phases(recipe) -> None:
-    """Refuses what `asked_for` would, without a model.
+def refuse_phases(recipe, method, phases: int) -> None:
+    """Refuses what `asked_for` does.
 
     Args:
         recipe: The run's `recipe.Recipe`.
+        method: Built by it, for training or for inference.
+        phases: How many the run has.
 
     Raises:
         errors.UserError: the method trains in several phases.
     """
-    if recipe.optimiser.average_weights_from == 1:
-        return
-    if len(recipe.kind.phase_steps(recipe.train_steps, recipe.method_options)) > 1:
-        raise _in_phases(recipe)
-
-
-def _in_phases(recipe) -> errors.UserError:
     share = recipe.optimiser.average_weights_from
-    return errors.UserError(
-        f"--average_weights_from={share:g}: --method={recipe.method} trains with these "
-        "options in phases, of which later ones hang on the weights that earlier ones "
-        "ended with. Leave the flag out."
-    )
+    if share < 1 and (phases > 1 or not method.has_one_kind_of_step):
+        raise errors.UserError(
+            f"--average_weights_from={share:g}: --method={recipe.method} trains with "
+            "these options in phases, of which later ones hang on the weights that "
+            "earlier ones ended with. Leave the flag out."
+        )
 
 
 class Finish(loop.Hook):

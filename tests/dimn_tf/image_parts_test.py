@@ -59,10 +59,21 @@ def _exif(block):
     return found
 
 
+_HEAD = JPEG[:20]
+"""A JPEG's first part (JFIF)."""
+_COMMENTS = b"\xff\xfe\0\2" * MANY
+_FRAME = b"\xff\xc0\xff\xfe\x08\0\x08\0\x08\3" + bytes(65_526)
+# Blocks of a GIF of which one is empty, and behind it what looks like pixels.
+_SHAM = b"\0," + bytes(44) + b"\1a" * MANY + b"\0"
+_PROFILE = _chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(900_000)))
+"""A kilobyte that PIL inflates, whatever it has already."""
+
 FLOODS = {
     "PNG, before the pixels": _into(PNG, 33, _chunk(b"abCd") * MANY),
     "PNG, text": _into(PNG, 33, _chunk(b"tEXt", b"a\0b") * MANY),
     "PNG, behind the pixels": _into(PNG, -12, _chunk(b"abCd") * MANY),
+    "PNG, profiles": _into(PNG, 33, _PROFILE * 999),
+    "PNG, profiles behind the pixels": _into(PNG, -12, _PROFILE * 999),
     "PNG, empty pixels": _into(PNG, PNG.index(b"IDAT") - 4, _chunk(b"IDAT") * MANY),
     "GIF, comments": _into(GIF, _COLOURS, b"\x21\xfe\1a\0" * MANY),
     "GIF, one comment": _into(GIF, _COLOURS, b"\x21\xfe" + b"\1a" * MANY + b"\0"),
@@ -76,6 +87,19 @@ FLOODS = {
     "JPEG, EXIF": _into(JPEG, 2, _exif(_table(300, 1 << 20))),
     "JPEG, pictures' table": _into(
         JPEG, 2, b"\xff\xe2\xfd\xea" + (b"MPF\0" + _table(900, 60_000))[:65_000]
+    ),
+    "JPEG, junk": _into(JPEG, 20, bytes(1 << 22)),
+    "JPEG, junk alone": _HEAD + bytes(1 << 22),
+    "JPEG, comments behind junk": _into(JPEG, 20, b"\0" + _COMMENTS),
+    "JPEG, EXIF behind junk": _into(JPEG, 20, b"\0" + _exif(_table(900, 59_000))),
+    "JPEG, junk alone, EXIF": _HEAD + b"\0" + _exif(_table(900, 59_000)),
+    "JPEG, behind sham of a length": _into(
+        JPEG, 20, b"\xff\xcc\0\4\xff\xe0" + _COMMENTS
+    ),
+    "JPEG, layers of a frame": _into(JPEG, 20, _FRAME * 64),
+    "GIF, behind an empty block": _into(GIF, _COLOURS, b"\x21\xf9" + _SHAM),
+    "GIF, behind an empty loop": _into(
+        GIF, _COLOURS, b"\x21\xff\x0bNETSCAPE2.0" + _SHAM
     ),
     "TIFF": _table(300, 1 << 20),
     "TIFF, the other order": _table(300, 1 << 20, ">"),
@@ -133,12 +157,17 @@ def _with_exif():
         _encoded("GIF", "P", comment=b"said " * 9_999),
         _encoded("JPEG", comment=b"said " * 9_999, progressive=True),
         _encoded("MPO", save_all=True, append_images=[PIL.Image.new("RGB", (8, 8))]),
+        # What a camera fills up with, and what TensorFlow warns of and passes over.
+        _into(JPEG, 20, bytes(1 << 15)),
+        _into(JPEG, 20, b"\0junk\xff\0" + b"\xff" * 99),
+        _into(GIF, _COLOURS, b"\x21\xf9\0\0\x21\xff\x0bNETSCAPE2.0\0\0"),
         _into(PNG, 33, _chunk(b"abCd") * 3_900),
+        _into(PNG, 33, _PROFILE),
         # The pixels of a large file in pieces of 8 kB, as libpng writes them.
         _into(PNG, 33, _chunk(b"abCd", bytes(1 << 13)) * 4_100),
         _encoded("BMP"),
     ],
-    ids=range(12),
+    ids=range(16),
 )
 def test_what_is_written_is_read(encoded):
     file = io.BytesIO(encoded)

@@ -1,13 +1,14 @@
 """Folders that are being written: their own, and gone with their writer."""
 
 import os
+import pathlib
 import subprocess
 import sys
 import time
 
 import pytest
 
-from dimn_tf import errors, unfinished
+from dimn_tf import errors, files, unfinished
 
 KILLED = """
 import os, pathlib, sys
@@ -71,6 +72,63 @@ def test_what_older_versions_left_goes_after_a_day(tmp_path):
     with unfinished.beside(tmp_path / "1"):
         pass
     assert _names(tmp_path) == sorted(others)
+
+
+def test_what_killed_writers_of_its_kind_left_goes_too(tmp_path):
+    """Their names may never be written again: others took their numbers."""
+    left = [tmp_path / f".{name}.{'0a' * 8}.partial" for name in (1, 12, "x")]
+    for folder in left:
+        folder.mkdir()
+    with (
+        unfinished.beside(tmp_path / "2", r"\d+") as living,
+        unfinished.beside(tmp_path / "3", r"\d+") as folder,
+    ):
+        assert _names(tmp_path) == sorted(x.name for x in (living, folder, left[2]))
+    assert _names(tmp_path) == [left[2].name]
+
+
+@pytest.mark.parametrize("when", ["opened", "locked"])
+def test_a_folder_that_goes_before_it_is_held_is_made_anew(when, tmp_path, monkeypatch):
+    """Another writer looks for what is left, between its making and its lock."""
+    mkdir, take, looked = pathlib.Path.mkdir, files.take, []
+
+    def look():
+        if not looked:
+            looked.extend(path for path in tmp_path.iterdir())
+            unfinished._remove_left(tmp_path, "1")
+
+    def make(self, *args, **options):
+        mkdir(self, *args, **options)
+        if when == "opened":
+            look()
+
+    def lock(handle, path):
+        if when == "locked":
+            look()
+        return take(handle, path)
+
+    monkeypatch.setattr(pathlib.Path, "mkdir", make)
+    monkeypatch.setattr(files, "take", lock)
+    with unfinished.beside(tmp_path / "1") as folder:
+        assert len(looked) == 1 and not looked[0].exists()
+        (folder / "of the first").write_text("")
+        unfinished._remove_left(tmp_path, "1")
+        assert _names(folder) == ["of the first"]
+    assert not _names(tmp_path)
+
+
+def test_a_folder_that_another_holds_is_left_to_it(tmp_path, monkeypatch):
+    """It is about to remove it."""
+    take, given = files.take, []
+
+    def lock(handle, path):
+        given.append(path)
+        return len(given) > 1 and take(handle, path)
+
+    monkeypatch.setattr(files, "take", lock)
+    with unfinished.beside(tmp_path / "1") as folder:
+        assert given[0] != given[1] == folder and _names(tmp_path) == [folder.name]
+    assert not _names(tmp_path)
 
 
 def test_without_locks_nothing_of_others_is_removed(tmp_path, monkeypatch):

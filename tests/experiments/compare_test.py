@@ -51,6 +51,7 @@ def flags(data, tmp_path):
         "--encoder_weights=none",
         "--image_height=32",
         "--image_width=32",
+        "--pcb_parts=2",
     )
 
 
@@ -65,7 +66,7 @@ def trained(data, monkeypatch):
         )
     )
 
-    trials_sha256 = targets.load_target(TARGET, data).trials_sha256
+    hashes = targets.load_target(TARGET, data).hashes
 
     def train(self):
         told.append((self.place.name, self.place.seed))
@@ -74,7 +75,7 @@ def trained(data, monkeypatch):
         values = json.loads(json.dumps(self.recorded))
         left = made_up.run(self.workdir.root, APS, sources_sha256, **values)
         figures = json.loads(left.results.read_text())
-        figures["targets"][TARGET]["trials_sha256"] = trials_sha256
+        figures["targets"][TARGET].update(hashes)
         left.results.write_text(json.dumps(figures))
         self.place.keep(left, {**made_up.COST, "training_images": self.training_images})
         return 0
@@ -175,6 +176,26 @@ def test_the_tables_are_written_after_each_row(flags, trained, tmp_path, monkeyp
             "ppa of --rows: --ppa_mapping_steps=200000: more than the run's",
         ),
         (
+            "--hard_share=0.5",
+            "reptile of --rows: --hard_share=0.5: --method=reptile has",
+        ),
+        (
+            "--feature_neck --rows=dimn,aligned_reid --noaligned_identification",
+            "aligned_reid of --rows: --feature_neck: --noaligned_identification",
+        ),
+        (
+            "--rows=dimn,pcb --pcb_parts=3",
+            "pcb of --rows: --pcb_parts=3: the encoder's feature map has 2 rows",
+        ),
+        (
+            "--encoder=resnet50 --encoder_width=1.0 --instance_norm_through=block_12",
+            "aggregation of --rows: --instance_norm_through=block_12: resnet50 has no",
+        ),
+        (
+            "--rows=aggregation,mldg --replicas=32 --nomldg_whole_batches",
+            "mldg of --rows: --replicas=32: of --identities_per_batch=32 each has 1",
+        ),
+        (
             "--identities_per_batch=600",
             "aggregation of --rows: all sources together: found ",
         ),
@@ -183,7 +204,7 @@ def test_the_tables_are_written_after_each_row(flags, trained, tmp_path, monkeyp
 def test_mistakes_are_told_before_anything_is_trained(
     given, told, flags, trained, tmp_path
 ):
-    error = launcher.launch("compare", *flags, given, code=1)
+    error = launcher.launch("compare", *flags, *given.split(), code=1)
     assert error.startswith(f"error: {told}")
     assert not trained[0] and not (tmp_path / "runs").exists()
     assert not (tmp_path / "results").exists()
@@ -222,6 +243,20 @@ def test_other_trials_are_told_before_training(flags, trained, tmp_path):
     error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
     assert "dimn_seed0.json: not judged on the trials of " in error
     assert f"{TARGET} differ" in error and trained[0] == [("pcb", 0)]
+
+
+def test_corrected_labels_of_a_target_are_told_before_training(
+    flags, trained, tmp_path
+):
+    launcher.launch("compare", *flags, "--rows=pcb")
+    kept = tmp_path / "results" / "pcb_seed0.json"
+    figures = json.loads(kept.read_text())
+    assert figures["targets"][TARGET]["images_sha256"]
+    figures["targets"][TARGET]["images_sha256"] = "of others"
+    kept.write_text(json.dumps(figures))
+    error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
+    assert f"dimn_seed0.json: persons or cameras of {TARGET}'s images are" in error
+    assert trained[0] == [("pcb", 0)]
 
 
 def test_sources_that_were_built_anew_are_told_before_training(
@@ -295,7 +330,6 @@ def _command(flags, names, steps, *others):
         "--batch_norm_momentum=0.9",
         "--checkpoint_every=2",
         "--log_every=2",
-        "--pcb_parts=2",
         *others,
     ]
 

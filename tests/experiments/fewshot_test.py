@@ -1,6 +1,7 @@
 """The few-shot command as a newcomer runs it, on a made-up incomplete archive."""
 
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from data_builders import registry
 from data_builders.mini_imagenet import classes
 from dimn_tf import fewshot
 from dimn_tf.fewshot import episodes, options, run_data, table8
+from experiments import row_cost, timed_process
 from tests.dimn_tf.fewshot import made_up
 from tests.experiments.launcher import launch
 
@@ -239,6 +241,44 @@ def test_a_cost_that_a_killed_parent_did_not_add_is_made_up(places, tmp_path):
     assert "cost" not in rows["maml"]["1"]
     (line,) = (x for x in printed.splitlines() if x.startswith("| DIMN |"))
     assert "| 12 / > 7 |" in line
+
+
+def test_what_an_older_version_took_of_a_run_is_counted_untimed(
+    places, tmp_path, monkeypatch
+):
+    """Its one file of a folder was of all shots; the first row that goes on has it."""
+
+    def run(command, place):
+        row_cost.begin(place)
+        return 1, {}
+
+    monkeypatch.setattr(timed_process, "run", run)
+    table, runs = tmp_path / "table", tmp_path / "runs"
+    table.mkdir()
+    images = {split: "a" for split in ("train", "val", "test")}
+    for row in itertools.product(fewshot.METHODS, options.SHOTS):
+        if row[0] not in ("dimn", "proto_net"):
+            figures = made_up.figures(*row, images_sha256=images)
+            table8.path_of(table, *row).write_text(json.dumps(figures))
+    for folder in ("dimn", "proto_net_5shot"):
+        (runs / folder).mkdir(parents=True)
+        older = {"minutes": 90.0, "processes": 3, "processes_untimed": 0}
+        (runs / folder / "cost.json").write_text(json.dumps(older))
+    for _ in range(2):
+        told = launch(
+            "fewshot", *SMALL, *places[1], "--method=all", f"--workdir={runs}",
+            f"--results_dir={table}", "--own=dimn:train_ways=4",
+            "--own=proto_net:train_ways=4", code=1,
+        )  # fmt: skip
+        assert "4 of 14 rows are missing" in told
+    for place, lost in (
+        ("dimn/cost_1shot.json", 3),
+        ("dimn/cost_5shot.json", 2),
+        ("proto_net_1shot/cost_1shot.json", 2),
+        ("proto_net_5shot/cost_5shot.json", 3),
+    ):
+        cost = json.loads((runs / place).read_text())
+        assert cost["processes"] == cost["processes_untimed"] == lost, place
 
 
 @pytest.mark.slow

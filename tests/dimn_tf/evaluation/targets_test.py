@@ -121,7 +121,9 @@ def test_labels_of_ones_own_images_have_a_hash_of_their_own(fake_records):
 def test_only_published_protocols_need_no_hash_of_labels(fake_records, viper_records):
     viper = make(viper_records(), viper_trials="ten_splits")
     assert viper.images_sha256 is None
+    assert viper.hashes == {"trials_sha256": viper.trials_sha256}
     heldout = targets.heldout_target(fake_records("viper", asking.rows()), [2, 4])
     assert heldout.images_sha256
+    assert heldout.hashes["images_sha256"] == heldout.images_sha256
     byte = make(_own(fake_records, last="b\udcf6"), own_trials="splits")
     assert byte.images_sha256  # A name that is no text.

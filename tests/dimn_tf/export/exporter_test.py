@@ -146,6 +146,15 @@ def test_exports_of_equal_process_numbers_do_not_destroy_each_other(
     assert {path.name for path in tmp_path.iterdir()} == {"1", ".1.1.partial"}
 
 
+def test_what_a_killed_export_of_a_version_left_goes_though_others_took_it(
+    tiny, quick, tmp_path
+):
+    (tmp_path / "1").mkdir()
+    (tmp_path / f".1.{'0a' * 8}.partial").mkdir()
+    assert made_up.export(tiny, tmp_path) == tmp_path / "2"
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "2"}
+
+
 def test_a_failed_export_leaves_what_others_put_there(tiny, quick, tmp_path):
     def card(metadata):
         (tmp_path / "new" / "other").mkdir()

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from dimn_tf import errors
-from dimn_tf.methods import mldg, replica_context
+from dimn_tf.methods import mldg
 from dimn_tf.training import options as training_options
 from tests.dimn_tf.methods import descent, tiny
 
@@ -141,14 +141,24 @@ def test_what_it_cannot_train_with_is_refused(values, options, said):
         mldg.MLDG.batch_request(data, mldg.MLDG.Options(**options))
 
 
-def test_whole_batches_are_told_by_the_option_that_was_given(monkeypatch):
-    """Replicas of six share twelve identities: four of each of three sources."""
-    monkeypatch.setattr(replica_context, "replica_of", lambda: (6, 0))
+def test_whole_batches_are_told_by_the_option_that_was_given():
+    """Replicas share twelve identities: four of each of three sources."""
+    data = training_options.DataOptions(
+        sources=("a", "b", "c"), domain_sampling="quota", identities_per_batch=4
+    )
+
+    def refuse(replicas, **options):
+        request = mldg.MLDG.batch_request(data, mldg.MLDG.Options(**options))
+        mldg.MLDG.refuse_replicas(request, data, replicas)
+
     told = "of --identities_per_batch=4 .12 identities a step: 4 of each of 3 sources."
     with pytest.raises(errors.UserError, match=f"{told} each has 2 and so not every"):
-        tiny.method("mldg", 12, mldg_whole_batches=True)._refuse_too_many_replicas()
+        refuse(6, mldg_whole_batches=True)
     with pytest.raises(errors.UserError, match="of --identities_per_batch=4 each has"):
-        tiny.method("mldg", 12)._refuse_too_many_replicas()
+        refuse(2, mldg_whole_batches=False)
+    with pytest.raises(errors.UserError, match="cannot be shared by --replicas=5: ch"):
+        refuse(5, mldg_whole_batches=True)
+    refuse(4, mldg_whole_batches=True)
 
 
 @pytest.mark.parametrize(("whole", "identities"), [(False, 32), (True, 96)])

@@ -217,6 +217,59 @@ def test_what_a_later_phase_trains_begins_with_it(options, first, trained, preci
     np.testing.assert_allclose(layer.kernel.numpy(), before - 0.25, rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"method": "reptile", "hard_share": 0.5}, "--hard_share=0.5: --method=rep"),
+        ({"method": "pcb", "pcb_parts": 99}, "--pcb_parts=99: the encoder's feature"),
+        (
+            {"method": "ppa", "feature_neck": True},
+            "--feature_neck: --ppa_mapping=two_layers takes features",
+        ),
+        (
+            {
+                "method": "aligned_reid",
+                "aligned_identification": False,
+                "label_smoothing": 0.1,
+            },
+            "--label_smoothing=0.1: --noaligned_identification leaves",
+        ),
+        (
+            {**_REFINED, "pcb_refined_share": 1.0, "pcb_refined_alone_share": 0.0}
+            | {"average_weights_from": 0.5},
+            "--average_weights_from=0.5: --method=pcb trains",
+        ),
+        ({"instance_norm_through": "block_1"}, "block_1: tiny has no such place"),
+        ({"frozen_through": "stem"}, "--frozen_through=stem: with --encoder_weights"),
+        ({"encoder": "resnet50", "encoder_width": 1.4}, "--encoder_width=1.4: resnet"),
+        ({"encoder_stride": 8}, "--encoder_stride=8: tiny has 2"),
+        ({"replicas": 3}, "--identities_per_batch=4 cannot be shared by --replicas=3"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before(given, told):
+    sizes = {"image_height": 32, "image_width": 32} if "resnet50" in str(given) else {}
+    recipe = tiny_run.recipe_of(**{"method": "dimn", **given, **sizes})
+    with pytest.raises(errors.UserError, match=told):
+        build.refuse_untrainable(recipe)
+
+
+def test_recipes_of_one_encoder_make_it_once_and_load_nothing(monkeypatch):
+    made, build_encoder = [], build.encoders.build_encoder
+
+    def watched(**options):
+        made.append(options)
+        return build_encoder(**options)
+
+    monkeypatch.setattr(build.encoders, "build_encoder", watched)
+    untrained = {}
+    weights = {"encoder_weights": "imagenet"}
+    for given in ({}, {"method": "crossgrad"}, {"encoder": "tiny_16"}):
+        recipe = tiny_run.recipe_of(**{"method": "dimn", **weights, **given})
+        build.refuse_untrainable(recipe, untrained)
+    assert [options["name"] for options in made] == ["tiny", "tiny_16"]
+    assert {options["weights"] for options in made} == {"none"}
+
+
 def test_without_weight_decay_there_is_none():
     optimizer = build.for_training(
         tiny_run.recipe_of(weight_decay=0.0), tiny.labels(9)

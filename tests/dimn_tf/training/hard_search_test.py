@@ -78,6 +78,7 @@ def test_a_killed_run_goes_on_bit_for_bit(method, tmp_path, searches):
 def test_vectors_are_those_that_the_classifier_tells_identities_by(name):
     method = tiny.method(name, 9)
     vectors = method.identity_vectors
+    assert method.classifies_all(method.options) == (vectors is not None)
     if name == "reptile":  # Its head is of a task's identities.
         assert vectors is None
         return

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.training import schedule
+from dimn_tf.training import options, schedule
 
 
 def test_decays_exponentially_from_start_to_end():
@@ -13,6 +13,13 @@ def test_decays_exponentially_from_start_to_end():
     assert float(rate(180_000)) == pytest.approx(1e-4)
     # The geometric mean half-way: sqrt(3.5) * 1e-4.
     assert float(rate(90_000)) == pytest.approx(1.8708287e-4)
+
+
+def test_every_choice_falls_from_start_to_end_in_its_own_way():
+    rates = [schedule.decay(kind, 1.0, 0.25, [100]) for kind in options.DECAYS]
+    for rate in rates:
+        assert [float(rate(t)) for t in (0, 100)] == pytest.approx([1, 0.25])
+    assert len({round(float(rate(50)), 4) for rate in rates}) == len(options.DECAYS)
 
 
 def test_warm_up_rises_evenly_to_the_schedule():

@@ -161,6 +161,8 @@ def test_a_method_of_phases_is_refused():
     recipe = tiny_run.recipe_of("ppa", average_weights_from=0.5)
     with pytest.raises(errors.UserError, match="--method=ppa trains with these opt"):
         weight_average.asked_for(recipe, tiny.method("ppa", 9), 2)
+    with pytest.raises(errors.UserError, match="--method=ppa trains with these opt"):
+        weight_average.refuse_phases(recipe, tiny.method("ppa", 9), 2)
     # One phase, of another kind than what estimates the statistics.
     alone = {"pcb_refined_alone_share": 0.0, "pcb_refined_share": 1.0}
     recipe = tiny_run.recipe_of("pcb_refined", average_weights_from=0.5, **alone)
