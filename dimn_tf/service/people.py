@@ -37,7 +37,7 @@ class People:
 
     Raises:
         errors.UserError: the gallery cannot be opened, the folder is another one's, or
-            there is no gallery where something is kept of one.
+            there is no gallery, or another, where something is kept of one.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class People:
         keep_pictures: bool = True,
     ):
         self._keep_pictures, self._preparing = keep_pictures, False
+        self._place = place
         with contextlib.ExitStack() as opened:
             self._gallery = places.open_or_create(
                 place,
@@ -60,6 +61,7 @@ class People:
             claims.claim(folder, place)
             self._state = state_lib.State(folder)
             opened.callback(self._state.close)
+            claims.recognize(self._state, place, self._gallery)
             self._whole_photos = whole_photos.WholePhotos(self._state)
             self._removals = removals.Removals(self._gallery, self._state)
             after = None
@@ -316,7 +318,13 @@ class People:
     def sweep(
         self, after: state_lib.Place | None
     ) -> tuple[set[str], state_lib.Place | None]:
-        """Forgets what other processes removed, some at a time: `Removals.sweep`."""
+        """Forgets what other processes removed, some at a time: `Removals.sweep`.
+
+        Raises:
+            errors.UserError: another gallery has come to the place meanwhile.
+        """
+        if after is None:
+            claims.refuse_another_gallery(self._state, self._place, self._gallery)
         return self._removals.sweep(after)
 
     def _known(self, entry_id: str) -> entries_lib.Known | None:
