@@ -49,7 +49,6 @@ class People:
         keep_pictures: bool = True,
     ):
         self._keep_pictures, self._preparing = keep_pictures, False
-        self._place = place
         with contextlib.ExitStack() as opened:
             self._gallery = places.open_or_create(
                 place,
@@ -63,7 +62,13 @@ class People:
             opened.callback(self._state.close)
             claims.recognize(self._state, place, self._gallery)
             self._whole_photos = whole_photos.WholePhotos(self._state)
-            self._removals = removals.Removals(self._gallery, self._state)
+            self._removals = removals.Removals(
+                self._gallery,
+                self._state,
+                lambda: claims.refuse_another_gallery(
+                    self._state, place, self._gallery
+                ),
+            )
             after = None
             while True:
                 _, after = self.sweep(after)
@@ -318,13 +323,7 @@ class People:
     def sweep(
         self, after: state_lib.Place | None
     ) -> tuple[set[str], state_lib.Place | None]:
-        """Forgets what other processes removed, some at a time: `Removals.sweep`.
-
-        Raises:
-            errors.UserError: another gallery has come to the place meanwhile.
-        """
-        if after is None:
-            claims.refuse_another_gallery(self._state, self._place, self._gallery)
+        """Forgets what other processes removed, some at a time: `Removals.sweep`."""
         return self._removals.sweep(after)
 
     def _known(self, entry_id: str) -> entries_lib.Known | None:

@@ -144,8 +144,13 @@ def test_another_collection_in_its_place_has_nothing_removed(
             people._gallery._client.drop_collection(name)
         # While the service runs, too: as any program may.
         places.create(on_milvus, MODEL, D).close()
-        with pytest.raises(errors.UserError, match=ANOTHER):
-            people.sweep(None)
+        for act in (
+            lambda: people.sweep(None),
+            lambda: people.picture("a"),
+            lambda: people.remove(["a"]),
+        ):
+            with pytest.raises(errors.UserError, match=ANOTHER):
+                act()
     with pytest.raises(errors.UserError, match=ANOTHER):
         people_lib.People(on_milvus, MODEL, D, folder)
     assert _picture(folder) == b"picture"
