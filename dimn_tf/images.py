@@ -56,6 +56,10 @@ _TURNS = {
     8: PIL.Image.Transpose.ROTATE_90,
 }
 _WHITE_IS_ZERO = 0  # A TIFF's photometric interpretation.
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# What PIL says of a TIFF whose pixels it does not know.
+_NO_MODE = "unknown pixel mode"
+_BANDS = 5  # Of its pixels, that its fault shows; a file may claim thousands.
 # PIL documents no closed list; its decoders raise these on bad data.
 _DECODING_FAULTS = (
     OSError,
@@ -345,10 +349,37 @@ def _unknown(file: BinaryIO, name, place) -> ImageFault:
         return ImageFault(
             "damaged", fault or "damaged: its header makes no sense", name, place
         )
+    if encoded.startswith(_TIFF) and (reason := _unread_pixels(encoded)):
+        return ImageFault("unsupported", reason, name, place)
     if encoded.startswith((b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")):
         return ImageFault("damaged", "its header is cut off or damaged", name, place)
     beginning = f"begins with {encoded[:_BEGINNING]!r}"
     return ImageFault("unknown", f"no kind of image, {beginning}", name, place)
+
+
+def _unread_pixels(encoded: bytes) -> str:
+    """Which kind of pixels of a TIFF PIL has no name for; empty where it is not that.
+
+    PIL's own search for a format hides what it says of one.
+    """
+    file = io.BytesIO(encoded)
+    try:
+        PIL.TiffImagePlugin.TiffImageFile(file)
+    except SyntaxError as error:
+        if str(error) != _NO_MODE:
+            return ""
+    except Exception:  # See `_DECODING_FAULTS`.
+        return ""
+    begin = encoded[: 16 if encoded[2:4] in (b"+\0", b"\0+") else 8]
+    tags = PIL.TiffImagePlugin.ImageFileDirectory_v2(begin)
+    file.seek(tags.next)
+    tags.load(file)
+    bits = tags.get(PIL.TiffImagePlugin.BITSPERSAMPLE, (1,))[:_BANDS]
+    photometric = tags.get(PIL.TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, "none")
+    return (
+        f"cannot be brought to 8-bit RGB ({' + '.join(map(str, bits))} bits a pixel, "
+        f"photometric interpretation {str(photometric)[:_BEGINNING]})"
+    )
 
 
 def _damaged(error: Exception, name, place) -> ImageFault:

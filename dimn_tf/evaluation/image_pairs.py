@@ -6,6 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+_FEW = 0.1
+"""Share of strangers among all pairs from which on these are drawn until there are
+enough; ours. Where one person has nearly all images, nearly all draws would be in vain;
+committed calibrations, whose data have more, were drawn in this way."""
+
 
 def genuine(
     identities: np.ndarray, cameras: np.ndarray, most: int, seed: int
@@ -52,6 +57,10 @@ def strangers(identities: np.ndarray, wanted: int, seed: int) -> np.ndarray:
     if all_pairs.count <= wanted:
         return all_pairs.at(np.arange(all_pairs.count))
     rng = np.random.default_rng(seed)
+    if all_pairs.count < _FEW * count**2:
+        return all_pairs.at(
+            _distinct(lambda: rng.integers(0, all_pairs.count, 2 * wanted), wanted)
+        )
 
     def draw() -> np.ndarray:
         more = rng.integers(0, count**2, 2 * wanted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from dimn_tf import errors
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import filters, names
 
+IDENTITY = "identity"
+"""The fact that tells a gallery from another at its place."""
 _AT_A_TIME = 1_000  # Entries of a person that are listed at once.
 _MORE_HITS = 32
 """Factor by which a search widens until it has enough; ours: another pass over an exact
@@ -58,6 +61,23 @@ class BaseGallery(abc.ABC):
     def keep_index(self) -> bool:
         """Keeps what took long to build, where there is such; says whether."""
         return False
+
+    @property
+    @abc.abstractmethod
+    def identity(self) -> str | None:
+        """What tells it from another gallery at its place, and its copies have too.
+
+        It is as it is kept at this moment. None: an older version made the gallery, and
+        `give_identity` was not called since.
+        """
+
+    @abc.abstractmethod
+    def give_identity(self) -> str:
+        """Gives it an identity, unless it has one; gives that.
+
+        Raises:
+            errors.UserError: it has none, and cannot be written to.
+        """
 
     def prepare(self) -> bool:
         """Does some of what the first search would have to do before.
@@ -323,6 +343,11 @@ class BaseGallery(abc.ABC):
     @abc.abstractmethod
     def _hits(self, probes: np.ndarray, k: int) -> list[list[entries_lib.Hit]]:
         """The k best, or all, for float32 [P, D], P > 0, best first."""
+
+
+def new_identity() -> str:
+    """An identity that no other gallery has: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
 
 
 def refuse_another_model(name: str, found: str, wanted: str | None) -> None:

@@ -135,6 +135,17 @@ class Gallery(base.BaseGallery):
         finally:
             self._store.close()
 
+    @property
+    def identity(self) -> str | None:
+        """See base class."""
+        return self._store.identity()
+
+    def give_identity(self) -> str:
+        """See base class; it waits for no writer, being no change of entries."""
+        if self._store.identity() is None:
+            self._store.give_identity()
+        return self._store.identity()
+
     def __len__(self) -> int:
         return len(self._store)
 

@@ -54,7 +54,13 @@ def make_facts(client, collection: str, facts: dict[str, str]) -> None:
     schema.add_field("vector", types.FLOAT_VECTOR, dim=2)
     _make(client, name, schema, "FLAT", {})
     if not client.get(name, ids=["facts"], consistency_level="Strong"):
-        client.upsert(name, [{"key": "facts", "facts": facts, "vector": [1.0, 0.0]}])
+        set_facts(client, collection, facts)
+
+
+def set_facts(client, collection: str, facts: dict[str, str]) -> None:
+    """Keeps facts in place of those before."""
+    row = {"key": "facts", "facts": facts, "vector": [1.0, 0.0]}
+    client.upsert(collection + _FACTS, [row])
 
 
 def make_entries(client, collection: str, dimension: int, index: str) -> None:

@@ -38,8 +38,10 @@ class MilvusGallery(base.BaseGallery):
     what is there by then. A collection that an older version made lacks those fields
     and goes on without: there such searches look at the `largest_k` best entries.
 
-    Model hash, dimension and index kind lie in a second collection, `NAME_facts`,
-    because Milvus Lite forgets descriptions.
+    Model hash, dimension, index kind and identity lie in a second collection,
+    `NAME_facts`, because Milvus Lite forgets descriptions. (Nor is a collection's own
+    number the gallery's identity: 0 with Milvus Lite, another one once a server's
+    backup was restored.)
 
     Args:
         uri: Of a server, such as `http://localhost:19530`, or a file that ends in .db
@@ -125,6 +127,9 @@ class MilvusGallery(base.BaseGallery):
             found = collections.read_facts(client, name, collection) or {}
             base.refuse_other_facts(name, found, facts)
             with collections.told(name):
+                if not client.has_collection(collection):  # However old the facts are.
+                    identity = {base.IDENTITY: base.new_identity()}
+                    collections.set_facts(client, collection, {**found, **identity})
                 collections.make_entries(client, collection, dimension, index)
         finally:
             client.close()
@@ -133,6 +138,31 @@ class MilvusGallery(base.BaseGallery):
     def close(self) -> None:
         """Ends the connection."""
         self._client.close()
+
+    @property
+    def identity(self) -> str | None:
+        """See base class."""
+        return self._facts().get(base.IDENTITY)
+
+    def give_identity(self) -> str:
+        """See base class; of two processes at once, the later one gives it."""
+        facts = self._facts()
+        if base.IDENTITY not in facts:
+            facts[base.IDENTITY] = base.new_identity()
+            with collections.told(self.name):
+                collections.set_facts(self._client, self._collection, facts)
+        return self._facts()[base.IDENTITY]
+
+    def _facts(self) -> dict[str, str]:
+        """As they are kept now.
+
+        Raises:
+            errors.UserError: they are gone.
+        """
+        facts = collections.read_facts(self._client, self.name, self._collection)
+        if facts is None:
+            raise base.NoGallery(f"{self.name}: the gallery is gone. Put it back")
+        return facts
 
     def __len__(self) -> int:
         with collections.told(self.name):

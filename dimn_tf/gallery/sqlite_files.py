@@ -62,21 +62,47 @@ class SqliteFile:
 
     def _opened_unchanging(self) -> tuple[tuple, sqlite3.Connection]:
         """The stamp of, and a connection to, a file beside which no log can be put."""
-        log = self.log
-        if log.exists() and log.stat().st_size:
+        if self._log_size():
             raise errors.UserError(
-                f"{log}: holds changes that were not yet taken into {self.path.name}, "
-                "and the folder cannot be written to. Open the gallery once where it "
-                "can (python -m experiments.search ...), or copy the folder to such a "
-                "place"
+                f"{self.log}: holds changes that were not yet taken into "
+                f"{self.path.name}, and the folder cannot be written to. Open the "
+                "gallery once where it can (python -m experiments.search ...), or copy "
+                "the folder to such a place"
             )
         stamp = self._stamp()
         return stamp, _opened(self.path, "mode=ro&immutable=1")
 
     def _stamp(self) -> tuple:
-        found = os.stat(self.path)
-        log = os.stat(self.log).st_size if self.log.exists() else 0
-        return found.st_ino, found.st_size, found.st_mtime_ns, log
+        """What changes with the file; it may be another one at any moment.
+
+        Raises:
+            errors.UserError: there is none, or it may not be looked at.
+        """
+        try:
+            found = os.stat(self.path)
+        except OSError as error:
+            raise self._unreachable(error) from error
+        return found.st_ino, found.st_size, found.st_mtime_ns, self._log_size()
+
+    def _log_size(self) -> int:
+        """Bytes of the log; 0 where there is none (any more).
+
+        Raises:
+            errors.UserError: it may not be looked at.
+        """
+        try:
+            return os.stat(self.log).st_size
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: OSError) -> errors.UserError:
+        """What is told of a file that was there."""
+        return errors.UserError(
+            f"{self.path}: it cannot be reached ({error.strerror}). Put it back, or "
+            "give yourself the right to read it and its folder"
+        )
 
     @property
     def writable(self) -> bool:
@@ -168,8 +194,7 @@ class SqliteFile:
 
         Nothing is done where the file cannot be written to, or others read the log.
         """
-        log = self.log
-        if self._unchanging is None and log.exists() and log.stat().st_size:
+        if self._unchanging is None and self._log_size():
             with contextlib.suppress(sqlite3.Error):
                 self._cut_log()
 

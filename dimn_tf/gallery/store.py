@@ -139,7 +139,8 @@ class Store:
             OSError: the folder cannot be made.
         """
         statements = [(text,) for text in _SCHEMA.split(";") if text.strip()]
-        rows = [("format", FORMAT), *facts.items()]
+        identity = base.IDENTITY, base.new_identity()
+        rows = [("format", FORMAT), identity, *facts.items()]
         statements += [("INSERT INTO facts VALUES (?, ?)", row) for row in rows]
         sqlite_files.make(path, statements, before_making)
         return cls(path)
@@ -220,9 +221,25 @@ class Store:
         """Every entry's person, by entry id."""
         return dict(self._file.read("SELECT entry_id, person_id FROM entries"))
 
+    def identity(self) -> str | None:
+        """See `BaseGallery.identity`."""
+        return self._fact(base.IDENTITY)
+
+    def give_identity(self) -> None:
+        """See `BaseGallery.give_identity`; of two processes, one gives it."""
+        with self._file.transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO facts VALUES (?, ?)",
+                (base.IDENTITY, base.new_identity()),
+            )
+
     def kept_index(self) -> str | None:
         """What `set_kept_index` was given last."""
-        found = self._file.read("SELECT value FROM facts WHERE name = 'kept_index'")
+        return self._fact("kept_index")
+
+    def _fact(self, name: str) -> str | None:
+        """A fact that changes, as it is now."""
+        found = self._file.read("SELECT value FROM facts WHERE name = ?", (name,))
         return found[0][0] if found else None
 
     def set_kept_index(self, name: str) -> None:

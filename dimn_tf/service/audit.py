@@ -88,14 +88,14 @@ class AuditLog:
                 before, datetime.datetime.now(datetime.UTC) - _DAY
             ):
                 self._rotate()
-        old = [
-            path
-            for path in self._path.parent.glob("audit*.jsonl")
-            if path != self._path and path.stat().st_mtime < before.timestamp()
-        ]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return len(old)
+        count = 0
+        for path in self._path.parent.glob("audit*.jsonl"):
+            # Another process may remove it, or give it another name, at any moment.
+            with contextlib.suppress(FileNotFoundError):
+                if path != self._path and path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    count += 1
+        return count
 
     def close(self) -> None:
         """Ends it."""

@@ -6,11 +6,14 @@ import contextlib
 import os
 import pathlib
 
+from absl import logging
+
 from dimn_tf import errors, files
-from dimn_tf.gallery import places
+from dimn_tf.gallery import base, places
 from dimn_tf.service import state as state_lib
 
 _NAME = "gallery.txt"
+_IDENTITY = "gallery_identity.txt"
 
 
 def claim(folder: pathlib.Path, place: str) -> None:
@@ -81,6 +84,66 @@ def refuse_lost_gallery(folder: pathlib.Path, place: str) -> None:
             "names of its entries, which a new and empty gallery would have removed. "
             "Put the gallery back, from its backup if need be, or correct the place; "
             f"where it is to begin anew, remove {path} and {path}-*"
+        )
+
+
+def recognize(state: state_lib.State, place: str, gallery: base.BaseGallery) -> None:
+    """Has a state be one gallery's, whatever is put in its place later.
+
+    A gallery that was moved aside may have been followed by another, of which no entry
+    is the old one's. What holds nothing, or an older version left, takes what it meets.
+
+    Args:
+        state: Of a folder that is this place's (`claim`).
+        place: Of the gallery (see `places.HELP`).
+        gallery: Opened there. It is given an identity where it has none; where it
+            cannot be written to, a line says so, and nothing is remembered.
+
+    Raises:
+        errors.UserError: the state holds something of another gallery's entries.
+    """
+    path = state.path.with_name(_IDENTITY)
+    if not state.is_empty:
+        refuse_another_gallery(state, place, gallery)
+    identity = gallery.identity
+    try:
+        identity = identity or gallery.give_identity()
+    except errors.UserError as error:
+        path.unlink(missing_ok=True)
+        logging.warning(
+            "--gallery=%s: an older version made it, and it cannot be given an "
+            "identity. Should another gallery come to that place, all of this one's "
+            "pictures would be removed from %s unasked. (%s)",
+            place,
+            state.path,
+            error,
+        )
+        return
+    if not path.exists() or path.read_text(encoding="utf-8") != identity:
+        with files.replacing(path) as partial:
+            with open(partial, "w", opener=files.private_opener) as file:
+                file.write(identity)
+
+
+def refuse_another_gallery(
+    state: state_lib.State, place: str, gallery: base.BaseGallery
+) -> None:
+    """Raises where a state remembers another gallery; see `recognize`.
+
+    Raises:
+        errors.UserError: it does.
+    """
+    path = state.path.with_name(_IDENTITY)
+    if not path.exists():
+        return
+    remembered, found = path.read_text(encoding="utf-8"), gallery.identity
+    if found != remembered:
+        raise errors.UserError(
+            f"--gallery={place}: this is another gallery than the one of whose entries "
+            f"{state.path} keeps pictures or names (its identity is {found or 'none'}, "
+            f"expected {remembered}): they would be removed. Put that gallery back, "
+            f"from its backup if need be; where this one is to take its place, remove "
+            f"{path}, and what is kept of entries that it does not hold goes"
         )
 
 

@@ -37,7 +37,7 @@ class People:
 
     Raises:
         errors.UserError: the gallery cannot be opened, the folder is another one's, or
-            there is no gallery where something is kept of one.
+            there is no gallery, or another, where something is kept of one.
     """
 
     def __init__(
@@ -60,8 +60,15 @@ class People:
             claims.claim(folder, place)
             self._state = state_lib.State(folder)
             opened.callback(self._state.close)
+            claims.recognize(self._state, place, self._gallery)
             self._whole_photos = whole_photos.WholePhotos(self._state)
-            self._removals = removals.Removals(self._gallery, self._state)
+            self._removals = removals.Removals(
+                self._gallery,
+                self._state,
+                lambda: claims.refuse_another_gallery(
+                    self._state, place, self._gallery
+                ),
+            )
             after = None
             while True:
                 _, after = self.sweep(after)

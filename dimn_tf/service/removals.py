@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from dimn_tf.gallery import base
 from dimn_tf.service import state as state_lib
@@ -19,10 +19,18 @@ class Removals:
     Args:
         gallery: The entries.
         state: What is kept of them.
+        before_forgetting: Called where what is kept of entries that are gone is to go;
+            what it raises has it stay, such as where the gallery is another one now.
     """
 
-    def __init__(self, gallery: base.BaseGallery, state: state_lib.State):
+    def __init__(
+        self,
+        gallery: base.BaseGallery,
+        state: state_lib.State,
+        before_forgetting: Callable[[], None] = lambda: None,
+    ):
         self._gallery, self._state = gallery, state
+        self._before_forgetting = before_forgetting
         self._begun: set[str] = set()  # Gone by removals that failed, or may be.
 
     def remove(self, entry_ids: Sequence[str]) -> list[str]:
@@ -49,7 +57,9 @@ class Removals:
         """Forgets what is kept of those entries that are gone; gives these."""
         names = list(entry_ids)
         gone = set(names) - self._gallery.which_of(names)
-        self._state.forget(self._state.kept_of(gone))
+        if kept := self._state.kept_of(gone):
+            self._before_forgetting()
+        self._state.forget(kept)
         return gone
 
     def sweep(

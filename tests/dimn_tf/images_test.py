@@ -374,10 +374,21 @@ def test_deep_grey_is_as_bright_as_its_twin_of_8_bits(bits, photometric, order):
     opened = {(12, 1, "<"), (16, 0, "<"), (16, 1, "<"), (16, 1, ">")}
     try:
         found = images.decoded(encoded)
-    except images.ImageFault:
+    except images.ImageFault as fault:
         assert bits > 8 and (bits, photometric, order) not in opened
+        assert fault.kind == "unsupported"
+        told = f"({bits} bits a pixel, photometric interpretation {photometric})"
+        assert told in fault.reason
     else:
         np.testing.assert_array_equal(found, np.stack(3 * [pixels], axis=-1))
+
+
+def test_a_tiff_of_unread_pixels_that_is_cut_off_is_damaged():
+    encoded = _grey_tiff(np.zeros((8, 8), np.uint8), 12, 0, "<")
+    for end in (10, 100, 130):
+        with pytest.raises(images.ImageFault) as caught:
+            images.decoded(encoded[:end])
+        assert caught.value.kind == "damaged"
 
 
 def test_a_turned_photo_that_is_read_again_at_once_is_packed_fast(

@@ -53,6 +53,44 @@ def test_below_the_caps_the_pairs_are_those_of_the_whole_enumeration(seed):
     )
 
 
+@pytest.mark.parametrize("largest", [0, 400, 900])
+def test_ordinary_strangers_are_drawn_as_ever(largest):
+    """Committed calibrations were drawn so; one person has up to 90 % of the images."""
+    rng = np.random.default_rng(largest)
+    identities = rng.permutation(np.r_[np.zeros(largest, int), rng.integers(1, 40, 99)])
+    for seed in range(3):
+        np.testing.assert_array_equal(
+            image_pairs.strangers(identities, 700, seed),
+            _old_strangers(identities, 700, seed),
+        )
+
+
+def test_of_few_strangers_each_pair_is_as_likely_and_none_is_drawn_in_vain(monkeypatch):
+    identities = np.repeat([3, 1, 2], [60, 1, 2])  # 248 pairs of 3,969.
+    every = {tuple(x) for x in np.argwhere(identities[:, None] != identities).tolist()}
+    wanted, times = len(every) // 3, 2_000
+    counts = dict.fromkeys(every, 0)
+    for seed in range(times):
+        drawn = image_pairs.strangers(identities, wanted, seed).tolist()
+        assert len(drawn) == len({tuple(pair) for pair in drawn}) == wanted
+        for pair in drawn:
+            counts[tuple(pair)] += 1
+    share = wanted / len(every)
+    assert set(counts) == every
+    for found in counts.values():
+        assert abs(found - times * share) < 5 * np.sqrt(times * share * (1 - share))
+    draws, distinct = [], image_pairs._distinct
+
+    def counted(draw, wanted):
+        return distinct(lambda: draws.append(1) or draw(), wanted)
+
+    monkeypatch.setattr(image_pairs, "_distinct", counted)
+    # One person has 99 % of the images: by rejection it took 26 draws, and 9 s of them.
+    identities = np.maximum(np.arange(10_000) - 9_900, 0)
+    assert len(image_pairs.strangers(identities, 20_000, 0)) == 20_000
+    assert len(draws) == 1
+
+
 @pytest.mark.parametrize("across", [False, True])
 def test_above_the_cap_each_genuine_pair_is_as_likely_as_another(across):
     # People of 3, 6 and 12 images, of which 1, 2 and 4 are of camera 1.

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import os
+import shutil
 import sqlite3
 
 import numpy as np
@@ -281,6 +282,29 @@ def test_an_entry_takes_the_place_of_another(gallery):
             "e3": "anna", "e4": "p4", "e12": None
         }  # fmt: skip
         assert known["e3"].metadata == {"x": 1} and known["e4"].entry_id == "e4"
+
+
+def test_a_gallery_and_its_copies_have_an_identity_and_no_other(tmp_path):
+    with Gallery.create(tmp_path / "a", MODEL, D) as first:
+        identity = first.identity
+        assert len(identity) == 32 and first.give_identity() == identity
+    with Gallery.create(tmp_path / "b", MODEL, D) as other:
+        assert other.identity not in (identity, None)
+    Gallery.create(tmp_path / "a", MODEL, D).close()  # It is there.
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    for name in ("a", "copy"):
+        with Gallery(tmp_path / name) as again:
+            assert again.identity == identity
+
+
+def test_an_older_gallery_is_given_an_identity_once_and_whoever_writes(tmp_path):
+    _changed(tmp_path / "g", "DELETE FROM facts WHERE name = 'identity'")
+    with Gallery(tmp_path / "g") as reader, Gallery(tmp_path / "g") as second:
+        assert reader.identity is None
+        with second._writing():
+            identity = reader.give_identity()
+        assert identity == second.identity == second.give_identity()
+        assert len(reader) == 2 and len(identity) == 32
 
 
 def _changed(folder, *statements):

@@ -16,6 +16,7 @@ from dimn_tf.gallery import (
     milvus_search,
     places,
 )
+from tests.dimn_tf.gallery import older_milvus
 
 D, MODEL = 16, "ab" * 32
 
@@ -111,6 +112,34 @@ def test_opened_again_it_is_the_same(uri):
         first = gallery.search(probes, 9)
     with MilvusGallery(uri, "people", MODEL) as again:
         assert again.search(probes, 9) == first and again.dimension == D
+
+
+def test_its_identity_is_kept_and_new_entries_have_a_new_one(uri):
+    with MilvusGallery.create(uri, "people", MODEL, D) as gallery:
+        first = gallery.identity
+        assert len(first) == 32 and gallery.give_identity() == first
+        with MilvusGallery.create(uri, "others", MODEL, D) as other:
+            assert other.identity not in (first, None)
+    with MilvusGallery.create(uri, "people", MODEL, D) as again:
+        assert again.identity == first
+        again._client.drop_collection("people")  # The facts' collection stays.
+    with MilvusGallery.create(uri, "people", MODEL, D) as made:
+        assert made.identity not in (first, None)
+        again = MilvusGallery(uri, "people", MODEL)
+        assert again.identity == made.identity
+        again._client.drop_collection("people_facts")
+        with pytest.raises(errors.UserError, match="people: the gallery is gone"):
+            _ = made.identity
+        again.close()
+
+
+def test_an_older_one_is_given_an_identity_and_keeps_its_facts(uri):
+    with older_milvus.make(uri, "people", MODEL, D) as gallery:
+        assert gallery.identity is None
+        identity = gallery.give_identity()
+        assert gallery.identity == identity == gallery.give_identity()
+    with MilvusGallery(uri, "people", MODEL) as again:
+        assert again.identity == identity and again.dimension == D
 
 
 def test_refusals_are_the_folders(uri):

@@ -1,10 +1,12 @@
 """The audit log: what its lines tell of whom, how it grows, and what goes."""
 
+import contextlib
 import datetime
 import errno
 import io
 import json
 import os
+import pathlib
 
 import pytest
 
@@ -112,6 +114,27 @@ def test_what_is_too_old_goes_and_what_is_in_use_is_ended_after_a_day(path):
     assert log.remove_older(_now() - 30 * DAY) == 2
     assert not ended.exists() and not orphan.exists() and other.exists()
     assert [line["number"] for line in _lines(path)] == [1]
+
+
+@pytest.mark.parametrize("step", ["stat", "unlink"])
+def test_what_another_process_removes_meanwhile_ends_no_sweep(path, monkeypatch, step):
+    log = audit.AuditLog(path)
+    then = (_now() - 31 * DAY).timestamp()
+    for name in ("audit-a-1.jsonl", "audit-b-1.jsonl", "audit-c-1.jsonl"):
+        path.with_name(name).touch()
+        os.utime(path.with_name(name), (then, then))
+    real = getattr(pathlib.Path, step)
+
+    def late(self, *given, **named):
+        if self.name == "audit-b-1.jsonl":
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self)
+        return real(self, *given, **named)
+
+    monkeypatch.setattr(pathlib.Path, step, late)
+    assert log.remove_older(_now() - 30 * DAY) == 2
+    monkeypatch.undo()
+    assert [file.name for file in path.parent.glob("*.jsonl")] == ["audit.jsonl"]
 
 
 def test_a_half_line_does_not_stop_it(path):

@@ -1,7 +1,10 @@
 """What removes the old: goes on after a failure, which is seen."""
 
 import asyncio
+import contextlib
+import datetime
 import os
+import pathlib
 import time
 import types
 
@@ -98,6 +101,28 @@ def test_logs_of_replicas_go_with_what_is_too_old(halves_export, tmp_path):
         while len(list(folder.glob("log-*"))) > 1 and time.monotonic() < end:
             client.get("/healthz")
     assert [path.name for path in folder.glob("log-*")] == ["log-a-2-20261101.txt"]
+
+
+@pytest.mark.parametrize("step", ["stat", "unlink"])
+def test_a_log_that_another_replica_removes_meanwhile_ends_no_sweep(
+    tmp_path, monkeypatch, step
+):
+    for name in ("log-a-1-20260101.txt", "log-b-1-20260101.txt"):
+        (tmp_path / name).write_text("a line\n")
+        os.utime(tmp_path / name, (0, 0))
+    real = getattr(pathlib.Path, step)
+
+    def late(self, *given, **named):
+        with contextlib.suppress(FileNotFoundError):
+            if self.name.startswith("log-"):
+                os.unlink(self)
+        return real(self, *given, **named)
+
+    monkeypatch.setattr(pathlib.Path, step, late)
+    held = types.SimpleNamespace(place=core.Place("g", tmp_path))
+    now = datetime.datetime.now(datetime.UTC)
+    core.Core._remove_older_logs(held, now)
+    assert not list(tmp_path.glob("log-*"))
 
 
 def test_whatever_fails_at_the_end_the_audit_log_is_closed():
