@@ -7,17 +7,13 @@ import os
 import pathlib
 import shutil
 import sqlite3
-import time
-import urllib.parse
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 from absl import logging
 
-from dimn_tf import errors, files
-from dimn_tf.gallery import sqlite_faults
+from dimn_tf import errors
+from dimn_tf.gallery import sqlite_connections, sqlite_faults
 
-_QUIET = 1.0  # Of `sqlite_faults.PATIENCE`, seconds without a word.
 # Within a change that erases something: counts it.
 _NOTE = (
     "CREATE TABLE IF NOT EXISTS erasures "
@@ -26,7 +22,6 @@ _NOTE = (
     "UPDATE erasures SET count = count + 1",
 )
 _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
-_T = TypeVar("_T")
 
 
 class SqliteFile:
@@ -53,7 +48,7 @@ class SqliteFile:
         """Opens it; a refusal leaves all as it was, so that it can be tried again."""
         stamp = None
         try:
-            connection = _opened(self.path, "mode=rw")
+            connection = sqlite_connections.opened(self.path, "mode=rw")
         except errors.UserError as error:
             if not sqlite_faults.code(error.__cause__).startswith(_UNWRITABLE):
                 raise
@@ -70,7 +65,7 @@ class SqliteFile:
                 "the folder to such a place"
             )
         stamp = self._stamp()
-        return stamp, _opened(self.path, "mode=ro&immutable=1")
+        return stamp, sqlite_connections.opened(self.path, "mode=ro&immutable=1")
 
     def _stamp(self) -> tuple:
         """What changes with the file; it may be another one at any moment.
@@ -175,8 +170,12 @@ class SqliteFile:
         """
         with sqlite_faults.told(self.path):
             # A file that was copied by SQLite's own tools may have lost its log.
-            _patiently(self.path, lambda: _log_ahead(self._connection))
-            _patiently(self.path, lambda: self._connection.execute("BEGIN IMMEDIATE"))
+            sqlite_connections.patiently(
+                self.path, lambda: sqlite_connections.log_ahead(self._connection)
+            )
+            sqlite_connections.patiently(
+                self.path, lambda: self._connection.execute("BEGIN IMMEDIATE")
+            )
             try:
                 yield self._connection
                 if erases:
@@ -254,7 +253,9 @@ class SqliteFile:
             place = "MEMORY" if in_memory else "DEFAULT"
             self._connection.execute(f"PRAGMA temp_store={place}")
             try:
-                _patiently(self.path, lambda: self._connection.execute("VACUUM"))
+                sqlite_connections.patiently(
+                    self.path, lambda: self._connection.execute("VACUUM")
+                )
             except sqlite3.Error:
                 with contextlib.suppress(sqlite3.Error):
                     self._cut_log()  # Of what it had come to.
@@ -294,103 +295,3 @@ class SqliteFile:
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-
-
-def make(
-    path: pathlib.Path,
-    statements: Sequence[tuple],
-    before_making: Callable[[], None] = lambda: None,
-) -> None:
-    """Makes a file in one transaction, unless it is there and holds tables.
-
-    File and folder are made their owner's alone. A making that fails leaves neither
-    file nor folder, one that is killed an empty file, which the next one fills.
-
-    Args:
-        path: The file.
-        statements: (SQL,) or (SQL, values) each.
-        before_making: Called where it is to be made or filled; what it raises leaves
-            all as it was.
-
-    Raises:
-        errors.UserError: the place cannot be written to.
-        OSError: its folder cannot be made.
-    """
-    ours = not path.exists()
-    if ours:  # Nothing is touched: its log may lie there still.
-        before_making()
-    missing = [folder for folder in path.parents if not folder.exists()]
-    files.private_folder(path.parent)
-    try:
-        if ours:  # SQLite would make it readable by all, and its log as the file is.
-            with contextlib.suppress(OSError):  # Of which SQLite tells more.
-                os.close(files.private_opener(os.fspath(path), os.O_RDWR | os.O_CREAT))
-        with (
-            sqlite_faults.told(path),
-            contextlib.closing(_opened(path, "mode=rwc")) as connection,
-        ):
-            if _look(connection):
-                return
-            if not ours:
-                before_making()
-            _patiently(path, lambda: _log_ahead(connection))
-            _patiently(path, lambda: connection.execute("BEGIN IMMEDIATE"))
-            if not _look(connection):  # Another process may have been faster.
-                for statement in statements:
-                    connection.execute(*statement)
-            connection.execute("COMMIT")
-    except BaseException as error:
-        busy = sqlite_faults.code(error.__cause__).startswith("SQLITE_BUSY")
-        if ours and not busy:
-            with contextlib.suppress(OSError):  # Else it would hide the cause.
-                for ending in ("", "-wal", "-shm"):
-                    path.with_name(path.name + ending).unlink(missing_ok=True)
-                for folder in missing:
-                    folder.rmdir()
-        raise
-
-
-def _opened(path: pathlib.Path, options: str) -> sqlite3.Connection:
-    """A connection to a file that could be read.
-
-    Raises:
-        errors.UserError: it is no SQLite file, is damaged or cannot be read.
-    """
-    place = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
-    with sqlite_faults.told(path):
-        # Transactions are begun and ended here, not by the module.
-        connection = sqlite3.connect(
-            f"file:{place}?{options}", uri=True, timeout=_QUIET, isolation_level=None
-        )
-        try:
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA secure_delete=ON")
-            _patiently(path, lambda: _look(connection))
-        except BaseException:
-            connection.close()
-            raise
-    return connection
-
-
-def _look(connection: sqlite3.Connection) -> int:
-    """How many tables there are."""
-    return connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]
-
-
-def _log_ahead(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode=WAL").fetchall()
-
-
-def _patiently(path: pathlib.Path, action: Callable[[], _T]) -> _T:
-    """Repeats an action while another process writes, and says so after a second."""
-    start, said = time.monotonic(), False
-    while True:
-        try:
-            return action()
-        except sqlite3.OperationalError as error:
-            busy = sqlite_faults.code(error).startswith("SQLITE_BUSY")
-            if not busy or time.monotonic() - start > sqlite_faults.PATIENCE:
-                raise
-        if not said:
-            logging.warning("%s: waiting for another process that writes to it", path)
-            said = True

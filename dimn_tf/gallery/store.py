@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.gallery import base, gaps, names, sqlite_files
+from dimn_tf.gallery import base, gaps, names, sqlite_connections, sqlite_files
 
 FORMAT = "1"
 """Raise it when older code could not read the file any more."""
@@ -142,7 +142,7 @@ class Store:
         identity = base.IDENTITY, base.new_identity()
         rows = [("format", FORMAT), identity, *facts.items()]
         statements += [("INSERT INTO facts VALUES (?, ?)", row) for row in rows]
-        sqlite_files.make(path, statements, before_making)
+        sqlite_connections.make(path, statements, before_making)
         return cls(path)
 
     def close(self) -> None:

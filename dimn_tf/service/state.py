@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from absl import logging
 
 from dimn_tf import files
-from dimn_tf.gallery import gaps, sqlite_files
+from dimn_tf.gallery import gaps, sqlite_connections, sqlite_files
 
 FILE = "service.sqlite"
 _ALIAS = "entry-"
@@ -51,7 +51,7 @@ class State:
 
     def __init__(self, folder: pathlib.Path):
         path = self.path = folder / FILE
-        sqlite_files.make(path, _STATEMENTS)
+        sqlite_connections.make(path, _STATEMENTS)
         self._file = sqlite_files.SqliteFile(path)
         self._file.cut_left_log()
         self._gaps = gaps.Gaps(self._file)

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors, progress
-from dimn_tf.gallery import Entry, Gallery, enrolment, gaps, sqlite_files
+from dimn_tf.gallery import (
+    Entry,
+    Gallery,
+    enrolment,
+    gaps,
+    sqlite_connections,
+    sqlite_files,
+)
 
 MODEL = "ab" * 32
 _PIECE = 16  # Bytes by which something is known.
@@ -266,15 +273,15 @@ def test_what_another_process_erases_meanwhile_stays_noted(tmp_path, monkeypatch
     gallery = _small(tmp_path)
     monkeypatch.setattr(gaps, "AT_ONCE", 0)
     gallery.remove(["e0"])
-    other, patiently = Gallery(tmp_path), sqlite_files._patiently
+    other, patiently = Gallery(tmp_path), sqlite_connections.patiently
 
     def interrupted(path, action):
         done = patiently(path, action)
-        monkeypatch.setattr(sqlite_files, "_patiently", patiently)
+        monkeypatch.setattr(sqlite_connections, "patiently", patiently)
         other._store.remove(list(other._store.numbers_of(["e1"]).values()))
         return done
 
-    monkeypatch.setattr(sqlite_files, "_patiently", interrupted)
+    monkeypatch.setattr(sqlite_connections, "patiently", interrupted)
     assert gallery.clear_gaps()
     assert gallery._store._file.erasures() == 2  # The other's, of two so far.
     assert gallery.clear_gaps() and gallery._store._file.erasures() == 0

@@ -12,7 +12,14 @@ import pytest
 from absl import logging
 
 from dimn_tf import errors
-from dimn_tf.gallery import Entry, Gallery, sqlite_faults, sqlite_files, store
+from dimn_tf.gallery import (
+    Entry,
+    Gallery,
+    sqlite_connections,
+    sqlite_faults,
+    sqlite_files,
+    store,
+)
 
 D, MODEL = 4, "ab" * 32
 NOBODY = 65534
@@ -267,13 +274,13 @@ def test_a_snapshot_is_one_state_whatever_a_writer_does_meanwhile(folder):
 def test_a_file_is_opened_once_for_all_searches(folder, monkeypatch):
     _add(folder, "a")
     opened = []
-    make = sqlite_files._opened
+    make = sqlite_connections.opened
 
     def counted(path, options):
         opened.append(options)
         return make(path, options)
 
-    monkeypatch.setattr(sqlite_files, "_opened", counted)
+    monkeypatch.setattr(sqlite_connections, "opened", counted)
     with Gallery(folder) as gallery:
         for _ in range(3):
             _found(gallery, "a")
@@ -285,7 +292,7 @@ def test_a_change_begins_by_taking_the_lock_and_waits_for_it_aloud(
 ):
     _add(folder, "a")
     monkeypatch.setattr(sqlite_faults, "PATIENCE", 0.1)
-    monkeypatch.setattr(sqlite_files, "_QUIET", 0.05)
+    monkeypatch.setattr(sqlite_connections, "_QUIET", 0.05)
     logging.set_verbosity(logging.WARNING)
     path = folder / "gallery.sqlite"
     first, second = sqlite_files.SqliteFile(path), sqlite_files.SqliteFile(path)
@@ -322,54 +329,6 @@ def test_a_damaged_file_is_named(folder, size):
     with pytest.raises(errors.UserError, match="gallery.sqlite.*(gallery|damaged)"):
         with Gallery(folder) as gallery:
             gallery.search(np.ones((1, D)), 1)
-
-
-def test_an_empty_file_is_no_gallery_and_is_filled(folder):
-    folder.mkdir()
-    (folder / "gallery.sqlite").write_bytes(b"")
-    with pytest.raises(errors.UserError, match="is no gallery"):
-        Gallery(folder)
-    _add(folder, "a")
-    with Gallery(folder) as gallery:
-        assert len(gallery) == 1
-
-
-def test_another_programs_file_is_left_alone(folder):
-    folder.mkdir()
-    with contextlib.closing(sqlite3.connect(folder / "gallery.sqlite")) as other:
-        other.execute("CREATE TABLE songs (name TEXT)")
-        other.commit()
-    before = (folder / "gallery.sqlite").read_bytes()
-    for attempt in (lambda: Gallery(folder), lambda: Gallery.create(folder, MODEL, D)):
-        with pytest.raises(errors.UserError, match="is no gallery"):
-            attempt()
-    assert (folder / "gallery.sqlite").read_bytes() == before
-
-
-def test_a_making_that_fails_leaves_nothing(folder, monkeypatch):
-    def full(connection):
-        connection.execute("CREATE TABLE half (x)")
-        connection.execute("PRAGMA max_page_count=2")
-        for _ in range(9):
-            connection.execute("CREATE TABLE " + "x" * 99 + f"{_} (x)")
-
-    monkeypatch.setattr(sqlite_files, "_log_ahead", full)
-    place = folder / "deep" / "people"
-    with pytest.raises(errors.UserError, match="sqlite: the disk is full"):
-        Gallery.create(place, MODEL, D)
-    assert not folder.exists()
-
-
-def test_places_that_cannot_hold_a_gallery_are_named(folder):
-    folder.mkdir()
-    (folder / "file").write_text("")
-    with pytest.raises(OSError, match="file"):
-        Gallery.create(folder / "file" / "people", MODEL, D)
-    with pytest.raises(errors.UserError, match="there is no gallery"):
-        Gallery(folder / "file")
-    (folder / "gallery.sqlite").mkdir()
-    with pytest.raises(errors.UserError, match="sqlite: it cannot be opened"):
-        Gallery.create(folder, MODEL, D)
 
 
 @pytest.mark.parametrize("name", ["a b", "a?b#c%20", "[a]*", "caf\udce9", "日本"])
