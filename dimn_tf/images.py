@@ -20,7 +20,7 @@ import PIL.ExifTags
 import PIL.Image
 import PIL.TiffImagePlugin
 
-from dimn_tf import errors, image_parts, jpeg_structure, png_structure
+from dimn_tf import errors, image_parts, image_pixels, jpeg_structure, png_structure
 
 LARGEST_BYTES = 64 << 20
 """Largest image file that is read; ours: 64 MiB."""
@@ -45,21 +45,6 @@ _KEPT = {
     "JPEG": ("RGB", "L"),
     "PNG": ("RGB", "L", "P", "RGBA", "LA", "1"),
 }
-# EXIF orientation -> what turns such an image upright; 1 is upright.
-_TURNS = {
-    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
-    3: PIL.Image.Transpose.ROTATE_180,
-    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
-    5: PIL.Image.Transpose.TRANSPOSE,
-    6: PIL.Image.Transpose.ROTATE_270,
-    7: PIL.Image.Transpose.TRANSVERSE,
-    8: PIL.Image.Transpose.ROTATE_90,
-}
-_WHITE_IS_ZERO = 0  # A TIFF's photometric interpretation.
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# What PIL says of a TIFF whose pixels it does not know.
-_NO_MODE = "unknown pixel mode"
-_BANDS = 5  # Of its pixels, that its fault shows; a file may claim thousands.
 # PIL documents no closed list; its decoders raise these on bad data.
 _DECODING_FAULTS = (
     OSError,
@@ -189,7 +174,7 @@ def checked(
         ImageFault: it cannot be decoded whole, or is too large.
     """
     with _decoded(encoded, name, place) as image:
-        turn = _turn(image) if upright else None
+        turn = image_pixels.turn_of(image) if upright else None
         if turn is None and image.mode in _KEPT.get(image.format, ()):
             return encoded
         return encode_png(_rgb(image, turn, name, place), compression)
@@ -214,7 +199,9 @@ def decoded(
         ImageFault: it cannot be decoded whole, or is too large.
     """
     with _decoded(encoded, name, place) as image:
-        return _rgb(image, _turn(image) if upright else None, name, place)
+        return _rgb(
+            image, image_pixels.turn_of(image) if upright else None, name, place
+        )
 
 
 def size_of(
@@ -253,7 +240,7 @@ def pixels_of(image: PIL.Image.Image) -> np.ndarray:
         image.load()
     except _DECODING_FAULTS as error:
         raise _damaged(error, name, place) from error
-    return _rgb(image, _turn(image), name, place)
+    return _rgb(image, image_pixels.turn_of(image), name, place)
 
 
 def checked_pixels(pixels: np.ndarray) -> np.ndarray:
@@ -349,7 +336,7 @@ def _unknown(file: BinaryIO, name, place) -> ImageFault:
         return ImageFault(
             "damaged", fault or "damaged: its header makes no sense", name, place
         )
-    if encoded.startswith(_TIFF) and (reason := _unread_pixels(encoded)):
+    if reason := image_pixels.unread_in_tiff(encoded):
         return ImageFault("unsupported", reason, name, place)
     if encoded.startswith((b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")):
         return ImageFault("damaged", "its header is cut off or damaged", name, place)
@@ -357,80 +344,14 @@ def _unknown(file: BinaryIO, name, place) -> ImageFault:
     return ImageFault("unknown", f"no kind of image, {beginning}", name, place)
 
 
-def _unread_pixels(encoded: bytes) -> str:
-    """Which kind of pixels of a TIFF PIL has no name for; empty where it is not that.
-
-    PIL's own search for a format hides what it says of one.
-    """
-    file = io.BytesIO(encoded)
-    try:
-        PIL.TiffImagePlugin.TiffImageFile(file)
-    except SyntaxError as error:
-        if str(error) != _NO_MODE:
-            return ""
-    except Exception:  # See `_DECODING_FAULTS`.
-        return ""
-    begin = encoded[: 16 if encoded[2:4] in (b"+\0", b"\0+") else 8]
-    tags = PIL.TiffImagePlugin.ImageFileDirectory_v2(begin)
-    file.seek(tags.next)
-    tags.load(file)
-    bits = tags.get(PIL.TiffImagePlugin.BITSPERSAMPLE, (1,))[:_BANDS]
-    photometric = tags.get(PIL.TiffImagePlugin.PHOTOMETRIC_INTERPRETATION, "none")
-    return (
-        f"cannot be brought to 8-bit RGB ({' + '.join(map(str, bits))} bits a pixel, "
-        f"photometric interpretation {str(photometric)[:_BEGINNING]})"
-    )
-
-
 def _damaged(error: Exception, name, place) -> ImageFault:
     reason = str(error) or type(error).__name__
     return ImageFault("damaged", f"cut off or damaged ({reason})", name, place)
 
 
-def _turn(image: PIL.Image.Image) -> PIL.Image.Transpose | None:
-    """What turns a decoded image as its EXIF says; None where nothing need be done.
-
-    PIL has turned TIFF files when it has decoded them, and then tells no orientation.
-    """
-    try:
-        if image_parts.fault_of_exif(_exif(image)):
-            return None
-        return _TURNS.get(int(image.getexif().get(PIL.ExifTags.Base.Orientation, 1)))
-    # PIL documents no list of what it raises on EXIF that is damaged.
-    except Exception:
-        return None
-
-
-def _exif(image: PIL.Image.Image) -> bytes:
-    """The EXIF that PIL would read of a decoded image."""
-    if "exif" not in image.info and "Raw profile type exif" in image.info:
-        lines = image.info["Raw profile type exif"].split("\n")[3:]
-        return bytes.fromhex("".join(lines))
-    return image.info.get("exif") or b""
-
-
-def _grey(image: PIL.Image.Image) -> tuple[int, bool]:
-    """Bits of a deep grey image's pixels, and whether 0 is white, as PIL leaves it."""
-    if image.format != "TIFF":
-        return 16, False
-    bits = image.tag_v2.get(PIL.TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
-    photometric = image.tag_v2.get(PIL.TiffImagePlugin.PHOTOMETRIC_INTERPRETATION)
-    return bits, photometric == _WHITE_IS_ZERO
-
-
 def _rgb(image: PIL.Image.Image, turn, name, place) -> np.ndarray:
-    """Pixels as uint8 [height, width, 3]; deep grey is scaled, where PIL clips."""
-    turned = image if turn is None else image.transpose(turn)
-    # Older versions of PIL name the 16 bits of a grey PNG "I".
-    if turned.mode.startswith("I;16") or (turned.mode, image.format) == ("I", "PNG"):
-        bits, is_negative = _grey(image)
-        grey = np.clip(np.asarray(turned).astype(np.int64) >> bits - 8, 0, 255)
-        grey = 255 - grey if is_negative else grey
-        return np.repeat(grey.astype(np.uint8)[..., np.newaxis], 3, axis=-1)
+    """Pixels of a decoded image, uint8 [height, width, 3]."""
     try:
-        if turned.mode in ("I", "F"):  # PIL would clip them to black or white.
-            raise ValueError("32 bits a pixel")
-        return np.asarray(turned.convert("RGB"))
+        return image_pixels.rgb(image, turn)
     except ValueError as error:
-        reason = f"cannot be brought to 8-bit RGB (mode {turned.mode}: {error})"
-        raise ImageFault("unsupported", reason, name, place) from error
+        raise ImageFault("unsupported", str(error), name, place) from error
