@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from dimn_tf import errors, files, progress
-from dimn_tf.gallery import base, choosing, indexes, kept_index, store
+from dimn_tf.gallery import about, base, choosing, indexes, kept_index, store
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import facts as facts_lib
 
@@ -67,7 +67,7 @@ class Gallery(base.BaseGallery):
         try:
             if self.index_kind not in indexes.INDEXES:
                 raise self._store.damaged(f"its index is {self.index_kind!r}")
-            base.refuse_another_model(self.name, self.model_sha256, model_sha256)
+            about.refuse_another_model(self.name, self.model_sha256, model_sha256)
         except errors.UserError:
             self._store.close()
             raise
@@ -106,7 +106,7 @@ class Gallery(base.BaseGallery):
         Raises:
             errors.UserError: one is there of another model, dimension or kind.
         """
-        facts = base.checked_facts(
+        facts = about.checked_facts(
             model_sha256, dimension, index, list(indexes.INDEXES)
         )
         if vector_type not in store.VECTOR_TYPES:
@@ -120,7 +120,7 @@ class Gallery(base.BaseGallery):
         store.Store.create(path, facts, before_making).close()
         gallery = cls(folder, model_sha256)
         try:
-            base.refuse_other_facts(str(folder), gallery._store.facts, facts)
+            about.refuse_other_facts(str(folder), gallery._store.facts, facts)
         except errors.UserError:
             gallery.close()
             raise

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.gallery import base, milvus_filters, milvus_search, names
+from dimn_tf.gallery import about, base, milvus_filters, milvus_search, names
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import milvus_collections as collections
 
@@ -69,7 +69,7 @@ class MilvusGallery(base.BaseGallery):
                     "the place"
                 )
             self.model_sha256 = facts["model_sha256"]
-            base.refuse_another_model(self.name, self.model_sha256, model_sha256)
+            about.refuse_another_model(self.name, self.model_sha256, model_sha256)
             self.dimension = int(facts["dimension"])
             self.index_kind = facts["index"]
             with collections.told(self.name):
@@ -110,7 +110,7 @@ class MilvusGallery(base.BaseGallery):
         Raises:
             errors.UserError: one is there of another model, dimension or kind.
         """
-        facts = base.checked_facts(
+        facts = about.checked_facts(
             model_sha256, dimension, index, list(collections.INDEXES)
         )
         name = f"{uri}#{collection}"
@@ -125,10 +125,10 @@ class MilvusGallery(base.BaseGallery):
             with collections.told(name):
                 collections.make_facts(client, collection, facts)
             found = collections.read_facts(client, name, collection) or {}
-            base.refuse_other_facts(name, found, facts)
+            about.refuse_other_facts(name, found, facts)
             with collections.told(name):
                 if not client.has_collection(collection):  # However old the facts are.
-                    identity = {base.IDENTITY: base.new_identity()}
+                    identity = {about.IDENTITY: about.new_identity()}
                     collections.set_facts(client, collection, {**found, **identity})
                 collections.make_entries(client, collection, dimension, index)
         finally:
@@ -142,16 +142,16 @@ class MilvusGallery(base.BaseGallery):
     @property
     def identity(self) -> str | None:
         """See base class."""
-        return self._facts().get(base.IDENTITY)
+        return self._facts().get(about.IDENTITY)
 
     def give_identity(self) -> str:
         """See base class; of two processes at once, the later one gives it."""
         facts = self._facts()
-        if base.IDENTITY not in facts:
-            facts[base.IDENTITY] = base.new_identity()
+        if about.IDENTITY not in facts:
+            facts[about.IDENTITY] = about.new_identity()
             with collections.told(self.name):
                 collections.set_facts(self._client, self._collection, facts)
-        return self._facts()[base.IDENTITY]
+        return self._facts()[about.IDENTITY]
 
     def _facts(self) -> dict[str, str]:
         """As they are kept now.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dimn_tf import errors, extras, progress, standard_json
-from dimn_tf.gallery import base, content_hash, enrolment, entries
+from dimn_tf.gallery import about, base, content_hash, enrolment, entries
 
 REPORT_FILE = "report.json"
 """Written last: shards without it are not whole."""
@@ -130,7 +130,7 @@ def import_into(
     Raises:
         errors.UserError: another model's shards, or one that is not whole.
     """
-    base.refuse_another_model(gallery.name, gallery.model_sha256, told["model_sha256"])
+    about.refuse_another_model(gallery.name, gallery.model_sha256, told["model_sha256"])
     report = enrolment.Report()
     bar = progress.bar(
         total=sum(told["shards"].values()),

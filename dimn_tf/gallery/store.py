@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from dimn_tf import errors
-from dimn_tf.gallery import base, gaps, names, sqlite_connections, sqlite_files
+from dimn_tf.gallery import about, base, gaps, names, sqlite_connections, sqlite_files
 
 FORMAT = "1"
 """Raise it when older code could not read the file any more."""
@@ -139,7 +139,7 @@ class Store:
             OSError: the folder cannot be made.
         """
         statements = [(text,) for text in _SCHEMA.split(";") if text.strip()]
-        identity = base.IDENTITY, base.new_identity()
+        identity = about.IDENTITY, about.new_identity()
         rows = [("format", FORMAT), identity, *facts.items()]
         statements += [("INSERT INTO facts VALUES (?, ?)", row) for row in rows]
         sqlite_connections.make(path, statements, before_making)
@@ -223,14 +223,14 @@ class Store:
 
     def identity(self) -> str | None:
         """See `BaseGallery.identity`."""
-        return self._fact(base.IDENTITY)
+        return self._fact(about.IDENTITY)
 
     def give_identity(self) -> None:
         """See `BaseGallery.give_identity`; of two processes, one gives it."""
         with self._file.transaction() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO facts VALUES (?, ?)",
-                (base.IDENTITY, base.new_identity()),
+                (about.IDENTITY, about.new_identity()),
             )
 
     def kept_index(self) -> str | None:
