@@ -20,7 +20,7 @@ setuptools.setup(
     package_data={
         "dimn_tf.comparison": ["quoted.json"],
         "dimn_tf.fewshot": ["quoted.json"],
-        "dimn_tf.service": ["templates/*.html", "static/*"],
+        "dimn_tf.service": ["README.md", "templates/*.html", "static/*"],
         "dimn_tf.evaluation.protocols": ["trial_lists/*.txt"],
         "data_builders": ["*/README.md", "*/CITATIONS.bib", "*/TAGS.txt"],
     },

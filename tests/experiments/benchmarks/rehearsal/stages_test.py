@@ -37,7 +37,8 @@ def test_output_and_its_times(run, tmp_path):
     assert second - first > 0.25
     at = done.seconds_at({"first": "one", "second": "two", "never": "three"})
     assert at == {"first": round(first, 1), "second": round(second, 1)}
-    assert done.seconds >= second >= 0.3
+    # A last line may be read when the process has ended.
+    assert done.seconds >= 0.3 and second >= 0.3
     logged = (tmp_path / "logs" / "stage.txt").read_text().splitlines()
     assert [line.split("  ")[-1] for line in logged] == ["one", "two", "one 2"]
 
