@@ -53,6 +53,26 @@ def beside(path: pathlib.Path, others: str | None = None) -> Iterator[pathlib.Pa
             shutil.rmtree(made, ignore_errors=True)
 
 
+def publish(partial: pathlib.Path, path: pathlib.Path, taken: str) -> None:
+    """Gives a whole folder its name.
+
+    Args:
+        partial: The folder, of `beside`.
+        path: Its name.
+        taken: What is told where something of that name came meanwhile.
+
+    Raises:
+        errors.UserError: something did.
+        OSError: it cannot be renamed.
+    """
+    try:
+        partial.rename(path)
+    except OSError as error:
+        if not path.exists():
+            raise
+        raise errors.UserError(taken) from error
+
+
 def _remove_left(folder: pathlib.Path, names: str) -> None:
     """Removes what killed writers of names by a pattern left in a folder."""
     pattern = re.compile(rf"\.(?:{names}){_LEFT}")

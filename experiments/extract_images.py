@@ -52,20 +52,13 @@ def main(_):
             part = indices[start : start + _AT_A_TIME]
             for i, encoded in zip(part, opened.encoded_images(part), strict=True):
                 _write(partial, opened, i, encoded)
-        _publish(partial, folder)
-    print(f"{len(indices):,} images of {len(persons):,} people: {folder}")
-
-
-def _publish(partial: pathlib.Path, folder: pathlib.Path) -> None:
-    try:
-        partial.rename(folder)
-    except OSError as error:
-        if not folder.exists():
-            raise
-        raise errors.UserError(
+        unfinished.publish(
+            partial,
+            folder,
             f"--folder={folder}: another process made it meanwhile. Look at it, or "
-            "name another one"
-        ) from error
+            "name another one",
+        )
+    print(f"{len(indices):,} images of {len(persons):,} people: {folder}")
 
 
 def _write(folder: pathlib.Path, opened, i: int, encoded: bytes) -> None:

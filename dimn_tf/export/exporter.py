@@ -92,7 +92,12 @@ def export(
             text = standard_json.text(written)
             (partial / layout.METADATA_FILE).write_text(text, encoding="utf-8")
             (partial / layout.CARD_FILE).write_text(card(written), encoding="utf-8")
-            _publish(partial, folder)
+            unfinished.publish(
+                partial,
+                folder,
+                f"{folder}: another export took this version meanwhile. Nothing was "
+                "exported; export again",
+            )
     except tf.errors.OpError as error:  # Also the disk's: it is full, or fails.
         raise errors.UserError(
             f"{export_dir}: the export cannot be written: "
@@ -153,19 +158,6 @@ def full_precision() -> Iterator[None]:
         yield
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(before)
-
-
-def _publish(partial: pathlib.Path, folder: pathlib.Path) -> None:
-    """Gives a whole version its name."""
-    try:
-        partial.rename(folder)
-    except OSError as error:
-        if not folder.exists():
-            raise
-        raise errors.UserError(
-            f"{folder}: another export took this version meanwhile. Nothing was "
-            "exported; export again"
-        ) from error
 
 
 def _missing_folders(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from dimn_tf import errors
 from dimn_tf.gallery import entries as entries_lib
 from dimn_tf.gallery import filters, names
 
-_AT_A_TIME = 1_000  # Entries of a person that are listed at once.
+_AT_A_TIME = 1_000  # Entries that are listed at once.
 _MORE_HITS = 32
 """Factor by which a search widens until it has enough; ours: another pass over an exact
 index takes longer than reading some hundred entries."""
@@ -146,13 +146,17 @@ class BaseGallery(abc.ABC):
 
     def entries_of(self, person_id: str) -> list[str]:
         """The ids of a person's entries."""
-        found, after = [], ""
+        return [known.entry_id for known in self.each(person_id)]
+
+    def each(self, person_id: str | None = None) -> Iterator[entries_lib.Known]:
+        """All entries, or those of a person, page by page: see `page`."""
+        after = ""
         while True:
             page = self.page(after, _AT_A_TIME, person_id)
-            found += [known.entry_id for known in page.entries]
+            yield from page.entries
             after = page.next
             if not after:
-                return found
+                return
 
     @abc.abstractmethod
     def page(

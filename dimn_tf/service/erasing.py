@@ -2,15 +2,13 @@
 
 import contextlib
 import pathlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from dimn_tf import errors
-from dimn_tf.gallery import base, enrolment, entries, image_sources, names, places
+from dimn_tf.gallery import enrolment, entries, image_sources, names, places
 from dimn_tf.gallery import store as store_lib
 from dimn_tf.service import claims
 from dimn_tf.service import state as state_lib
-
-_AT_A_TIME = 1_000  # Entries of a gallery that are looked at.
 
 
 def remove(
@@ -38,7 +36,7 @@ def remove(
             *((f"person {person}", _is_of(person)) for person in persons),
         ]
         found: dict[str, set[str]] = {name: set() for name, _ in wanted}
-        for known in _entries(gallery):
+        for known in gallery.each():
             for name, is_wanted in wanted:
                 if is_wanted(known):
                     found[name].add(known.entry_id)
@@ -115,17 +113,6 @@ def _is_below(text: str) -> Callable[[entries.Known], bool]:
 
 def _is_of(person: str) -> Callable[[entries.Known], bool]:
     return lambda known: names.same(known.person_id, person)
-
-
-def _entries(gallery: base.BaseGallery) -> Iterator[entries.Known]:
-    """All entries of a gallery."""
-    after = ""
-    while True:
-        page = gallery.page(after, _AT_A_TIME)
-        yield from page.entries
-        after = page.next
-        if not after:
-            return
 
 
 def _forget(place: str, entry_ids: Collection[str]) -> None:

@@ -36,6 +36,25 @@ def _old_strangers(identities, wanted, seed):
     return np.stack([chosen // count, chosen % count], axis=1)
 
 
+def _check_each_is_as_likely(every, draw):
+    """Of all pairs, `draw(most, seed)` gives a third, by seed alone."""
+    every = {tuple(pair) for pair in every.tolist()}
+    most, times = len(every) // 3, 3_000
+    counts = dict.fromkeys(every, 0)
+    for seed in range(times):
+        drawn = draw(most, seed).tolist()
+        assert len(drawn) == len({tuple(pair) for pair in drawn}) == most
+        for pair in drawn:
+            counts[tuple(pair)] += 1
+    # Nothing but these pairs, and each in `most` of them: a person's share is that of
+    # all pairs. Five standard deviations of a draw without replacement.
+    share = most / len(every)
+    assert set(counts) == every
+    for found in counts.values():
+        assert abs(found - times * share) < 5 * np.sqrt(times * share * (1 - share))
+    np.testing.assert_array_equal(draw(most, 0), draw(most, 0))
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_below_the_caps_the_pairs_are_those_of_the_whole_enumeration(seed):
     rng = np.random.default_rng(seed)
@@ -67,18 +86,10 @@ def test_ordinary_strangers_are_drawn_as_ever(largest):
 
 def test_of_few_strangers_each_pair_is_as_likely_and_none_is_drawn_in_vain(monkeypatch):
     identities = np.repeat([3, 1, 2], [60, 1, 2])  # 248 pairs of 3,969.
-    every = {tuple(x) for x in np.argwhere(identities[:, None] != identities).tolist()}
-    wanted, times = len(every) // 3, 2_000
-    counts = dict.fromkeys(every, 0)
-    for seed in range(times):
-        drawn = image_pairs.strangers(identities, wanted, seed).tolist()
-        assert len(drawn) == len({tuple(pair) for pair in drawn}) == wanted
-        for pair in drawn:
-            counts[tuple(pair)] += 1
-    share = wanted / len(every)
-    assert set(counts) == every
-    for found in counts.values():
-        assert abs(found - times * share) < 5 * np.sqrt(times * share * (1 - share))
+    every = np.argwhere(identities[:, np.newaxis] != identities)
+    _check_each_is_as_likely(
+        every, lambda most, seed: image_pairs.strangers(identities, most, seed)
+    )
     draws, distinct = [], image_pairs._distinct
 
     def counted(draw, wanted):
@@ -96,21 +107,7 @@ def test_above_the_cap_each_genuine_pair_is_as_likely_as_another(across):
     # People of 3, 6 and 12 images, of which 1, 2 and 4 are of camera 1.
     identities = np.repeat([7, 5, 6], [3, 6, 12])
     cameras = np.arange(21) % 3 == 0 if across else np.zeros(21, int)
-    every = {tuple(pair) for pair in _all_genuine(identities, cameras).tolist()}
-    most, times = len(every) // 3, 3_000
-    counts = dict.fromkeys(every, 0)
-    for seed in range(times):
-        drawn = image_pairs.genuine(identities, cameras, most, seed).tolist()
-        assert len(drawn) == len({tuple(pair) for pair in drawn}) == most
-        for pair in drawn:
-            counts[tuple(pair)] += 1
-    # Nothing but genuine pairs, and each in `most` of them: a person's share is that
-    # of all pairs. Five standard deviations of a draw without replacement.
-    share = most / len(every)
-    assert set(counts) == every
-    for found in counts.values():
-        assert abs(found - times * share) < 5 * np.sqrt(times * share * (1 - share))
-    again = image_pairs.genuine(identities, cameras, most, 0)
-    np.testing.assert_array_equal(
-        again, image_pairs.genuine(identities, cameras, most, 0)
+    _check_each_is_as_likely(
+        _all_genuine(identities, cameras),
+        lambda most, seed: image_pairs.genuine(identities, cameras, most, seed),
     )
