@@ -6,6 +6,7 @@ from absl import logging
 
 from dimn_tf import errors
 from dimn_tf.gallery import Entry, Gallery, indexes, store
+from dimn_tf.gallery import gallery as gallery_lib
 from tests.dimn_tf.gallery import made_up
 
 D, MODEL = made_up.D, made_up.MODEL
@@ -198,3 +199,18 @@ def test_an_index_that_cannot_be_written_is_told_and_the_entries_are_kept(
             gallery.keep_index()
     with Gallery(tmp_path) as gallery:
         assert len(gallery) == 3 and not list(tmp_path.glob("*.faiss"))
+
+
+def test_a_graph_that_is_built_anew_takes_the_kept_ones_place(tmp_path, monkeypatch):
+    """Though it goes as far: so with a version that builds anew from a lower share."""
+    with Gallery.create(tmp_path, MODEL, D, "hnsw") as gallery:
+        gallery.add(made_up.entries(made_up.vectors(40)))
+        gallery.search(made_up.vectors(1), 1)
+        gallery.remove(["e3"])
+        assert gallery.keep_index()
+    monkeypatch.setattr(gallery_lib, "REBUILD_SHARE", 0.0)
+    with Gallery(tmp_path) as gallery:
+        assert gallery._index.removed_share == 1 / 40
+        assert gallery.keep_index()
+    with Gallery(tmp_path) as gallery:
+        assert gallery._index.removed_share == 0
