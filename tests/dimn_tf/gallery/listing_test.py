@@ -8,6 +8,7 @@ from dimn_tf.gallery import (
     Entry,
     Filter,
     Gallery,
+    base,
     milvus_gallery,
     store,
 )
@@ -78,6 +79,14 @@ def test_a_persons_entries(gallery):
         "e/12", "e/17", "e/2", "e/22",
     ]  # fmt: skip
     assert gallery.entries_of("nobody") == gallery.entries_of("") == []
+
+
+@pytest.mark.parametrize("at_a_time", [1, 4, 1_000])
+def test_a_walk_over_entries_goes_on_behind_a_page(gallery, at_a_time, monkeypatch):
+    """Removals by the command go by it: what it misses stays on disk."""
+    monkeypatch.setattr(base, "_AT_A_TIME", at_a_time)
+    assert sorted(known.metadata["i"] for known in gallery.each()) == THERE
+    assert sorted(gallery.entries_of("anna")) == ["e/10", "e/15", "e/20", "e/5"]
 
 
 @pytest.mark.parametrize(
