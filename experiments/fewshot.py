@@ -233,7 +233,7 @@ def _folder_of(method: str, shots: int, asked) -> str:
     def told(of_shots: int):
         found, test = asked[method, of_shots]
         tested_with = {**run_figures.tested_with(found), "shots": None}
-        return found.recorded(), tested_with, test
+        return found.recorded(), tested_with, test, found.plan.evaluate_every
 
     is_shared = all(told(k) == told(shots) for k in options.SHOTS)
     return method if is_shared else table8.run_name(method, shots)

@@ -19,6 +19,7 @@ def flags_of(
         **recipe.recorded(),
         **tested_with(recipe),
         **dataclasses.asdict(test),
+        "evaluate_every": recipe.plan.evaluate_every,  # The steps to choose from.
     }
 
 

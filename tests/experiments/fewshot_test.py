@@ -160,6 +160,9 @@ def test_flag_files_give_every_row_options_that_it_has(name):
     assert len(set(folders)) == 11 and {"dimn", "ppa", "reptile"} <= set(folders)
     others = told("--own=reptile_5shot:reptile_test_steps=3")["folders"]
     assert {"reptile_1shot", "reptile_5shot"} <= set(others)
+    # Which steps are there to choose from is part of it.
+    others = told("--own=dimn_5shot:evaluate_every=100")["folders"]
+    assert {"dimn_1shot", "dimn_5shot"} <= set(others)
     assert len(rows) == 14
     assert {row["test_episodes"] for row in rows.values()} == {1000}
     # What the methods' papers fix, in both files.

@@ -303,6 +303,15 @@ def test_filters_are_those_of_the_four_convolutions(encoder, filters):
     assert found["encoder"] == encoder and found["filters"] == filters
 
 
+def test_the_steps_to_choose_from_decide_about_figures():
+    often, never = (
+        run_figures.flags_of(made_up.recipe_of("proto_net", evaluate_every=every), TEST)
+        for every in (4, 0)
+    )
+    assert (often.pop("evaluate_every"), never.pop("evaluate_every")) == (4, 0)
+    assert often == never
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_trained_and_tested(method, tmp_path):
     found = _run(tmp_path, method, shots=1, evaluate_every=4)
