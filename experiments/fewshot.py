@@ -132,6 +132,7 @@ def _refuse_other(found, test) -> bool:
         table8.read(path, found.method, shots),
         path,
         run_figures.flags_of(found, test),
+        run_figures.defaults_of(found.method),
     )
     return True
 

@@ -138,8 +138,9 @@ class RowRun:
         weightless = recipe_lib.from_values({**options, "encoder_weights": "none"})
         expected = self._with_evaluation(weightless.recorded(), options)
         del expected["encoder_weights"]
+        there = alike.completed(self.place.name, held.get("flags", {}))
         for name, value in expected.items():
-            found = held.get("flags", {}).get(name, value)
+            found = there.get(name, value)
             if found != value and name not in alike.FREE:
                 budget = self.given.get("train_images")
                 of = f" (of --train_images={budget})" if name == "train_steps" else ""

@@ -1,11 +1,14 @@
 """Whether runs can stand in one table: trained and judged alike but for their rows."""
 
+import dataclasses
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from dimn_tf import errors
+from dimn_tf import errors, standard_json
 from dimn_tf.comparison import place, rows
+from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.evaluation import results_files
 from dimn_tf.training import recipe
 
@@ -14,6 +17,27 @@ FREE = ("evaluation_batch_size", "ranked_probes")
 _APART = (*FREE, "seed", "train_steps", "train_images", "encoder_weights")
 """Options that rows differ in: a budget in images is another number of steps each;
 weights are compared by encoder."""
+
+
+def completed(name: str, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's flags with those that an older version did not know yet.
+
+    It ran as these are unless they are given.
+
+    Args:
+        name: Of its row.
+        flags: As its results record them.
+    """
+    return {**_defaults(name), **flags}
+
+
+def _defaults(name: str) -> dict[str, Any]:
+    """What a run of a row records where nothing is given, as it is read back."""
+    values = {
+        **recipe.from_values(rows.ROWS[name].options).recorded(),
+        **dataclasses.asdict(evaluation_options.EvaluationOptions()),
+    }
+    return json.loads(standard_json.text(values))
 
 
 def refuse_unlike(flags_of: Mapping[place.Place, Mapping[str, Any]]) -> None:
@@ -30,11 +54,10 @@ def refuse_unlike(flags_of: Mapping[place.Place, Mapping[str, Any]]) -> None:
     """
     seen: dict[str, list[tuple[Any, bool, pathlib.Path]]] = {}
     for where, flags in flags_of.items():
-        row = rows.ROWS[where.name]
-        defaults = recipe.from_values(row.options).recorded()
+        row, defaults = rows.ROWS[where.name], _defaults(where.name)
         compared = {
-            option: (value, option in defaults and value == _json(defaults[option]))
-            for option, value in flags.items()
+            option: (value, option in defaults and value == defaults[option])
+            for option, value in completed(where.name, flags).items()
             if option not in (*_APART, *row.options)
         }
         weights = f"encoder_weights of {flags.get('encoder')}"
@@ -127,8 +150,3 @@ def refuse_other_sources(
                     "too, or name another --results_dir and --workdir"
                 )
         others.append((found, images, where.results))
-
-
-def _json(value: Any) -> Any:
-    """A value as it is read back."""
-    return list(value) if isinstance(value, tuple) else value

@@ -8,6 +8,9 @@ import numpy as np
 
 from dimn_tf.encoders import instance_norm
 
+SUFFIX = "_instance_norm"
+"""Of the layers' names, behind their place's."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Place:
@@ -84,7 +87,7 @@ def _made(place: str, like: keras.layers.Layer) -> keras.layers.Layer:
 
 def layer_name(place: str) -> str:
     """Name of the instance norm at a place."""
-    return f"{place}_instance_norm"
+    return f"{place}{SUFFIX}"
 
 
 def _moments(layer: keras.layers.Layer) -> list[np.ndarray]:

@@ -23,6 +23,11 @@ def flags_of(
     }
 
 
+def defaults_of(method: str) -> dict[str, Any]:
+    """`flags_of` a run of which nothing but the method is given."""
+    return flags_of(recipes.from_values({"method": method}), options.TestOptions())
+
+
 def tested_with(recipe: recipes.FewShotRecipe) -> dict[str, Any]:
     """The method's own options that training does not hang on, by flag name."""
     own = recipe.method_options

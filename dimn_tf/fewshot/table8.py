@@ -156,7 +156,10 @@ def read(path: pathlib.Path, method: str, shots: int) -> dict[str, Any]:
 
 
 def refuse_other(
-    figures: Mapping[str, Any], path: pathlib.Path, flags: Mapping[str, Any]
+    figures: Mapping[str, Any],
+    path: pathlib.Path,
+    flags: Mapping[str, Any],
+    defaults: Mapping[str, Any],
 ) -> None:
     """Refuses a row's file that was made with other flags than are given now.
 
@@ -164,11 +167,13 @@ def refuse_other(
         figures: Of `read`.
         path: Where they lie.
         flags: As a run with these flags would record them.
+        defaults: Those of a run that was given nothing: what an older file does not
+            know yet, it was made with.
 
     Raises:
         errors.UserError: names the first flag.
     """
-    held = figures["flags"]
+    held = {**json.loads(standard_json.text(dict(defaults))), **figures["flags"]}
     for name, value in json.loads(standard_json.text(dict(flags))).items():
         if held.get(name, value) != value:
             raise errors.UserError(

@@ -5,6 +5,7 @@ import pathlib
 import re
 
 from dimn_tf import errors
+from dimn_tf.encoders import instance_norm_places
 from dimn_tf.encoders import neck as neck_lib
 from dimn_tf.methods import inner_adam
 from dimn_tf.training import checkpoints, workdir
@@ -87,12 +88,14 @@ def load(place: str, method, sources_sha256: str | None = None) -> list[str]:
                 f"{name}, {found} was found, shape {tuple(variable.shape)} expected. "
                 f"{_AS_THERE}"
             )
-    neck = [name for name in held if name.startswith(f"{neck_lib.NAME}/")]
-    if neck and neck[0] not in needed:
-        raise errors.UserError(
-            f"--init_from={place}: the encoder of that run is another one: its "
-            f"features go through a neck ({neck[0]} was found). {_AS_THERE}"
-        )
+    # What stands in no other layer's place there would just be missing here.
+    for name in held.keys() - needed.keys():
+        layer = name.split("/")[0]
+        if layer == neck_lib.NAME or layer.endswith(instance_norm_places.SUFFIX):
+            raise errors.UserError(
+                f"--init_from={place}: the encoder of that run is another one: its "
+                f"features go through {name} too. {_AS_THERE}"
+            )
     wanted = checkpoints.by_name(method.inference_variables)
     if sources_sha256 and _sources(folder) == sources_sha256:
         held |= checkpoints.values(folder, step, "training")

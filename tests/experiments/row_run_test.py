@@ -136,6 +136,26 @@ def test_results_of_other_options_are_refused_by_flag(changed, told, run):
     assert told in str(caught.value) and "dimn_seed0.json" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("mirror", True, "--mirror=false, now true"),
+        ("instance_norm_through", "block_12", "--instance_norm_through=, now block_12"),
+        ("hard_share", 0.5, "--hard_share=0.0, now 0.5"),
+        ("camera_rule", "cross_camera", "--camera_rule=none, now cross_camera"),
+    ],
+)
+def test_results_older_than_a_flag_were_made_with_its_default(name, value, told, run):
+    wanted = run("dimn")
+    _keep(wanted)
+    held = json.loads(wanted.place.results.read_text())
+    del held["flags"][name]
+    wanted.place.results.write_text(json.dumps(held))
+    wanted.refuse_others_results()
+    with pytest.raises(errors.UserError, match=told):
+        run("dimn", **{name: value}).refuse_others_results()
+
+
 def _trained_by(monkeypatch, tmp_path, script):
     """Lets a script take Python's place; it finds the command in "$@"."""
     path = tmp_path / "python"

@@ -52,6 +52,21 @@ def test_an_option_that_one_row_alone_was_given_is_refused(name, changed, option
     assert "dimn_seed0.json" in told
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("mirror", True), ("frozen_through", "block_3"), ("learning_rate_decay", "cosine"),
+     ("camera_rule", "cross_camera")],
+)  # fmt: skip
+def test_a_flag_that_an_older_run_did_not_know_has_its_default(option, value):
+    older = _flags("aggregation")
+    older.pop(option, None)
+    of = {_where("aggregation"): older, _where("dimn"): _flags("dimn")}
+    alike.refuse_unlike(of)
+    of[_where("dimn")][option] = value
+    with pytest.raises(errors.UserError, match=f"--{option}: {value}, but "):
+        alike.refuse_unlike(of)
+
+
 def test_seeds_of_a_row_are_alike_too():
     flags = {
         _where("dimn", seed): {**_flags("dimn", seed), "trial_seed": seed}

@@ -182,9 +182,12 @@ def test_a_row_of_other_flags_is_refused(tmp_path):
     path = _write(tmp_path, "dimn", 1, flags={"dataset": "a", "tasks": 2, "some": [1]})
     figures = table8.read(path, "dimn", 1)
     # A flag that the file does not know yet has its default.
-    table8.refuse_other(figures, path, {"tasks": 2, "some": (1,), "newer": 3})
+    defaults = {"tasks": 1, "newer": 3}
+    table8.refuse_other(figures, path, {"tasks": 2, "some": (1,), "newer": 3}, defaults)
     with pytest.raises(errors.UserError, match="made with --tasks=2, now 4 is asked"):
-        table8.refuse_other(figures, path, {"tasks": 4})
+        table8.refuse_other(figures, path, {"tasks": 4}, defaults)
+    with pytest.raises(errors.UserError, match="made with --newer=3, now 4 is asked"):
+        table8.refuse_other(figures, path, {"newer": 4}, defaults)
 
 
 def test_the_papers_rows_are_its_table_8():

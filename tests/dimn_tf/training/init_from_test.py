@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dimn_tf import errors
+from dimn_tf.encoders import encoder as encoder_lib
 from dimn_tf.training import checkpoints, init_from
 from tests.dimn_tf.methods import tiny
 
@@ -128,6 +129,31 @@ def test_a_neck_is_neither_dropped_nor_made_up(tmp_path, there):
         np.testing.assert_array_equal(a, b)
     same = tiny.method("dimn", 9, seed=1, neck=there)
     assert init_from.load(str(tmp_path), same)
+
+
+@pytest.mark.parametrize("through", ["", "block_10", "block_11", "block_13"])
+def test_an_instance_norm_is_neither_dropped_nor_made_up(
+    tmp_path, through, monkeypatch
+):
+    """Those behind a sum replace nothing, so that nothing is missing without them."""
+
+    def made(last):
+        encoder = encoder_lib.build_encoder(
+            "mobilenet_v2", 64, 32, 0.35, instance_norm_through=last
+        )
+        monkeypatch.setattr(tiny, "encoder", lambda *_: encoder)
+        return tiny.method("aggregation", 9)
+
+    checkpoints.Checkpoints(tmp_path / "checkpoints", made("block_12")).save(5)
+    assert init_from.load(str(tmp_path), made("block_12"))
+    other = made(through)
+    before = other.get_weights()
+    with pytest.raises(
+        errors.UserError, match="another one: .*--instance_norm_through"
+    ):
+        init_from.load(str(tmp_path), other)
+    for a, b in zip(before, other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_part_of_another_shape_starts_anew(tmp_path, monkeypatch):
