@@ -18,17 +18,21 @@ from experiments import row_cost, timed_process
 from tests.dimn_tf.fewshot import made_up
 from tests.experiments.launcher import launch
 
+MADE_WITH = {
+    "dataset": "mini_imagenet/partial",
+    "encoder_width": 0.0625,
+    "train_queries": 2,
+    "train_steps": 4,
+    "evaluate_every": 2,
+    "test_episodes": 6,
+    "validation_episodes": 3,
+    "test_queries": 2,
+}
+"""What a row's file records of `SMALL`."""
 SMALL = (
-    "--dataset=mini_imagenet/partial",
-    "--encoder_width=0.0625",
-    "--train_queries=2",
-    "--train_steps=4",
-    "--evaluate_every=2",
+    *(f"--{name}={value}" for name, value in MADE_WITH.items()),
     "--checkpoint_every=2",
     "--log_every=2",
-    "--test_episodes=6",
-    "--validation_episodes=3",
-    "--test_queries=2",
 )
 
 
@@ -220,7 +224,8 @@ def test_a_cost_that_a_killed_parent_did_not_add_is_made_up(places, tmp_path):
     images = {split: "a" for split in ("train", "val", "test")}
     for method in fewshot.METHODS:
         for shots in options.SHOTS:
-            row = made_up.figures(method, shots, images_sha256=images)
+            flags = {**MADE_WITH, "shots": shots}
+            row = made_up.figures(method, shots, images_sha256=images, flags=flags)
             if (method, shots) == ("maml", 5):
                 row["cost"] = {"minutes": 3.0}
             path = table8.path_of(table, method, shots)
@@ -261,7 +266,8 @@ def test_what_an_older_version_took_of_a_run_is_counted_untimed(
     images = {split: "a" for split in ("train", "val", "test")}
     for row in itertools.product(fewshot.METHODS, options.SHOTS):
         if row[0] not in ("dimn", "proto_net"):
-            figures = made_up.figures(*row, images_sha256=images)
+            flags = {**MADE_WITH, "shots": row[1]}
+            figures = made_up.figures(*row, images_sha256=images, flags=flags)
             table8.path_of(table, *row).write_text(json.dumps(figures))
     for folder in ("dimn", "proto_net_5shot"):
         (runs / folder).mkdir(parents=True)
