@@ -24,6 +24,7 @@ from dimn_tf.evaluation import (
     options,
 )
 from dimn_tf.evaluation.protocols import protocol
+from dimn_tf.export import identity
 from dimn_tf.training import build, workdir
 from dimn_tf.training import recipe as recipes
 from experiments import devices, launch, path_flags, prepare
@@ -48,7 +49,9 @@ def main(_):
             "calibrate on. Train with --holdout_identities=N (100 of each source give "
             "thresholds at 1 in 1,000 and more)"
         )
+    before = identity.seen(directory.checkpoints)
     method, step = build.restored(recipe, directory)
+    checkpoint = identity.checkpoint_sha256(directory.checkpoints, step, before)
     places = prepare.recall_places(directory)
     if not places:
         raise errors.UserError(
@@ -71,6 +74,7 @@ def main(_):
     rows = calibration.thresholds(pairs, FLAGS.seed)
     figures = {
         "step": step,
+        "checkpoint_sha256": checkpoint,
         "seed": FLAGS.seed,
         "method": recipe.method,
         "measure": measure,
@@ -88,15 +92,17 @@ def main(_):
         calibration_plot.plot(pairs, rows, plotted, title, measure)
         partial.write_text(standard_json.text(figures))
         # Once both are whole: a full disk leaves what is there where it is.
-        aside = _put_aside(directory, step, FLAGS.seed)
+        aside = _put_aside(directory, step, FLAGS.seed, checkpoint)
     _print(pairs, rows, measure)
     if aside:
-        print(f"The calibration that was there, of another step or seed: {aside}")
+        print(f"The calibration that was there, of another model or seed: {aside}")
     print(f"Calibration: {directory.calibration}, {picture}")
 
 
-def _put_aside(directory: workdir.WorkDir, step: int, seed: int):
-    """Gives a calibration of another step or seed a name of its own: which, or None.
+def _put_aside(directory: workdir.WorkDir, step: int, seed: int, checkpoint: str):
+    """Gives a calibration of another model or seed a name of its own: which, or None.
+
+    Of an older version's only the step tells the model.
 
     Raises:
         errors.UserError: what is there is no calibration.
@@ -107,14 +113,18 @@ def _put_aside(directory: workdir.WorkDir, step: int, seed: int):
     try:
         found = standard_json.read_object(path)
         held = int(found["step"]), int(found.get("seed", 0))
+        of = str(found.get("checkpoint_sha256", checkpoint))
     except (ValueError, KeyError, TypeError) as error:
         raise errors.UserError(
             f"{path}: it is no calibration ({error!r}). Move it away, then calibrate "
             "again"
         ) from error
-    if held == (step, seed):
+    if (*held, of) == (step, seed, checkpoint):
         return None
-    stem = directory.root / "evaluations" / f"calibration_{held[0]:07d}_seed{held[1]}"
+    name = f"calibration_{held[0]:07d}_seed{held[1]}"
+    if "checkpoint_sha256" in found:
+        name += f"_{of[:8]}"
+    stem = directory.root / "evaluations" / name
     stem.parent.mkdir(exist_ok=True)
     for suffix in (".png", ".json"):
         if path.with_suffix(suffix).is_file():

@@ -47,21 +47,24 @@ def main(_):
     recipe, values = recipes.of_run(directory), workdir.read_values(directory)
     before = identity.seen(directory.checkpoints)
     method, step = build.restored(recipe, directory)
+    checkpoint = identity.checkpoint_sha256(directory.checkpoints, step, before)
     metadata = {
         "method": recipe.method,
         "step": step,
         "num_identities": workdir.read(directory).get("num_identities"),
         "checkpoint": f"ckpt-{step}",
-        "checkpoint_sha256": identity.checkpoint_sha256(
-            directory.checkpoints, step, before
-        ),
+        "checkpoint_sha256": checkpoint,
         "flags": values,
         "results": _of_mirror(
             _of_step(directory.results, step, "experiments.evaluate"),
             directory.results,
             recipe.encoder.mirror,
         ),
-        "thresholds": _of_step(directory.calibration, step, "experiments.calibrate"),
+        "thresholds": _of_checkpoint(
+            _of_step(directory.calibration, step, "experiments.calibrate"),
+            directory.calibration,
+            checkpoint,
+        ),
         "licences": [_licence(name) for name in values["sources"]],
         "versions": results.versions(),
     }
@@ -122,6 +125,20 @@ def _of_mirror(found, path: pathlib.Path, mirror: bool):
     print(
         f"{path} is of another --mirror than the run's ({mirror}): left out. Move it "
         "away and run experiments.evaluate again."
+    )
+    return None
+
+
+def _of_checkpoint(found, path: pathlib.Path, checkpoint: str):
+    """Thresholds; None where another model of that step was calibrated.
+
+    An older version's tell nothing of it.
+    """
+    if found is None or found.get("checkpoint_sha256", checkpoint) == checkpoint:
+        return found
+    print(
+        f"{path} is of another model of that step, which was trained anew since: left "
+        "out. Run experiments.calibrate again."
     )
     return None
 

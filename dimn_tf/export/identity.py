@@ -75,6 +75,6 @@ def _changed(directory: pathlib.Path, step: int) -> errors.UserError:
     return errors.UserError(
         f"{directory}: ckpt-{step} was restored, and its files are gone or others "
         "since: the run is still training and keeps only its newest checkpoints. "
-        "Nothing was exported. Export again, after the training or with a larger "
-        "--keep_checkpoints"
+        "Nothing was written. Give the command again, after the training or with a "
+        "larger --keep_checkpoints"
     )

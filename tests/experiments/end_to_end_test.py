@@ -266,6 +266,27 @@ def test_an_export_of_results_that_were_edited_names_the_file(places, tmp_path):
     assert "Run experiments.evaluate" in told and not (tmp_path / "export").exists()
 
 
+def test_thresholds_of_a_model_that_was_trained_anew_since_are_left_out(
+    places, exported, tmp_path
+):
+    whole = json.loads((exported[0] / "1" / "metadata.json").read_text())
+    calibration = places[0] / "run" / "calibration.json"
+    before = calibration.read_text()
+    held = json.loads(before)
+    assert held["checkpoint_sha256"] == whole["checkpoint_sha256"]
+    assert whole["thresholds"] == held
+    calibration.write_text(json.dumps({**held, "checkpoint_sha256": "0" * 64}))
+    given = f"--workdir={places[0] / 'run'}", f"--export_dir={tmp_path / 'export'}"
+    try:
+        told = launch("export", *given)
+    finally:
+        calibration.write_text(before)
+    assert f"{calibration} is of another model of that step" in told
+    export = tmp_path / "export" / "1"
+    assert json.loads((export / "metadata.json").read_text())["thresholds"] is None
+    assert "the run was not calibrated" in (export / "model_card.md").read_text()
+
+
 def test_a_full_disk_leaves_the_calibration_that_is_there(
     places, exported, monkeypatch
 ):
