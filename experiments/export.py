@@ -16,7 +16,7 @@ from data_builders import registry
 from dimn_tf import errors, standard_json
 from dimn_tf.evaluation import results
 from dimn_tf.export import exporter, formats, identity, model_card, tracker_onnx
-from dimn_tf.training import build, workdir
+from dimn_tf.training import build, trained_before, workdir
 from dimn_tf.training import recipe as recipes
 from experiments import devices, launch, path_flags
 
@@ -48,6 +48,9 @@ def main(_):
     before = identity.seen(directory.checkpoints)
     method, step = build.restored(recipe, directory)
     checkpoint = identity.checkpoint_sha256(directory.checkpoints, step, before)
+    before_it = trained_before.load(directory.trained_before)
+    if values.get("init_from") and not before_it:  # An older version kept no record.
+        before_it = [trained_before.Before(None, {})]
     metadata = {
         "method": recipe.method,
         "step": step,
@@ -65,7 +68,8 @@ def main(_):
             directory.calibration,
             checkpoint,
         ),
-        "licences": [_licence(name) for name in values["sources"]],
+        "trained_before": [run.sources for run in before_it],
+        "licences": [_licence(name) for name in _all_sources(values, before_it)],
         "versions": results.versions(),
     }
     folder = exporter.export(
@@ -141,6 +145,12 @@ def _of_checkpoint(found, path: pathlib.Path, checkpoint: str):
         "out. Run experiments.calibrate again."
     )
     return None
+
+
+def _all_sources(values, before) -> list[str]:
+    """Of the run and of those that it started from, each once."""
+    found = [*values["sources"], *(x for run in before for x in run.sources or ())]
+    return list(dict.fromkeys(found))
 
 
 def _licence(source: str) -> str:

@@ -1,14 +1,15 @@
 """What train and evaluate do before anything else: data sets and targets at hand."""
 
+import functools
 from collections.abc import Mapping, Sequence
 
 from data_builders import registry
 from dimn_tf import errors
-from dimn_tf.data import holdout
+from dimn_tf.data import holdout, label_space
 from dimn_tf.evaluation import evaluator, seen_in_training
 from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.evaluation import targets as targets_lib
-from dimn_tf.training import recorded_places, workdir
+from dimn_tf.training import recorded_places, trained_before, workdir
 from experiments import flags
 
 
@@ -113,10 +114,66 @@ def with_seen(
     directory: workdir.WorkDir,
     data_dir: str,
 ) -> list[targets_lib.Target]:
-    """Targets, each with what of it a trained run has seen."""
-    return seen_in_training.with_seen_of_run(
-        found, sources, directory.holdout, data_dir
+    """Targets, each with what of it a trained run has seen, or one it started from."""
+    before = trained_before.load(directory.trained_before)
+    unknown = any(run.sources is None for run in before)
+    if unknown or (workdir.read(directory).get("init_from") and not before):
+        print(
+            f"{directory.root}: started from weights (--init_from) of which nothing "
+            "tells what they were trained on: what they saw of the targets is not "
+            "marked."
+        )
+    own = seen_in_training.Training(
+        sources, functools.partial(holdout.load, directory.holdout)
     )
+    return seen_in_training.with_seen_of_runs(found, [own, *_runs(before)], data_dir)
+
+
+def refuse_seen_holdout(
+    directory: workdir.WorkDir, space: label_space.LabelSpace, data_dir: str
+) -> None:
+    """Refuses to hold out people whom a run before was trained on.
+
+    Args:
+        directory: Of the run that is to be trained.
+        space: What it is to be trained on.
+        data_dir: Where the built data sets are.
+
+    Raises:
+        errors.UserError: names the source and how many they are.
+    """
+    domains = [domain for domain in space.domains if domain.holdout]
+    before = trained_before.load(directory.trained_before)
+    trained = seen_in_training.domains_of_runs(
+        [domain.reference for domain in domains], _runs(before), data_dir
+    )
+    for domain in domains:
+        seen = seen_in_training.persons_seen(domain.records, trained)
+        if known := set(domain.holdout) & set(seen.tolist()):
+            raise errors.UserError(
+                f"--holdout_identities: the run of --init_from was trained on "
+                f"{len(known):,} of the {len(domain.holdout):,} people of "
+                f"{domain.reference} that are to be held out here. Start from a run "
+                "with the same --holdout_identities and --seed, or hold nobody out"
+            )
+
+
+def _runs(before: Sequence[trained_before.Before]):
+    return [
+        seen_in_training.Training(
+            run.sources or (), functools.partial(dict, run.holdout)
+        )
+        for run in before
+    ]
+
+
+def domains_before(
+    directory: workdir.WorkDir, found: Sequence[targets_lib.Target], data_dir: str
+) -> list[seen_in_training.TrainedOn]:
+    """What the runs were trained on that a run starts from, as far as targets go."""
+    before = trained_before.load(directory.trained_before)
+    names = [target.records.reference for target in found]
+    return seen_in_training.domains_of_runs(names, _runs(before), data_dir)
 
 
 def remember_places(

@@ -52,12 +52,11 @@ def _train(recipe, evaluation, directory, strategy):
         recipe.encoder.encoder_weights,
     )
     # Opened now: a target that cannot be ranked should not end hours of training.
-    targets = [
-        seen_in_training.with_seen(target, prepared.space.domains)
-        for target in prepare.targets(
-            FLAGS.targets, FLAGS.data_dir, directory, evaluation
-        )
-    ]
+    prepare.refuse_seen_holdout(directory, prepared.space, FLAGS.data_dir)
+    targets = prepare.targets(FLAGS.targets, FLAGS.data_dir, directory, evaluation)
+    before = prepare.domains_before(directory, targets, FLAGS.data_dir)
+    trained_on = [*prepared.space.domains, *before]
+    targets = [seen_in_training.with_seen(target, trained_on) for target in targets]
     recorded = {
         **recipe.recorded(),
         **dataclasses.asdict(evaluation),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +45,20 @@ class Seen:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What a run was trained on, as its record has it.
+
+    Attributes:
+        sources: References.
+        aside: Gives the raw person ids that were set aside, by source; it is asked
+            only where a source can share images with what is looked at.
+    """
+
+    sources: Sequence[str]
+    aside: Callable[[], Mapping[str, Sequence[int]]]
+
+
 def with_seen(
     target: targets_lib.Target, sources: Sequence[TrainedOn]
 ) -> targets_lib.Target:
@@ -58,13 +72,9 @@ def with_seen(
         sources: What was trained on, at least those sources for which
             `may_share_images` holds.
     """
-    records, trained = target.records, set()
-    for source in sources:
-        if may_share_images(source.records.reference, records.reference):
-            trained.update(_files(source.records)[source.image_indices].tolist())
-    if not trained:
+    records, seen = target.records, _seen(target.records, sources)
+    if not seen.any():
         return target
-    seen = np.array([name in trained for name in _files(records).tolist()])
     taking_part = np.zeros(len(seen), bool)
     for trial in target.trials:
         taking_part[trial.probe_indices] = True
@@ -82,46 +92,83 @@ def with_seen(
     return dataclasses.replace(target, seen_in_training=found)
 
 
-def with_seen_of_run(
-    targets: Sequence[targets_lib.Target],
-    sources: Sequence[str],
-    holdout_file: str | os.PathLike,
-    data_dir: str,
-) -> list[targets_lib.Target]:
-    """Targets, each with what of it a trained run has seen.
-
-    Only sources that a target can share images with are opened.
+def persons_seen(
+    records: resolved_trial.Records, sources: Sequence[TrainedOn]
+) -> np.ndarray:
+    """Raw ids of the persons with an image that was trained on, sorted: int64 [n].
 
     Args:
-        targets: See `targets.load_target`.
-        sources: References of what the run was trained on.
-        holdout_file: The run's record of who was set aside; read only where needed.
+        records: Of a data set.
+        sources: See `with_seen`.
+    """
+    return np.unique(records.person_ids[_seen(records, sources)])
+
+
+def _seen(records, sources: Sequence[TrainedOn]) -> np.ndarray:
+    """bool [N]: which images were trained on."""
+    trained = set()
+    for source in sources:
+        if may_share_images(source.records.reference, records.reference):
+            trained.update(_files(source.records)[source.image_indices].tolist())
+    if not trained:
+        return np.zeros(len(records.person_ids), bool)
+    return np.array([name in trained for name in _files(records).tolist()])
+
+
+def domains_of_runs(
+    references: Sequence[str], runs: Sequence[Training], data_dir: str
+) -> list[TrainedOn]:
+    """What runs were trained on, of the sources that can share images with data sets.
+
+    Args:
+        references: Of the data sets that are looked at.
+        runs: The run itself, and those that it started from.
         data_dir: Where the built data sets are.
 
     Raises:
         errors.UserError: such a source is not built there.
     """
     from data_builders import registry
-    from dimn_tf.data import domain, holdout
+    from dimn_tf.data import domain
     from dimn_tf.data import records as records_lib
 
+    found = []
+    for run in runs:
+        shared = [
+            source
+            for source in run.sources
+            if any(may_share_images(source, name) for name in references)
+        ]
+        unbuilt = [x for x in shared if not registry.is_built(x, data_dir)]
+        if unbuilt:
+            raise errors.UserError(
+                f"{', '.join(unbuilt)}: trained on, and not built in "
+                f"--data_dir={data_dir}, so that nobody can tell what of the targets "
+                "was trained on. Name the folder that training used, or build it "
+                "there (python -m experiments.build_datasets)."
+            )
+        aside = run.aside() if shared else {}
+        found += [
+            domain.build_domain(
+                records_lib.load_records(x, data_dir), 0, 0, 0, aside.get(x, [])
+            )
+            for x in shared
+        ]
+    return found
+
+
+def with_seen_of_runs(
+    targets: Sequence[targets_lib.Target], runs: Sequence[Training], data_dir: str
+) -> list[targets_lib.Target]:
+    """Targets, each with what of it a trained run has seen; see `domains_of_runs`.
+
+    Args:
+        targets: See `targets.load_target`.
+        runs: The run itself, and those that it started from.
+        data_dir: Where the built data sets are.
+    """
     names = [target.records.reference for target in targets]
-    shared = [x for x in sources if any(may_share_images(x, name) for name in names)]
-    unbuilt = [x for x in shared if not registry.is_built(x, data_dir)]
-    if unbuilt:
-        raise errors.UserError(
-            f"{', '.join(unbuilt)}: trained on, and not built in "
-            f"--data_dir={data_dir}, so that nobody can tell what of the targets was "
-            "trained on. Name the folder that training used, or build it there "
-            "(python -m experiments.build_datasets)."
-        )
-    aside = holdout.load(holdout_file) if shared else {}
-    domains = [
-        domain.build_domain(
-            records_lib.load_records(x, data_dir), 0, 0, 0, aside.get(x, [])
-        )
-        for x in shared
-    ]
+    domains = domains_of_runs(names, runs, data_dir)
     return [with_seen(target, domains) for target in targets]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dimn_tf.evaluation import paper_results, seen_in_training
@@ -37,6 +37,10 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         f"| input | RGB, 0..255, any size; resized to {size} inside |",
         f"| dimension of its vectors | {metadata['dimension']:,} |",
         f"| sources | {', '.join(flags['sources'])} |",
+        *(
+            f"| before, by --init_from | {_sources(sources)} |"
+            for sources in metadata.get("trained_before", ())
+        ),
         f"| training identities C | {metadata['num_identities']:,} |",
         f"| training steps | {metadata['step']:,} |",
         f"| formats | {', '.join(metadata['formats'])} |",
@@ -71,6 +75,10 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _sources(sources: Sequence[str] | None) -> str:
+    return "data that nothing tells" if sources is None else ", ".join(sources)
 
 
 def _encoder(flags: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from dimn_tf.training import (
     init_from,
     loop,
     strategies,
+    trained_before,
     training_log,
     weight_average,
     workdir,
@@ -129,6 +130,11 @@ def prepare(
     if strategies.is_chief(strategy):
         workdir.claim(directory, recorded, findings)
         holdout.save(directory.holdout, space.holdout)
+        if start := recipe.encoder.init_from:
+            runs = trained_before.of_start(start)
+            trained_before.save(directory.trained_before, runs)
+        else:  # Of a call that was refused since.
+            directory.trained_before.unlink(missing_ok=True)
     return PreparedRun(recipe, directory, space, sampling, strategy)
 
 

@@ -39,6 +39,11 @@ class WorkDir:
         return self.root / "holdout.json"
 
     @property
+    def trained_before(self) -> pathlib.Path:
+        """JSON of what the runs were trained on that this one started from."""
+        return self.root / "trained_before.json"
+
+    @property
     def checkpoints(self) -> pathlib.Path:
         """Folder of ckpt-*."""
         return self.root / "checkpoints"

@@ -247,6 +247,34 @@ def test_calibrated_exported_enrolled_and_searched(places, exported, tmp_path):
     assert "--false_accepts=7" in printed
 
 
+def test_what_another_run_was_trained_on_goes_on_with_its_weights(places, tmp_path):
+    root, flags, _ = places
+    run = tmp_path / "run"
+    flags = [flag for flag in flags if "_every" not in flag and "seed" not in flag]
+    flags += [f"--workdir={run}", f"--init_from={root / 'run'}", "--train_steps=1"]
+    # By another seed other people are drawn, whom the first run has seen.
+    told = launch("train", *flags, "--seed=1", code=1)
+    assert "--holdout_identities: the run of --init_from was trained on " in told
+    assert "of the 10 people of synthetic_reid/plaza" in told
+    assert not (run / "checkpoints").exists()
+    other = f"--sources={TARGET}", "--targets=synthetic_reid/alley"
+    identities = "--holdout_identities=0"
+    printed = launch("train", *flags, *other, identities)
+    marked = "TRAINED ON "
+    (line,) = (x for x in printed.splitlines() if marked in x)
+    launch("evaluate", f"--workdir={run}", "--output=again.json")
+    for name in ("results", "again"):
+        row = _figures(run / f"{name}.json")["synthetic_reid/alley"]
+        seen = row["seen_in_training"]
+        assert seen["of_persons"] - seen["persons"] == 10  # Those set aside there.
+    launch("export", f"--workdir={run}", f"--export_dir={tmp_path / 'export'}")
+    card = (tmp_path / "export" / "1" / "model_card.md").read_text()
+    assert f"| sources | {TARGET} |" in card
+    told = "| before, by --init_from | synthetic_reid/plaza, synthetic_reid/alley |"
+    assert told in card and "* synthetic_reid/alley: " in card
+    assert "TRAINED ON" in card
+
+
 def test_an_export_of_results_that_were_edited_names_the_file(places, tmp_path):
     results = places[0] / "run" / "results.json"
     before = results.read_text()

@@ -1,10 +1,12 @@
 """What of a target was trained on is counted and shown wherever its figures are."""
 
+import functools
+
 import pytest
 
 from data_builders.reid_folder import splits as own_splits
 from dimn_tf import errors
-from dimn_tf.data import domain, records
+from dimn_tf.data import domain, holdout, records
 from dimn_tf.evaluation import options, report, results_files, seen_in_training, targets
 from dimn_tf.export import model_card
 from tests.dimn_tf.evaluation import colours
@@ -179,11 +181,16 @@ def test_only_sources_that_share_images_are_opened(built, tmp_path):
     )
     sources = ["cuhk02", "market1501"]
     path.write_text('{"market1501": [2]}')  # Set aside, so not trained on.
-    (found,) = seen_in_training.with_seen_of_run([target], sources, path, "folder")
+
+    def of_run(*references):
+        aside = functools.partial(holdout.load, path)
+        return [seen_in_training.Training(references, aside)]
+
+    (found,) = seen_in_training.with_seen_of_runs([target], of_run(*sources), "folder")
     assert found.seen_in_training == seen_in_training.Seen(2, 3, 4, 6)
     assert opened == ["market1501"]
     path.unlink()  # Nobody asks for it where no source shares images.
-    (same,) = seen_in_training.with_seen_of_run([target], ["cuhk02"], path, "folder")
+    (same,) = seen_in_training.with_seen_of_runs([target], of_run("cuhk02"), "folder")
     assert same is target and opened == ["market1501"]
 
 
@@ -193,6 +200,25 @@ def test_a_shared_source_that_is_not_built_is_named(built, tmp_path):
         _records("market1501", _rows((1, 2, 3))), options.EvaluationOptions()
     )
     with pytest.raises(errors.UserError, match="^market1501: .*--data_dir=folder"):
-        seen_in_training.with_seen_of_run(
-            [target], ["market1501", "viper"], tmp_path / "none", "folder"
+        seen_in_training.with_seen_of_runs(
+            [target],
+            [seen_in_training.Training(["market1501", "viper"], dict)],
+            "folder",
         )
+
+
+def test_runs_before_are_looked_at_too(built):
+    built("market1501")
+    target = targets.target_of_records(
+        _records("market1501", _rows((1, 2, 3))), options.EvaluationOptions()
+    )
+    runs = [
+        seen_in_training.Training(["cuhk02"], dict),
+        seen_in_training.Training(["market1501"], lambda: {"market1501": [2, 3]}),
+        seen_in_training.Training(["market1501"], lambda: {"market1501": [1, 3]}),
+    ]
+    (found,) = seen_in_training.with_seen_of_runs([target], runs, "folder")
+    assert found.seen_in_training == seen_in_training.Seen(2, 3, 4, 6)
+    domains = seen_in_training.domains_of_runs(["market1501"], runs, "folder")
+    seen = seen_in_training.persons_seen(target.records, domains)
+    assert seen.tolist() == [1, 2]

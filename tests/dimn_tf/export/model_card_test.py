@@ -62,6 +62,13 @@ def test_the_encoder_is_told_with_what_it_does_beyond_its_kind():
     ) in card
 
 
+def test_what_it_started_from_is_told():
+    assert "--init_from" not in model_card.model_card(_metadata(trained_before=[]))
+    card = model_card.model_card(_metadata(trained_before=[["c", "d"], None]))
+    assert "| before, by --init_from | c, d |" in card
+    assert "| before, by --init_from | data that nothing tells |" in card
+
+
 def test_figures_of_the_models_step():
     card = model_card.model_card(
         _metadata(results=_results(4000), thresholds=_thresholds(4000))

@@ -130,6 +130,7 @@ def test_every_part_has_a_place_of_its_own(tmp_path):
         "config": "config.json",
         "places": "places.json",
         "holdout": "holdout.json",
+        "trained_before": "trained_before.json",
         "checkpoints": "checkpoints",
         "tensorboard": "tensorboard",
         "training_log": "training_log.csv",

@@ -1,0 +1,86 @@
+"""What the runs before this one were trained on, where it starts from another."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from dimn_tf import errors, files, standard_json
+from dimn_tf.data import holdout as holdouts
+from dimn_tf.training import init_from, workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class Before:
+    """What one run was trained on.
+
+    Attributes:
+        sources: References; None: nothing tells, of a checkpoint without its run.
+        holdout: Raw person ids that it set aside, by source.
+    """
+
+    sources: tuple[str, ...] | None
+    holdout: Mapping[str, Sequence[int]]
+
+
+def of_start(place: str) -> list[Before]:
+    """What a run was trained on, and what those that it had started from itself.
+
+    Args:
+        place: See `init_from.locate`.
+
+    Raises:
+        errors.UserError: there is no checkpoint, or the run's records are damaged.
+    """
+    folder, _ = init_from.locate(place)
+    directory = workdir.WorkDir(folder.parent)
+    if not directory.config.is_file():
+        return [Before(None, {})]
+    recorded = workdir.read(directory)
+    sources = recorded.get("sources") or [recorded["dataset"]]  # Few-shot's.
+    aside = holdouts.load(directory.holdout) if directory.holdout.is_file() else {}
+    earlier = load(directory.trained_before)
+    if recorded.get("init_from") and not earlier:
+        earlier = [Before(None, {})]  # An older version kept no record of it.
+    return [Before(tuple(sources), aside), *earlier]
+
+
+def save(path: str | os.PathLike, runs: Sequence[Before]) -> None:
+    """Writes what `load` reads, whole or not at all.
+
+    Args:
+        path: `WorkDir.trained_before`.
+        runs: Of `of_start`.
+    """
+    text = standard_json.text({"runs": [dataclasses.asdict(run) for run in runs]})
+    with files.replacing(path) as partial:
+        partial.write_text(text)
+
+
+def load(path: pathlib.Path) -> list[Before]:
+    """Reads what `save` wrote; empty where the run started from no other.
+
+    Raises:
+        errors.DataError: the file is not as it was written.
+    """
+    if not path.is_file():
+        return []
+    try:
+        return [
+            Before(
+                None if run["sources"] is None else tuple(map(str, run["sources"])),
+                {name: list(map(int, ids)) for name, ids in run["holdout"].items()},
+            )
+            for run in standard_json.read_object(path)["runs"]
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise errors.DataError(
+            f"{path.name} does not say what the runs before were trained on",
+            path=path,
+            found=repr(error),
+            expected="the sources and held-out persons as training wrote them, in JSON",
+            action="give the training command again, without this file (a finished "
+            "run is not trained anew)",
+        ) from error
