@@ -12,6 +12,7 @@ import pathlib
 from absl import flags as absl_flags
 
 from dimn_tf import errors
+from dimn_tf.encoders import weight_files
 from dimn_tf.evaluation import colour_histogram, report, results_files
 from dimn_tf.training import build, workdir
 from dimn_tf.training import recipe as recipes
@@ -56,12 +57,16 @@ def main(argv):
     if FLAGS.model == "trained" or directory.config.exists():
         # The record holds the content of the weights, the places where they lie.
         instead = {k: v for k, v in places.items() if k == "encoder_weights"}
+        if not FLAGS["encoder_weights"].using_default_value:
+            instead["encoder_weights"] = FLAGS.encoder_weights
         values = workdir.read_values(directory)
         as_made = values.get("mirror", False)
         if not FLAGS["mirror"].using_default_value:
             values["mirror"] = instead["mirror"] = FLAGS.mirror
         recipe = recipes.of_run(directory, **instead)  # Refuses what is no flag here.
-        _refuse_other_flags(values)
+        # A flag that is younger than the run had its default.
+        _refuse_other_flags({**recipe.changing_the_result(), **values})
+        flags.refuse_other_methods_options(recipes.Recipe, recipe.method)
     else:  # Nothing is trained yet.
         recipe = flags.run_recipe()
         values = recipe.recorded()
@@ -89,6 +94,7 @@ def main(argv):
                 f"(--init_from, {values['init_from']}), which are not untrained. "
                 "Evaluate that run"
             )
+        _refuse_other_weights(recipe, values)
         method = build.for_inference(recipe, restored=False)
         name = f"untrained {name}"
     else:
@@ -150,12 +156,29 @@ def _refuse_other_flags(values):
         flag = FLAGS[name]
         if flag.using_default_value or name in _NOT_COMPARED:
             continue
-        given = list(flag.value) if isinstance(flag.value, list) else flag.value
+        given, value = (list(x) if _is_many(x) else x for x in (flag.value, value))
         if given != value:
             raise errors.UserError(
                 f"--{name}={given}: the run in {FLAGS.workdir} was made with {value}, "
                 "and is evaluated so. Leave the flag out."
             )
+
+
+def _is_many(value) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _refuse_other_weights(recipe, values):
+    """An untrained start is the run's own, by what its weights' file holds."""
+    place, recorded = recipe.encoder.encoder_weights, values["encoder_weights"]
+    found = place
+    if place not in ("none", "imagenet"):
+        found = weight_files.fingerprint(place)
+    if found != recorded:
+        raise errors.UserError(
+            f"--encoder_weights={place}: the run in {FLAGS.workdir} started from "
+            f"{recorded}, found {found}. Give that file"
+        )
 
 
 if __name__ == "__main__":

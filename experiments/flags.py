@@ -124,14 +124,21 @@ def recipe_of(
     """
     given = {n: FLAGS[n].value for n in FLAGS if not FLAGS[n].using_default_value}
     found = recipe.from_values({**given, **(own or {}), "method": method}, of)
-    _refuse_other_methods_options(of, found.method)
+    refuse_other_methods_options(of, found.method)
     return found
 
 
-def _refuse_other_methods_options(of: type[recipe.Recipe], chosen: str) -> None:
+def refuse_other_methods_options(of: type[recipe.Recipe], chosen: str) -> None:
     """Refuses an option that the method does not have, unless it is as it stands.
 
     (A flag file may state another method's defaults: dg.flags serves the baseline too.)
+
+    Args:
+        of: The kind of recipe, whose options are flags.
+        chosen: The method.
+
+    Raises:
+        errors.UserError: names the flag and the methods that have it.
     """
     names = {name: _names(method.Options) for name, method in of.registry.items()}
     for option in sorted(set().union(*names.values()) - names[chosen]):

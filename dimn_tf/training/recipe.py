@@ -119,7 +119,7 @@ class Recipe:
 
     def recorded(self) -> dict[str, Any]:
         """The values that change the result, by flag name."""
-        values = self._changing_the_result()
+        values = self.changing_the_result()
         # What files hold counts, not where they lie.
         weights = self.encoder.encoder_weights
         if weights not in ("none", "imagenet"):
@@ -128,7 +128,8 @@ class Recipe:
             values["init_from"] = init_from.fingerprint(self.encoder.init_from)
         return values
 
-    def _changing_the_result(self) -> dict[str, Any]:
+    def changing_the_result(self) -> dict[str, Any]:
+        """As `recorded`, with the places of files and not what they hold."""
         values = {"method": self.method}
         for prefix, groups in self.parts().items():
             for group in groups:
@@ -184,7 +185,7 @@ def of_run(
     values = workdir.read_values(directory)
     try:
         found = from_values({**values, **instead}, of)
-        if unknown := sorted(values.keys() - found._changing_the_result().keys()):
+        if unknown := sorted(values.keys() - found.changing_the_result().keys()):
             raise errors.UserError(f"--{unknown[0]}: there is no such flag")
     except errors.UserError as error:
         raise errors.UserError(

@@ -247,6 +247,30 @@ def test_calibrated_exported_enrolled_and_searched(places, exported, tmp_path):
     assert "--false_accepts=7" in printed
 
 
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [
+        ("--feature_neck", "--feature_neck=True: the run in "),  # Unknown to the run.
+        ("--mldg_inner_rate=0.5", "--mldg_inner_rate=0.5: --method=dimn has no such"),
+        ("--augment_flip=0.25", "--augment_flip=0.25: the run in "),
+        ("--model=initial", "started from none, found imagenet. Give that file"),
+    ],
+)
+def test_what_the_run_was_not_made_with_is_refused(places, flag, told):
+    root, _, _ = places
+    config = root / "run" / "config.json"
+    before = config.read_text()
+    older = json.loads(before)
+    del older["feature_neck"]
+    config.write_text(json.dumps(older))
+    more = ["--encoder_weights=imagenet"] if flag == "--model=initial" else []
+    try:
+        printed = launch("evaluate", f"--workdir={root / 'run'}", flag, *more, code=1)
+    finally:
+        config.write_text(before)
+    assert told in printed
+
+
 def test_what_another_run_was_trained_on_goes_on_with_its_weights(places, tmp_path):
     root, flags, _ = places
     run = tmp_path / "run"
