@@ -134,7 +134,7 @@ class MLDG(euclidean.EuclideanMethod):
         options = self.options
         images, labels = base.image_by_image(batch)
         domains = tf.tile(batch["domains"], [tf.shape(batch["images"])[1]])
-        chosen = self._is_test(domains)
+        chosen = self._is_test(domains, self.optimizer.iterations)
         weights = self._share_of_means(domains, chosen)
         trained, tested = (
             [tf.boolean_mask(v, mask) for v in (images, labels, domains, weights)]
@@ -180,10 +180,19 @@ class MLDG(euclidean.EuclideanMethod):
             count,
         )
 
-    def _is_test(self, domains):
-        """Whether each row is of a domain of this step's meta-test: [n] bool."""
+    def statistics_step(self, batch, number):
+        """Of meta-train's images alone, as in a step; see `Method.statistics_step`."""
+        images, _ = base.image_by_image(batch)
+        domains = tf.tile(batch["domains"], [tf.shape(batch["images"])[1]])
+        step = tf.cast(self.optimizer.iterations, tf.int32) + tf.cast(number, tf.int32)
+        self.encoder(
+            tf.boolean_mask(images, ~self._is_test(domains, step)), training=True
+        )
+
+    def _is_test(self, domains, step):
+        """Whether each row is of a domain of a step's meta-test: [n] bool."""
         count = self.label_specification.num_domains
-        seed = tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)])
+        seed = tf.stack([self.seed, tf.cast(step, tf.int32)])
         order = drawn_order.of_seed(count, seed)
         chosen = order[: self.options.mldg_test_domains]
         return tf.reduce_any(domains[:, tf.newaxis] == chosen[tf.newaxis], axis=1)

@@ -92,9 +92,9 @@ def test_first_order_is_the_gradient_at_two_places():
     assert max(np.abs(a - b).max() for a, b in zip(found, second, strict=True)) > 1e-2
 
 
-def _chosen(method):
-    domains = tf.constant([1, 0, 1, 2] * 2)
-    return method._is_test(domains).numpy()
+def _chosen(method, domains=(1, 0, 1, 2) * 2):
+    domains = tf.constant(domains)
+    return method._is_test(domains, method.optimizer.iterations).numpy()
 
 
 def test_each_source_is_the_meta_test_now_and_then():
@@ -102,7 +102,7 @@ def test_each_source_is_the_meta_test_now_and_then():
     found = set()
     for step in range(20):
         method.optimizer.iterations.assign(step)
-        found.add(tuple(method._is_test(tf.constant([0, 1, 2])).numpy()))
+        found.add(tuple(_chosen(method, [0, 1, 2])))
     assert found == {(True, False, False), (False, True, False), (False, False, True)}
 
 
@@ -117,6 +117,23 @@ def test_the_pass_at_theta_alone_moves_the_averages():
                 np.testing.assert_array_equal(a, b)
         start = found
     assert np.abs(start[0]).max() > 0
+
+
+def test_a_pass_for_statistics_moves_the_averages_as_a_step_does():
+    """The batch of its own number: meta-train's images alone."""
+    found = []
+    for step in (False, True):
+        method = _method()
+        method.optimizer.iterations.assign(3)
+        if step:
+            method.train_step(tiny.batch(LABELS))
+        else:
+            method.optimizer.iterations.assign(1)
+            method.statistics_step(tiny.batch(LABELS), tf.constant(2))
+        found.append([v.numpy() for v in method.encoder.non_trainable_variables])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert np.abs(found[0][0]).max() > 0
 
 
 @pytest.mark.parametrize(
