@@ -151,7 +151,7 @@ def training_dataset(
     dataset = dataset.apply(
         tf.data.experimental.assert_cardinality(steps * len(replicas))
     )
-    return dataset.prefetch(options.prefetch).with_options(_tf_data_options())
+    return dataset.prefetch(options.prefetch).with_options(tf_data_options())
 
 
 def image_dataset(
@@ -187,11 +187,19 @@ def image_dataset(
         tf.data.AUTOTUNE,
     )
     dataset = dataset.batch(batch_size).prefetch(2)
-    return dataset.with_options(_tf_data_options())
+    return dataset.with_options(tf_data_options())
 
 
-def _tf_data_options() -> tf.data.Options:
+def tf_data_options() -> tf.data.Options:
+    """Options of every data set that is iterated over for long.
+
+    Without autotuning tf.data uses all its threads. Its tuner's thread can miss that
+    the iterator ends (TensorFlow 2.21 wakes it before the flag that it looks at is
+    set), and the process then waits for it up to a minute, on a machine that has other
+    work.
+    """
     options = tf.data.Options()
+    options.autotune.enabled = False
     options.deterministic = True  # order, however many images are decoded at a time
     options.experimental_distribute.auto_shard_policy = (
         tf.data.experimental.AutoShardPolicy.DATA

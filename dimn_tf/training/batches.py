@@ -83,7 +83,8 @@ class Batches:
                         len(replicas)
                     )
                 )
-                return each.map(lambda step: {"step": step})
+                each = each.map(lambda step: {"step": step})
+                return each.with_options(pipeline.tf_data_options())
             return pipeline.training_dataset(
                 self._space, self._sampling, size, first, last, replicas, num_replicas
             )

@@ -223,6 +223,8 @@ def test_tf_data_is_told_to_keep_the_order(space, made_up_records):
         # Else several machines would look for files to share out.
         policy = dataset.options().experimental_distribute.auto_shard_policy
         assert policy == tf.data.experimental.AutoShardPolicy.DATA
+        # Else an iterator's end may wait for the tuner for a minute.
+        assert dataset.options().autotune.enabled is False
 
 
 def test_images_are_of_a_runs_size_unless_told_otherwise():
