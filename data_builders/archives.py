@@ -114,6 +114,10 @@ class Archive(abc.ABC):
         Users' archives differ in what leads to the data (`Dataset/P1`, `P1`,
         `cuhk02/Dataset/P1`).
 
+        Users' own work may lie in it too, as the copies of `query/` in `pytorch/` that
+        scripts make: where one folder alone holds more than half of the named ones, it
+        is the data set.
+
         Args:
             folders: names of folders (or files) of the data set, of which at least
                 one must be there.
@@ -124,12 +128,13 @@ class Archive(abc.ABC):
         Raises:
             DataError: none of the folders is there, or they are there twice.
         """
-        roots = set()
+        roots: dict[str, set[str]] = {}
         for name in self.names:
             parts = name.split("/")
             for depth, part in enumerate(parts):
                 if part in folders:
-                    roots.add("".join(f"{p}/" for p in parts[:depth]))
+                    root = "".join(f"{p}/" for p in parts[:depth])
+                    roots.setdefault(root, set()).add(part)
                     break
         wanted = " or ".join(sorted(f"{folder}" for folder in folders))
         if not roots:
@@ -142,6 +147,11 @@ class Archive(abc.ABC):
                 action="put the original archive there, under its original name",
             )
         if len(roots) > 1:
+            most = [
+                root for root, held in roots.items() if 2 * len(held) > len(folders)
+            ]
+            if len(most) == 1:
+                return most[0]
             raise DataError(
                 f"{self.path.name} holds the data set more than once",
                 path=self.path,

@@ -125,6 +125,41 @@ def test_root_twice_is_an_error(tmp_path):
             archive.root({"a"})
 
 
+_MARKET = {"bounding_box_train", "bounding_box_test", "query"}
+
+
+def _market(*folders):
+    return {f"{folder}/1.jpg": b"" for folder in folders}
+
+
+def test_a_users_copies_of_one_folder_are_not_the_data_set(tmp_path):
+    """As layumi's prepare.py leaves Market-1501: `pytorch/query` beside `query`."""
+    whole = [f"Market/{name}" for name in sorted(_MARKET)]
+    copies = ["Market/pytorch/query/0001", "Market/pytorch/train/0002"]
+    _write_zip(tmp_path / "whole.zip", _market(*copies, *whole))
+    _write_zip(tmp_path / "two.zip", _market(*copies, *whole[1:]))
+    for name in ("whole", "two"):
+        with archives.open_archive(tmp_path / f"{name}.zip") as archive:
+            assert archive.root(_MARKET) == "Market/"
+
+
+@pytest.mark.parametrize("second", [slice(1, None), slice(None)])
+def test_of_two_places_that_each_hold_most_none_is_taken(tmp_path, second):
+    names = sorted(_MARKET)
+    files = [*(f"x/{n}" for n in names), *(f"y/{n}" for n in names[second])]
+    _write_zip(tmp_path / "s.zip", _market(*files))
+    with archives.open_archive(tmp_path / "s.zip") as archive:
+        with pytest.raises(DataError, match="'x/' and 'y/'"):
+            archive.root(_MARKET)
+
+
+def test_of_two_places_that_each_hold_a_little_none_is_taken(tmp_path):
+    _write_zip(tmp_path / "s.zip", _market("x/query", "y/bounding_box_train"))
+    with archives.open_archive(tmp_path / "s.zip") as archive:
+        with pytest.raises(DataError, match="'x/' and 'y/'"):
+            archive.root(_MARKET)
+
+
 @pytest.mark.parametrize("ending", [".zip", ".tgz", ".tar.gz", ".tar"])
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>" * 100])
 def test_what_is_no_archive_is_an_error(tmp_path, ending, content):
