@@ -1,5 +1,6 @@
 """Tests of the one way into archive files and folders."""
 
+import errno
 import io
 import os
 import pathlib
@@ -76,6 +77,20 @@ def test_a_folder_is_called_by_its_name_from_wherever_it_is_named(
 def test_local_file_is_a_real_file(archive):
     with archive.local_file("set/a/1.txt") as path:
         assert path.read_bytes() == _FILES["set/a/1.txt"]
+
+
+def test_a_full_disk_is_not_called_a_damaged_archive(tmp_path, monkeypatch):
+    _write_zip(tmp_path / "s.zip", _FILES)
+
+    def refuse(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with archives.open_archive(tmp_path / "s.zip") as archive:
+        monkeypatch.setattr("shutil.copyfileobj", refuse)
+        with pytest.raises(DataError, match="no room to unpack") as caught:
+            with archive.local_file("set/a/1.txt"):
+                pass
+    assert "damaged" not in str(caught.value)
 
 
 def test_files_stay_in_storage_order(tmp_path):
