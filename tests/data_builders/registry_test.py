@@ -141,7 +141,7 @@ def test_without_manual_dir_everything_is_missing(tmp_path):
 
 def test_archive_or_built_set_is_not_missing(tmp_path):
     (tmp_path / "VIPeR").mkdir()
-    info = tmp_path / "tfds/prid/complete/1.0.0/dataset_info.json"
+    info = tmp_path / "tfds/prid/complete/2.0.0/dataset_info.json"
     info.parent.mkdir(parents=True)
     info.touch()
     names = ["viper", "prid", "synthetic_reid/plaza"]
