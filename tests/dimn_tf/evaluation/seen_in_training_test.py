@@ -57,6 +57,19 @@ def test_a_source_as_a_target(source, target):
     )
 
 
+def test_an_image_in_another_format_is_the_same_image_but_in_own_data():
+    """CUHK03's extracted copies may be `.jpg`; from its `.mat` come `.png`."""
+
+    def seen(one, other):
+        rows = [
+            (s, name.replace(".png", ".jpg"), p, c) for s, name, p, c in _rows((1,))
+        ]
+        return _seen(_records(other, _rows((1, 2))), _records(one, rows))
+
+    assert seen("cuhk03/partial", "cuhk03") == seen_in_training.Seen(1, 2, 2, 4)
+    assert seen("reid_folder:a/crops", "reid_folder:a/crops") is None
+
+
 @pytest.mark.parametrize(
     ("source", "target"),
     [
