@@ -72,6 +72,8 @@ def with_seen(
         sources: What was trained on, at least those sources for which
             `may_share_images` holds.
     """
+    from data_builders import registry
+
     records, seen = target.records, _seen(target.records, sources)
     if not seen.any():
         return target
@@ -79,7 +81,8 @@ def with_seen(
     for trial in target.trials:
         taking_part[trial.probe_indices] = True
         taking_part[trial.gallery_indices] = True
-    persons = np.unique(records.person_ids[taking_part])
+    strangers = registry.facts(naming.data_set(records.reference)).non_identities
+    persons = np.setdiff1d(records.person_ids[taking_part], strangers)
     known = np.isin(persons, records.person_ids[seen])
     if not known.any():
         return target
