@@ -4,16 +4,17 @@ import abc
 import contextlib
 import dataclasses
 import os
+import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
 import tensorflow_datasets as tfds
 
-from data_builders import comparison
+from data_builders import comparison, contents
 from data_builders.archives import Archive, open_archive
 from data_builders.clean_build import clean_build
 from data_builders.facts import COMPLETE, PARTIAL, DatasetFacts
-from data_builders.manual_dir import build_command, find_archive
+from data_builders.manual_dir import build_command, candidates, find_archive
 from data_builders.readers import Entry, Reader
 from dimn_tf import progress
 from dimn_tf.errors import DataError
@@ -74,6 +75,9 @@ class ArchiveBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     FACTS: DatasetFacts
 
+    # Beside the records of an incomplete archive: what it held.
+    _CONTENTS = "contents"
+
     # Takes lines about progress and about what is missing; None: they are printed, and
     # a terminal shows progress as a bar.
     log: Callable[[str], None] | None = None
@@ -131,11 +135,33 @@ class ArchiveBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         config = dataclasses.replace(config, try_download_gcs=False)
         default_dir = os.path.join(download_dir or self.data_dir_root, "downloads")
         self._manual_dir = config.manual_dir or os.path.join(default_dir, "manual")
+        if self.data_path.exists():
+            self.tell_reuse(self._manual_dir)
         with clean_build(self.data_dir_root, self.name, self.say):
             with contextlib.ExitStack() as self._resources:
                 super().download_and_prepare(
                     download_dir=download_dir, download_config=config, **kwargs
                 )
+
+    def tell_reuse(self, manual_dir: str | os.PathLike | None) -> None:
+        """Says so where the archive has changed since its records were built.
+
+        A complete one is known by its counts; of records that older versions built
+        nothing is noted.
+
+        Args:
+            manual_dir: where archives lie, if anywhere.
+        """
+        noted = (self.info.metadata or {}).get(self._CONTENTS)
+        if manual_dir is None or noted is None:
+            return
+        found = candidates(self.FACTS, manual_dir, PARTIAL)
+        if len(found) == 1 and contents.has_changed(found[0], noted):
+            self.say(
+                f"{self.name}/{self.builder_config.name}: built before from other "
+                f"contents than {os.path.abspath(found[0])} holds now; these records "
+                f"are used as they are. To build it anew, remove {self.data_path}"
+            )
 
     def say(self, line: str) -> None:
         """Tells the user something."""
@@ -160,6 +186,10 @@ class ArchiveBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         reader = self.open_reader(archive, self._resources)
         self._check(reader, archive)
         self.info.metadata.update(reader.metadata)
+        # The manual directory itself holds other archives, which come and go.
+        is_own = path != pathlib.Path(manual_dir)
+        if self.builder_config.allow_incomplete and is_own:
+            self.info.metadata[self._CONTENTS] = contents.digest(path)
         return {
             split: self._generate_examples(reader, split)
             for split, entries in reader.entries.items()

@@ -2,19 +2,16 @@
 
 import abc
 import contextlib
-import gzip
-import lzma
 import os
 import pathlib
 import shutil
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
-from data_builders import archive_kinds, folders
+from data_builders import archive_faults, archive_kinds, folders
 from dimn_tf.errors import DataError
 
 _ENCRYPTED = 0x1  # bit of a zip member's flags
@@ -23,17 +20,6 @@ LARGEST_MEMBER = 16 << 30
 """Largest file that an archive may hold: CUHK03's `.mat`, ten times over."""
 LARGEST_IN_MEMORY = 512 << 20
 """Largest file of an archive that is read into memory: annotations, never images."""
-
-_READ_FAULTS = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    gzip.BadGzipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,  # zipfile: unknown compression method
-    OSError,
-)
 
 
 class Archive(abc.ABC):
@@ -114,6 +100,10 @@ class Archive(abc.ABC):
         Users' archives differ in what leads to the data (`Dataset/P1`, `P1`,
         `cuhk02/Dataset/P1`).
 
+        Users' own work may lie in it too, as the copies of `query/` in `pytorch/` that
+        scripts make: where one folder alone holds more than half of the named ones, it
+        is the data set.
+
         Args:
             folders: names of folders (or files) of the data set, of which at least
                 one must be there.
@@ -124,12 +114,13 @@ class Archive(abc.ABC):
         Raises:
             DataError: none of the folders is there, or they are there twice.
         """
-        roots = set()
+        roots: dict[str, set[str]] = {}
         for name in self.names:
             parts = name.split("/")
             for depth, part in enumerate(parts):
                 if part in folders:
-                    roots.add("".join(f"{p}/" for p in parts[:depth]))
+                    root = "".join(f"{p}/" for p in parts[:depth])
+                    roots.setdefault(root, set()).add(part)
                     break
         wanted = " or ".join(sorted(f"{folder}" for folder in folders))
         if not roots:
@@ -142,6 +133,11 @@ class Archive(abc.ABC):
                 action="put the original archive there, under its original name",
             )
         if len(roots) > 1:
+            most = [
+                root for root, held in roots.items() if 2 * len(held) > len(folders)
+            ]
+            if len(most) == 1:
+                return most[0]
             raise DataError(
                 f"{self.path.name} holds the data set more than once",
                 path=self.path,
@@ -149,7 +145,7 @@ class Archive(abc.ABC):
                 expected=f"one folder that holds {wanted}",
                 action="remove all copies but one",
             )
-        return roots.pop()
+        return next(iter(roots))
 
     @contextlib.contextmanager
     def _faults(self, problem: str) -> Iterator[None]:
@@ -157,40 +153,8 @@ class Archive(abc.ABC):
             yield
         except DataError:
             raise
-        except _READ_FAULTS as error:
-            raise DataError(
-                f"{self.path.name}: {problem}",
-                path=self.path,
-                found=_found(self.path, error),
-                expected="a whole, readable archive",
-                action=_action(self.path, error),
-            ) from error
-
-
-def _found(path: pathlib.Path, error: Exception) -> str:
-    if kind := archive_kinds.other_kind(path):
-        return kind
-    with contextlib.suppress(OSError):
-        if path.is_file() and not path.stat().st_size:
-            return "an empty file"
-    return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _action(path: pathlib.Path, error: Exception) -> str:
-    """What the user can do about an archive that cannot be read."""
-    kind = archive_kinds.other_kind(path)
-    if kind == archive_kinds.WEB_PAGE:
-        return "the server gave a page instead (a login, say): download it again"
-    if kind:
-        return "unpack it with a program for it, and put the folder there in its place"
-    if isinstance(error, NotImplementedError):
-        return (
-            "it is packed in a way that Python does not read: unpack it with the "
-            "program that packed it, and put the folder there in its place"
-        )
-    if isinstance(error, PermissionError):
-        return "make it readable for you"
-    return "the file is truncated or damaged; copy or download it again"
+        except archive_faults.READ_FAULTS as error:
+            raise archive_faults.as_told(self.path, problem, error) from error
 
 
 class ZipArchive(Archive):

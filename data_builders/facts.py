@@ -44,6 +44,7 @@ class DatasetFacts:
         images_per_identity: images of each identity, where all have as many.
         counted: what identities are called in messages.
         non_identities: raw person ids that stand for no identity.
+        strangers: those of them that a gallery holds, as people whom no probe shows.
         training_splits: the splits that `identities` and `images` count; empty
             means all of them.
         optional_splits: splits that one official form of the archive lacks.
@@ -71,6 +72,7 @@ class DatasetFacts:
     subset_archives: tuple[str, ...] = ()
     top_folders: tuple[str, ...] = ()
     non_identities: tuple[int, ...] = ()
+    strangers: tuple[int, ...] = ()
     training_splits: tuple[str, ...] = ()
     optional_splits: tuple[str, ...] = ()
     by_files: tuple[str, ...] = ()

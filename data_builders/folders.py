@@ -4,7 +4,8 @@ import dataclasses
 import os
 
 SYSTEM_FILES = ("Thumbs.db", "ehthumbs.db", ".DS_Store", "desktop.ini")
-"""What operating systems leave in folders; no data set means them."""
+"""What operating systems leave in folders, in whatever case; no data set means them."""
+_SYSTEM_FILES = frozenset(name.casefold() for name in SYSTEM_FILES)
 _SYSTEM_FOLDERS = ("__MACOSX", "@eaDir")
 
 Identity = tuple[int, int]
@@ -33,7 +34,7 @@ def is_system_file(name: str) -> bool:
     """Whether an operating system left this file ("/" separated) in a folder."""
     parts = name.split("/")
     return (
-        parts[-1] in SYSTEM_FILES
+        parts[-1].casefold() in _SYSTEM_FILES
         or parts[-1].startswith("._")
         or any(part in _SYSTEM_FOLDERS for part in parts)
     )

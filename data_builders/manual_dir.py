@@ -7,7 +7,10 @@ import re
 from data_builders.facts import PARTIAL, DatasetFacts
 from dimn_tf.errors import DataError
 
-_ENDING = re.compile(r"\.(?:zip|tgz|tar(?:\.\w+)?|rar|7z|mat)$", re.IGNORECASE)
+_ENDING = re.compile(r"\.(?:zip|tgz|tar(?:\.\w+)?|rar|7z)$", re.IGNORECASE)
+_MARKS = re.compile(r"(?:v?\d|version|copy|backup)*")
+"""What may follow a data set's name: numbers, versions, and marks of a copy."""
+_ANY_NAME = "dataset"  # CUHK02's folder `Dataset`: others call theirs so, too
 
 
 def candidates(
@@ -52,15 +55,17 @@ def likely(facts: DatasetFacts, manual_dir: str | os.PathLike) -> str:
     folder = pathlib.Path(manual_dir)
     if not folder.is_dir():
         return ""
-    known = [_plain(name) for name in (*facts.archives, facts.name, facts.title)]
+    known = {_plain(name) for name in (*facts.archives, facts.name, facts.title)}
+    known.discard(_ANY_NAME)
     for path in sorted(folder.iterdir()):
-        seen = _plain(path.name)
+        seen, ending = _plain(path.name), _ENDING.search(path.name)
         alike = any(
-            seen.startswith(name) or (len(seen) > 3 and name.startswith(seen))
+            seen.startswith(name) and _MARKS.fullmatch(seen[len(name) :])
             for name in known
         )
+        if not ending and not path.is_dir():  # a lone `.mat`, a text
+            continue
         if alike and path.name not in facts.archives:
-            ending = _ENDING.search(path.name)
             wanted = [
                 name
                 for name in facts.archives

@@ -214,6 +214,8 @@ def build(
     if builder.data_path.exists():  # TFDS puts it there whole or not at all
         if split_reference(reference)[0] == OWN_DATA:
             builder.tell_reuse()
+        elif isinstance(builder, ArchiveBuilder):
+            builder.tell_reuse(manual_dir)
         return builder
     tfds.disable_progress_bar()  # it knows no totals; `log` is told them
     config = tfds.download.DownloadConfig(

@@ -37,10 +37,15 @@ class Builder(ReidBuilder):
 
     @classmethod
     def open_reader(cls, archive, resources):
-        """See base class; picks the reader of the archive's form."""
-        root = archive.root({mat_reader.FILE_NAME, "images_detected"})
-        if root + mat_reader.FILE_NAME in archive.names:
+        """See base class; picks the reader of the archive's form.
+
+        Where there are both forms, as torchreid leaves them, the official one is read.
+        """
+        names = {name.rpartition("/")[2] for name in archive.names}
+        if mat_reader.FILE_NAME in names:
+            root = archive.root({mat_reader.FILE_NAME})
             return mat_reader.MatReader(archive, root, resources)
+        root = archive.root({mat_reader.FILE_NAME, "images_detected"})
         labeled = f"{root}images_labeled/"
         halves = ["detected"]
         if any(name.startswith(labeled) for name in archive.names):

@@ -99,6 +99,14 @@ class Cuhk03MatTest(testing.ReaderChecks, testing.ArchiveBuilderTestCase):
         extracted = dummy_data.write_extracted(self.manual_dir)
         self.fail_to_build(str(extracted), str(self.root))
 
+    def test_of_both_forms_in_one_folder_the_mat_is_read(self):
+        """As torchreid leaves them."""
+        folder = self.manual_dir / "cuhk03"
+        dummy_data.write_extracted(folder, halves=("detected", "labeled"))
+        self.root.rename(folder / "cuhk03_release")
+        stored = {s: i.num_examples for s, i in self.build().info.splits.items()}
+        self.assertEqual(stored, self.SPLITS)  # of labelled ones the folder has 12
+
     def test_missing_image_is_an_error(self):
         """Replaces the common test: images are cells, not files."""
         fewer = dict(self.SPLITS, detected=13)

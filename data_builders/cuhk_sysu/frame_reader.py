@@ -48,7 +48,8 @@ class FrameReader(Reader):
             )
         by_frame = collections.defaultdict(list)
         for appearance in annotation.read_appearances(archive.read(name), archive.path):
-            by_frame[appearance.frame].append(appearance)
+            # Some copies have `.JPG` where the annotation has `.jpg`.
+            by_frame[appearance.frame.casefold()].append(appearance)
         self._crops: dict[str, tuple[str, tuple[int, int, int, int]]] = {}
         self.entries[SPLIT] = list(self._list_frames(by_frame))
         if by_frame:
@@ -60,19 +61,19 @@ class FrameReader(Reader):
         for path in self._archive.names:
             if not path.startswith(prefix):
                 continue
-            appearances = by_frame.pop(path.removeprefix(prefix), ())
+            appearances = by_frame.pop(path.removeprefix(prefix).casefold(), ())
             if appearances:
                 yield from self._list_frame(path, appearances)
 
     def _list_frame(self, path, appearances) -> Iterator[ImageEntry]:
         width, height = self._frame_size(path)
         times = collections.Counter()
-        stem = path.rpartition("/")[2].rpartition(".")[0]
         for appearance in appearances:
             times[appearance.person] += 1
             box = appearance.clamped(width, height)
             if box is None:
                 continue
+            stem = appearance.frame.rpartition("/")[2].rpartition(".")[0]
             name = f"p{appearance.person}_{stem}_{times[appearance.person]}.png"
             self._crops[name] = path, box
             yield ImageEntry(name, appearance.person, _NO_CAMERA)

@@ -74,6 +74,14 @@ def test_persons_by_frame_whatever_else_the_archive_and_the_frame_hold(read):
     assert sizes == [(6, 8), (4, 8), (6, 8)]
 
 
+@pytest.mark.parametrize("stored", ["s1.JPG", "S1.Jpg"])
+def test_a_frame_is_found_whatever_case_its_name_is_in(read, stored):
+    reader = read({stored: _frame()}, [("p1", "s1.jpg", _LEFT)])
+    assert reader.missing == []
+    ((entry, _),) = reader.images("persons")
+    assert entry.file_name == "p1_s1_1.png"
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_boxes_are_of_the_frame_as_it_is_stored(read, orientation):
     reader = read({"s1.jpg": _frame(orientation)}, [("p1", "s1.jpg", _LEFT)])

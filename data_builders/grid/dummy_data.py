@@ -35,16 +35,37 @@ def write(manual_dir: pathlib.Path) -> pathlib.Path:
     return root
 
 
-def write_folds(path: pathlib.Path, folds: Sequence[Sequence[int]]) -> None:
-    """Writes the partition file: 1 x 10 structs of the test and training persons."""
+def write_folds(
+    path: pathlib.Path,
+    folds: Sequence[Sequence[int]],
+    train: Sequence[Sequence[int]] | None = None,
+    cells: bool = True,
+) -> None:
+    """Writes the partition file.
+
+    Args:
+        path: of the file.
+        folds: test persons of each fold.
+        train: training persons of each; None for the others of four.
+        cells: whether it holds 1 x 10 cells of a struct each, as the official file
+            does, or one struct array.
+    """
+    everyone = (1, 2, 3, 4)
+    train = train or [[p for p in everyone if p not in fold] for fold in folds]
     fields = [("probeImIdx", object), ("galleryImIdx", object), ("personIdx", object)]
-    structs = {
-        name: np.zeros((1, len(folds)), dtype=fields)
-        for name in ("trainIdxAll", "testIdxAll")
-    }
-    for index, test in enumerate(folds):
-        train = [person for person in (1, 2, 3, 4) if person not in test]
-        for name, persons in (("trainIdxAll", train), ("testIdxAll", test)):
+    variables = {}
+    for name, listed in (("trainIdxAll", train), ("testIdxAll", folds)):
+        structs = np.zeros((1, len(listed)), dtype=fields)
+        for index, persons in enumerate(listed):
             row = np.array([persons], dtype=np.uint16)
-            structs[name][0, index] = (row, row, row)
-    scipy.io.savemat(path, structs)
+            structs[0, index] = (row, row, row)
+        variables[name] = _in_cells(structs) if cells else structs
+    scipy.io.savemat(path, variables)
+
+
+def _in_cells(structs: np.ndarray) -> np.ndarray:
+    """A struct array as a cell array of 1 x 1 structs."""
+    cells = np.empty(structs.shape, dtype=object)
+    for place in np.ndindex(structs.shape):
+        cells[place] = structs[place].reshape(1, 1)
+    return cells

@@ -17,6 +17,7 @@ FACTS = DatasetFacts(
     split_images={"probe": 250, "gallery": 1_025},
     split_identities={"probe": 250, "gallery": 250},
     non_identities=(DISTRACTOR,),
+    strangers=(DISTRACTOR,),
     by_files=("sample.m", "correspondence.txt", "README.txt", "readme.txt"),
     # 1,025 gallery images are the whole folder; one fold ranks 900 of them.
     table_row=TargetRow(125, 900, 125, 1_025),

@@ -2,23 +2,27 @@
 
 import io
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import scipy.io
 
 from data_builders import mat_files
 from data_builders.archives import Archive
-from data_builders.grid.facts import FOLDS
+from data_builders.grid.facts import FACTS, FOLD_PERSONS, FOLDS
 from dimn_tf.errors import DataError
 
 FILE_NAME = "features_and_partitions.mat"
-_STRUCT, _FIELD = "testIdxAll", "personIdx"
+_TRAIN, _TEST, _FIELD = "trainIdxAll", "testIdxAll", "personIdx"
 METADATA_KEY = "test_person_ids"
 
 
 def read_folds(archive: Archive, root: str) -> list[list[int]] | None:
     """Test persons of each fold, as the archive lists them.
+
+    The official file has 1 x 10 cells of a struct each; a struct array is read as well.
+    Where the test persons of a fold are not one number a person, they are all whom its
+    training persons leave.
 
     Args:
         archive: GRID's archive.
@@ -35,17 +39,41 @@ def read_folds(archive: Archive, root: str) -> list[list[int]] | None:
         return None
     encoded = archive.read(name)
     try:
-        structs = scipy.io.loadmat(io.BytesIO(encoded), variable_names=[_STRUCT])
-        folds = structs[_STRUCT][_FIELD].ravel()
-        return [sorted(int(person) for person in np.ravel(fold)) for fold in folds]
+        variables = scipy.io.loadmat(
+            io.BytesIO(encoded),
+            variable_names=[_TRAIN, _TEST],
+            squeeze_me=True,
+            struct_as_record=False,
+        )
+        return _test_persons(variables)
     except mat_files.READ_FAULTS as error:
         raise DataError(
             f"grid: {name} does not hold the folds",
             path=archive.path,
             found=f"{type(error).__name__}: {error}",
-            expected=f"a 1 x 10 struct array {_STRUCT} with the field {_FIELD}",
+            expected=f"1 x 10 structs {_TEST} with the field {_FIELD}",
             action="the archive is damaged or another version; download it again",
         ) from error
+
+
+def _test_persons(variables: Mapping[str, object]) -> list[list[int]]:
+    """The test persons of each fold, of the file's variables."""
+    folds = _persons(variables[_TEST])
+    if all(len(fold) == FOLD_PERSONS for fold in folds) or _TRAIN not in variables:
+        return folds
+    everyone = set(range(1, FACTS.identities + 1))
+    for number, train in enumerate(_persons(variables[_TRAIN])[: len(folds)]):
+        if len(folds[number]) != FOLD_PERSONS and len(set(train)) == FOLD_PERSONS:
+            folds[number] = sorted(everyone - set(train))
+    return folds
+
+
+def _persons(structs: object) -> list[list[int]]:
+    """The sorted persons of each struct."""
+    return [
+        sorted(int(person) for person in np.ravel(getattr(struct, _FIELD)))
+        for struct in np.atleast_1d(structs)
+    ]
 
 
 def check_folds(

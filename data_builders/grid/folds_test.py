@@ -2,7 +2,8 @@
 
 import pytest
 
-from data_builders.grid import folds
+from data_builders import archives
+from data_builders.grid import dummy_data, folds
 from dimn_tf.errors import DataError
 
 _GOOD = [[1, 2, 3]] * 10
@@ -13,6 +14,32 @@ def _fault(given, fold_persons=3, persons=range(1, 6)):
         folds.check_folds(given, persons, "grid.zip", fold_persons)
     assert caught.value.path.endswith("grid.zip")
     return caught.value
+
+
+_HALVES = [sorted({*range(1, 251)} - {*range(n, n + 125)}) for n in range(1, 11)]
+_OTHERS = [[*range(n, n + 125)] for n in range(1, 11)]
+
+
+@pytest.mark.parametrize("cells", [True, False])
+@pytest.mark.parametrize(
+    ("test", "train", "read"),
+    [
+        (_HALVES, _OTHERS, _HALVES),
+        # Of what is no list of 125 persons, the training persons tell more.
+        ([[*half, *half] for half in _HALVES], _OTHERS, _HALVES),
+        ([[*half, 0] for half in _HALVES], _OTHERS, _HALVES),
+        ([[1, 2], *_HALVES[1:]], _OTHERS, _HALVES),
+        ([[1, 2], *_HALVES[1:]], [[3], *_OTHERS[1:]], [[1, 2], *_HALVES[1:]]),
+        ([[1, 2], [3]], _OTHERS[:1], [_HALVES[0], [3]]),
+        # Right lists stay as they are, whatever is said beside them.
+        (_HALVES, _OTHERS[::-1], _HALVES),
+    ],
+)
+def test_folds_of_cells_and_of_a_struct_array(tmp_path, cells, test, train, read):
+    (tmp_path / "grid").mkdir()
+    dummy_data.write_folds(tmp_path / "grid" / folds.FILE_NAME, test, train, cells)
+    with archives.open_archive(tmp_path / "grid") as archive:
+        assert folds.read_folds(archive, "grid/") == read
 
 
 def test_ten_folds_of_known_persons_are_right():

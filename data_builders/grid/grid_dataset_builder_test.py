@@ -1,6 +1,7 @@
 """Tests of the GRID builder and its folds."""
 
 import numpy as np
+import scipy.io
 
 from data_builders import testing
 from data_builders.grid import dummy_data, grid_dataset_builder, load_folds
@@ -28,6 +29,15 @@ class GridTest(testing.ArchiveBuilderTestCase):
         for fold, persons in zip(folds, dummy_data.FOLDS, strict=True):
             self.assertEqual(fold.dtype, np.int64)
             self.assertEqual(tuple(fold), persons)
+
+    def test_folds_in_a_struct_array_are_the_same(self):
+        dummy_data.write_folds(self.folds_file(), dummy_data.FOLDS, cells=False)
+        folds = load_folds(self.build())
+        self.assertEqual([tuple(fold) for fold in folds], list(dummy_data.FOLDS))
+
+    def test_a_file_without_test_persons_is_an_error(self):
+        scipy.io.savemat(self.folds_file(), {"trainIdxAll": np.zeros((1, 10))})
+        self.fail_to_build("does not hold the folds", "testIdxAll")
 
     def test_missing_folds_are_an_error(self):
         self.folds_file().unlink()

@@ -17,4 +17,5 @@ FACTS = DatasetFacts(
     split_images={"train": 12_936, "query": 3_368, "gallery": 19_732},
     split_identities={"train": 751, "query": 750, "gallery": 750},
     non_identities=(JUNK, DISTRACTOR),
+    strangers=(DISTRACTOR,),
 )

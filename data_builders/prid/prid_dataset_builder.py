@@ -7,26 +7,34 @@ import tensorflow_datasets as tfds
 
 from data_builders.base_builder import ReidBuilder
 from data_builders.facts import TargetRow
-from data_builders.prid.facts import FACTS, SHARED_PERSONS
+from data_builders.prid.facts import FACTS, ONLY_IN_B, SHARED_PERSONS
 from data_builders.readers import ImageFolder
+
+_CAMERA_B = 2
 
 
 def _identify(match: re.Match, camera: int) -> tuple[int, int]:
-    return int(match["person"]), camera
+    number = int(match["person"])
+    if camera == _CAMERA_B and number > SHARED_PERSONS:
+        number += ONLY_IN_B
+    return number, camera
 
 
 class Builder(ReidBuilder):
     """Builds PRID from names like `single_shot/cam_a/person_0001.png`.
 
-    person_id is the archive's number: 1 to 200 are the same person in both views;
-    201 and up in cam_a and in cam_b are **different** people with the same number
-    (`facts.SHARED_PERSONS`). camera_id = 1 for cam_a, 2 for cam_b. `multi_shot` is
-    not read.
+    person_id is the archive's number in cam_a, and in cam_b up to 200, whom both views
+    show. From 201 on the archive gives different people of cam_a and cam_b the same
+    numbers: those of cam_b are 1,000 larger here. camera_id = 1 for cam_a, 2 for
+    cam_b. `multi_shot` is not read.
     """
 
     FACTS = FACTS
     VERSION = tfds.core.Version(FACTS.version)
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    RELEASE_NOTES = {
+        "1.0.0": "Initial release.",
+        "2.0.0": "Camera B's own persons have ids of their own: 934 identities.",
+    }
     IMAGE_FOLDERS = tuple(
         ImageFolder(
             split=split,
@@ -41,7 +49,7 @@ class Builder(ReidBuilder):
     def trial_row(cls, reader):
         """Half of the shared persons against all that camera B shows but the rest."""
         cam_a, cam_b = (reader.persons(split) for split in ("cam_a", "cam_b"))
-        shared = {p for p in cam_a & cam_b if p <= SHARED_PERSONS}
+        shared = cam_a & cam_b
         probes = len(shared) // 2
         gallery = len(cam_b) - len(shared) + probes
         return TargetRow(probes, gallery, probes, gallery)

@@ -34,7 +34,8 @@ class EvaluationOptions:
     own_trials: str = config.option(
         registry.AUTO,
         f"Trials of data sets without a published protocol: {_OWN_TRIALS}; or "
-        f"`{registry.AUTO}`, ours: splits where there are both, else pairs.",
+        f"`{registry.AUTO}`, ours: splits where there are `probe` and "
+        "`gallery`, else pairs.",
         choices=(registry.AUTO, *registry.OWN),
         changes_result=False,
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.evaluation import targets as targets_lib
-from dimn_tf.evaluation.protocols import resolved_trial
+from dimn_tf.evaluation.protocols import naming, resolved_trial
 
 
 class TrainedOn(Protocol):
@@ -64,14 +64,16 @@ def with_seen(
 ) -> targets_lib.Target:
     """The target, with what of it was trained on; itself where nothing was.
 
-    Images are told by the data set and their file names in it; of own data, by the
-    files themselves, whichever folder or list names them.
+    Images are told by the data set and their file names in it, without extension; of
+    own data, by the files themselves, whichever folder or list names them.
 
     Args:
         target: See `targets.load_target`.
         sources: What was trained on, at least those sources for which
             `may_share_images` holds.
     """
+    from data_builders import registry
+
     records, seen = target.records, _seen(target.records, sources)
     if not seen.any():
         return target
@@ -79,7 +81,8 @@ def with_seen(
     for trial in target.trials:
         taking_part[trial.probe_indices] = True
         taking_part[trial.gallery_indices] = True
-    persons = np.unique(records.person_ids[taking_part])
+    strangers = registry.facts(naming.data_set(records.reference)).non_identities
+    persons = np.setdiff1d(records.person_ids[taking_part], strangers)
     known = np.isin(persons, records.person_ids[seen])
     if not known.any():
         return target
@@ -195,6 +198,8 @@ def _files(records: resolved_trial.Records) -> np.ndarray:
         named = reference.parse(config or "")
         root = os.path.realpath(named.path.parent if named.is_csv else named.path)
         names = [os.path.normpath(os.path.join(root, file)) for file in names]
+    else:  # As trials do: extracted copies are `.jpg` where the `.mat` gives `.png`.
+        names = [naming.stem(file) for file in names]
     found = np.empty(len(names), object)
     found[:] = names
     return found

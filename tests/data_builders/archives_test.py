@@ -1,5 +1,6 @@
 """Tests of the one way into archive files and folders."""
 
+import errno
 import io
 import os
 import pathlib
@@ -78,6 +79,20 @@ def test_local_file_is_a_real_file(archive):
         assert path.read_bytes() == _FILES["set/a/1.txt"]
 
 
+def test_a_full_disk_is_not_called_a_damaged_archive(tmp_path, monkeypatch):
+    _write_zip(tmp_path / "s.zip", _FILES)
+
+    def refuse(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with archives.open_archive(tmp_path / "s.zip") as archive:
+        monkeypatch.setattr("shutil.copyfileobj", refuse)
+        with pytest.raises(DataError, match="no room to unpack") as caught:
+            with archive.local_file("set/a/1.txt"):
+                pass
+    assert "damaged" not in str(caught.value)
+
+
 def test_files_stay_in_storage_order(tmp_path):
     _write_zip(tmp_path / "s.zip", _FILES)
     _write_tar(tmp_path / "s.tgz", _FILES)
@@ -123,6 +138,41 @@ def test_root_twice_is_an_error(tmp_path):
     with archives.open_archive(tmp_path / "s.zip") as archive:
         with pytest.raises(DataError, match="'x/' and 'y/z/'"):
             archive.root({"a"})
+
+
+_MARKET = {"bounding_box_train", "bounding_box_test", "query"}
+
+
+def _market(*folders):
+    return {f"{folder}/1.jpg": b"" for folder in folders}
+
+
+def test_a_users_copies_of_one_folder_are_not_the_data_set(tmp_path):
+    """As layumi's prepare.py leaves Market-1501: `pytorch/query` beside `query`."""
+    whole = [f"Market/{name}" for name in sorted(_MARKET)]
+    copies = ["Market/pytorch/query/0001", "Market/pytorch/train/0002"]
+    _write_zip(tmp_path / "whole.zip", _market(*copies, *whole))
+    _write_zip(tmp_path / "two.zip", _market(*copies, *whole[1:]))
+    for name in ("whole", "two"):
+        with archives.open_archive(tmp_path / f"{name}.zip") as archive:
+            assert archive.root(_MARKET) == "Market/"
+
+
+@pytest.mark.parametrize("second", [slice(1, None), slice(None)])
+def test_of_two_places_that_each_hold_most_none_is_taken(tmp_path, second):
+    names = sorted(_MARKET)
+    files = [*(f"x/{n}" for n in names), *(f"y/{n}" for n in names[second])]
+    _write_zip(tmp_path / "s.zip", _market(*files))
+    with archives.open_archive(tmp_path / "s.zip") as archive:
+        with pytest.raises(DataError, match="'x/' and 'y/'"):
+            archive.root(_MARKET)
+
+
+def test_of_two_places_that_each_hold_a_little_none_is_taken(tmp_path):
+    _write_zip(tmp_path / "s.zip", _market("x/query", "y/bounding_box_train"))
+    with archives.open_archive(tmp_path / "s.zip") as archive:
+        with pytest.raises(DataError, match="'x/' and 'y/'"):
+            archive.root(_MARKET)
 
 
 @pytest.mark.parametrize("ending", [".zip", ".tgz", ".tar.gz", ".tar"])

@@ -37,7 +37,7 @@ def test_builds_random_access_records(tmp_path):
     dummy_data.write(tmp_path / "archives")
     run = _tfds_build(tmp_path, f"--config={_CONFIG}")
     assert run.returncode == 0, run.stderr
-    files = (tmp_path / "tfds/prid/made_up/1.0.0").glob("*.array_record*")
+    files = (tmp_path / "tfds/prid/made_up/2.0.0").glob("*.array_record*")
     assert len(list(files)) == len(dummy_data.SPLITS)
 
 

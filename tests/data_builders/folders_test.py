@@ -19,6 +19,13 @@ def test_files_are_sorted_and_those_of_systems_are_left_out(tmp_path):
     assert folders.files_below(tmp_path).names == ["a/1.png", "b/2.png", "c.txt"]
 
 
+def test_files_of_systems_are_left_out_whatever_case_they_are_in(tmp_path):
+    names = ("thumbs.db", "Desktop.ini", "EhThumbs.DB", ".ds_store")
+    _write(tmp_path, "a/1.png", "a/thumbs.db.png", *names)
+    assert folders.files_below(tmp_path).names == ["a/1.png", "a/thumbs.db.png"]
+    assert all(folders.is_system_file(f"a/{name}") for name in names)
+
+
 def test_hidden_folders_are_passed_over_aloud(tmp_path):
     _write(tmp_path, "a/1.png", ".git/HEAD", "a/.thumbnails/1.png")
     found = folders.files_below(tmp_path)

@@ -17,8 +17,10 @@ from dimn_tf.errors import DataError
         ("market1501", "Market-1501-v15.09.15 - Copy", "Market-1501-v15.09.15"),
         ("viper", "viper.zip", "VIPeR.v1.0.zip"),
         ("viper", "VIPeR.v1.0_backup.zip", "VIPeR.v1.0.zip"),
-        ("grid", "underground.zip", "underground_reid.zip"),
-        ("grid", "underground - Copy", "underground_reid"),
+        ("grid", "underground_reid - Copy", "underground_reid"),
+        ("grid", "underground_reid_copy2.zip", "underground_reid.zip"),
+        ("market1501", "Market-1501_v2.zip", "Market-1501-v15.09.15.zip"),
+        ("cuhk03", "CUHK03 (1).zip", "cuhk03_release.zip"),
         ("prid", "PRID2011.zip", "prid_2011.zip"),
         ("grid", "underground_reid (2).zip", "underground_reid.zip"),
         ("ilids", "i-LIDS_Pedestrian (1).tgz", "i-LIDS_Pedestrian.tgz"),
@@ -51,6 +53,32 @@ def test_what_lies_there_instead_is_told_up_to_twelve_names(tmp_path):
     assert found() == ", ".join(names[:12])
     (tmp_path / names[12]).touch()
     assert found() == ", ".join(names[:12]) + ", ..."
+
+
+@pytest.mark.parametrize(
+    ("data_set", "name"),
+    [
+        ("ilids", "iLIDS-VID.tar"),
+        ("cuhk03", "cuhk03-np.zip"),
+        ("cuhk03", "cuhk-03.mat"),
+        ("cuhk02", "dataset.zip"),
+        ("cuhk02", "dataset2.zip"),
+        ("prid", "prid_2011.mat"),
+        ("prid", "prid_2011.txt"),
+        ("market1501", "Market1501_attribute.zip"),
+        ("market1501", "Market1501_attribute"),
+        ("market1501", "market.zip"),
+        ("grid", "underground.zip"),
+        ("viper", "viperfish.zip"),
+        ("viper", f"viper_{'7' * 99}_pictures.zip"),
+    ],
+)
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_what_only_begins_alike_is_not_taken_for_it(
+    tmp_path, data_set, name, is_folder
+):
+    (tmp_path / name).mkdir() if is_folder else (tmp_path / name).touch()
+    assert manual_dir.likely(registry.facts(data_set), tmp_path) == ""
 
 
 def test_other_archives_are_not_taken_for_it(tmp_path):

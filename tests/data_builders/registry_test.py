@@ -1,13 +1,15 @@
 """Tests of the list of data sets."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
+import tensorflow_datasets as tfds
 
 from data_builders import dummy_images, registry
 from data_builders.viper import dummy_data
-from dimn_tf import errors, progress
+from dimn_tf import errors, progress, standard_json
 from dimn_tf.errors import DataError
 
 _REAL = [
@@ -141,7 +143,7 @@ def test_without_manual_dir_everything_is_missing(tmp_path):
 
 def test_archive_or_built_set_is_not_missing(tmp_path):
     (tmp_path / "VIPeR").mkdir()
-    info = tmp_path / "tfds/prid/complete/1.0.0/dataset_info.json"
+    info = tmp_path / "tfds/prid/complete/2.0.0/dataset_info.json"
     info.parent.mkdir(parents=True)
     info.touch()
     names = ["viper", "prid", "synthetic_reid/plaza"]
@@ -196,6 +198,62 @@ def test_build_builds_once_and_says_so(tmp_path, monkeypatch):
     assert again.info.splits["cam_b"].num_examples == 2
 
 
+@pytest.fixture
+def partial_viper(tmp_path):
+    """Builds `viper/partial` of what is there, and gives what is said about it."""
+    dummy_data.write(tmp_path / "archives")
+
+    def build(manual_dir=tmp_path / "archives"):
+        lines = []
+        registry.build("viper/partial", tmp_path / "tfds", manual_dir, lines.append)
+        return lines
+
+    build()
+    return build
+
+
+def test_a_partial_archive_that_has_grown_is_told(partial_viper, tmp_path):
+    assert partial_viper() == []
+    dummy_images.write(tmp_path / "archives/VIPeR", ["cam_a/900_0.bmp"])
+    (line,) = partial_viper()
+    built = tmp_path / "tfds/viper/partial/1.0.0"
+    assert line == (
+        "viper/partial: built before from other contents than "
+        f"{tmp_path}/archives/VIPeR holds now; these records are used as they are. "
+        f"To build it anew, remove {built}"
+    )
+    # The plain command line says so, too.
+    lines, again = [], registry.make_builder("viper/partial", tmp_path / "tfds")
+    again.log = lines.append
+    again.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=tmp_path / "archives")
+    )
+    assert line in lines
+    shutil.rmtree(built)
+    assert "viper/partial: 4 of 632 images in cam_a" in partial_viper()
+    assert partial_viper() == []
+
+
+@pytest.mark.parametrize("case", ["no folder", "no archive", "none", "two", "older"])
+def test_where_nobody_can_tell_records_are_used_in_silence(
+    partial_viper, tmp_path, case
+):
+    archives = tmp_path / "archives"
+    dummy_images.write(archives / "VIPeR", ["cam_a/900_0.bmp"])
+    if case == "no folder":
+        archives.rename(tmp_path / "elsewhere")
+    elif case == "no archive":
+        (archives / "VIPeR").rename(tmp_path / "elsewhere")
+    elif case == "two":
+        (archives / "VIPeR.zip").touch()
+    elif case == "older":  # What they built is noted nowhere.
+        path = tmp_path / "tfds/viper/partial/1.0.0/metadata.json"
+        stored = standard_json.read_object(path)
+        del stored["contents"]
+        path.write_text(standard_json.text(stored))
+    assert partial_viper(None if case == "none" else archives) == []
+
+
 def test_build_that_waited_for_another_one_knows_its_splits(tmp_path, monkeypatch):
     """Another process builds the set between the look and the lock."""
     dummy_data.write(tmp_path)
@@ -223,8 +281,6 @@ def test_made_up_config_comes_from_json_too(tmp_path):
         name="made_up", split_images=dummy_data.SPLITS, split_identities={"cam_a": 3}
     )
     dummy_data.write(tmp_path)
-    import tensorflow_datasets as tfds
-
     made = builder(data_dir=tmp_path / "tfds", config=config)
     made.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=tmp_path)

@@ -7,15 +7,11 @@ from dimn_tf.evaluation.protocols import lottery, protocol, shipped
 from dimn_tf.evaluation.protocols import trial as trial_lib
 
 PROBES = 100
-PERSONS_IN_BOTH_VIEWS = 200  # larger numbers name other persons in A and in B
+PERSONS_IN_BOTH_VIEWS = 200  # larger ids are of persons of one view
 
 
 def draw(asked: protocol.Asked) -> list[trial_lib.Trial]:
-    """100 of the 200 paired persons, view A as probe; all B-only persons in B.
-
-    Persons above 200 are different people in A and in B though they share numbers;
-    those of A take no part, so that no number stands for two persons in a trial.
-    """
+    """100 of the 200 paired persons, view A as probe; all B-only persons in B."""
     view_a, view_b = asked.by_person("cam_a"), asked.by_person("cam_b")
     paired = range(1, PERSONS_IN_BOTH_VIEWS + 1)
     lost = [p for p in paired if p not in view_a or p not in view_b]

@@ -25,6 +25,7 @@ class Asked:
       names: of each image in trials (see `naming.image_names`).
       identities: bool [N], which images show an identity to look for.
       taking_part: bool [N], which of these are in splits that trials are made of.
+      strangers: bool [N], which images show none, and stand in a gallery all the same.
       options: see `EvaluationOptions`.
       data_dir: TFDS' output folder.
     """
@@ -33,6 +34,7 @@ class Asked:
     names: Sequence[str]
     identities: np.ndarray
     taking_part: np.ndarray
+    strangers: np.ndarray
     options: options_lib.EvaluationOptions
     data_dir: str = ""
 
@@ -44,6 +46,7 @@ class Asked:
         data_dir: str = "",
         person_ids: Sequence[int] | None = None,
         splits: Collection[str] = (),
+        stranger_ids: Sequence[int] = (),
     ) -> Asked:
         """Of these records.
 
@@ -53,6 +56,7 @@ class Asked:
           data_dir: TFDS' output folder.
           person_ids: raw ids of the identities; None for all.
           splits: those that trials are made of; empty for those that are trained on.
+          stranger_ids: raw ids of people whom no probe shows.
 
         Raises:
           UserError: the records lack a person.
@@ -71,7 +75,10 @@ class Asked:
         splits = set(splits or records.training_splits) & there or there
         taking_part = identities & np.isin(records.splits, sorted(splits))
         names = naming.image_names(records)
-        return cls(records, names, identities, taking_part, options, data_dir)
+        strangers = np.isin(persons, list(stranger_ids)) & ~identities
+        return cls(
+            records, names, identities, taking_part, strangers, options, data_dir
+        )
 
     def chosen(self, images: np.ndarray) -> tuple[str, ...]:
         """Sorted names of images: bool [N]."""

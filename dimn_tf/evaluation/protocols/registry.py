@@ -98,11 +98,25 @@ def trials_of(
     if chosen == AUTO:
         chosen = "splits" if splits.are_there(records) else "pairs"
     if chosen == "splits":
-        unused = set(records.splits.tolist()) - {splits.PROBE, splits.GALLERY}
+        unused = set(records.splits.tolist()) - set(splits.used(records))
     trials, source = OWN[chosen].make(asked)
     if unused:
         source += f"; split {', '.join(sorted(unused))} takes no part"
-    return trials, asked.names, source
+    return trials, asked.names, source + _nobody_left_out(asked, trials)
+
+
+def _nobody_left_out(asked: protocol_lib.Asked, trials: list[trial_lib.Trial]) -> str:
+    """Words about images of no identity that are in no trial; empty for none."""
+    if asked.identities.all():
+        return ""
+    listed = {name for t in trials for name in (*t.probes, *t.gallery)}
+    taken = np.array([name in listed for name in asked.names])
+    splits_taken = np.isin(asked.records.splits, asked.records.splits[taken])
+    left = ~asked.identities & ~taken & splits_taken
+    if not left.any():
+        return ""
+    ids = " and ".join(map(str, np.unique(asked.records.person_ids[left])))
+    return f"; images of no identity take no part ({left.sum():,} of person_id {ids})"
 
 
 def _asked(records, options, data_dir) -> tuple[protocol_lib.Asked, set[str]]:
@@ -110,11 +124,14 @@ def _asked(records, options, data_dir) -> tuple[protocol_lib.Asked, set[str]]:
     from data_builders import registry
 
     name = naming.data_set(records.reference)
-    persons = np.setdiff1d(records.person_ids, registry.facts(name).non_identities)
+    known = registry.facts(name)
+    persons = np.setdiff1d(records.person_ids, known.non_identities)
     there, used = set(records.splits.tolist()), set()
     if name == registry.OWN_DATA:
         # What is trained on is not tested on; where that is all, all is drawn from,
         # and `seen_in_training` tells.
         used = (there - set(records.training_splits)) or there
-    asked = protocol_lib.Asked.of(records, options, data_dir, persons.tolist(), used)
+    asked = protocol_lib.Asked.of(
+        records, options, data_dir, persons.tolist(), used, known.strangers
+    )
     return asked, there - used if used else set()

@@ -96,19 +96,19 @@ def _listed(target: str) -> set[str]:
 
 
 def _folds(persons: int) -> bytes:
-    """Content of the partition file: 1 x 10 structs of training and test persons."""
+    """Content of the partition file: 1 x 10 cells of training and test persons."""
     fields = [("probeImIdx", object), ("galleryImIdx", object), ("personIdx", object)]
-    structs = {
-        name: np.zeros((1, grid_facts.FOLDS), dtype=fields)
+    cells = {
+        name: np.empty((1, grid_facts.FOLDS), dtype=object)
         for name in ("trainIdxAll", "testIdxAll")
     }
     rng = np.random.default_rng(0)
     for fold in range(grid_facts.FOLDS):
         order = 1 + rng.permutation(persons).astype(np.uint16)
         halves = order[grid_facts.FOLD_PERSONS :], order[: grid_facts.FOLD_PERSONS]
-        for name, half in zip(structs, halves, strict=True):
+        for name, half in zip(cells, halves, strict=True):
             row = np.sort(half)[np.newaxis]
-            structs[name][0, fold] = (row, row, row)
+            cells[name][0, fold] = np.array([[(row, row, row)]], dtype=fields)
     buffer = io.BytesIO()
-    scipy.io.savemat(buffer, structs)
+    scipy.io.savemat(buffer, cells)
     return buffer.getvalue()

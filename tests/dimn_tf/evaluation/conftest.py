@@ -77,11 +77,12 @@ def viper_records():
 
 @pytest.fixture
 def prid_records():
-    """385 and 749 persons, 200 of them in both views."""
+    """385 and 749 persons, 200 of them in both views; B alone has 1201 and up."""
     rows = [
         ("cam_a", f"single_shot/cam_a/person_{p:04d}.png", p, 1) for p in range(1, 386)
     ] + [
-        ("cam_b", f"single_shot/cam_b/person_{p:04d}.png", p, 2) for p in range(1, 750)
+        ("cam_b", f"single_shot/cam_b/person_{p:04d}.png", p + 1000 * (p > 200), 2)
+        for p in range(1, 750)
     ]
     return FakeRecords.make("prid", rows)
 

@@ -57,6 +57,28 @@ def test_a_source_as_a_target(source, target):
     )
 
 
+def test_strangers_of_a_gallery_are_no_persons_of_it():
+    """Market-1501's distractors, all under the id 0."""
+    rows = [(s, f"{s}/{p}.png", p, 1) for s in ("query", "gallery") for p in (1, 2)]
+    rows += [("gallery", f"gallery/0_{i}.png", 0, 1) for i in range(3)]
+    target = _records("market1501", rows)
+    seen = _seen(target, _records("market1501", rows[:1]), own_trials="splits")
+    assert seen == seen_in_training.Seen(1, 2, 1, 7)
+
+
+def test_an_image_in_another_format_is_the_same_image_but_in_own_data():
+    """CUHK03's extracted copies may be `.jpg`; from its `.mat` come `.png`."""
+
+    def seen(one, other):
+        rows = [
+            (s, name.replace(".png", ".jpg"), p, c) for s, name, p, c in _rows((1,))
+        ]
+        return _seen(_records(other, _rows((1, 2))), _records(one, rows))
+
+    assert seen("cuhk03/partial", "cuhk03") == seen_in_training.Seen(1, 2, 2, 4)
+    assert seen("reid_folder:a/crops", "reid_folder:a/crops") is None
+
+
 @pytest.mark.parametrize(
     ("source", "target"),
     [

@@ -18,7 +18,7 @@ def test_drawn_trials(prid_records):
         assert (prid_records.splits[trial.probe_indices] == "cam_a").all()
         assert (prid_records.splits[trial.gallery_indices] == "cam_b").all()
         # Persons of B alone are all there; the 100 paired ones not drawn are not.
-        assert set(range(201, 750)) <= set(trial.gallery_ids.tolist())
+        assert set(range(1201, 1750)) <= set(trial.gallery_ids.tolist())
         # Nobody of the gallery but the probe's own image counts as a match.
         matches = trial.probe_ids[:, None] == trial.gallery_ids
         assert (matches.sum(axis=1) == 1).all()

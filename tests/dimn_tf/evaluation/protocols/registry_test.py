@@ -321,10 +321,59 @@ def test_images_of_no_person_and_of_other_splits_take_no_part(fake_records):
     records = fake_records("market1501", rows)
     records.training_splits = ("images",)
     for chosen in ("pairs", "cameras", "all"):
-        for found in _target(records, own_trials=chosen).trials:
+        target = _target(records, own_trials=chosen)
+        for found in target.trials:
             for indices in (found.probe_indices, found.gallery_indices):
                 assert set(records.splits[indices].tolist()) == {"images"}
                 assert set(records.person_ids[indices].tolist()) == {1, 2, 3}
+        assert target.trials_source.endswith(
+            "; images of no identity take no part (1 of person_id 0)"
+        )
+
+
+def _market(fake_records, probes="query"):
+    """Four persons, of whom two are trained on; two distractors, three of junk."""
+    rows = [
+        (split, f"{split}/{p}_{c}.jpg", p, c)
+        for split, cameras in ((probes, (1,)), ("gallery", (1, 2)))
+        for p in (1, 2)
+        for c in cameras
+    ]
+    rows += [("train", f"train/{p}_{c}.jpg", p, c) for p in (3, 4) for c in (1, 2)]
+    rows += [("gallery", f"gallery/0_{i}.jpg", 0, 2) for i in range(2)]
+    rows += [("gallery", f"gallery/-1_{i}.jpg", -1, 2) for i in range(3)]
+    return fake_records("market1501", rows)
+
+
+def test_market1501s_own_protocol_is_query_against_gallery(fake_records):
+    target = _target(
+        _market(fake_records), own_trials="splits", camera_rule="cross_camera"
+    )
+    (trial,) = target.trials
+    assert trial.probe_ids.tolist() == [1, 2]
+    # Distractors stay, as strangers; junk does not.
+    assert sorted(trial.gallery_ids.tolist()) == [0, 0, 1, 1, 2, 2]
+    splits = target.records.splits
+    assert set(splits[trial.probe_indices].tolist()) == {"query"}
+    assert set(splits[trial.gallery_indices].tolist()) == {"gallery"}
+    assert target.trials_source == (
+        "its splits query and gallery; split train takes no part; images of no "
+        "identity take no part (3 of person_id -1)"
+    )
+
+
+def test_query_is_asked_for_and_probe_goes_before_it(fake_records, own):
+    """What was drawn by `auto` of Market-1501 stays comparable."""
+    drawn = _target(_market(fake_records))
+    assert len(drawn.trials) == 10
+    assert drawn.trials_source == (
+        "drawn by seed 0; images of no identity take no part (5 of person_id -1 and 0)"
+    )
+    rows = [*_in_splits(), ("query", "query/1.png", 1, 1)]
+    both = _target(own(rows), own_trials="splits")
+    assert (
+        both.trials_source == "its splits probe and gallery; split query takes no part"
+    )
 
 
 def test_splits_that_are_trained_on_and_are_not_there_leave_all(fake_records):
