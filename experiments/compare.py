@@ -70,6 +70,7 @@ def main(argv):
     runs = [wanted_rows.run(where) for where in wanted]
     # Before anything is trained.
     path_flags.refuse_no_folder("results_dir")
+    _refuse_other_results(folder / "results.json")
     for run in runs:
         run.refuse_others_results()
     there = gathered.figures_there(folder)
@@ -89,6 +90,22 @@ def main(argv):
         raise errors.UserError(
             f"{len(failed)} of {len(runs)} rows are missing, their errors are above; "
             "the same command trains them again:\n" + "\n".join(failed)
+        )
+
+
+def _refuse_other_results(path: pathlib.Path) -> None:
+    """A run's work directory has a results.json too, which would be replaced."""
+    if not path.exists():
+        return
+    try:
+        rows_there = standard_json.read_object(path).get("rows")
+    except (OSError, ValueError):
+        rows_there = None
+    if not isinstance(rows_there, dict):
+        raise errors.UserError(
+            f"--results_dir={FLAGS.results_dir}: {path} has no `rows`, so it is of no "
+            "comparison and would be replaced. Name another folder, or move the file "
+            "away"
         )
 
 

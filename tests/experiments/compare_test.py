@@ -210,6 +210,23 @@ def test_mistakes_are_told_before_anything_is_trained(
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize("done", [False, True])
+def test_a_runs_work_directory_is_no_comparisons_folder(done, flags, trained, tmp_path):
+    """Its results.json would be replaced by the comparison's."""
+    folder = tmp_path / "results"
+    if done:
+        launcher.launch("compare", *flags, "--rows=dimn")
+        (folder / "results.json").unlink()
+    made = made_up.run(tmp_path / "run", APS)
+    folder.mkdir(exist_ok=True)
+    made.results.rename(folder / "results.json")
+    before = (folder / "results.json").read_bytes()
+    error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
+    assert error.startswith(f"error: --results_dir={folder}: {folder}/results.json has")
+    assert (folder / "results.json").read_bytes() == before
+    assert len(trained[0]) == done
+
+
 def test_a_seed_of_a_row_that_is_not_wanted_is_left_out(flags, trained):
     launcher.launch("compare", *flags, "--rows=dimn", "--more_seeds=dimn:0,pcb:1")
     assert trained[0] == [("dimn", 0)]
