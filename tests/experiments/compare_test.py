@@ -70,6 +70,7 @@ def trained(data, monkeypatch):
 
     def train(self):
         told.append((self.place.name, self.place.seed))
+        assert [target.hashes for target in self.targets] == [hashes]
         if status.get(self.place.name):
             return status[self.place.name]
         values = json.loads(json.dumps(self.recorded))
