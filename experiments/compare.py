@@ -17,6 +17,7 @@ from absl import flags as absl_flags
 from dimn_tf import errors, files, standard_json
 from dimn_tf.comparison import alike, gathered, place, plot, rows, tables
 from dimn_tf.data import label_space, records, sampler
+from dimn_tf.evaluation import targets as targets_lib
 from dimn_tf.training import build
 from dimn_tf.training import run as training_run
 from experiments import (
@@ -70,6 +71,7 @@ def main(argv):
     runs = [wanted_rows.run(where) for where in wanted]
     # Before anything is trained.
     path_flags.refuse_no_folder("results_dir")
+    wanted_rows.refuse_other_results()
     for run in runs:
         run.refuse_others_results()
     there = gathered.figures_there(folder)
@@ -78,7 +80,10 @@ def main(argv):
         sources = _sources()
         images = _space(sources, FLAGS.seed).num_images
         runs = [wanted_rows.run(where, images) for where in wanted]
-        _refuse_unlike([run for run in runs if not run.is_done], there, sources)
+        targets = _refuse_unlike(
+            [run for run in runs if not run.is_done], there, sources
+        )
+        runs = [wanted_rows.run(where, images, targets) for where in wanted]
         wanted_rows.tell_unused(runs)
     failed = _train(runs, folder, command)
     if any(place.seeds_of(folder, name) for name in rows.ROWS):
@@ -139,13 +144,16 @@ def _space(sources, seed: int) -> label_space.LabelSpace:
     )
 
 
-def _refuse_unlike(missing, there, sources) -> None:
+def _refuse_unlike(missing, there, sources) -> list[targets_lib.Target]:
     """Refuses rows that could not stand beside each other and beside what is there.
 
     Args:
         missing: The runs that are to be trained.
         there: Figures of what is there, by place.
         sources: Their records.
+
+    Returns:
+        The targets, with the trials that the rows are to be judged on.
     """
     flags_of = {where: found["flags"] for where, found in there.items()}
     recorded = {run.place: run.recorded for run in missing}
@@ -159,12 +167,10 @@ def _refuse_unlike(missing, there, sources) -> None:
         _refuse_untrainable(run, spaces[run.place.seed], untrained)
     hashes = {seed: training_run.sha256_of(space) for seed, space in spaces.items()}
     persons = spaces[FLAGS.seed].holdout
-    trials = {
-        target.name: target.hashes
-        for target in prepare.targets_beside(
-            FLAGS.targets, FLAGS.data_dir, persons, flags.evaluation()
-        )
-    }
+    targets = prepare.targets_beside(
+        FLAGS.targets, FLAGS.data_dir, persons, flags.evaluation()
+    )
+    trials = {target.name: target.hashes for target in targets}
     expected = {
         run.place: {
             "flags": recorded[run.place],
@@ -176,6 +182,7 @@ def _refuse_unlike(missing, there, sources) -> None:
     }
     alike.refuse_other_sources({**there, **expected})
     alike.refuse_other_trials({**there, **expected})
+    return targets
 
 
 def _refuse_untrainable(

@@ -13,7 +13,12 @@ from absl import flags as absl_flags
 
 from dimn_tf import errors
 from dimn_tf.encoders import weight_files
-from dimn_tf.evaluation import colour_histogram, report, results_files
+from dimn_tf.evaluation import (
+    colour_histogram,
+    report,
+    results_files,
+    untrained_start,
+)
 from dimn_tf.training import build, workdir
 from dimn_tf.training import recipe as recipes
 from experiments import devices, flags, launch, path_flags, prepare
@@ -82,8 +87,10 @@ def main(argv):
         given["targets"], given["data_dir"], directory, evaluation
     )
     step, name = 0, recipe.method
+    start = untrained_start.Start(values, _defaults(recipe.method))
     if FLAGS.model == "trained":
         method, step = build.restored(recipe, directory)
+        start = None
         targets = prepare.with_seen(
             targets, recipe.data.sources, directory, given["data_dir"]
         )
@@ -99,6 +106,8 @@ def main(argv):
         name = f"untrained {name}"
     else:
         method, name = colour_histogram.ColourHistogram(), "colour histogram"
+        sizes = {name: start.defaults[name] for name in ("image_height", "image_width")}
+        start = untrained_start.Start(values, sizes)
     usual = directory.root / (FLAGS.output or _FILES[FLAGS.model])
     if not FLAGS.output and FLAGS.model == "trained":
         if step < recipe.train_steps:  # Its end writes the other.
@@ -115,12 +124,13 @@ def main(argv):
             and recipe.encoder.mirror == as_made
         ),
         mirror=recipe.encoder.mirror,
+        start=start,
     )
     if FLAGS.output and path != usual:
         raise errors.UserError(
             f"--output={FLAGS.output}: {usual} holds the result of other targets, "
-            "trials or labels, another step or method. Name another file, or leave the "
-            f"flag out ({path.name} is then written)"
+            "trials or labels, another step, method or untrained start. Name another "
+            f"file, or leave the flag out ({path.name} is then written)"
         )
     report.evaluate_and_report(
         method,
@@ -145,6 +155,11 @@ def _refuse_other_ending():
         results_files.refuse_other_ending(FLAGS.output)
     except errors.UserError as error:
         raise errors.UserError(f"--output={error}") from error
+
+
+def _defaults(method):
+    """What a run of a method records where no flag is given."""
+    return recipes.from_values({"method": method}).recorded()
 
 
 def _refuse_other_flags(values):

@@ -4,8 +4,8 @@ r"""Judges the search of a gallery by probes whose person is known: CMC and mAP.
         --person_folders --camera_pattern='^(\d+)_' --only_camera=1 PROBES...
 
 PROBES are named as for `experiments.enroll`; both need the persons (--person_folders or
-CSV lists). Each probe is searched for in the whole gallery. On the same images, the
-figures are those of `experiments.evaluate`.
+CSV lists). Each probe is searched for in the whole gallery; the entry of its own file
+is passed over. On the same images, the figures are those of `experiments.evaluate`.
 """
 
 import sys
@@ -56,12 +56,13 @@ def main(argv):
     model = model_flags.load()
     _ = model.inner_product_scale  # A model whose score is none is refused here.
     thresholds = [model.threshold(one_in) for one_in in rates]
-    persons, features = [], []
+    persons, entry_ids, features = [], [], []
     with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
         for batch in embedding.embed(
             model.probe_features, sources, skipped, FLAGS.batch_size, "probes"
         ):
             persons += [row.source.person_id for row in batch]
+            entry_ids += [row.source.entry_id for row in batch]
             features += [row.vector for row in batch]
         for line in image_flags.skipped_lines(skipped):
             print(line, file=sys.stderr)
@@ -73,6 +74,7 @@ def main(argv):
             persons,
             FLAGS.unmatched_probes,
             thresholds,
+            entry_ids,
         )
         result = judged.ranking
         figures = {
@@ -80,6 +82,7 @@ def main(argv):
             "gallery": len(gallery),
             "skipped": len(skipped),
             "runtime": model.runtime,
+            "own_entries": judged.own_entries,
             "unmatched_probes": len(result.unmatched),
             **{f"rank{k}": 100 * share for k, share in result.cmc.items()},
             "mAP": 100 * result.mean_average_precision,
@@ -109,6 +112,11 @@ def main(argv):
     for k in ranking.RANKS:
         print(f"  rank-{k:<3} {figures[f'rank{k}']:8.4f} %")
     print(f"  mAP      {figures['mAP']:8.4f} %")
+    if judged.own_entries:
+        print(
+            f"  {judged.own_entries:,} of the probes are enrolled themselves: their "
+            "own entries were passed over"
+        )
     if len(result.unmatched):
         print(f"  {len(result.unmatched):,} probes have no match, counted apart")
     for row in figures["thresholds"]:

@@ -3,16 +3,17 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags as absl_flags
 
 from dimn_tf import config, errors, methods, standard_json
-from dimn_tf.comparison import alike, rows
+from dimn_tf.comparison import alike, left_results, rows
 from dimn_tf.comparison import place as place_lib
 from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.evaluation import results_files
+from dimn_tf.evaluation import targets as targets_lib
 from dimn_tf.training import recipe as recipe_lib
 from dimn_tf.training import workdir
 from experiments import row_cost, timed_process
@@ -31,6 +32,7 @@ class RowRun:
         places: --data_dir and --manual_dir, by flag name.
         parent: Work directory of the comparison.
         training_images: Of all sources; None: not known.
+        targets: What it is to be judged on, with their trials; none: not known.
     """
 
     place: place_lib.Place
@@ -38,6 +40,7 @@ class RowRun:
     places: Mapping[str, str]
     parent: pathlib.Path
     training_images: int | None = None
+    targets: Sequence[targets_lib.Target] = ()
 
     @property
     def workdir(self) -> workdir.WorkDir:
@@ -151,7 +154,7 @@ class RowRun:
                 )
 
     def train(self) -> int:
-        """Trains, or goes on, and keeps the results.
+        """Trains, or goes on, and keeps the results on the expected trials.
 
         Returns:
             The exit status of the training, which has told its error; -N: it was ended
@@ -159,7 +162,7 @@ class RowRun:
 
         Raises:
             errors.UserError: the run left results of other options, such as other
-                targets, or they cannot be kept.
+                targets, or on other trials alone, or they cannot be kept.
         """
         status, cost = timed_process.run(
             ["experiments.train", *self.command],
@@ -169,10 +172,21 @@ class RowRun:
             ),
         )
         if not status:
-            held = results_files.read(self.workdir.results)
-            self._refuse_other(held, self.workdir.results)
-            self.place.keep(self.workdir, cost)
+            self.place.keep(self.workdir, cost, self._left())
         return status
+
+    def _left(self) -> pathlib.Path:
+        """The run's results on the expected trials."""
+        options, usual = self.options, self.workdir.results
+        evaluation = config.read(evaluation_options.EvaluationOptions, options)
+        path = left_results.place(
+            self.workdir, self.recipe, self.targets, evaluation.unmatched_probes
+        )
+        found = path if path.is_file() else usual
+        held = results_files.read(found)
+        self._refuse_other(held, found)
+        left_results.refuse_missing(path, usual, held)
+        return path
 
 
 def _names(group: type) -> set[str]:

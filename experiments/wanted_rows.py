@@ -1,11 +1,12 @@
 """The runs that a comparison's flags ask for."""
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dimn_tf import errors
+from dimn_tf import errors, standard_json
 from dimn_tf.comparison import place, rows
+from dimn_tf.evaluation import targets as targets_lib
 from experiments import flags, row_run
 
 FLAGS = flags.FLAGS
@@ -48,12 +49,17 @@ def _given() -> dict[str, Any]:
     }
 
 
-def run(where: place.Place, images: int | None = None) -> row_run.RowRun:
+def run(
+    where: place.Place,
+    images: int | None = None,
+    targets: Sequence[targets_lib.Target] = (),
+) -> row_run.RowRun:
     """A row's run.
 
     Args:
         where: Its results go.
         images: Of all sources; None: not known.
+        targets: With their trials; none: not known.
     """
     return row_run.RowRun(
         place=where,
@@ -61,6 +67,7 @@ def run(where: place.Place, images: int | None = None) -> row_run.RowRun:
         places={name: FLAGS[name].value for name in _PLACES},
         parent=pathlib.Path(FLAGS.workdir),
         training_images=images,
+        targets=targets,
     )
 
 
@@ -81,6 +88,27 @@ def refuse_heldout() -> None:
         raise errors.UserError(
             f"--more_seeds={','.join(FLAGS.more_seeds)}: each seed sets other people "
             f"aside, so that --targets={flags.HELDOUT} would be others. Leave it out"
+        )
+
+
+def refuse_other_results() -> None:
+    """Refuses to replace a results.json of a run's work directory by a comparison's.
+
+    Raises:
+        errors.UserError: --results_dir has one that is of no comparison.
+    """
+    path = pathlib.Path(FLAGS.results_dir) / "results.json"
+    if not path.exists():
+        return
+    try:
+        rows_there = standard_json.read_object(path).get("rows")
+    except (OSError, ValueError):
+        rows_there = None
+    if not isinstance(rows_there, dict):
+        raise errors.UserError(
+            f"--results_dir={FLAGS.results_dir}: {path} has no `rows`, so it is of no "
+            "comparison and would be replaced. Name another folder, or move the file "
+            "away"
         )
 
 

@@ -9,6 +9,7 @@ HEADINGS = ("rank-1", "rank-5", "rank-10", "mAP")
 """Of `paper_results.METRICS`."""
 NONE = "-"
 """In a cell: there is no such figure."""
+_DIGITS = (1, 2, 3)  # Decimals of an interval, which is kept with three.
 
 
 def table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -33,11 +34,19 @@ def figures(
 
 
 def difference(found: Mapping[str, Any] | None) -> str:
-    """A cell of what `bootstrap.compare` gives."""
+    """A cell of what `bootstrap.compare` gives.
+
+    The interval has as many decimals as tell on which side of zero its ends lie.
+    """
     if not found:
         return NONE
     low, high = found["interval"]
-    return f"{found['difference']:+.1f} [{low:+.1f}, {high:+.1f}]"
+    digits = next(
+        (n for n in _DIGITS if all(round(end, n) or not end for end in (low, high))),
+        _DIGITS[-1],
+    )
+    interval = f"[{low:+.{digits}f}, {high:+.{digits}f}]"
+    return f"{found['difference']:+.1f} {interval}"
 
 
 def _cell(text: str) -> str:

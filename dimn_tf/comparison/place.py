@@ -52,7 +52,12 @@ class Place:
         """The run's log, as it is."""
         return self.folder / f"{self.name}_seed{self.seed}_training_log.csv"
 
-    def keep(self, run: workdir.WorkDir, cost: Mapping[str, float]) -> None:
+    def keep(
+        self,
+        run: workdir.WorkDir,
+        cost: Mapping[str, float],
+        results: pathlib.Path | None = None,
+    ) -> None:
         """Copies a finished run's results, each probe's AP and log to here.
 
         The results come last: a row whose results are here is whole.
@@ -60,11 +65,13 @@ class Place:
         Args:
             run: The run's work directory.
             cost: What it cost; see `COST`.
+            results: Which of its results; None: `results.json`.
         """
-        figures = results_files.read(run.results)
+        results = results or run.results
+        figures = results_files.read(results)
         beside = results_files.probes_path(self.results)
         for source, copied in (
-            (results_files.probes_path(run.results), beside),
+            (results_files.probes_path(results), beside),
             (run.training_log, self.training_log),
         ):
             with files.replacing(copied) as partial:

@@ -5,7 +5,7 @@ import textwrap
 
 from dimn_tf import drawing
 from dimn_tf.comparison import gathered as gathered_lib
-from dimn_tf.comparison import rows
+from dimn_tf.comparison import rows, trained_on
 from dimn_tf.evaluation import paper_results
 
 _GAP = 0.6  # Between the tables' rows.
@@ -19,7 +19,7 @@ def plot(gathered: gathered_lib.Gathered, path: str | os.PathLike) -> None:
     interval of its difference to DIMN, laid at DIMN's height: where it does not reach
     the upright line, DIMN's, the row differs from DIMN on these people. (None where
     their lowest seeds differ.) A diamond is the paper's value, where the targets are
-    the paper's.
+    the paper's. TRAINED ON marks rows, and the targets of which they saw persons.
 
     Args:
         gathered: What is there.
@@ -34,11 +34,20 @@ def plot(gathered: gathered_lib.Gathered, path: str | os.PathLike) -> None:
         axes.axvline(reference, color=drawing.BLUE, linewidth=1.2, label="DIMN")
     for name, height in heights.items():
         _draw(axes, gathered, name, height, reference)
-    axes.set_yticks(list(heights.values()), [rows.ROWS[name].label for name in heights])
+    firsts = {name: gathered.first(name) for name in heights}
+    labels = [
+        rows.ROWS[name].label + trained_on.of_mean(figures)
+        for name, figures in firsts.items()
+    ]
+    axes.set_yticks(list(heights.values()), labels)
     axes.invert_yaxis()
     axes.set_xlim(left=0)
-    targets = gathered.first(next(iter(heights)))["targets"]
-    label = f"mAP, mean over {', '.join(targets)} (%)"
+    marks = {
+        target: max(trained_on.of_target(f["targets"][target]) for f in firsts.values())
+        for target in next(iter(firsts.values()))["targets"]
+    }
+    targets = ", ".join(target + mark for target, mark in marks.items())
+    label = f"mAP, mean over {targets} (%)"
     label = label.encode("utf-8", "backslashreplace").decode()
     axes.set_xlabel(textwrap.fill(label, _LINE), parse_math=False)
     drawing.tidy(axes, "x")

@@ -5,7 +5,7 @@ import pathlib
 from typing import Any
 
 from dimn_tf.comparison import gathered as gathered_lib
-from dimn_tf.comparison import markdown, rows
+from dimn_tf.comparison import markdown, rows, trained_on
 from dimn_tf.evaluation import paper_results
 
 FILE = pathlib.Path(__file__).with_name("quoted.json")
@@ -29,6 +29,7 @@ def tables(gathered: gathered_lib.Gathered) -> list[str]:
         if rows.REFERENCE in gathered.figures:
             for name, values in gathered.first(rows.REFERENCE)["targets"].items():
                 if name.split("/")[0] == target:
-                    lines.append(["DIMN, ours", *markdown.figures(values)])
+                    label = f"DIMN, ours{trained_on.of_target(values)}"
+                    lines.append([label, *markdown.figures(values)])
         found.append(markdown.table([target, *markdown.HEADINGS], lines))
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dimn_tf.comparison import gathered as gathered_lib
-from dimn_tf.comparison import markdown, quoted, rows
+from dimn_tf.comparison import markdown, quoted, rows, trained_on
 from dimn_tf.evaluation import paper_results
 
 _MINUS = f"mAP minus {rows.ROWS[rows.REFERENCE].label}'s [95 %]"
@@ -17,8 +17,8 @@ def all_tables(gathered: gathered_lib.Gathered) -> str:
         "Per cent. A figure is the mean ± the standard deviation over the trials of a "
         "target, of one training: a row's lowest seed (Seeds has the others). In "
         "brackets stands the paper's value, which was trained on other sources, with "
-        "other sizes and steps. TRAINED ON marks a target of which persons were "
-        "trained on.",
+        "other sizes and steps. TRAINED ON marks figures of a target of which persons "
+        "were trained on, and means over such.",
         f"*{_MINUS}*: points, the row less DIMN of the same seed; above zero the row "
         "is better. The interval is over identities (paired bootstrap, since trials "
         "share probes). It tells whether other people would have given the same order, "
@@ -84,9 +84,11 @@ def overview(gathered: gathered_lib.Gathered) -> str:
         figures = gathered.first(name)
         cells = [
             f"{values['rank1']['mean']:.1f} / {values['mAP']['mean']:.1f}"
+            + trained_on.of_target(values)
             for values in figures["targets"].values()
         ]
         mean = f"{figures['mean']['rank1']:.1f} / {figures['mean']['mAP']:.1f}"
+        mean += trained_on.of_mean(figures)
         minus = markdown.difference(gathered.difference(name))
         lines.append([row.label, *cells, mean, minus])
     return markdown.table(["row", *_targets(gathered), "mean", _MINUS], lines)
@@ -103,7 +105,7 @@ def figures_table(
         for target, values in targets.items():
             paper = row.paper and paper_results.paper_row(row.paper, target)
             found = minus and minus["targets"][target]
-            shown = f"{target} (TRAINED ON)" if "seen_in_training" in values else target
+            shown = target + trained_on.of_target(values)
             cells = markdown.figures(values, paper)
             lines.append([row.label, shown, *cells, markdown.difference(found)])
         paper = None
@@ -112,7 +114,8 @@ def figures_table(
         ):
             paper = paper_results.paper_mean(row.paper)
         mean = markdown.figures(figures["mean"], paper)
-        lines.append([row.label, "**mean**", *mean, markdown.difference(minus)])
+        shown = f"**mean**{trained_on.of_mean(figures)}"
+        lines.append([row.label, shown, *mean, markdown.difference(minus)])
     return markdown.table(["row", "target", *markdown.HEADINGS, _MINUS], lines)
 
 
@@ -122,18 +125,19 @@ def cosine_table(gathered: gathered_lib.Gathered) -> str:
     lines = []
     for name, row in _there(gathered, rows.ROWS):
         figures = gathered.first(name)
-        by_target = [
-            figures["targets"][target]["diagnosis"]["cosine"]["mAP"]["mean"]
-            for target in targets
-        ]
-        means = figures["diagnosis_mean"]
+        by_target = [figures["targets"][target] for target in targets]
+        means, mark = figures["diagnosis_mean"], trained_on.of_mean(figures)
         lines.append(
             [
                 row.label,
-                f"{figures['mean']['mAP']:.1f}",
-                *(f"{value:.1f}" for value in by_target),
-                f"{means['cosine']['mAP']:.1f}",
-                f"{means['euclidean']['mAP']:.1f}",
+                f"{figures['mean']['mAP']:.1f}{mark}",
+                *(
+                    f"{values['diagnosis']['cosine']['mAP']['mean']:.1f}"
+                    + trained_on.of_target(values)
+                    for values in by_target
+                ),
+                f"{means['cosine']['mAP']:.1f}{mark}",
+                f"{means['euclidean']['mAP']:.1f}{mark}",
             ]
         )
     headings = ["row", "as it scores", *targets, "mean", "mean, Euclidean"]
@@ -146,7 +150,7 @@ def seeds_table(gathered: gathered_lib.Gathered) -> str:
         [
             row.label,
             str(seed),
-            f"{figures['mean']['mAP']:.1f}",
+            f"{figures['mean']['mAP']:.1f}{trained_on.of_mean(figures)}",
             markdown.difference(gathered.differences.get(name, {}).get(seed)),
         ]
         for name, row in _there(gathered, rows.ROWS)

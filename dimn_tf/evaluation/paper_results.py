@@ -7,6 +7,9 @@ Table 7 under names that say what DIMN lacks.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 METRICS = ("rank1", "rank5", "rank10", "mAP")
 TARGETS = ("viper", "prid", "grid", "ilids")
 
@@ -81,6 +84,36 @@ _TABLE_7 = {
     ),
 }
 _ROWS = {**_TABLE_2, **_TABLE_7}
+_WITHOUT_PARTS = {
+    "dimn_no_memory": ("memory_bank", False),
+    "dimn_no_running_average": ("running_average", 1.0),
+    "dimn_no_logit_triplet": ("triplet_weight", 0.0),
+}
+"""The flag of a run, and its value, by which DIMN lacks what a row of Table 7 lacks."""
+
+
+def row_of(method: str, flags: Mapping[str, Any]) -> str | None:
+    """Which row the paper has of a run; None: it has none.
+
+    Args:
+      method: this project's method name.
+      flags: as the run records them; what is missing is taken as the default, with
+        which DIMN is whole.
+
+    Returns:
+      A name that `paper_row` takes. Of DIMN without one of its parts that of Table 7;
+      without two the paper has none.
+    """
+    if method != "dimn":
+        return method if method in _TABLE_2 else None
+    lacking = [
+        name
+        for name, (flag, value) in _WITHOUT_PARTS.items()
+        if flag in flags and flags[flag] == value
+    ]
+    if len(lacking) > 1:
+        return None
+    return lacking[0] if lacking else method
 
 
 def paper_row(method: str, target: str) -> dict[str, float] | None:

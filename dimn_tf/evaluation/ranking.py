@@ -271,7 +271,14 @@ def _vector(values: np.ndarray, name: str, length: int | None = None) -> np.ndar
         raise errors.UserError(f"{name} has shape {values.shape}, expected {wanted}")
     if len(values) and values.dtype.kind not in "iu":
         raise errors.UserError(f"{name} must be whole numbers, found {values.dtype}")
-    return values
+    # NumPy compares uint64 with int64 as float64, which merges ids above 2^53.
+    largest = np.iinfo(np.int64).max
+    if values.dtype.kind == "u" and len(values) and int(values.max()) > largest:
+        raise errors.UserError(
+            f"{name} holds {values.max()}, expected at most {largest} (int64): number "
+            "the identities or cameras anew, from 0"
+        )
+    return values.astype(np.int64)
 
 
 def _real_array(scores: np.ndarray) -> np.ndarray:

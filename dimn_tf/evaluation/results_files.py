@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dimn_tf import errors, files, standard_json
 
 if TYPE_CHECKING:  # comparing two runs takes no TensorFlow
-    from dimn_tf.evaluation import evaluator
+    from dimn_tf.evaluation import evaluator, untrained_start
     from dimn_tf.evaluation import targets as targets_lib
 
 # A target may be a folder whose name is no text; it is written as the bytes it is.
@@ -59,11 +59,13 @@ def place(
     unmatched_probes: str,
     own: bool = True,
     mirror: bool = False,
+    start: untrained_start.Start | None = None,
 ) -> pathlib.Path:
     """Where a result goes, so that it never replaces another thing's result.
 
     A result is of a method at a step, on targets with their trials and with the
-    persons and cameras of their images, with or without mirror images. `path` is taken
+    persons and cameras of their images, with or without mirror images; where nothing
+    was trained, of a start. `path` is taken
     where it is free or holds a result of just these; else the file is named by what
     it holds: `evaluations/<stem>_<step>_<targets>_<hash of the trials>.json`.
 
@@ -76,6 +78,7 @@ def place(
       own: whether these are the targets that belong to `path`; if not, it is left
         alone though it be free.
       mirror: whether mirror images are matched too.
+      start: what an untrained result was made with; None: it is of a trained run.
 
     Raises:
       UserError: `path` holds something else than a result.
@@ -98,6 +101,8 @@ def place(
             {n: row.get("trials_sha256") for n, row in found["targets"].items()},
             *(["mirror"] if found.get("flags", {}).get("mirror") else []),
         ]
+        if start and not start.is_of(found.get("flags", {})):
+            return False
         return held == wanted and not labelled_otherwise(found["targets"], images)
 
     if path.exists():
@@ -113,10 +118,13 @@ def place(
         digest = hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
         return folder / f"{path.stem}_{step:07d}_{names}_{digest[:8]}.json"
 
-    older = named_by(wanted)  # Before results told the labels of their images.
-    if not images or (older.exists() and holds_the_same(older)):
-        return older
-    return named_by([*wanted, images])
+    # As older versions named them first: without labels of the images, or a start.
+    kinds = [wanted, *([[*wanted, images]] if images else [])]
+    if start:
+        kinds.append([*kinds[-1], {"start": start.departures}])
+    *older, own_name = (named_by(held) for held in kinds)
+    same = (there for there in older if there.exists() and holds_the_same(there))
+    return next(same, own_name)
 
 
 def labelled_otherwise(

@@ -15,11 +15,12 @@ def table(figures: Mapping[str, Any]) -> str:
     """The figures of `results.figures_of` as text; per cent.
 
     Beneath each target stand what of it was trained on, where its trials come from,
-    the paper's row of the method, where it has one, and
+    the paper's row of the method and of what its flags leave out, where it has one, and
     the diagnosis: the bare features ranked by Euclidean distance and by cosine. The
     mean's paper row is shown for the paper's four targets alone.
     """
     method, targets = figures["method"], figures["targets"]
+    paper = paper_results.row_of(method, figures.get("flags", {}))
     width = max([_NAME] + [len(name) + 2 for name in targets])
 
     def row(name: str, values: Mapping[str, Any] | None, suffix: str = "") -> list[str]:
@@ -42,7 +43,7 @@ def table(figures: Mapping[str, Any]) -> str:
             lines.append(f"  {seen_in_training.Seen(**seen)}")
         if source := values.get("trials_source"):
             lines.append(f"  trials: {source}")
-        lines += row("  paper", paper_results.paper_row(method, name))
+        lines += row("  paper", paper and paper_results.paper_row(paper, name))
         for diagnosis, beneath in values["diagnosis"].items():
             lines += row(f"  features, {diagnosis}", beneath)
     if len(targets) > 1:
@@ -50,7 +51,7 @@ def table(figures: Mapping[str, Any]) -> str:
         note = f"{trained} of them TRAINED ON" if trained else ""
         lines += row(f"mean of {len(targets)} targets", figures["mean"], note)
         if {name.split("/")[0] for name in targets} == set(paper_results.TARGETS):
-            lines += row("  paper", paper_results.paper_mean(method))
+            lines += row("  paper", paper and paper_results.paper_mean(paper))
         for diagnosis, beneath in figures["diagnosis_mean"].items():
             lines += row(f"  features, {diagnosis}", beneath)
     return "\n".join(lines)

@@ -70,6 +70,7 @@ def trained(data, monkeypatch):
 
     def train(self):
         told.append((self.place.name, self.place.seed))
+        assert [target.hashes for target in self.targets] == [hashes]
         if status.get(self.place.name):
             return status[self.place.name]
         values = json.loads(json.dumps(self.recorded))
@@ -208,6 +209,23 @@ def test_mistakes_are_told_before_anything_is_trained(
     assert error.startswith(f"error: {told}")
     assert not trained[0] and not (tmp_path / "runs").exists()
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_a_runs_work_directory_is_no_comparisons_folder(done, flags, trained, tmp_path):
+    """Its results.json would be replaced by the comparison's."""
+    folder = tmp_path / "results"
+    if done:
+        launcher.launch("compare", *flags, "--rows=dimn")
+        (folder / "results.json").unlink()
+    made = made_up.run(tmp_path / "run", APS)
+    folder.mkdir(exist_ok=True)
+    made.results.rename(folder / "results.json")
+    before = (folder / "results.json").read_bytes()
+    error = launcher.launch("compare", *flags, "--rows=dimn", code=1)
+    assert error.startswith(f"error: --results_dir={folder}: {folder}/results.json has")
+    assert (folder / "results.json").read_bytes() == before
+    assert len(trained[0]) == done
 
 
 def test_a_seed_of_a_row_that_is_not_wanted_is_left_out(flags, trained):

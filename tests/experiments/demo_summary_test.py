@@ -8,6 +8,8 @@ import pytest
 
 from tests.experiments.launcher import ROOT, launch
 
+TARGET = "synthetic_reid/night_market"
+
 
 @pytest.fixture
 def demo(tmp_path):
@@ -18,7 +20,8 @@ def demo(tmp_path):
         ("results.json", 35.0, 52.0),
     ):
         mean = {"rank1": rank1, "mAP": mean_ap}
-        figures = {"targets": {"synthetic_reid/night_market": mean}, "mean": mean}
+        row = {**mean, "trials_sha256": "of the trials"}
+        figures = {"targets": {TARGET: row}, "mean": mean}
         (tmp_path / name).write_text(json.dumps(figures))
     for name in ("search.png", ".partial.png", "results_ranked/1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -66,3 +69,42 @@ def test_the_three_rankings_stand_side_by_side(demo):
     assert ["trained", "model", "35.0", "52.0"] in rows
     assert "10.4 times the untrained one's and 32.0 points above" in printed
     assert ".partial" not in printed
+
+
+def _changed(path, **values):
+    figures = json.loads(path.read_text())
+    figures["targets"][TARGET].update(values)
+    path.write_text(json.dumps(figures))
+
+
+def test_a_domain_that_was_trained_on_is_not_called_unseen(demo):
+    seen = {"persons": 3, "of_persons": 30, "images": 6, "of_images": 60}
+    _changed(demo / "results.json", seen_in_training=seen)
+    printed = launch("demo_summary", f"--workdir={demo}")
+    told = "TRAINED ON 3 of its 30 persons and 6 of its 60 images"
+    assert f"\nDomain {TARGET} ({told}); per cent:\n" in printed
+    assert "Unseen" not in printed
+
+
+@pytest.mark.parametrize("name", ["results_initial.json", "results.json"])
+@pytest.mark.parametrize("values", ["trials_sha256", "images_sha256"])
+def test_rankings_of_other_trials_or_labels_are_not_put_side_by_side(
+    name, values, demo
+):
+    for path in demo.glob("*.json"):
+        _changed(path, images_sha256="of the images")
+    _changed(demo / name, **{values: "of others"})
+    error = launch("demo_summary", f"--workdir={demo}", code=1)
+    assert error.startswith(
+        f"error: {demo / name}: not judged on the trials and labels"
+    )
+    assert f"{demo}/results_histogram.json: {TARGET} differ. Move the older" in error
+
+
+def test_rankings_of_other_targets_are_not_put_side_by_side(demo):
+    path = demo / "results.json"
+    figures = json.loads(path.read_text())
+    figures["targets"]["viper"] = figures["targets"][TARGET]
+    path.write_text(json.dumps(figures))
+    error = launch("demo_summary", f"--workdir={demo}", code=1)
+    assert f"{path}: not judged on" in error and "viper differ" in error

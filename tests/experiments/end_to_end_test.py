@@ -174,7 +174,8 @@ def test_a_run_in_mixed_precision_has_one_figure(places, tiny_encoder, tmp_path)
 def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
     root, flags, _ = places
     kept = [f for f in flags if not f.startswith(("--workdir", "--targets"))]
-    for model in ("initial", "histogram"):
+
+    def evaluate(model, *more):
         launch(
             "evaluate",
             f"--workdir={tmp_path}",
@@ -183,7 +184,17 @@ def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
             "--ranked_probes=0",
             "--mirror",  # As the demo's flag file has it, of both.
             *kept,
+            *more,
         )
+
+    for model in ("initial", "histogram"):
+        evaluate(model)
+    usual = tmp_path / "results_initial.json"
+    before = usual.read_bytes()
+    evaluate("initial", "--seed=5")  # Another start: both are kept.
+    assert usual.read_bytes() == before
+    (other,) = (tmp_path / "evaluations").glob("results_initial_*[0-9a-f].json")
+    assert json.loads(other.read_text())["flags"]["seed"] == 5
     initial = _figures(tmp_path / "results_initial.json")[TARGET]
     histogram = _figures(tmp_path / "results_histogram.json")[TARGET]
     assert initial["mAP"] != histogram["mAP"]

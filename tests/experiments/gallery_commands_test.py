@@ -209,6 +209,29 @@ def test_the_judged_probes_are_of_one_person_each(place):
     assert (told["probes"], told["gallery"], told["skipped"]) == (7, 4, 1)
 
 
+def test_probes_that_are_enrolled_do_not_find_themselves(place):
+    root, arguments = place
+    crops, one = root / "crops", (*PERSONS, "--only_camera=1")
+    launch("enroll", *arguments, *one, str(crops))
+    told = _json("evaluate_gallery", *arguments, *one, str(crops))
+    # Four entries, two a person; a probe's own is passed over. Its one true match is of
+    # rank r among the three that are left: AP 1 / r.
+    ranks = []
+    for probe in sorted(crops.glob("*/1_*")):
+        found = _json("search", *arguments, f"--probe={probe}", "--topk=4")["hits"]
+        others = [hit for hit in found if hit["entry_id"] != str(probe)]
+        people = [hit["person_id"] for hit in others]
+        assert people.count(probe.parent.name) == 1 and len(people) == 3
+        ranks.append(1 + people.index(probe.parent.name))
+    assert (told["probes"], told["gallery"], told["own_entries"]) == (4, 4, 4)
+    assert told["rank1"] == pytest.approx(100 * ranks.count(1) / 4)
+    assert told["mAP"] == pytest.approx(100 * sum(1 / rank for rank in ranks) / 4)
+    launch("enroll", arguments[1], "--remove", f"{crops}/anna/1_b.png")
+    error = launch("evaluate_gallery", *arguments, *one, str(crops), code=1)
+    assert error.startswith("error: 1 probes are themselves the only entry of their")
+    assert f"{crops}/anna/1_a.png" in error
+
+
 def test_onnx_runtime_finds_what_tensorflow_finds(dimn_export, place):
     root, (_, gallery) = place
     crops, probe = str(root / "crops"), f"--probe={root / 'crops/bo/2_a.png'}"
@@ -230,6 +253,7 @@ def test_onnx_runtime_finds_what_tensorflow_finds(dimn_export, place):
     )
     told = launch("evaluate_gallery", model, gallery, *PERSONS, crops)
     assert "8 probes against 8 entries (vectors by ONNX Runtime):" in told
+    assert "8 of the probes are enrolled themselves: their own entries were" in told
     missing = launch("search", *place[1], probe, "--runtime=onnx", code=1)
     assert "holds no model.onnx" in missing
 

@@ -7,12 +7,14 @@ import signal
 import sys
 import threading
 import time
+import types
 
 import pytest
 from absl import flags
 
 from dimn_tf import errors
 from dimn_tf.comparison import place, rows
+from dimn_tf.evaluation import results_files
 from experiments import row_cost, row_run
 from tests.dimn_tf.comparison import made_up
 
@@ -37,9 +39,17 @@ def run(tmp_path):
             places={"data_dir": str(tmp_path / "tfds"), "manual_dir": "archives"},
             parent=tmp_path / "runs",
             training_images=IMAGES,
+            targets=[_target()],
         )
 
     return make
+
+
+def _target(trials="of viper", images=None):
+    """What a target is told by; of `made_up`'s trials."""
+    return types.SimpleNamespace(
+        name="viper", trials_sha256=trials, images_sha256=images
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,9 +106,12 @@ def test_names_with_commas_and_quotes_come_through(run):
 def _leave(run, **changed):
     """Results of the run in its work directory, as it would leave them."""
     values = {**run.recorded, **changed}
-    return made_up.run(
+    left = made_up.run(
         run.workdir.root, {"viper": [0.5, 0.2]}, **json.loads(json.dumps(values))
     )
+    own = {"method": run.recipe.method, "step": run.recipe.train_steps}
+    left.results.write_text(json.dumps(json.loads(left.results.read_text()) | own))
+    return left
 
 
 def _keep(run, **changed):
@@ -233,6 +246,58 @@ def test_results_of_other_targets_that_a_finished_run_left_are_not_kept(
         wanted.train()
     told = str(caught.value)
     assert f"{wanted.workdir.results}: made with --targets=viper, now" in told
+    assert not wanted.is_done
+
+
+@pytest.mark.parametrize(
+    "target", [_target("of other trials"), _target(images="of other labels")]
+)
+@pytest.mark.parametrize("evaluated", [True, False])
+def test_a_finished_runs_results_on_older_trials_are_not_kept_as_the_new_ones(
+    target, evaluated, run, tmp_path, monkeypatch
+):
+    """`train` leaves results.json alone, and writes the new results beside it."""
+    wanted = dataclasses.replace(run("dimn"), targets=[target])
+    left = _leave(wanted)
+    figures = json.loads(left.results.read_text())
+    figures["targets"]["viper"]["images_sha256"] = "of the labels"
+    left.results.write_text(json.dumps(figures))
+    before = left.results.read_bytes()
+    # As `train` evaluates the finished run once more: the other APs, 0.5 and 0.25.
+    new = results_files.place(left.results, [target], "dimn", 4000, "refuse")
+    assert new.parent.name == "evaluations"
+    if evaluated:
+        other = made_up.run(tmp_path / "other", {"viper": [0.5, 0.25]})
+        values = json.loads(other.results.read_text())["targets"]
+        hashes = {"trials_sha256": target.trials_sha256}
+        if target.images_sha256:
+            hashes["images_sha256"] = target.images_sha256
+        values["viper"].update(hashes)
+        new.parent.mkdir()
+        new.write_text(json.dumps({**figures, "targets": values}))
+        beside = results_files.probes_path(other.results)
+        beside.rename(results_files.probes_path(new))
+    _trained_by(monkeypatch, tmp_path, "exit 0")
+    if evaluated:
+        assert wanted.train() == 0
+        kept = wanted.place.read()["targets"]["viper"]
+        assert kept["mAP"]["mean"] == 37.5 and kept.items() >= hashes.items()
+    else:
+        with pytest.raises(errors.UserError) as caught:
+            wanted.train()
+        assert f"{left.results}: of dimn at step 4000, and not on" in str(caught.value)
+        assert not wanted.is_done
+    assert left.results.read_bytes() == before
+
+
+def test_results_of_another_step_are_not_kept(run, tmp_path, monkeypatch):
+    wanted = run("dimn")
+    left = _leave(wanted)
+    figures = json.loads(left.results.read_text()) | {"step": 3000}
+    left.results.write_text(json.dumps(figures))
+    _trained_by(monkeypatch, tmp_path, "exit 0")
+    with pytest.raises(errors.UserError, match="results.json: of dimn at step 3000"):
+        wanted.train()
     assert not wanted.is_done
 
 

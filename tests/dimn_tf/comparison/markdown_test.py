@@ -1,5 +1,7 @@
 """Cells hold what they are given, whatever its characters."""
 
+import pytest
+
 from dimn_tf.comparison import markdown
 
 
@@ -23,3 +25,18 @@ def test_a_difference_has_its_sign_and_ends():
     found = {"difference": 1.25, "interval": [-0.5, 3.0]}
     assert markdown.difference(found) == "+1.2 [-0.5, +3.0]"
     assert markdown.difference(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("interval", "shown"),
+    [
+        ((-3.336, 0.01), "[-3.34, +0.01]"),
+        ((-3.336, -0.04), "[-3.34, -0.04]"),
+        ((0.004, 2.0), "[+0.004, +2.000]"),
+        ((-0.06, 2.0), "[-0.1, +2.0]"),
+        ((0.0, 2.0), "[+0.0, +2.0]"),  # Just zero.
+    ],
+)
+def test_rounding_hides_not_whether_an_interval_includes_zero(interval, shown):
+    found = {"difference": -1.677, "interval": list(interval)}
+    assert markdown.difference(found) == f"-1.7 {shown}"

@@ -1,5 +1,7 @@
 """The picture shows each row's mean, seeds, interval and the paper's value."""
 
+import json
+
 import pytest
 
 from dimn_tf.comparison import gathered, plot
@@ -78,3 +80,18 @@ def test_a_targets_name_is_no_formula(axes, tmp_path):
     plot.plot(gathered.gather(tmp_path / "kept", 100), tmp_path / "c.png")
     (drawn,) = axes
     assert "reid_folder:/a$b_{$/c\\udcff" in drawn.get_xlabel()
+
+
+def test_rows_and_targets_that_were_trained_on_are_marked(axes, tmp_path):
+    kept = tmp_path / "kept"
+    for name in ("pcb", "mldg"):
+        made_up.row(kept, name, 0, {t: LESS[t] for t in ("viper", "prid")})
+    path = kept / "mldg_seed0.json"
+    values = json.loads(path.read_text())
+    values["targets"]["viper"]["seen_in_training"] = {"persons": 1}
+    path.write_text(json.dumps(values))
+    plot.plot(gathered.gather(kept, 100), tmp_path / "c.png")
+    (drawn,) = axes
+    labels = [text.get_text() for text in drawn.get_yticklabels()]
+    assert labels == ["aggregation, PCB", "MLDG (1 of 2 TRAINED ON)"]
+    assert drawn.get_xlabel() == "mAP, mean over viper (TRAINED ON), prid (%)"

@@ -31,6 +31,13 @@ def test_the_tables_rows_are_the_papers_in_its_order():
         assert row.paper == name and paper_results.paper_mean(name)
 
 
+@pytest.mark.parametrize("name", {**rows.TABLE_2, **rows.TABLE_7})
+def test_a_single_run_of_a_row_stands_over_the_same_row_of_the_paper(name):
+    recorded = recipe.from_values(rows.ROWS[name].options).recorded()
+    method = rows.ROWS[name].method
+    assert paper_results.row_of(method, recorded) == rows.ROWS[name].paper
+
+
 def test_every_registered_method_is_a_row():
     """So that a new one joins by its registration line."""
     assert set(methods.METHODS) <= set(rows.ROWS)

@@ -166,3 +166,36 @@ def test_notes_and_trained_targets_are_marked(tmp_path):
     assert "**No difference is told: viper has one identity alone.**" in text
     assert "| aggregation, PCB | viper (TRAINED ON) |" in text
     assert "| DIMN | viper |" in text
+
+
+def _trained_on_viper(kept, name):
+    path = kept / f"{name}_seed0.json"
+    values = json.loads(path.read_text())
+    values["targets"]["viper"]["seen_in_training"] = {"persons": 1}
+    path.write_text(json.dumps(values))
+
+
+def test_every_table_marks_what_was_trained_on(tmp_path):
+    kept = tmp_path / "kept"
+    for name, level in (("pcb", 0.5), ("dimn", 0.25)):
+        made_up.row(kept, name, 0, {t: [level, level] for t in ("viper", "prid")})
+    _trained_on_viper(kept, "pcb")
+    found = gathered.gather(kept, 100)
+    target, mean = " (TRAINED ON)", " (1 of 2 TRAINED ON)"
+    pcb, dimn = _lines(tables.overview(found))[2:]
+    assert pcb[1:4] == [f"10.0 / 50.0{target}", "10.0 / 50.0", f"10.0 / 50.0{mean}"]
+    assert dimn[1:4] == ["10.0 / 25.0"] * 3
+    lines = _lines(tables.figures_table(found, rows.TABLE_2))[2:]
+    assert [line[1] for line in lines] == [
+        f"viper{target}", "prid", f"**mean**{mean}", "viper", "prid", "**mean**",
+    ]  # fmt: skip
+    pcb, dimn = _lines(tables.cosine_table(found))[2:]
+    assert pcb[1:] == [
+        f"50.0{mean}", f"51.0{target}", "51.0", f"51.0{mean}", f"48.0{mean}",
+    ]  # fmt: skip
+    assert dimn[1:] == ["25.0", "26.0", "26.0", "26.0", "23.0"]
+    pcb, dimn = _lines(tables.seeds_table(found))[2:]
+    assert (pcb[2], dimn[2]) == (f"50.0{mean}", "25.0")
+    _trained_on_viper(kept, "dimn")
+    quotes = quoted.tables(gathered.gather(kept, 100))
+    assert f"| DIMN, ours{target} |" in quotes[0] and "| DIMN, ours |" in quotes[1]

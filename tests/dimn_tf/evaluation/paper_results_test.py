@@ -36,6 +36,15 @@ def test_rows_are_cumulative_and_come_from_the_papers_trials(method):
             assert row[metric] == pytest.approx(100 * count / probes, abs=0.0051)
 
 
+def test_the_papers_row_of_a_run_is_chosen_by_what_it_lacks():
+    row_of = paper_results.row_of
+    assert row_of("dimn", {}) == row_of("dimn", {"memory_bank": True}) == "dimn"
+    assert row_of("dimn", {"triplet_weight": 0}) == "dimn_no_logit_triplet"
+    assert row_of("dimn", {"triplet_weight": 0.0, "memory_bank": False}) is None
+    assert row_of("mldg", {"triplet_weight": 0.0}) == "mldg"
+    assert row_of("untrained dimn", {}) is None
+
+
 def test_row():
     row = paper_results.paper_row("dimn", "grid")
     assert row == {"rank1": 29.28, "rank5": 53.28, "rank10": 65.84, "mAP": 41.09}

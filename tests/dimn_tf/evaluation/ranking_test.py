@@ -275,3 +275,32 @@ def test_no_probe_with_a_match_is_an_error_all_the_same():
         ranking.evaluate_ranking(many, [8] * 300, [1], unmatched_probes="apart")
     with pytest.raises(errors.UserError, match="expected one of refuse, apart"):
         ranking.evaluate_ranking(np.eye(2), [1, 2], [1, 2], unmatched_probes="drop")
+
+
+def test_large_ids_of_two_types_stay_apart():
+    """As float64, 2^53 and 2^53 + 1 would be one number."""
+    near, far = 2**53, 2**53 + 1
+    result = ranking.evaluate_ranking(
+        [[2.0, 1.0]],
+        np.array([near], np.int64),
+        np.array([far, near], np.uint64),
+        np.array([near], np.int64),
+        np.array([1, far], np.uint64),
+    )
+    # The other identity ranks first; the match, of another camera, second: AP 1/2.
+    assert result.first_match_ranks.tolist() == [2]
+    assert result.average_precisions.tolist() == [0.5]
+
+
+@pytest.mark.parametrize("which", ["probe_ids", "gallery_cameras"])
+def test_an_id_beyond_int64_is_refused(which):
+    labels = {
+        "probe_ids": np.array([1], np.uint64),
+        "gallery_ids": np.array([1]),
+        "probe_cameras": np.array([1]),
+        "gallery_cameras": np.array([2], np.uint64),
+    }
+    labels[which] = np.array([2**63], np.uint64)
+    told = f"{which} holds 9223372036854775808, expected at most 9223372036854775807"
+    with pytest.raises(errors.UserError, match=told):
+        ranking.evaluate_ranking([[1.0]], **labels)

@@ -8,7 +8,7 @@ import types
 import pytest
 
 from dimn_tf import errors
-from dimn_tf.evaluation import results_files
+from dimn_tf.evaluation import results_files, untrained_start
 
 
 def _targets(images=None, **hashes):
@@ -88,6 +88,42 @@ def test_results_on_other_labels_go_elsewhere_each_to_its_own_place(tmp_path):
     assert _place(path, _targets(own="a")) == path
     _written(path, own="a")
     assert _place(path, _targets("new", own="a")) == path
+
+
+def _started(**values):
+    return untrained_start.Start(values, {"encoder_width": 1.0, "seed": 0})
+
+
+def _untrained(path, **flags):
+    """A result of an untrained start."""
+    _written(path, step=0, viper="a")
+    figures = json.loads(path.read_text())
+    figures["flags"].update(flags)
+    path.write_text(json.dumps(figures))
+
+
+def test_untrained_results_of_other_starts_go_elsewhere_each_to_its_own(tmp_path):
+    usual = tmp_path / "results_initial.json"
+    asked = {"targets": _targets(viper="a"), "step": 0}
+    _untrained(usual, encoder_width=1.0, seed=0)
+    assert _place(usual, **asked, start=_started(encoder_width=1.0)) == usual
+    places = set()
+    for values in ({"encoder_width": 0.35}, {"encoder_width": 0.5}, {"seed": 1}):
+        found = _place(usual, **asked, start=_started(**values))
+        assert found.parent == tmp_path / "evaluations"
+        places.add(found)
+        _untrained(found, **values)
+        assert _place(usual, **asked, start=_started(**values)) == found
+    assert len(places) == 3
+
+
+def test_an_untrained_result_by_its_older_name_is_found_again(tmp_path):
+    usual = _written(tmp_path / "results_initial.json", viper="another")
+    asked = {"targets": _targets(viper="a", images="p"), "step": 0}
+    older = _place(usual, _targets(viper="a"), step=0)
+    _untrained(older, encoder_width=0.5)
+    assert _place(usual, **asked, start=_started(encoder_width=0.5)) == older
+    assert _place(usual, **asked, start=_started()) != older
 
 
 def test_what_an_older_version_named_by_its_trials_is_found_again(tmp_path):

@@ -125,3 +125,82 @@ def test_unmatched_probes_are_refused_or_counted_apart(gallery):
         gallery, np.ones((2, 2)), ["anna", "cy"], "apart"
     ).ranking
     assert result.unmatched.tolist() == [1] and result.cmc[1] == 1.0
+
+
+def test_a_probes_own_entry_is_passed_over(gallery):
+    gallery.add(
+        [
+            Entry("a", np.array([4.0, 0.1]), "anna"),
+            Entry("b", np.array([3.0, 0.2]), "bo"),
+            Entry("c", np.array([2.0, 0.3]), "anna"),
+            Entry("d", np.array([1.0, 0.4]), "bo"),
+        ]
+    )
+    # Probe a (anna), a passed over: b 3, c 2, d 1; her c at rank 2: AP 1/2.
+    # Probe d (bo), d passed over: c 0.3, b 0.2, a 0.1; his b at rank 2: AP 1/2.
+    # Probe x (anna) is not enrolled: a 4, b 3, c 2, d 1; AP (1/1 + 2/3) / 2 = 5/6.
+    probes = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    asked = (gallery, probes, ["anna", "bo", "anna"], "refuse", (2.5,))
+    judged = judging.rank_probes(*asked, ["a", "d", "x"])
+    assert judged.own_entries == 2
+    assert judged.ranking.first_match_ranks.tolist() == [2, 2, 1]
+    np.testing.assert_allclose(judged.ranking.average_precisions, [1 / 2, 1 / 2, 5 / 6])
+    # One person: 2 of a, 0.2 of d, 4 and 2 of x. Two: 3, 1; 0.3, 0.1; 3, 1.
+    assert judged.true_accepts == (1 / 4,)
+    assert judged.false_accepts == (2 / 6,)
+    # Without a word of their entries each would find itself first.
+    found = judging.rank_probes(*asked)
+    assert found.ranking.cmc[1] == 1.0 and found.own_entries == 0
+
+
+@pytest.mark.parametrize("named", ["bo", None])
+def test_an_own_entry_by_another_name_is_no_rival(gallery, named):
+    gallery.add(
+        [
+            Entry("a", np.array([4.0, 0.1]), named),
+            Entry("c", np.array([2.0, 0.3]), "anna"),
+        ]
+    )
+    judged = judging.rank_probes(
+        gallery, np.array([[1.0, 0.0]]), ["anna"], thresholds=(1.0,),
+        probe_entries=["a"],
+    )  # fmt: skip
+    assert judged.ranking.cmc[1] == 1.0
+    assert judged.false_accepts == (None,) and judged.true_accepts == (1.0,)
+
+
+def test_a_probe_that_is_its_persons_only_entry_has_no_match(gallery):
+    gallery.add([Entry(n, np.array([1.0, 0.1]), p) for n, p in ("aa", "bb", "cb")])
+    probes = np.ones((2, 2)), ["a", "b"]
+    with pytest.raises(
+        errors.UserError, match="1 probes are themselves the only .*'a'"
+    ):
+        judging.rank_probes(gallery, *probes, probe_entries=["a", "b"])
+    judged = judging.rank_probes(gallery, *probes, "apart", probe_entries=["a", "b"])
+    assert judged.ranking.unmatched.tolist() == [0] and judged.own_entries == 2
+    with pytest.raises(errors.UserError, match="1 probes are themselves the only"):
+        judging.rank_probes(
+            gallery, np.ones((1, 2)), ["a"], "apart", probe_entries=["a"]
+        )
+
+
+@pytest.mark.parametrize("change", ["add", "remove", "name"])
+def test_a_gallery_that_changes_meanwhile_is_refused(gallery, monkeypatch, change):
+    gallery.add([Entry(n, np.array([1.0, 0.1]), "anna") for n in "abc"])
+    search = gallery.search
+
+    def changed_since(features, k):
+        if change == "add":
+            if "new" not in gallery:
+                gallery.add([Entry("new", np.array([9.0, 9.0]), "anna")])
+        elif change == "remove":
+            if "a" in gallery:
+                gallery.remove(["a"])
+        else:
+            named = Entry("a", np.array([1.0, 0.1]), "bo")
+            gallery.add([named], replace=True)
+        return search(features, k)
+
+    monkeypatch.setattr(gallery, "search", changed_since)
+    with pytest.raises(errors.UserError, match="added, removed or given other persons"):
+        judging.rank_probes(gallery, np.ones((1, 2)), ["anna"])
