@@ -253,16 +253,18 @@ def test_what_one_process_could_not_erase_another_does(tmp_path, monkeypatch, at
     monkeypatch.setattr(gaps, "AT_ONCE", at_once)
     vectors = np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)
     service = Gallery.create(tmp_path, MODEL, 64)
-    service.add([Entry(f"e{i}", vector) for i, vector in enumerate(vectors[:3])])
+    # A shorter name may stand in the gallery's random identity too.
+    names = [f"an entry, number {i}" for i in range(4)]
+    service.add([Entry(*both) for both in zip(names[:3], vectors[:3], strict=True)])
     reader, remover = Gallery(tmp_path), Gallery(tmp_path)
-    gone = [Entry("e0", vectors[0], "not looked for", {"camera_id": "neither" * 9})]
+    gone = [Entry(names[0], vectors[0], "not looked for", {"camera_id": "neither" * 9})]
     with reader._store.snapshot():
         reader._store.position()
-        remover.remove(["e0"])
+        remover.remove(names[:1])
         assert not remover.clear_gaps()
         remover.close()
         assert _left(tmp_path, gone)
-    service.add([Entry("e3", vectors[3])])
+    service.add([Entry(names[3], vectors[3])])
     assert not _left(tmp_path, gone)
     assert service.clear_gaps() and not service._store._file.erasures()
     reader.close()
