@@ -48,9 +48,7 @@ def main(_):
     before = identity.seen(directory.checkpoints)
     method, step = build.restored(recipe, directory)
     checkpoint = identity.checkpoint_sha256(directory.checkpoints, step, before)
-    before_it = trained_before.load(directory.trained_before)
-    if values.get("init_from") and not before_it:  # An older version kept no record.
-        before_it = [trained_before.Before(None, {})]
+    earlier = trained_before.of_run(directory)
     metadata = {
         "method": recipe.method,
         "step": step,
@@ -68,8 +66,8 @@ def main(_):
             directory.calibration,
             checkpoint,
         ),
-        "trained_before": [run.sources for run in before_it],
-        "licences": [_licence(name) for name in _all_sources(values, before_it)],
+        "trained_before": [run.sources for run in earlier],
+        "licences": [_licence(name) for name in _all_sources(values, earlier)],
         "versions": results.versions(),
     }
     folder = exporter.export(

@@ -115,9 +115,8 @@ def with_seen(
     data_dir: str,
 ) -> list[targets_lib.Target]:
     """Targets, each with what of it a trained run has seen, or one it started from."""
-    before = trained_before.load(directory.trained_before)
-    unknown = any(run.sources is None for run in before)
-    if unknown or (workdir.read(directory).get("init_from") and not before):
+    before = trained_before.of_run(directory)
+    if any(run.sources is None for run in before):
         print(
             f"{directory.root}: started from weights (--init_from) of which nothing "
             "tells what they were trained on: what they saw of the targets is not "
@@ -143,7 +142,7 @@ def refuse_seen_holdout(
         errors.UserError: names the source and how many they are.
     """
     domains = [domain for domain in space.domains if domain.holdout]
-    before = trained_before.load(directory.trained_before)
+    before = trained_before.of_run(directory)
     trained = seen_in_training.domains_of_runs(
         [domain.reference for domain in domains], _runs(before), data_dir
     )
@@ -171,7 +170,7 @@ def domains_before(
     directory: workdir.WorkDir, found: Sequence[targets_lib.Target], data_dir: str
 ) -> list[seen_in_training.TrainedOn]:
     """What the runs were trained on that a run starts from, as far as targets go."""
-    before = trained_before.load(directory.trained_before)
+    before = trained_before.of_run(directory)
     names = [target.records.reference for target in found]
     return seen_in_training.domains_of_runs(names, _runs(before), data_dir)
 

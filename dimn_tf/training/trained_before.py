@@ -41,10 +41,22 @@ def of_start(place: str) -> list[Before]:
     recorded = workdir.read(directory)
     sources = recorded.get("sources") or [recorded["dataset"]]  # Few-shot's.
     aside = holdouts.load(directory.holdout) if directory.holdout.is_file() else {}
-    earlier = load(directory.trained_before)
-    if recorded.get("init_from") and not earlier:
-        earlier = [Before(None, {})]  # An older version kept no record of it.
-    return [Before(tuple(sources), aside), *earlier]
+    return [Before(tuple(sources), aside), *of_run(directory)]
+
+
+def of_run(directory: workdir.WorkDir) -> list[Before]:
+    """What the runs were trained on that a run started from; empty for none.
+
+    Args:
+        directory: Of the run, claimed.
+
+    Raises:
+        errors.UserError: a record is damaged.
+    """
+    found = load(directory.trained_before)
+    if workdir.read(directory).get("init_from") and not found:
+        return [Before(None, {})]  # An older version kept no record of it.
+    return found
 
 
 def save(path: str | os.PathLike, runs: Sequence[Before]) -> None:
