@@ -84,7 +84,7 @@ _TABLE_7 = {
     ),
 }
 _ROWS = {**_TABLE_2, **_TABLE_7}
-_WITHOUT_PARTS = {
+WITHOUT_PARTS = {
     "dimn_no_memory": ("memory_bank", False),
     "dimn_no_running_average": ("running_average", 1.0),
     "dimn_no_logit_triplet": ("triplet_weight", 0.0),
@@ -108,7 +108,7 @@ def row_of(method: str, flags: Mapping[str, Any]) -> str | None:
         return method if method in _TABLE_2 else None
     lacking = [
         name
-        for name, (flag, value) in _WITHOUT_PARTS.items()
+        for name, (flag, value) in WITHOUT_PARTS.items()
         if flag in flags and flags[flag] == value
     ]
     if len(lacking) > 1:
