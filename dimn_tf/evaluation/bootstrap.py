@@ -17,7 +17,7 @@ import numpy as np
 import scipy.stats
 
 from dimn_tf import errors
-from dimn_tf.evaluation import results_files
+from dimn_tf.evaluation import results_files, seen_in_training
 
 RESAMPLES = 10_000
 _CONFIDENCE = 0.95
@@ -53,7 +53,8 @@ def compare(
 
     Returns:
       `difference` of the means over targets, `interval` [low, high],
-      `excludes_zero`, the same of each target under `targets`, and what made them.
+      `excludes_zero`, the same of each target under `targets`, and what made them;
+      `trained_on` of a run where it saw persons of a target (`seen_in_training`).
 
     Raises:
       UserError: the two runs were not judged on the same trials, or the images were
@@ -83,11 +84,25 @@ def compare(
         **rows[0],
         "targets": dict(zip(sums, rows[1:], strict=True)),
         "identities": {name: len(counts[name]) for name in sums},
-        "a": {"results": str(path_a), "method": figures_a.get("method")},
-        "b": {"results": str(path_b), "method": figures_b.get("method")},
+        "a": _told(path_a, figures_a),
+        "b": _told(path_b, figures_b),
         "confidence": _CONFIDENCE,
         "resamples": resamples,
         "seed": seed,
+    }
+
+
+def _told(path, figures) -> dict[str, Any]:
+    """Which run it is; with what it was trained on of its targets, if anything."""
+    seen = {
+        name: str(seen_in_training.Seen(**values["seen_in_training"]))
+        for name, values in figures["targets"].items()
+        if "seen_in_training" in values
+    }
+    return {
+        "results": str(path),
+        "method": figures.get("method"),
+        **({"trained_on": seen} if seen else {}),
     }
 
 

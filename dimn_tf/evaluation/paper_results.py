@@ -90,6 +90,7 @@ WITHOUT_PARTS = {
     "dimn_no_logit_triplet": ("triplet_weight", 0.0),
 }
 """The flag of a run, and its value, by which DIMN lacks what a row of Table 7 lacks."""
+_MIXED = ("all", "quota")  # Of --domain_sampling: all domains in one batch.
 
 
 def row_of(method: str, flags: Mapping[str, Any]) -> str | None:
@@ -102,8 +103,11 @@ def row_of(method: str, flags: Mapping[str, Any]) -> str | None:
 
     Returns:
       A name that `paper_row` takes. Of DIMN without one of its parts that of Table 7;
-      without two the paper has none.
+      without two the paper has none, nor of domains drawn otherwise or of Reptile with
+      one head of all identities.
     """
+    if not _is_the_papers(method, flags):
+        return None
     if method != "dimn":
         return method if method in _TABLE_2 else None
     lacking = [
@@ -114,6 +118,18 @@ def row_of(method: str, flags: Mapping[str, Any]) -> str | None:
     if len(lacking) > 1:
         return None
     return lacking[0] if lacking else method
+
+
+def _is_the_papers(method: str, flags: Mapping[str, Any]) -> bool:
+    """Whether its batches and its head can be those of the paper's method.
+
+    Of others than DIMN and aggregation the paper does not say what a batch is of.
+    """
+    if method == "reptile":
+        return flags.get("reptile_head") != "identities"
+    if method not in ("dimn", "aggregation") or "domain_sampling" not in flags:
+        return True
+    return (flags["domain_sampling"] in _MIXED) == (method == "aggregation")
 
 
 def paper_row(method: str, target: str) -> dict[str, float] | None:

@@ -173,6 +173,22 @@ def test_launcher(runs, tmp_path):
     assert told.startswith("error: ") and "none.json is no results file" in told
 
 
+def test_what_a_run_was_trained_on_is_told(runs):
+    good, bad = runs(good=0.7, bad=1.5)
+    figures = json.loads(bad.read_text())
+    figures["targets"]["prid"]["seen_in_training"] = {
+        "persons": 3,
+        "of_persons": 9,
+        "images": 4,
+        "of_images": 18,
+    }
+    bad.write_text(json.dumps(figures))
+    compared = bootstrap.compare(good, bad, resamples=200)
+    assert "trained_on" not in compared["a"]
+    told = "TRAINED ON 3 of its 9 persons and 4 of its 18 images"
+    assert compared["b"]["trained_on"] == {"prid": told}
+
+
 def test_the_seed_draws_the_interval_and_leaves_the_estimate(runs):
     good, bad = runs(good=0.7, bad=1.5)
     one, again, other = (

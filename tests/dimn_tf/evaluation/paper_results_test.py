@@ -2,7 +2,9 @@
 
 import pytest
 
+from dimn_tf.comparison import rows
 from dimn_tf.evaluation import paper_results
+from dimn_tf.training import recipe
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,29 @@ def test_the_papers_row_of_a_run_is_chosen_by_what_it_lacks():
     assert row_of("dimn", {"triplet_weight": 0.0, "memory_bank": False}) is None
     assert row_of("mldg", {"triplet_weight": 0.0}) == "mldg"
     assert row_of("untrained dimn", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "flag", "as_in_the_paper", "otherwise"),
+    [
+        ("dimn", "domain_sampling", ["uniform", "by_images"], ["all", "quota"]),
+        ("aggregation", "domain_sampling", ["all", "quota"], ["uniform"]),
+        ("reptile", "reptile_head", ["task", "fresh"], ["identities"]),
+    ],
+)
+def test_what_draws_or_learns_otherwise_has_no_row(
+    method, flag, as_in_the_paper, otherwise
+):
+    for value in as_in_the_paper:
+        assert paper_results.row_of(method, {flag: value}) == method
+    for value in otherwise:
+        assert paper_results.row_of(method, {flag: value}) is None
+
+
+def test_each_run_of_the_comparison_has_its_own_row_of_the_paper():
+    for name, row in rows.ROWS.items():
+        recorded = recipe.from_values(row.options).recorded()
+        assert paper_results.row_of(row.method, recorded) == row.paper, name
 
 
 def test_row():
