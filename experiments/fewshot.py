@@ -23,7 +23,7 @@ from absl import flags as absl_flags
 from data_builders import registry
 from dimn_tf import errors, fewshot, files, standard_json
 from dimn_tf.fewshot import figures as run_figures
-from dimn_tf.fewshot import options, plot, recipe, run, run_data, table8
+from dimn_tf.fewshot import options, plot, recipe, row_files, run, run_data, table8
 from dimn_tf.training import workdir
 from experiments import (
     devices,
@@ -108,8 +108,8 @@ def _keep(figures) -> None:
         errors.UserError: the row has other figures.
     """
     method, shots = figures["method"], figures["shots"]
-    path = table8.path_of(pathlib.Path(FLAGS.results_dir), method, shots)
-    held = table8.read(path, method, shots) if path.is_file() else {}
+    path = row_files.path_of(pathlib.Path(FLAGS.results_dir), method, shots)
+    held = row_files.read(path, method, shots) if path.is_file() else {}
     if held.get("per_episode", figures["per_episode"]) != figures["per_episode"]:
         raise errors.UserError(
             f"{path}: holds another run's figures of these flags "
@@ -125,11 +125,11 @@ def _keep(figures) -> None:
 def _refuse_other(found, test) -> bool:
     """Whether a row is there; refuses one that was made with other flags."""
     shots = found.method_options.shots
-    path = table8.path_of(pathlib.Path(FLAGS.results_dir), found.method, shots)
+    path = row_files.path_of(pathlib.Path(FLAGS.results_dir), found.method, shots)
     if not path.is_file():
         return False
-    table8.refuse_other(
-        table8.read(path, found.method, shots),
+    row_files.refuse_other(
+        row_files.read(path, found.method, shots),
         path,
         run_figures.flags_of(found, test),
         run_figures.defaults_of(found.method),
@@ -148,7 +148,7 @@ def _all(of_runs) -> None:
     path_flags.refuse_no_folder("results_dir")
     asked = {row: own_flags.options_of(*row, of_runs) for row in rows}
     there = {row: _refuse_other(*of_row) for row, of_row in asked.items()}
-    table8.gather(folder)
+    row_files.gather(folder)
     registry.refuse_persons(FLAGS.dataset)
     registry.build(FLAGS.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     wanted = [row for row in rows if not there[row]]
@@ -156,7 +156,7 @@ def _all(of_runs) -> None:
     _make_up_costs([row for row in rows if there[row]], folder, asked)
     for number, (method, shots) in enumerate(rows, start=1):
         title = f"[{number}/{len(rows)}] {method}, {shots}-shot"
-        path = table8.path_of(folder, method, shots)
+        path = row_files.path_of(folder, method, shots)
         if there[method, shots]:
             print(f"{title}: there already, {path}", flush=True)
             continue
@@ -176,10 +176,10 @@ def _all(of_runs) -> None:
             print(failed[-1], flush=True)
         else:
             with files.replacing(path) as partial:
-                held = table8.read(path, method, shots)
+                held = row_files.read(path, method, shots)
                 partial.write_text(standard_json.text({**held, "cost": cost}))
             _write(folder)
-    if table8.gather(folder):
+    if row_files.gather(folder):
         print(_write(folder))
         print(f"Table, plot and results: {folder}")
     if failed:
@@ -206,8 +206,8 @@ def _make_up_costs(rows, folder: pathlib.Path, asked) -> None:
     killed: what is counted then lacks that process' time (`processes_untimed`).
     """
     for method, shots in rows:
-        path = table8.path_of(folder, method, shots)
-        held = table8.read(path, method, shots)
+        path = row_files.path_of(folder, method, shots)
+        held = row_files.read(path, method, shots)
         place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
         cost = row_cost.read(place / _COST.format(shots))
         if cost and "cost" not in held:
@@ -237,12 +237,12 @@ def _folder_of(method: str, shots: int, asked) -> str:
         return found.recorded(), tested_with, test, found.plan.evaluate_every
 
     is_shared = all(told(k) == told(shots) for k in options.SHOTS)
-    return method if is_shared else table8.run_name(method, shots)
+    return method if is_shared else row_files.run_name(method, shots)
 
 
 def _write(folder: pathlib.Path) -> str:
     """Writes the table, the plot and results.json of what is there."""
-    found = table8.gather(folder)
+    found = row_files.gather(folder)
     command = f"python -m experiments.fewshot {shlex.join(sys.argv[1:])}"
     text = table8.table(found)
     with files.replacing(folder / "results.json") as partial:

@@ -8,7 +8,7 @@ from absl import flags as absl_flags
 
 from dimn_tf import config, errors, fewshot
 from dimn_tf.data import augmentation
-from dimn_tf.fewshot import options, recipe, table8
+from dimn_tf.fewshot import options, recipe, row_files
 from dimn_tf.training.recipe import AUGMENTATION_PREFIX
 from experiments import flags
 
@@ -33,7 +33,7 @@ def read() -> dict[str, dict[str, Any]]:
     """
     owners = {method: method for method in fewshot.METHODS}
     for method in fewshot.METHODS:
-        owners |= {table8.run_name(method, shots): method for shots in options.SHOTS}
+        owners |= {row_files.run_name(method, shots): method for shots in options.SHOTS}
     found: dict[str, dict[str, Any]] = {}
     for text in FLAGS.own:
         method, _, rest = text.partition(":")
@@ -79,7 +79,7 @@ def options_of(
     own = {
         "shots": shots,
         **of_runs.get(method, {}),
-        **of_runs.get(table8.run_name(method, shots), {}),
+        **of_runs.get(row_files.run_name(method, shots), {}),
     }
     found = flags.recipe_of(recipe.FewShotRecipe, method, own)
     given = {name: FLAGS[name].value for name in FLAGS}

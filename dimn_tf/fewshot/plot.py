@@ -18,7 +18,7 @@ def plot(
     A diamond is the paper's Table 8, beside 5-way episodes alone.
 
     Args:
-        found: Of `table8.gather`.
+        found: Of `row_files.gather`.
         path: Of the PNG.
     """
     ways = table8.ways_of(found)

@@ -5,13 +5,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from dimn_tf import errors, fewshot, standard_json
+from dimn_tf import fewshot
 from dimn_tf.comparison import markdown
 from dimn_tf.fewshot import options
 
 _IMAGES_A_CLASS = 600  # Of miniImageNet.
-NOTES_FILE = "notes.json"
-"""In a table's folder: what is to be said of single rows; see `_notes`."""
 QUOTED = pathlib.Path(__file__).with_name("quoted.json")
 """Accuracy and interval, per cent, 1-shot and 5-shot: of the paper's Table 8, and of
 the methods' own papers (matching networks: Ravi and Larochelle's runs, with and without
@@ -50,139 +48,6 @@ _NOTHING_QUOTED = (
 )
 
 
-def run_name(method: str, shots: int) -> str:
-    """What a run is called, in flags and as a folder."""
-    return f"{method}_{shots}shot"
-
-
-def path_of(folder: pathlib.Path, method: str, shots: int) -> pathlib.Path:
-    """Where a row's figures lie."""
-    return folder / f"{run_name(method, shots)}.json"
-
-
-def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Method -> shots as text -> figures of `figures.figures_of`, of what is there.
-
-    Raises:
-        errors.UserError: a file that is no such figures, or of another row, data set or
-            number of ways.
-    """
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    first: tuple[pathlib.Path, dict[str, Any]] | None = None
-    for method in fewshot.METHODS:
-        for shots in options.SHOTS:
-            path = path_of(folder, method, shots)
-            if not path.is_file():
-                continue
-            figures = read(path, method, shots)
-            first = first or (path, figures)
-            _refuse_other_ways(path, figures, *first)
-            _refuse_other_data(path, figures, *first)
-            found.setdefault(method, {})[str(shots)] = figures
-    for run, text in _notes(folder).items():
-        method, _, shots = run.rpartition("_")
-        row = found.get(method, {}).get(shots.removesuffix("shot"))
-        if row:
-            row["note"] = text
-    return found
-
-
-def _refuse_other_ways(path, figures, first_path, first_figures) -> None:
-    one, other = (f["ways"] for f in (first_figures, figures))
-    if one != other:
-        raise errors.UserError(
-            f"{path}: of --ways={other}, {first_path} of {one}. One table tells as "
-            "many classes apart in every row: move one of them away, or name another "
-            "--results_dir"
-        )
-
-
-def _refuse_other_data(path, figures, first_path, first_figures) -> None:
-    one, other = (f["flags"]["dataset"] for f in (first_figures, figures))
-    told = f"of --dataset={other}, {first_path} of {one}"
-    if one == other:
-        if first_figures["images_sha256"] == figures["images_sha256"]:
-            return
-        told = f"of other images than {first_path}, both of --dataset={one}"
-    raise errors.UserError(
-        f"{path}: {told}. One table is of one data set: move one of them away, or name "
-        "another --results_dir"
-    )
-
-
-def _notes(folder: pathlib.Path) -> dict[str, str]:
-    """What is to be said of single rows, by `run_name`; written by hand.
-
-    Raises:
-        errors.UserError: no such object, or a row that there is not.
-    """
-    path = folder / NOTES_FILE
-    if not path.is_file():
-        return {}
-    runs = {run_name(m, k) for m in fewshot.METHODS for k in options.SHOTS}
-    try:
-        found = standard_json.read_object(path)
-        for run, text in found.items():
-            if run not in runs or not isinstance(text, str) or not text.strip():
-                raise ValueError(f"it has {run!r}: {text!r}")
-    except ValueError as error:
-        raise errors.UserError(
-            f'{path}: expected texts by run, such as {{"maml_1shot": "..."}} ({error})'
-        ) from error
-    return found
-
-
-def read(path: pathlib.Path, method: str, shots: int) -> dict[str, Any]:
-    """A row's figures.
-
-    Raises:
-        errors.UserError: see `gather`.
-    """
-    try:
-        figures = standard_json.read_object(path)
-        told = [figures["method"], figures["shots"], float(figures["accuracy"]) >= 0]
-        if told != [method, shots, True] or "dataset" not in figures["flags"]:
-            raise ValueError(f"it is of {told[0]}, {told[1]}-shot")
-        float(figures["interval"]), figures["filters"], figures["statistics"]
-        if not isinstance(figures["ways"], int) or figures["ways"] < 2:
-            raise ValueError(f"its ways are {figures['ways']}")
-        figures["images_sha256"], float(figures["test_seconds"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise errors.UserError(
-            f"{path}: not the figures of {method}, {shots}-shot ({error}). Move it "
-            "away; the same command makes them again"
-        ) from error
-    return figures
-
-
-def refuse_other(
-    figures: Mapping[str, Any],
-    path: pathlib.Path,
-    flags: Mapping[str, Any],
-    defaults: Mapping[str, Any],
-) -> None:
-    """Refuses a row's file that was made with other flags than are given now.
-
-    Args:
-        figures: Of `read`.
-        path: Where they lie.
-        flags: As a run with these flags would record them.
-        defaults: Those of a run that was given nothing: what an older file does not
-            know yet, it was made with.
-
-    Raises:
-        errors.UserError: names the first flag.
-    """
-    held = {**json.loads(standard_json.text(dict(defaults))), **figures["flags"]}
-    for name, value in json.loads(standard_json.text(dict(flags))).items():
-        if held.get(name, value) != value:
-            raise errors.UserError(
-                f"{path}: made with --{name}={held[name]}, now {value} is asked for. "
-                "Give the flag as it was, name another --results_dir, or move the file "
-                "away"
-            )
-
-
 def record(
     found: Mapping[str, Mapping[str, Mapping[str, Any]]], command: str
 ) -> dict[str, Any]:
@@ -201,7 +66,7 @@ def record(
 
 
 def ways_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> int:
-    """N of the table's episodes, which all rows have alike; see `gather`."""
+    """N of the table's episodes, which all rows have alike; see `row_files.gather`."""
     return next(iter(next(iter(found.values())).values()))["ways"]
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from data_builders import registry
 from data_builders.mini_imagenet import classes
 from dimn_tf import fewshot
-from dimn_tf.fewshot import episodes, options, run_data, table8
+from dimn_tf.fewshot import episodes, options, row_files, run_data
 from experiments import row_cost, timed_process
 from tests.dimn_tf.fewshot import made_up
 from tests.experiments.launcher import launch
@@ -228,7 +228,7 @@ def test_a_cost_that_a_killed_parent_did_not_add_is_made_up(places, tmp_path):
             row = made_up.figures(method, shots, images_sha256=images, flags=flags)
             if (method, shots) == ("maml", 5):
                 row["cost"] = {"minutes": 3.0}
-            path = table8.path_of(table, method, shots)
+            path = row_files.path_of(table, method, shots)
             path.write_text(json.dumps(row))
     for folder, shots, minutes, lost in (
         ("dimn", 1, 12.0, 0),
@@ -268,7 +268,7 @@ def test_what_an_older_version_took_of_a_run_is_counted_untimed(
         if row[0] not in ("dimn", "proto_net"):
             flags = {**MADE_WITH, "shots": row[1]}
             figures = made_up.figures(*row, images_sha256=images, flags=flags)
-            table8.path_of(table, *row).write_text(json.dumps(figures))
+            row_files.path_of(table, *row).write_text(json.dumps(figures))
     for folder in ("dimn", "proto_net_5shot"):
         (runs / folder).mkdir(parents=True)
         older = {"minutes": 90.0, "processes": 3, "processes_untimed": 0}

@@ -2,12 +2,13 @@
 
 import functools
 import io
+import json
 
 import numpy as np
 from PIL import Image
 
 from dimn_tf.data import label_space, records
-from dimn_tf.fewshot import class_space, recipe
+from dimn_tf.fewshot import class_space, recipe, row_files
 
 SIZE = 16
 CLASSES = {"train": 24, "val": 8, "test": 8}
@@ -104,3 +105,10 @@ def figures(
         "per_episode": [0.4] * 3,
         **changes,
     }
+
+
+def write_row(folder, method, shots, **changes):
+    """Writes `figures` as a row's file; returns its path."""
+    path = row_files.path_of(folder, method, shots)
+    path.write_text(json.dumps(figures(method, shots, **changes)))
+    return path

@@ -5,22 +5,16 @@ import json
 import pytest
 
 from dimn_tf import drawing, errors, fewshot
-from dimn_tf.fewshot import plot, table8
+from dimn_tf.fewshot import plot, row_files, table8
 from tests.dimn_tf.fewshot import made_up
 
 
-def _write(folder, method, shots, **changes):
-    path = table8.path_of(folder, method, shots)
-    path.write_text(json.dumps(made_up.figures(method, shots, **changes)))
-    return path
-
-
 def test_rows_are_gathered_by_method_and_shots(tmp_path):
-    assert table8.gather(tmp_path) == {}
+    assert row_files.gather(tmp_path) == {}
     for shots in (1, 5):
-        _write(tmp_path, "dimn", shots, accuracy=40.0 + shots)
-    _write(tmp_path, "maml", 5, filters=32, statistics="episode")
-    found = table8.gather(tmp_path)
+        made_up.write_row(tmp_path, "dimn", shots, accuracy=40.0 + shots)
+    made_up.write_row(tmp_path, "maml", 5, filters=32, statistics="episode")
+    found = row_files.gather(tmp_path)
     assert {m: list(rows) for m, rows in found.items()} == {
         "maml": ["5"],
         "dimn": ["1", "5"],
@@ -47,26 +41,26 @@ def test_rows_are_gathered_by_method_and_shots(tmp_path):
 
 
 def test_what_is_to_be_said_of_a_row_stands_beneath(tmp_path):
-    _write(
+    made_up.write_row(
         tmp_path, "matching_net", 5, flags={"dataset": "a", "matching_context": True}
     )
-    _write(tmp_path, "matching_net", 1, flags={"dataset": "a"})
-    _write(tmp_path, "maml", 1, dataset="a", cost={"minutes": 21.4})
-    notes = tmp_path / table8.NOTES_FILE
+    made_up.write_row(tmp_path, "matching_net", 1, flags={"dataset": "a"})
+    made_up.write_row(tmp_path, "maml", 1, dataset="a", cost={"minutes": 21.4})
+    notes = tmp_path / row_files.NOTES_FILE
     notes.write_text('{"maml_1shot": "too few steps", "dimn_1shot": "not there"}')
-    found = table8.gather(tmp_path)
+    found = row_files.gather(tmp_path)
     text = table8.table(found)
     assert "* MAML, 1-shot: too few steps" in text and "not there" not in text
     assert "| Matching networks, without / with full context embeddings |" in text
     assert "| 21 | 1.5 |" in text
     lost = {"minutes": 21.4, "processes_untimed": 1}
-    _write(tmp_path, "maml", 1, dataset="a", cost=lost)
-    assert "| > 21 | 1.5 |" in table8.table(table8.gather(tmp_path))
+    made_up.write_row(tmp_path, "maml", 1, dataset="a", cost=lost)
+    assert "| > 21 | 1.5 |" in table8.table(row_files.gather(tmp_path))
     assert table8.record(found, "")["rows"]["maml"]["1"]["note"] == "too few steps"
     for other in ('{"maml_2shot": "a"}', '{"maml_1shot": 1}', "[]"):
         notes.write_text(other)
         with pytest.raises(errors.UserError, match="notes.json: expected texts by run"):
-            table8.gather(tmp_path)
+            row_files.gather(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +84,8 @@ def test_a_variant_stands_beside_its_own_figures(
 ):
     if "flags" in changes:
         changes = {"flags": {"dataset": "a", **changes["flags"]}}
-    _write(tmp_path, method, 5, **changes)
-    text = table8.table(table8.gather(tmp_path))
+    made_up.write_row(tmp_path, method, 5, **changes)
+    text = table8.table(row_files.gather(tmp_path))
     (line,) = (of for of in text.splitlines() if "40.00 ± 0.50" in of)
     assert shown is None or shown in line
     assert hidden is None or hidden not in line
@@ -109,29 +103,21 @@ def test_a_variant_stands_beside_its_own_figures(
 )
 def test_what_is_comparable_hangs_on_the_whole_set(dataset, images, told, tmp_path):
     flags = {"dataset": dataset}
-    _write(tmp_path, "dimn", 1, images_a_class=images, flags=flags)
-    assert told in table8.note(table8.gather(tmp_path))
+    made_up.write_row(tmp_path, "dimn", 1, images_a_class=images, flags=flags)
+    assert told in table8.note(row_files.gather(tmp_path))
 
 
 def test_an_encoder_of_other_blocks_has_its_width_for_filters(tmp_path):
     flags = {"dataset": "a", "encoder_width": 0.35}
     # As a row of an older version has it, and as a newer one.
     for shots, filters in ((1, 22), (5, None)):
-        _write(
+        made_up.write_row(
             tmp_path, "dimn", shots, encoder="mobilenet_v2", filters=filters,
             flags=flags,
         )  # fmt: skip
-    text = table8.table(table8.gather(tmp_path))
+    text = table8.table(row_files.gather(tmp_path))
     assert "| mobilenet_v2, width 0.35 |" in text and "22" not in text
     assert "| encoder, filters or width |" in text
-
-
-def test_rows_of_other_images_are_no_table(tmp_path):
-    _write(tmp_path, "dimn", 1)
-    hashes = {"train": "a", "val": "b", "test": "other"}
-    _write(tmp_path, "dimn", 5, images_sha256=hashes)
-    with pytest.raises(errors.UserError, match="dimn_5shot.json: of other images than"):
-        table8.gather(tmp_path)
 
 
 def _drawn(found, path, monkeypatch):
@@ -151,8 +137,8 @@ def test_heading_and_chance_are_of_the_rows_ways(
     ways, chance, diamonds, tmp_path, monkeypatch
 ):
     """The papers' figures are of five ways, and stand beside no others."""
-    _write(tmp_path, "dimn", 1, ways=ways)
-    found = table8.gather(tmp_path)
+    made_up.write_row(tmp_path, "dimn", 1, ways=ways)
+    found = row_files.gather(tmp_path)
     text = table8.table(found)
     assert text.startswith(f"{ways}-way accuracy of unseen classes")
     assert ("50.74" in text) == ("misprint" in text) == (ways == 5)
@@ -167,27 +153,6 @@ def test_heading_and_chance_are_of_the_rows_ways(
     assert lines["chance"] == [[chance, chance]]
     assert len(lines["the paper's Table 8"]) == diamonds
     assert axes.get_ylabel().startswith(f"{ways}-way")
-
-
-def test_rows_of_other_ways_are_no_table(tmp_path):
-    _write(tmp_path, "dimn", 1)
-    _write(tmp_path, "dimn", 5, ways=10)
-    with pytest.raises(
-        errors.UserError, match="dimn_5shot.json: of --ways=10, .* of 5"
-    ):
-        table8.gather(tmp_path)
-
-
-def test_a_row_of_other_flags_is_refused(tmp_path):
-    path = _write(tmp_path, "dimn", 1, flags={"dataset": "a", "tasks": 2, "some": [1]})
-    figures = table8.read(path, "dimn", 1)
-    # A flag that the file does not know yet has its default.
-    defaults = {"tasks": 1, "newer": 3}
-    table8.refuse_other(figures, path, {"tasks": 2, "some": (1,), "newer": 3}, defaults)
-    with pytest.raises(errors.UserError, match="made with --tasks=2, now 4 is asked"):
-        table8.refuse_other(figures, path, {"tasks": 4}, defaults)
-    with pytest.raises(errors.UserError, match="made with --newer=3, now 4 is asked"):
-        table8.refuse_other(figures, path, {"newer": 4}, defaults)
 
 
 def test_the_papers_rows_are_its_table_8():
@@ -227,34 +192,14 @@ def test_matching_networks_stand_beside_their_own_kind(context, own, tmp_path):
     flags = {"dataset": "mini_imagenet", "matching_context": context}
     figures = made_up.figures("matching_net", 1, flags=flags)
     assert f"its own paper {own}" in table8.beside(figures)
-    _write(tmp_path, "matching_net", 1, flags=flags)
-    text = table8.table(table8.gather(tmp_path))
+    made_up.write_row(tmp_path, "matching_net", 1, flags=flags)
+    text = table8.table(row_files.gather(tmp_path))
     (line,) = (x for x in text.splitlines() if x.startswith("| Matching"))
     assert f"| 43.56 ± 0.84 | {own}" in line
 
 
 def test_full_data_are_called_so(tmp_path):
-    _write(tmp_path, "dimn", 1, dataset="mini_imagenet", images_a_class=[600, 600])
-    assert table8.note(table8.gather(tmp_path)).startswith("600 images a class")
-    _write(tmp_path, "maml", 1)
-    with pytest.raises(errors.UserError, match="One table is of one data set"):
-        table8.gather(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("{", "not the figures of dimn, 1-shot"),
-        ("[]", "not the figures of dimn, 1-shot"),
-        (json.dumps({"method": "dimn"}), "KeyError|'shots'"),
-        (json.dumps(made_up.figures("maml", 1)), "it is of maml, 1-shot"),
-        (json.dumps(made_up.figures("dimn", 5)), "it is of dimn, 5-shot"),
-        (json.dumps(made_up.figures("dimn", 1, accuracy="high")), "could not convert"),
-        (json.dumps(made_up.figures("dimn", 1, ways="5")), "its ways are 5"),
-        (json.dumps(made_up.figures("dimn", 1, flags={})), "it is of dimn, 1-shot"),
-    ],
-)
-def test_another_file_is_no_row(tmp_path, text, told):
-    table8.path_of(tmp_path, "dimn", 1).write_text(text)
-    with pytest.raises(errors.UserError, match=told):
-        table8.gather(tmp_path)
+    made_up.write_row(
+        tmp_path, "dimn", 1, dataset="mini_imagenet", images_a_class=[600, 600]
+    )
+    assert table8.note(row_files.gather(tmp_path)).startswith("600 images a class")
