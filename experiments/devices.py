@@ -6,9 +6,14 @@ import tensorflow as tf
 def prepare(deterministic: bool = False) -> None:
     """Lets GPU memory grow on demand, and makes operations repeatable where asked.
 
+    float32 is float32: TensorFlow's default has GPUs round the factors of products to
+    TF32 (10 bits), so that a figure would hang on the device; `--precision` has the
+    faster ones.
+
     Args:
         deterministic: Whether every operation gives the same bits each time.
     """
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     for gpu in tf.config.list_physical_devices("GPU"):

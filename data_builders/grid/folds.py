@@ -77,15 +77,19 @@ def _persons(structs: object) -> list[list[int]]:
 
 
 def check_folds(
-    folds: list[list[int]], persons: Collection[int], path, fold_persons: int | None
+    folds: list[list[int]],
+    persons: Collection[int] | None,
+    path,
+    fold_persons: int | None,
 ) -> None:
     """Checks folds against the images.
 
     Args:
         folds: person ids of each fold.
-        persons: person ids of the probe images.
+        persons: person ids of the probe images; None where images may be missing.
         path: the archive, for the error.
-        fold_persons: persons that each fold must have; None for made-up data.
+        fold_persons: persons that each fold must have; None for made-up data, and
+            where images may be missing.
 
     Raises:
         DataError: there are not ten folds, or one of them names a person twice, or
@@ -99,9 +103,8 @@ def check_folds(
             expected=f"{FOLDS} folds",
             action="the archive is damaged or another version; download it again",
         )
-    known = set(persons)
     for number, fold in enumerate(folds, start=1):
-        strangers = sorted(set(fold) - known)
+        strangers = [] if persons is None else sorted(set(fold) - set(persons))
         right_size = fold_persons is None or len(fold) == fold_persons
         if right_size and not strangers and len(set(fold)) == len(fold):
             continue

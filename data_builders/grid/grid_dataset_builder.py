@@ -59,11 +59,15 @@ class Builder(ReidBuilder):
     def _check(self, reader, archive):
         super()._check(reader, archive)
         config = self.builder_config
-        if config.allow_incomplete:
-            return
+        if folds.METADATA_KEY not in reader.metadata:
+            return  # An incomplete archive may lack them.
+        persons = {entry.person_id for entry in reader.entries.get("probe", ())}
+        is_whole = not config.allow_incomplete
         folds.check_folds(
             reader.metadata[folds.METADATA_KEY],
-            {entry.person_id for entry in reader.entries["probe"]},
+            persons if is_whole else None,
             archive.path,
-            fold_persons=FOLD_PERSONS if config.split_images is None else None,
+            fold_persons=FOLD_PERSONS
+            if is_whole and config.split_images is None
+            else None,
         )

@@ -52,6 +52,15 @@ class GridTest(testing.ArchiveBuilderTestCase):
         with self.assertRaisesRegex(DataError, "folds are not there"):
             load_folds(builder)
 
+    def test_partial_refuses_folds_that_are_none(self):
+        """What is missing may be missing; what is there is right."""
+        dummy_data.write_folds(self.folds_file(), dummy_data.FOLDS[:9])
+        self.fail_to_build("9 folds", "10 folds", config="partial")
+        dummy_data.write_folds(self.folds_file(), [*dummy_data.FOLDS[:9], (2, 2)])
+        self.fail_to_build("fold 10", "1 different ones", config="partial")
+        dummy_data.write_folds(self.folds_file(), [(1, 5), *dummy_data.FOLDS[1:]])
+        self.build("partial")  # Person 5 has no image.
+
     def test_folds_of_an_unbuilt_set_are_an_error(self):
         builder = self.dataset_class(data_dir=self.data_dir, config=self.made_up)
         with self.assertRaisesRegex(DataError, "no such file"):

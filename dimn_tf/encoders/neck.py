@@ -14,6 +14,7 @@ class Neck(fused_batch_norm.FusedBatchNormalization):
 
     Input and output: float32 [n, D]. At test it is affine in the feature, so that it
     may as well be applied to each place of a feature map before the mean over them.
+    Its epsilon is Keras' 1e-3 (ours; the paper's code has its library's).
 
     Reference: Luo et al., "Bag of Tricks and A Strong Baseline for Deep Person
         Re-identification" (BNNeck), CVPR Workshops 2019, section 3.

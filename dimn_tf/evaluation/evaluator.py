@@ -126,7 +126,8 @@ def evaluate_target(
       unmatched_probes: see `ranking.evaluate_ranking`.
 
     Raises:
-      UserError: features or scores that are not finite, or probes without a true
+      UserError: features or scores that are not finite, features or gallery
+        representations that are the same for all images, or probes without a true
         match; those before anything is encoded.
     """
     refuse_unrankable(target, unmatched_probes)
@@ -134,6 +135,8 @@ def evaluate_target(
         method, target, image_height, image_width, batch_size, progress
     )
     ways = scorings(method, features.values)
+    _refuse_lifeless(target.name, "features", features.values)
+    _refuse_lifeless(target.name, "classifiers", ways[METHOD].gallery)
     rankings = {}
     for name, scoring in ways.items():
         shown = _bar(
@@ -221,6 +224,19 @@ def encode_images(
             "go back to an earlier checkpoint"
         )
     return Features(indices, features)
+
+
+def _refuse_lifeless(name: str, what: str, values: np.ndarray) -> None:
+    """Refuses what ranks a gallery by its order alone: values [M, E], all rows alike.
+
+    Trials list true matches first, so that ties would look like knowledge.
+    """
+    if len(values) > 1 and (values == values[0]).all():
+        raise errors.UserError(
+            f"{name}: the model's {what} of all {len(values):,} images are the same: "
+            "it tells nobody apart. Its training went wrong: look at the loss curves, "
+            "go back to an earlier checkpoint or train with a lower learning rate"
+        )
 
 
 def scorings(method: Matcher, features: np.ndarray) -> dict[str, Scoring]:

@@ -138,7 +138,8 @@ class AlignedReID(euclidean.EuclideanMethod):
 class LocalRows(keras.layers.Layer):
     """l_1 .. l_h of a feature map: [n, h, w, D] -> [n, h, E] float32, unit length.
 
-    Batch norm takes the statistics of the whole batch, over all replicas.
+    Batch norm takes the statistics of the whole batch, over all replicas; its epsilon
+    is Keras' 1e-3 (ours; the cited codes have their library's).
 
     Args:
         dimension: D.

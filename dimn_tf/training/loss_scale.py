@@ -11,7 +11,9 @@ class SharedLossScale(keras.optimizers.LossScaleOptimizer):
     Keras' own takes the gradients for summed already, and asks one replica whether they
     are finite; ours are summed by the inner optimiser, so that another replica's
     infinity would come to the weights. A step counts in `iterations` where it is left
-    out too: the learning rate and the phases go by the run's steps.
+    out too: the learning rate and the phases go by the run's steps. So does Adam's
+    correction of its moments' start, which is too small by as many steps as overflow
+    among the first of a run (ours; the scale begins low, so that few do).
 
     Reference: Micikevicius et al., "Mixed Precision Training", ICLR 2018, section 3.2.
     """

@@ -41,7 +41,31 @@ def _make(asked: protocol.Asked) -> tuple[list[trial_lib.Trial], str]:
         ),
         camera_rule=asked.options.camera_rule,
     )
-    return [trial], f"its splits {probe} and {gallery}"
+    return [trial], f"its splits {probe} and {gallery}{_of_cameras(asked, trial)}"
+
+
+def _of_cameras(asked: protocol.Asked, trial: trial_lib.Trial) -> str:
+    """Words on matches from the probe's own camera, where the data have several."""
+    if trial.camera_rule == trial_lib.CROSS_CAMERA:
+        return ", a probe's own person in its own camera passed over"
+    found = dict(zip(asked.names, _pairs_of(asked.records), strict=True))
+    if len({found[name][1] for name in (*trial.probes, *trial.gallery)}) < 2:
+        return ""
+    held = {found[name] for name in trial.gallery}
+    count = sum(found[name] in held for name in trial.probes)
+    if not count:
+        return ""
+    return (
+        f"; {count:,} of {len(trial.probes):,} probes have a match from their own "
+        f"camera, which benchmarks pass over (--camera_rule={trial_lib.CROSS_CAMERA})"
+    )
+
+
+def _pairs_of(records: resolved_trial.Records) -> list[tuple[int, int]]:
+    """Person and camera of each image."""
+    return list(
+        zip(records.person_ids.tolist(), records.camera_ids.tolist(), strict=True)
+    )
 
 
 PROTOCOL = protocol.Protocol(

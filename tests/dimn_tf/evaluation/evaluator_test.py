@@ -199,6 +199,19 @@ def test_features_that_are_not_finite_are_named(target):
         evaluate(Broken(), target)
 
 
+@pytest.mark.parametrize(
+    ("part", "told"), [("encode", "features"), ("gallery_representation", "classifi")]
+)
+def test_a_model_that_tells_nobody_apart_is_refused(target, part, told, monkeypatch):
+    """By ties, trials that list true matches first would give it a figure."""
+    held = getattr(FakeMethod, part)
+    monkeypatch.setattr(
+        FakeMethod, part, lambda self, x: np.zeros_like(np.asarray(held(self, x)))
+    )
+    with pytest.raises(errors.UserError, match=f"{told}.*are the same.*learning rate"):
+        evaluate(FakeMethod(), target)
+
+
 def test_how_far_it_is_is_told_in_lines_without_a_terminal(target, capsys):
     evaluator.evaluate_target(FakeMethod(), target, 8, 4, 5)
     out, err = capsys.readouterr()

@@ -65,6 +65,21 @@ def test_splits_state_the_trial(own):
     assert len(drawn.trials) == 10
 
 
+def test_matches_from_a_probes_own_camera_are_told(own):
+    """Without the rule they make a figure that is no benchmark's."""
+    probes = asking.rows(cameras=(1,), split="probe")
+    rows = probes + asking.rows(cameras=(1, 2), split="gallery")[1:]
+    rows = [(s, f"{s}/{name}", p, c) for s, name, p, c in rows]
+    told = "of 15 probes have a match from their own camera"
+    plain = _target(own(rows)).trials_source
+    assert told in plain and "--camera_rule=cross_camera" in plain
+    ruled = _target(own(rows), camera_rule="cross_camera").trials_source
+    assert ruled.endswith("its own camera passed over")
+    apart = probes + asking.rows(cameras=(2,), split="gallery")
+    apart = [(s, f"{s}/{name}", p, c) for s, name, p, c in apart]
+    assert _target(own(apart)).trials_source == "its splits probe and gallery"
+
+
 @pytest.mark.parametrize(
     "changes", [{"own_trials": "cameras"}, {"camera_rule": "cross_camera"}]
 )
@@ -165,6 +180,12 @@ def test_all_needs_cameras(own):
         _target(own(asking.rows(cameras=(1,))), own_trials="all")
 
 
+_ITS_SPLITS = (
+    "its splits probe and gallery; 15 of 15 probes have a match from their own camera, "
+    "which benchmarks pass over (--camera_rule=cross_camera)"
+)
+
+
 def _in_splits():
     rows = asking.rows(cameras=(1,), split="probe") + asking.rows(split="gallery")
     return [(split, f"{split}/{name}", p, c) for split, name, p, c in rows]
@@ -255,7 +276,7 @@ def test_images_that_differ_in_the_extension_alone_are_two(own, chosen):
 def test_splits_can_be_asked_for(own):
     asked, auto = (_target(own(_in_splits()), own_trials=x) for x in ("splits", "auto"))
     assert asked.trials_sha256 == auto.trials_sha256
-    assert asked.trials_source == "its splits probe and gallery"
+    assert asked.trials_source == _ITS_SPLITS
     for rows in (asking.rows(), asking.rows(split="probe")):
         with pytest.raises(errors.UserError, match="=splits.*no splits probe and gall"):
             _target(own(rows), own_trials="splits")
@@ -266,9 +287,9 @@ def test_options_are_what_they_say_whoever_made_the_text(own):
         return "".join(list(text))
 
     auto = _target(own(_in_splits()), own_trials=read("auto"))
-    assert auto.trials_source == "its splits probe and gallery"
+    assert auto.trials_source == _ITS_SPLITS
     asked = _target(own(_in_splits()), own_trials=read("splits"))
-    assert asked.trials_source == "its splits probe and gallery"
+    assert asked.trials_source == _ITS_SPLITS
     ruled = _target(own(asking.rows()), camera_rule=read("cross_camera"))
     assert ruled.trials[0].probe_cameras is not None
     plain = _target(own(asking.rows()), camera_rule=read("none"))
@@ -286,9 +307,7 @@ def test_splits_that_take_no_part_are_said(own):
     rows = [*asking.rows(split="train", persons=3), *_in_splits()]
     rows.append(("aside", "aside/1.png", 1, 2))
     splits = target(rows, ("train",))
-    assert splits.trials_source == (
-        "its splits probe and gallery; split aside, train takes no part"
-    )
+    assert splits.trials_source == (f"{_ITS_SPLITS}; split aside, train takes no part")
     for side in ("probe", "gallery"):
         indices = getattr(splits.trials[0], f"{side}_indices")
         assert set(splits.records.splits[indices].tolist()) == {side}
@@ -357,8 +376,9 @@ def test_market1501s_own_protocol_is_query_against_gallery(fake_records):
     assert set(splits[trial.probe_indices].tolist()) == {"query"}
     assert set(splits[trial.gallery_indices].tolist()) == {"gallery"}
     assert target.trials_source == (
-        "its splits query and gallery; split train takes no part; images of no "
-        "identity take no part (3 of person_id -1)"
+        "its splits query and gallery, a probe's own person in its own camera passed "
+        "over; split train takes no part; images of no identity take no part (3 of "
+        "person_id -1)"
     )
 
 
@@ -371,9 +391,7 @@ def test_query_is_asked_for_and_probe_goes_before_it(fake_records, own):
     )
     rows = [*_in_splits(), ("query", "query/1.png", 1, 1)]
     both = _target(own(rows), own_trials="splits")
-    assert (
-        both.trials_source == "its splits probe and gallery; split query takes no part"
-    )
+    assert both.trials_source == f"{_ITS_SPLITS}; split query takes no part"
 
 
 def test_splits_that_are_trained_on_and_are_not_there_leave_all(fake_records):
