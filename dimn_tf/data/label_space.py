@@ -7,7 +7,7 @@ import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.data import domain as domains_module
-from dimn_tf.data import label_specification
+from dimn_tf.data import label_specification, own_images
 from dimn_tf.data import records as records_module
 
 # Table 1 of the paper: identities and images of all sources, and (derived) without
@@ -55,7 +55,8 @@ class LabelSpace:
 
         Raises:
             errors.UserError: no source, a source twice (`cuhk02` and
-                `cuhk02/complete` are one), or too few identities.
+                `cuhk02/complete` are one), own images in two of them, or too few
+                identities.
         """
         _refuse_repeats([source.reference for source in records])
         domains, first_label, first_camera = [], 0, 0
@@ -71,6 +72,7 @@ class LabelSpace:
             domains.append(domain)
             first_label += domain.num_identities
             first_camera += len(domain.camera_ids)
+        own_images.refuse_shared(domains)
         return cls(tuple(domains))
 
     @property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from dimn_tf import errors
+from dimn_tf.data import own_images
 from dimn_tf.evaluation import targets as targets_lib
 from dimn_tf.evaluation.protocols import naming, resolved_trial
 
@@ -189,17 +189,10 @@ def may_share_images(one: str, other: str) -> bool:
 
 def _files(records: resolved_trial.Records) -> np.ndarray:
     """What tells an image from all others of the same data set: object [N]."""
-    from data_builders import registry
-    from data_builders.reid_folder import reference
-
-    name, config = registry.split_reference(records.reference)
-    names = records.file_names.tolist()
-    if name == registry.OWN_DATA:
-        named = reference.parse(config or "")
-        root = os.path.realpath(named.path.parent if named.is_csv else named.path)
-        names = [os.path.normpath(os.path.join(root, file)) for file in names]
+    if own_images.are_own(records.reference):
+        names = own_images.places(records)
     else:  # As trials do: extracted copies are `.jpg` where the `.mat` gives `.png`.
-        names = [naming.stem(file) for file in names]
+        names = [naming.stem(file) for file in records.file_names.tolist()]
     found = np.empty(len(names), object)
     found[:] = names
     return found

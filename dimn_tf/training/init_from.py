@@ -97,7 +97,7 @@ def load(place: str, method, sources_sha256: str | None = None) -> list[str]:
                 f"features go through {name} too. {_AS_THERE}"
             )
     wanted = checkpoints.by_name(method.inference_variables)
-    if sources_sha256 and _sources(folder) == sources_sha256:
+    if is_of_the_same(folder, sources_sha256):
         held |= checkpoints.values(folder, step, "training")
         wanted |= checkpoints.by_name(method.variables)
     taken = []
@@ -108,6 +108,36 @@ def load(place: str, method, sources_sha256: str | None = None) -> list[str]:
             variable.assign(held[name])
             taken.append(name)
     return taken
+
+
+def is_of_the_same(
+    checkpoints_folder: pathlib.Path, sources_sha256: str | None
+) -> bool:
+    """Whether a run was trained on these identities, as its record has it."""
+    return bool(sources_sha256) and _sources(checkpoints_folder) == sources_sha256
+
+
+def of_averages(place: str, sources_sha256: str | None) -> str:
+    """A sentence where what is of identities does not belong to the encoder.
+
+    A run that ends with the means of its weights has classifiers and a memory of its
+    last step beside them; empty where neither is taken over.
+
+    Args:
+        place: See `locate`.
+        sources_sha256: See `load`.
+    """
+    folder, step = locate(place)
+    directory = workdir.WorkDir(folder.parent)
+    if not is_of_the_same(folder, sources_sha256):
+        return ""
+    held = workdir.read(directory)
+    if held.get("average_weights_from", 1) == 1 or step < held.get("train_steps", 0):
+        return ""
+    return (
+        " Its encoder is of mean weights (--average_weights_from), its classifiers and "
+        "memory are of its last step: the first steps bring them together."
+    )
 
 
 def _sources(checkpoints_folder: pathlib.Path) -> str | None:

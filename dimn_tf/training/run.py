@@ -180,13 +180,13 @@ def train(
         start = kept.restore()
         kept.remove_leftovers()
         if not start and recipe.encoder.init_from:
-            taken = init_from.load(
-                recipe.encoder.init_from, method, sha256_of(prepared.space)
-            )
+            sources = sha256_of(prepared.space)
+            taken = init_from.load(recipe.encoder.init_from, method, sources)
             method.after_taking_over(taken)
             log(
                 f"Starting from {recipe.encoder.init_from}: {len(taken)} of "
                 f"{len(method.variables)} variables taken over."
+                f"{init_from.of_averages(recipe.encoder.init_from, sources)}"
             )
     start = strategies.share_from_chief(strategy, kept.variables, start)
     if start >= end:

@@ -159,6 +159,19 @@ def test_a_source_under_two_names_is_refused(made_up_records, one, other):
     assert [domain.reference for domain in space.domains] == ["viper", other]
 
 
+def test_an_own_image_in_two_sources_is_refused(made_up_records):
+    """Its person would be two identities that training tells apart."""
+    one = made_up_records("reid_folder:a", [1, 2], file_names=["x/1.png", "x/2.png"])
+    names = ["1.png", "3.png"]
+    other = made_up_records("reid_folder:a/x/list.csv", [7, 8], file_names=names)
+    told = "reid_folder:a and .*list.csv both list 1 images .*x/1.png"
+    for aside in (None, {"reid_folder:a": [1]}):
+        with pytest.raises(errors.UserError, match=told):
+            label_space.LabelSpace.build([one, other], holdout=aside)
+    apart = made_up_records("reid_folder:a/y/list.csv", [7, 8], file_names=names)
+    assert label_space.LabelSpace.build([one, apart]).num_identities == 4
+
+
 def test_sources_of_one_data_sets_other_configs_are_two(made_up_records):
     names = ["synthetic_reid", "synthetic_reid/alley", "reid_folder:a", "reid_folder:b"]
     sources = [made_up_records(name, [1, 2]) for name in names]

@@ -1,5 +1,6 @@
 """Another run's checkpoint as a start: found, named by its content, taken over."""
 
+import json
 import re
 
 import numpy as np
@@ -94,6 +95,21 @@ def test_what_is_of_identities_is_taken_over_from_the_same_ones_alone(tmp_path):
     config.write_text('{"method": "dimn", "sources_sha256": "a"}')
     assert taken_over("a") == (5, True)
     assert taken_over("b") == taken_over(None) == (3, False)
+
+
+def test_classifiers_beside_mean_weights_are_told(tmp_path):
+    _run(tmp_path, 5)
+    config = tmp_path / "config.json"
+
+    def told(sources="a", **held):
+        held = {"method": "dimn", "sources_sha256": "a", "train_steps": 5, **held}
+        config.write_text(json.dumps(held))
+        return init_from.of_averages(str(tmp_path), sources)
+
+    assert "mean weights" in told(average_weights_from=0.4)
+    assert told() == told(average_weights_from=1.0) == ""
+    assert told("b", average_weights_from=0.4) == ""  # Neither is taken over.
+    assert told(average_weights_from=0.4, train_steps=9) == ""  # Not at its end.
 
 
 @pytest.mark.parametrize("fault", ["absent", "shape"])
