@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 import traceback
 from collections.abc import Callable
 
-from dimn_tf.service import access, metrics, options, problems, rates, refusals
+from dimn_tf.service import (
+    access,
+    metrics,
+    options,
+    problems,
+    rates,
+    refusals,
+)
+from dimn_tf.service import headers as headers_lib
 
 OPEN = ("/", "/healthz", "/readyz", "/login", "/logout", "/openapi.json")
 """Paths that need no token; what is below `/static/` neither."""
 NO_ROOM = "dimn_tf.no_room"
 """In the state of a request: it came by one connection more than may be."""
-_CHARSET = re.compile(r"charset\*?\d*\*?\s*=\s*[\"']?([^\"';\s]*)", re.IGNORECASE)
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
 STATIC = "/static/"
 _CACHE = b"cache-control"
@@ -106,10 +112,7 @@ class Guard:
                 "As many connections as may be are at work. Try again later",
                 {"Retry-After": "5", "Connection": "close"},
             )
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope["headers"]
-        }
+        headers = headers_lib.told(scope["headers"])
         path = scope["path"]
         address = (scope.get("client") or ("unknown",))[0]
         limit = self._options.largest_bytes
@@ -117,7 +120,8 @@ class Guard:
             limit = min(limit, _OPEN_BYTES)
         try:
             caller = self._caller(headers, address, path)
-            _refuse_charsets(headers)
+            headers_lib.refuse_repeated(scope["headers"])
+            headers_lib.refuse_charsets(headers)
         except problems.Problem:
             # A caller who is still sending would not hear the answer.
             with contextlib.suppress(problems.Problem):
@@ -201,19 +205,6 @@ class Guard:
 
 def _is_open(path: str) -> bool:
     return path in OPEN or path.startswith(STATIC)
-
-
-def _refuse_charsets(headers) -> None:
-    """Refuses other character sets: some take minutes to decode a megabyte.
-
-    Raises:
-        problems.Problem: 415.
-    """
-    found = _CHARSET.search(headers.get("content-type", ""))
-    if found and found[1].lower() not in ("utf-8", "utf8"):
-        raise problems.Problem(
-            415, "charset", "Text in a request has to be UTF-8, or name no charset"
-        )
 
 
 def _replayed(body: bytes, receive):
