@@ -28,7 +28,9 @@ _CACHE = b"cache-control"
 _BODY = "http.response.body"
 _UNCOUNTED = ("/healthz", "/readyz", "/metrics")
 _BUFFERED = 512 << 20  # Bytes of bodies held at a time; ours.
-_OPEN_BYTES = 64 << 10  # Of a body that needs no token; ours.
+_SMALL_BYTES = 64 << 10
+"""Of a body that needs no token or is no multipart form, which alone carries images;
+ours. Other forms are read byte by byte while everybody waits: 0.2 to 0.5 s a MiB."""
 _DISCARDED = 8
 """Limits' worth of a body that is too large which is read and thrown away: a caller who
 is still sending would not hear the answer."""
@@ -116,8 +118,8 @@ class Guard:
         path = scope["path"]
         address = (scope.get("client") or ("unknown",))[0]
         limit = self._options.largest_bytes
-        if _is_open(path):
-            limit = min(limit, _OPEN_BYTES)
+        if _is_open(path) or not headers_lib.is_multipart(headers):
+            limit = min(limit, _SMALL_BYTES)
         try:
             caller = self._caller(headers, address, path)
             headers_lib.refuse_repeated(scope["headers"])
@@ -159,6 +161,7 @@ class Guard:
         seconds = self._options.upload_seconds
         claimed = headers.get("content-length", "0")
         too_large = not claimed.isdecimal() or int(claimed) > limit
+        most = max(_DISCARDED * limit, self._options.largest_bytes)
         parts: list[bytes] = []
         size = 0
         try:
@@ -180,15 +183,13 @@ class Guard:
                             "Too much is being uploaded. Try again after a second",
                             {"Retry-After": "1"},
                         )
-                    if not message.get("more_body") or size > _DISCARDED * limit:
+                    if not message.get("more_body") or size > most:
                         break
             if too_large:
-                raise problems.Problem(
-                    413,
-                    "too_large",
-                    f"The request's body has more than {limit:,} bytes",
-                    {"Connection": "close"},
-                )
+                told = f"The request's body has more than {limit:,} bytes"
+                if not headers_lib.is_multipart(headers):
+                    told += ". Images are sent as multipart/form-data"
+                raise problems.Problem(413, "too_large", told, {"Connection": "close"})
         except TimeoutError as error:
             self._held -= sum(map(len, parts))
             raise problems.Problem(

@@ -55,6 +55,12 @@ def refuse_repeated(raw: Iterable[tuple[bytes, bytes]]) -> None:
         seen.add(key)
 
 
+def is_multipart(headers: Mapping[str, str]) -> bool:
+    """Whether the body is a form that may carry files."""
+    kind, _ = multipart.parse_options_header(headers.get("content-type", ""))
+    return kind == b"multipart/form-data"
+
+
 def refuse_charsets(headers: Mapping[str, str]) -> None:
     """Refuses other character sets: some take minutes to decode a megabyte.
 

@@ -325,6 +325,28 @@ def test_what_needs_no_token_takes_little(client):
     _problem(answer, 413)
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/x-www-form-urlencoded",
+        "Application/X-WWW-Form-Urlencoded ; a=multipart/form-data",
+        "application/json",
+        "",
+    ],
+)
+def test_only_a_multipart_form_may_be_large(client, kind):
+    """Other forms are read byte by byte, while everybody waits."""
+    headers = {"Content-Type": kind} if kind else {}
+    for method, path in (("POST", "/v1/search"), ("PATCH", "/v1/entries/x")):
+        few, many = (
+            client.request(method, path, content=b"&" * count, headers=headers)
+            for count in (60_000, 70_000)
+        )
+        _problem(few, 404, 422)
+        told = _problem(many, 413)
+        assert told.endswith("multipart/form-data") and "65,536" in told
+
+
 def _raw(client, *parts, pause=0.0):
     """What a socket gets back that sends parts with pauses between."""
     address = client.base_url.host, client.base_url.port
