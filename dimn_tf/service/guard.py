@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 import traceback
 from collections.abc import Callable
 
 from dimn_tf.service import (
     access,
+    bodies,
     metrics,
     options,
     problems,
@@ -22,18 +21,17 @@ OPEN = ("/", "/healthz", "/readyz", "/login", "/logout", "/openapi.json")
 """Paths that need no token; what is below `/static/` neither."""
 NO_ROOM = "dimn_tf.no_room"
 """In the state of a request: it came by one connection more than may be."""
+MAY_GO = "dimn_tf.may_go"
+"""In the state of a request: it is refused, or no token came with it where others need
+one, and its body is awaited. Its connection may be closed where others need room."""
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
 STATIC = "/static/"
 _CACHE = b"cache-control"
 _BODY = "http.response.body"
 _UNCOUNTED = ("/healthz", "/readyz", "/metrics")
-_BUFFERED = 512 << 20  # Bytes of bodies held at a time; ours.
 _SMALL_BYTES = 64 << 10
 """Of a body that needs no token or is no multipart form, which alone carries images;
 ours. Other forms are read byte by byte while everybody waits: 0.2 to 0.5 s a MiB."""
-_DISCARDED = 8
-"""Limits' worth of a body that is too large which is read and thrown away: a caller who
-is still sending would not hear the answer."""
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -71,7 +69,8 @@ class Guard:
     ):
         self._app, self._access, self._options = app, allowed, chosen
         self._metrics, self._rates = measures, rates.Rates(chosen.requests_per_minute)
-        self._held, self._log = 0, log
+        self._bodies = bodies.Bodies(chosen.largest_bytes, chosen.upload_seconds)
+        self._log = log
 
     async def __call__(self, scope, receive, send):
         """ASGI."""
@@ -107,7 +106,8 @@ class Guard:
             self._metrics.request(method, route, status, seconds)
 
     async def _let_in(self, scope, receive, send) -> None:
-        if scope.get("state", {}).get(NO_ROOM):  # Nor is it waited for what it sends.
+        state = scope.setdefault("state", {})
+        if state.get(NO_ROOM):  # Nor is it waited for what it sends.
             raise problems.Problem(
                 503,
                 "connections",
@@ -125,17 +125,18 @@ class Guard:
             headers_lib.refuse_repeated(scope["headers"])
             headers_lib.refuse_charsets(headers)
         except problems.Problem:
-            # A caller who is still sending would not hear the answer.
-            with contextlib.suppress(problems.Problem):
-                await self._body(headers, receive, limit, keep=False)
+            state[MAY_GO] = True
+            await self._bodies.discard(receive, limit)
             raise
         known = caller.by_token or not self._access.tokens
-        scope.setdefault("state", {}).update(caller=caller, known=known)
-        body = await self._body(headers, receive, limit)
+        state.update(caller=caller, known=known)
+        state[MAY_GO] = not known
+        body = await self._bodies.read(headers, receive, limit)
+        state[MAY_GO] = False
         try:
             await self._app(scope, _replayed(body, receive), send)
         finally:
-            self._held -= len(body)
+            self._bodies.held -= len(body)
 
     def _caller(self, headers, address: str, path: str) -> access.Caller:
         """Who asks, if they may, and not too often.
@@ -155,53 +156,6 @@ class Guard:
         if path not in _UNCOUNTED:
             self._rates.count(str(caller))
         return caller
-
-    async def _body(self, headers, receive, limit: int, keep: bool = True) -> bytes:
-        """The whole body, counted by `_held`; or it is read and thrown away."""
-        seconds = self._options.upload_seconds
-        claimed = headers.get("content-length", "0")
-        too_large = not claimed.isdecimal() or int(claimed) > limit
-        most = max(_DISCARDED * limit, self._options.largest_bytes)
-        parts: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise problems.Problem(400, "cut_off", "Half a request")
-                    part = message.get("body", b"")
-                    size += len(part)
-                    too_large = too_large or size > limit
-                    if keep and not too_large:
-                        parts.append(part)
-                        self._held += len(part)
-                    if keep and self._held > _BUFFERED:
-                        raise problems.Problem(
-                            503,
-                            "busy",
-                            "Too much is being uploaded. Try again after a second",
-                            {"Retry-After": "1"},
-                        )
-                    if not message.get("more_body") or size > most:
-                        break
-            if too_large:
-                told = f"The request's body has more than {limit:,} bytes"
-                if not headers_lib.is_multipart(headers):
-                    told += ". Images are sent as multipart/form-data"
-                raise problems.Problem(413, "too_large", told, {"Connection": "close"})
-        except TimeoutError as error:
-            self._held -= sum(map(len, parts))
-            raise problems.Problem(
-                408,
-                "slow",
-                f"The request was not there after {seconds:g} seconds",
-                {"Connection": "close"},
-            ) from error
-        except BaseException:
-            self._held -= sum(map(len, parts))
-            raise
-        return b"".join(parts)
 
 
 def _is_open(path: str) -> bool:

@@ -424,7 +424,7 @@ def test_what_is_held_of_bodies_is_given_back(halves_export, tmp_path):
             )
             client.post("/login", data={"token": "a" * 100_000})
             client.get("/v1/entries")
-            assert made[0]._held == 0
+            assert made[0]._bodies.held == 0
 
 
 def test_a_gallery_that_another_process_writes_to(halves_export, tmp_path):
