@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import traceback
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dimn_tf.service import (
     access,
     bodies,
+    guesses,
     metrics,
     options,
     problems,
@@ -69,6 +71,7 @@ class Guard:
     ):
         self._app, self._access, self._options = app, allowed, chosen
         self._metrics, self._rates = measures, rates.Rates(chosen.requests_per_minute)
+        self._guesses = guesses.Guesses(allowed.name_of, chosen.requests_per_minute)
         self._bodies = bodies.Bodies(chosen.largest_bytes, chosen.upload_seconds)
         self._log = log
 
@@ -129,7 +132,8 @@ class Guard:
             await self._bodies.discard(receive, limit)
             raise
         known = caller.by_token or not self._access.tokens
-        state.update(caller=caller, known=known)
+        name_of = functools.partial(self._guesses.name_of, address=address)
+        state.update(caller=caller, known=known, name_of=name_of)
         state[MAY_GO] = not known
         body = await self._bodies.read(headers, receive, limit)
         state[MAY_GO] = False
@@ -149,7 +153,9 @@ class Guard:
         if path.startswith(STATIC):
             return access.Caller(address, by_token=False)
         try:
-            caller = self._access.caller(headers, address, _is_open(path))
+            caller = self._access.caller(
+                headers, address, _is_open(path), self._guesses.name_of
+            )
         except problems.Problem:
             self._rates.count(str(access.Caller(address, by_token=False)))
             raise
