@@ -100,6 +100,7 @@ async def enrol(
 @router.get("/entries", summary="List entries")
 async def listed(
     core: parameters.Core,
+    caller: parameters.Caller,
     after: Annotated[
         str, fastapi.Query(max_length=100, description="`next` of the page before.")
     ] = "",
@@ -107,20 +108,34 @@ async def listed(
     person_id: parameters.OfPerson = "",
 ) -> answers.Entries:
     """The gallery, or a person's entries, page by page."""
+    found, person = await page_of(core, after, limit, person_id)
+    core.audit.write(caller, "list", person_id=person)
+    return found
+
+
+async def page_of(
+    core, after: str, limit: int, person_id: str
+) -> tuple[answers.Entries, str | None]:
+    """A page of entries, of which the audit log is told nothing, and whose they are.
+
+    Raises:
+        problems.Problem: 422, no page said `after`.
+    """
 
     def work(gallery: people.People):
-        page = gallery.page(after, limit, gallery.person(person_id))
-        return page, gallery.public_ids([known.entry_id for known in page.entries])
+        person = gallery.person(person_id)
+        page = gallery.page(after, limit, person)
+        names = gallery.public_ids([known.entry_id for known in page.entries])
+        return page, names, person
 
     try:
-        page, names = await core.gallery(work)
+        page, names, person = await core.gallery(work)
     except entries_lib.NoPage as error:
         raise problems.Problem(
             422, "after", f"after={after!r}: no page said that; leave it out"
         ) from error
-    return answers.Entries(
-        entries=[_entry(known, names) for known in page.entries], next=page.next or None
-    )
+    entries = [_entry(known, names) for known in page.entries]
+    return answers.Entries(entries=entries, next=page.next or None), person
 
 
 @router.patch(
