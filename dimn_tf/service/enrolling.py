@@ -60,7 +60,7 @@ async def enrol(
             f"sha256-{picture.digest}",
             labels.label(person_id),
             labels.label(camera_id),
-            None if seen is None else wishes.text_of(seen),
+            None if seen is None else wishes.text_of(seen, "auto"),
             b"",
             replace,
         )
