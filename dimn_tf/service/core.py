@@ -225,6 +225,24 @@ class Core:
         finally:
             self.entries.forget()
 
+    def record(self, caller: str, act: str, **facts: Any) -> None:
+        """Adds a line to the audit log: what cannot be told there is not done.
+
+        Raises:
+            problems.Problem: 503, it cannot be written to.
+        """
+        try:
+            self.audit.write(caller, act, **facts)
+        except OSError as error:
+            self.log(f"{act}: not done, the audit log cannot be written to: {error}")
+            raise problems.Problem(
+                503,
+                "audit",
+                "The audit log cannot be written to, so that nothing was done; the "
+                "server's log says why",
+                {"Retry-After": "60"},
+            ) from error
+
     async def sweep(self) -> int:
         """Removes what is too old, and forgets what others removed.
 

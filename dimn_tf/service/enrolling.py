@@ -78,7 +78,7 @@ async def enrol(
                 wish = dataclasses.replace(wish, picture=small)
         del picture
     if needed:
-        core.audit.write(
+        core.record(
             caller, "enrol", id=wish.entry_id, person_id=wish.person_id, replace=replace
         )
         outcome, differs = await core.changed(
@@ -109,7 +109,7 @@ async def listed(
 ) -> answers.Entries:
     """The gallery, or a person's entries, page by page."""
     found, person = await page_of(core, after, limit, person_id)
-    core.audit.write(caller, "list", person_id=person)
+    core.record(caller, "list", person_id=person)
     return found
 
 
@@ -157,7 +157,7 @@ async def relabel(
         known = gallery.relabel(name, labels.label(person_id), labels.label(camera_id))
         return known, gallery.public_ids([name])
 
-    core.audit.write(caller, "relabel", id=entry_id, person_id=labels.label(person_id))
+    core.record(caller, "relabel", id=entry_id, person_id=labels.label(person_id))
     known, names = await core.changed(work)
     if known is None:
         raise problems.Problem(404, "no_entry", "There is no such entry")
@@ -177,7 +177,7 @@ async def remove(
     def work(gallery: people.People):
         return gallery.remove([gallery.private_id(entry_id)])
 
-    core.audit.write(caller, "remove", id=entry_id)
+    core.record(caller, "remove", id=entry_id)
     if not await core.changed(work):
         raise problems.Problem(404, "no_entry", "There is no such entry")
     return answers.Removed(removed=[entry_id])
@@ -200,7 +200,7 @@ async def remove_person(
         names = gallery.public_ids(gallery.entries_of(person))
         return [names.get(name, name) for name in gallery.remove_person(person)]
 
-    core.audit.write(caller, "remove_person", person_id=person)
+    core.record(caller, "remove_person", person_id=person)
     removed = await core.changed(work)
     if not removed:
         # Where another process removed them, nobody knows whose pictures are kept.
@@ -235,7 +235,7 @@ async def picture(
         raise problems.Problem(
             404, "no_picture", "The entry's picture cannot be read any more"
         ) from fault
-    core.audit.write(caller, "picture", id=entry_id)
+    core.record(caller, "picture", id=entry_id)
     return fastapi.Response(
         small,
         media_type="image/jpeg",
