@@ -7,6 +7,7 @@ Milvus keeps one entry an id, and shards are put in place when they are whole.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -14,6 +15,7 @@ import shutil
 from collections.abc import Sequence
 
 import apache_beam as beam
+from absl import logging
 from apache_beam.ml.inference import base as inference
 from apache_beam.options import pipeline_options
 
@@ -43,7 +45,8 @@ def enrol(
         model: Loaded here to look at; each machine loads it again.
         sources: Images, in folders that all machines see by the same paths.
         output: Folder that all machines see, new or empty: for the report and, without
-            a gallery, the shards. Nothing stays in it where the pipeline fails.
+            a gallery, the shards, all of which are their owner's alone in the end.
+            Nothing stays in it where the pipeline fails.
         gallery: See `beam_steps.Plan`.
         beam_options: Beam's own: `--runner=...` and the runner's.
         replace: See `enrolment.enrol`.
@@ -69,9 +72,18 @@ def enrol(
         images=len(named),
     )
     made = not output.exists()
-    output.mkdir(parents=True, exist_ok=True)
+    files.private_folder(output)
+    if files.open_to_others(output):
+        logging.warning(
+            "%s: others on this machine can look into it, and read what the pipeline "
+            "writes until it has ended. chmod go= %s",
+            output,
+            output,
+        )
     try:
-        with (output / _SOURCES).open("w", encoding="utf-8") as file:
+        with open(
+            output / _SOURCES, "w", encoding="utf-8", opener=files.private_opener
+        ) as file:
             file.writelines(_line_of(source) for source in named.values())
         _run(plan, options)
         _gather(plan, report)
@@ -240,6 +252,9 @@ def _gather(plan: beam_steps.Plan, report: enrolment.Report) -> None:
     for rows in (report.changed, report.skipped):
         rows.sort()
     (output / _SOURCES).unlink()
+    for path in shards.paths(output):  # Beam's files go by the umask.
+        with contextlib.suppress(PermissionError):  # It is told of the folder.
+            path.chmod(0o600)
     written = {
         "model_sha256": plan.model_sha256,
         "dimension": plan.dimension,
@@ -250,4 +265,5 @@ def _gather(plan: beam_steps.Plan, report: enrolment.Report) -> None:
         if sum(written["shards"].values()) != report.added:
             raise AssertionError(f"{written['shards']} of {report.added} entries")
     with files.replacing(output / shards.REPORT_FILE) as partial:
-        partial.write_text(standard_json.text(written))
+        with open(partial, "w", opener=files.private_opener) as file:
+            file.write(standard_json.text(written))

@@ -7,7 +7,7 @@ import hmac
 import ipaddress
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import starlette.requests
 from absl import logging
@@ -185,7 +185,11 @@ class Access:
     hosts: tuple[str, ...] = ()
 
     def caller(
-        self, headers: Mapping[str, str], address: str, open_path: bool
+        self,
+        headers: Mapping[str, str],
+        address: str,
+        open_path: bool,
+        name_of: Callable[[str, str], str | None] | None = None,
     ) -> Caller:
         """Who asks.
 
@@ -193,6 +197,7 @@ class Access:
             headers: Of the request, names in lower case.
             address: Of the other end.
             open_path: Whether what is asked for needs no token.
+            name_of: Takes the place of `name_of` below, with the address.
 
         Raises:
             problems.Problem: 401 without the right token, 403 where a browser was sent
@@ -202,7 +207,8 @@ class Access:
         if not self.tokens:
             self._refuse_other_hosts(headers.get("host", ""))
             return Caller(address, by_token=False)
-        name = self._name(_given(headers))
+        given = _given(headers)
+        name = name_of(given, address) if name_of else self.name_of(given)
         if name is None and not open_path:
             raise problems.Problem(
                 401,
@@ -212,7 +218,8 @@ class Access:
             )
         return Caller(name or address, by_token=name is not None)
 
-    def _name(self, given: str) -> str | None:
+    def name_of(self, given: str) -> str | None:
+        """Whose a token is; None: nobody's."""
         found = None
         for name, token in self.tokens.items():  # All, so that time tells nothing.
             if hmac.compare_digest(token.encode(), given.encode()):

@@ -28,18 +28,20 @@ class AuditLog:
     with its end's time, and a new one is begun.
 
     Args:
-        path: Made if it is missing, readable by its owner alone; None: nothing is
-            written.
+        path: Made if it is missing, readable by its owner alone.
         largest_bytes: Of a file, about.
+        writes: False: nothing is written; what was written before can be removed.
 
     Raises:
         errors.UserError: it cannot be written to.
     """
 
-    def __init__(self, path: pathlib.Path | None, largest_bytes: int = 100 << 20):
+    def __init__(
+        self, path: pathlib.Path, largest_bytes: int = 100 << 20, writes: bool = True
+    ):
         self._path, self._file, self._lock = path, None, threading.Lock()
         self._largest_bytes = largest_bytes
-        if path is None:
+        if not writes:
             return
         try:
             files.private_folder(path.parent)
@@ -74,13 +76,24 @@ class AuditLog:
 
         Those of other replicas, and of earlier ones, are among them. The file in use is
         ended once it was begun more than a day ago, so that no line stays for more
-        than a day longer than it should.
+        than a day longer than it should; so each replica has to call this.
 
         Raises:
             OSError: one cannot be removed.
         """
-        if self._file is None:
-            return 0
+        if self._file is not None:
+            self._end_old(before)
+        count = 0
+        for path in self._path.parent.glob("audit*.jsonl"):
+            # Another process may remove it, or give it another name, at any moment.
+            with contextlib.suppress(FileNotFoundError):
+                in_use = self._file is not None and path == self._path
+                if not in_use and path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+                    count += 1
+        return count
+
+    def _end_old(self, before: datetime.datetime) -> None:
         with self._lock:
             self._find_again()
             begun = _first_time(self._path)
@@ -88,14 +101,6 @@ class AuditLog:
                 before, datetime.datetime.now(datetime.UTC) - _DAY
             ):
                 self._rotate()
-        count = 0
-        for path in self._path.parent.glob("audit*.jsonl"):
-            # Another process may remove it, or give it another name, at any moment.
-            with contextlib.suppress(FileNotFoundError):
-                if path != self._path and path.stat().st_mtime < before.timestamp():
-                    path.unlink()
-                    count += 1
-        return count
 
     def close(self) -> None:
         """Ends it."""

@@ -36,7 +36,8 @@ class Register:
     def add(self, connection: Limited) -> bool:
         """Takes a new connection in.
 
-        Where there are as many as may be, the oldest that asks for nothing goes.
+        Where there are as many as may be, the oldest that asks for nothing goes, or
+        for what it is refused.
 
         Returns:
             Whether there is room for it: false where all others are at work.
@@ -55,7 +56,7 @@ class Register:
 
     def _drop(self, among: Collection[Limited]) -> bool:
         for one in among:
-            if one.asks_nothing:
+            if one.may_go:
                 self.discard(one)
                 one.transport.abort()
                 return True
@@ -75,6 +76,11 @@ class Limited:
     def asks_nothing(self) -> bool:
         """Whether no request is here whose answer is not given."""
         return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def may_go(self) -> bool:
+        """Whether it can be closed where others need room, see `guard.MAY_GO`."""
+        return self.asks_nothing or self.cycle.scope["state"].get(guard.MAY_GO, False)
 
     @property
     def address(self) -> str:

@@ -85,7 +85,7 @@ class Core:
         options.check(chosen, places.largest_k(place.gallery))
         self.model, self.place, self.options, self.log = model, place, chosen, log
         self.audit = audit.AuditLog(
-            place.audit_log if chosen.audit_log else None, chosen.audit_bytes
+            place.audit_log, chosen.audit_bytes, chosen.audit_log
         )
         self.metrics = metrics.Metrics(lambda: self.encoding.waiting)
         self.encoding = encoding.Encoding(model, chosen, self.metrics.batch, log)
@@ -98,7 +98,9 @@ class Core:
             chosen.keep_pictures,
         )
         self.entries = remembered.Remembered(lambda: self.gallery(len))
-        self.sweeper = sweeper.Sweeper(self.keeper.turn, self.sweep, self.metrics, log)
+        self.sweeper = sweeper.Sweeper(
+            self.keeper.turn, self.sweep, self.metrics, log, self.remove_old_logs
+        )
         self.clearing = clearing.Clearing(
             self.keeper.turn,
             lambda most: self.gallery(people.People.clear_gaps, most),
@@ -223,6 +225,24 @@ class Core:
         finally:
             self.entries.forget()
 
+    def record(self, caller: str, act: str, **facts: Any) -> None:
+        """Adds a line to the audit log: what cannot be told there is not done.
+
+        Raises:
+            problems.Problem: 503, it cannot be written to.
+        """
+        try:
+            self.audit.write(caller, act, **facts)
+        except OSError as error:
+            self.log(f"{act}: not done, the audit log cannot be written to: {error}")
+            raise problems.Problem(
+                503,
+                "audit",
+                "The audit log cannot be written to, so that nothing was done; the "
+                "server's log says why",
+                {"Retry-After": "60"},
+            ) from error
+
     async def sweep(self) -> int:
         """Removes what is too old, and forgets what others removed.
 
@@ -273,13 +293,9 @@ class Core:
             self._looking = None
 
     async def remove_old(self, now: datetime.datetime | None = None) -> int:
-        """Removes what was kept longer than `keep_days`; says how many entries.
-
-        The audit log's lines go too."""
+        """Removes entries kept longer than `keep_days`; says how many."""
         now = now or datetime.datetime.now(datetime.UTC)
         before = now - datetime.timedelta(days=self.options.keep_days)
-        self.audit.remove_older(before)
-        self._remove_older_logs(before)
         after, count = "", 0
         while True:
             gone, after = await self.changed(
@@ -290,6 +306,17 @@ class Core:
                 self.audit.write("service", "remove_old", entries=len(gone))
             if not after:
                 return count
+
+    def remove_old_logs(self) -> None:
+        """Removes lines kept longer than `keep_days`, the audit log's and others.
+
+        Each replica does it: nobody else ends its files, nor sees another machine's.
+        """
+        if self.options.keep_days:
+            now = datetime.datetime.now(datetime.UTC)
+            before = now - datetime.timedelta(days=self.options.keep_days)
+            self.audit.remove_older(before)
+            self._remove_older_logs(before)
 
     def _remove_older_logs(self, before: datetime.datetime) -> None:
         """Removes logs of replicas, each of a day, that nobody wrote to since."""

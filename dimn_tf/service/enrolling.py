@@ -60,7 +60,7 @@ async def enrol(
             f"sha256-{picture.digest}",
             labels.label(person_id),
             labels.label(camera_id),
-            None if seen is None else wishes.text_of(seen),
+            None if seen is None else wishes.text_of(seen, "auto"),
             b"",
             replace,
         )
@@ -78,7 +78,7 @@ async def enrol(
                 wish = dataclasses.replace(wish, picture=small)
         del picture
     if needed:
-        core.audit.write(
+        core.record(
             caller, "enrol", id=wish.entry_id, person_id=wish.person_id, replace=replace
         )
         outcome, differs = await core.changed(
@@ -100,6 +100,7 @@ async def enrol(
 @router.get("/entries", summary="List entries")
 async def listed(
     core: parameters.Core,
+    caller: parameters.Caller,
     after: Annotated[
         str, fastapi.Query(max_length=100, description="`next` of the page before.")
     ] = "",
@@ -107,20 +108,34 @@ async def listed(
     person_id: parameters.OfPerson = "",
 ) -> answers.Entries:
     """The gallery, or a person's entries, page by page."""
+    found, person = await page_of(core, after, limit, person_id)
+    core.record(caller, "list", person_id=person)
+    return found
+
+
+async def page_of(
+    core, after: str, limit: int, person_id: str
+) -> tuple[answers.Entries, str | None]:
+    """A page of entries, of which the audit log is told nothing, and whose they are.
+
+    Raises:
+        problems.Problem: 422, no page said `after`.
+    """
 
     def work(gallery: people.People):
-        page = gallery.page(after, limit, gallery.person(person_id))
-        return page, gallery.public_ids([known.entry_id for known in page.entries])
+        person = gallery.person(person_id)
+        page = gallery.page(after, limit, person)
+        names = gallery.public_ids([known.entry_id for known in page.entries])
+        return page, names, person
 
     try:
-        page, names = await core.gallery(work)
+        page, names, person = await core.gallery(work)
     except entries_lib.NoPage as error:
         raise problems.Problem(
             422, "after", f"after={after!r}: no page said that; leave it out"
         ) from error
-    return answers.Entries(
-        entries=[_entry(known, names) for known in page.entries], next=page.next or None
-    )
+    entries = [_entry(known, names) for known in page.entries]
+    return answers.Entries(entries=entries, next=page.next or None), person
 
 
 @router.patch(
@@ -142,7 +157,7 @@ async def relabel(
         known = gallery.relabel(name, labels.label(person_id), labels.label(camera_id))
         return known, gallery.public_ids([name])
 
-    core.audit.write(caller, "relabel", id=entry_id, person_id=labels.label(person_id))
+    core.record(caller, "relabel", id=entry_id, person_id=labels.label(person_id))
     known, names = await core.changed(work)
     if known is None:
         raise problems.Problem(404, "no_entry", "There is no such entry")
@@ -162,7 +177,7 @@ async def remove(
     def work(gallery: people.People):
         return gallery.remove([gallery.private_id(entry_id)])
 
-    core.audit.write(caller, "remove", id=entry_id)
+    core.record(caller, "remove", id=entry_id)
     if not await core.changed(work):
         raise problems.Problem(404, "no_entry", "There is no such entry")
     return answers.Removed(removed=[entry_id])
@@ -185,7 +200,7 @@ async def remove_person(
         names = gallery.public_ids(gallery.entries_of(person))
         return [names.get(name, name) for name in gallery.remove_person(person)]
 
-    core.audit.write(caller, "remove_person", person_id=person)
+    core.record(caller, "remove_person", person_id=person)
     removed = await core.changed(work)
     if not removed:
         # Where another process removed them, nobody knows whose pictures are kept.
@@ -220,7 +235,7 @@ async def picture(
         raise problems.Problem(
             404, "no_picture", "The entry's picture cannot be read any more"
         ) from fault
-    core.audit.write(caller, "picture", id=entry_id)
+    core.record(caller, "picture", id=entry_id)
     return fastapi.Response(
         small,
         media_type="image/jpeg",

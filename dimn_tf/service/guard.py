@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import re
+import functools
 import time
 import traceback
 from collections.abc import Callable
 
-from dimn_tf.service import access, metrics, options, problems, rates, refusals
+from dimn_tf.service import (
+    access,
+    bodies,
+    guesses,
+    metrics,
+    options,
+    problems,
+    rates,
+    refusals,
+)
+from dimn_tf.service import headers as headers_lib
 
 OPEN = ("/", "/healthz", "/readyz", "/login", "/logout", "/openapi.json")
 """Paths that need no token; what is below `/static/` neither."""
 NO_ROOM = "dimn_tf.no_room"
 """In the state of a request: it came by one connection more than may be."""
-_CHARSET = re.compile(r"charset\*?\d*\*?\s*=\s*[\"']?([^\"';\s]*)", re.IGNORECASE)
+MAY_GO = "dimn_tf.may_go"
+"""In the state of a request: it is refused, or no token came with it where others need
+one, and its body is awaited. Its connection may be closed where others need room."""
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
 STATIC = "/static/"
 _CACHE = b"cache-control"
 _BODY = "http.response.body"
 _UNCOUNTED = ("/healthz", "/readyz", "/metrics")
-_BUFFERED = 512 << 20  # Bytes of bodies held at a time; ours.
-_OPEN_BYTES = 64 << 10  # Of a body that needs no token; ours.
-_DISCARDED = 8
-"""Limits' worth of a body that is too large which is read and thrown away: a caller who
-is still sending would not hear the answer."""
+_SMALL_BYTES = 64 << 10
+"""Of a body that needs no token or is no multipart form, which alone carries images;
+ours. Other forms are read byte by byte while everybody waits: 0.2 to 0.5 s a MiB."""
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -63,7 +71,9 @@ class Guard:
     ):
         self._app, self._access, self._options = app, allowed, chosen
         self._metrics, self._rates = measures, rates.Rates(chosen.requests_per_minute)
-        self._held, self._log = 0, log
+        self._guesses = guesses.Guesses(allowed.name_of, chosen.requests_per_minute)
+        self._bodies = bodies.Bodies(chosen.largest_bytes, chosen.upload_seconds)
+        self._log = log
 
     async def __call__(self, scope, receive, send):
         """ASGI."""
@@ -99,37 +109,38 @@ class Guard:
             self._metrics.request(method, route, status, seconds)
 
     async def _let_in(self, scope, receive, send) -> None:
-        if scope.get("state", {}).get(NO_ROOM):  # Nor is it waited for what it sends.
+        state = scope.setdefault("state", {})
+        if state.get(NO_ROOM):  # Nor is it waited for what it sends.
             raise problems.Problem(
                 503,
                 "connections",
                 "As many connections as may be are at work. Try again later",
                 {"Retry-After": "5", "Connection": "close"},
             )
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope["headers"]
-        }
+        headers = headers_lib.told(scope["headers"])
         path = scope["path"]
         address = (scope.get("client") or ("unknown",))[0]
         limit = self._options.largest_bytes
-        if _is_open(path):
-            limit = min(limit, _OPEN_BYTES)
+        if _is_open(path) or not headers_lib.is_multipart(headers):
+            limit = min(limit, _SMALL_BYTES)
         try:
             caller = self._caller(headers, address, path)
-            _refuse_charsets(headers)
+            headers_lib.refuse_repeated(scope["headers"])
+            headers_lib.refuse_charsets(headers)
         except problems.Problem:
-            # A caller who is still sending would not hear the answer.
-            with contextlib.suppress(problems.Problem):
-                await self._body(headers, receive, limit, keep=False)
+            state[MAY_GO] = True
+            await self._bodies.discard(receive, limit)
             raise
         known = caller.by_token or not self._access.tokens
-        scope.setdefault("state", {}).update(caller=caller, known=known)
-        body = await self._body(headers, receive, limit)
+        name_of = functools.partial(self._guesses.name_of, address=address)
+        state.update(caller=caller, known=known, name_of=name_of)
+        state[MAY_GO] = not known
+        body = await self._bodies.read(headers, receive, limit)
+        state[MAY_GO] = False
         try:
             await self._app(scope, _replayed(body, receive), send)
         finally:
-            self._held -= len(body)
+            self._bodies.held -= len(body)
 
     def _caller(self, headers, address: str, path: str) -> access.Caller:
         """Who asks, if they may, and not too often.
@@ -142,7 +153,9 @@ class Guard:
         if path.startswith(STATIC):
             return access.Caller(address, by_token=False)
         try:
-            caller = self._access.caller(headers, address, _is_open(path))
+            caller = self._access.caller(
+                headers, address, _is_open(path), self._guesses.name_of
+            )
         except problems.Problem:
             self._rates.count(str(access.Caller(address, by_token=False)))
             raise
@@ -150,70 +163,9 @@ class Guard:
             self._rates.count(str(caller))
         return caller
 
-    async def _body(self, headers, receive, limit: int, keep: bool = True) -> bytes:
-        """The whole body, counted by `_held`; or it is read and thrown away."""
-        seconds = self._options.upload_seconds
-        claimed = headers.get("content-length", "0")
-        too_large = not claimed.isdecimal() or int(claimed) > limit
-        parts: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise problems.Problem(400, "cut_off", "Half a request")
-                    part = message.get("body", b"")
-                    size += len(part)
-                    too_large = too_large or size > limit
-                    if keep and not too_large:
-                        parts.append(part)
-                        self._held += len(part)
-                    if keep and self._held > _BUFFERED:
-                        raise problems.Problem(
-                            503,
-                            "busy",
-                            "Too much is being uploaded. Try again after a second",
-                            {"Retry-After": "1"},
-                        )
-                    if not message.get("more_body") or size > _DISCARDED * limit:
-                        break
-            if too_large:
-                raise problems.Problem(
-                    413,
-                    "too_large",
-                    f"The request's body has more than {limit:,} bytes",
-                    {"Connection": "close"},
-                )
-        except TimeoutError as error:
-            self._held -= sum(map(len, parts))
-            raise problems.Problem(
-                408,
-                "slow",
-                f"The request was not there after {seconds:g} seconds",
-                {"Connection": "close"},
-            ) from error
-        except BaseException:
-            self._held -= sum(map(len, parts))
-            raise
-        return b"".join(parts)
-
 
 def _is_open(path: str) -> bool:
     return path in OPEN or path.startswith(STATIC)
-
-
-def _refuse_charsets(headers) -> None:
-    """Refuses other character sets: some take minutes to decode a megabyte.
-
-    Raises:
-        problems.Problem: 415.
-    """
-    found = _CHARSET.search(headers.get("content-type", ""))
-    if found and found[1].lower() not in ("utf-8", "utf8"):
-        raise problems.Problem(
-            415, "charset", "Text in a request has to be UTF-8, or name no charset"
-        )
 
 
 def _replayed(body: bytes, receive):

@@ -34,8 +34,8 @@ class ServiceOptions:
     )
     requests_per_minute: int = config.option(
         600,
-        "Requests of one caller (a token's name, or an address) in a minute, at most; "
-        "0: any number.",
+        "Requests of one caller (a token's name, or an address) in a minute, at most, "
+        "and wrong tokens of an address, of which never more than 60; 0: any number.",
         least=0,
     )
     connections: int = config.option(

@@ -51,6 +51,7 @@ async def enrol(
 async def listed(
     request: fastapi.Request,
     core: parameters.Core,
+    caller: parameters.Caller,
     person_id: parameters.OfPerson = "",
     after: Annotated[str, fastapi.Query(max_length=100)] = "",
     count: Annotated[int, fastapi.Query(ge=0)] = 0,
@@ -60,10 +61,10 @@ async def listed(
     A list that is made anew shows no fewer than the `count` that it showed before.
     """
     limit = min(max(count, _SHOWN), _NAMES)
-    found = await enrolling.listed(core, after, limit, person_id)
+    found = await enrolling.listed(core, caller, after, limit, person_id)
     of_all = found
     if person_id and not after:  # What follows a page shows no names to choose from.
-        of_all = await enrolling.listed(core, "", _NAMES, "")
+        of_all, _ = await enrolling.page_of(core, "", _NAMES, "")
     return pieces.TEMPLATES.TemplateResponse(
         request,
         "people.html",

@@ -50,7 +50,7 @@ class Problem(Exception):
 
 # Status -> the kind that is shown, and what it means.
 _TOLD = {
-    400: ("http", "Half a request, or a form that cannot be read."),
+    400: ("http", "Half a request, a header twice, or a form that cannot be read."),
     401: ("token", "No token, or not the right one."),
     403: ("origin", "A page of another site, or another name for this machine."),
     404: ("no_entry", "There is no such entry, person or picture."),

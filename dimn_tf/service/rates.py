@@ -16,15 +16,16 @@ class Rates:
 
     Args:
         per_minute: Requests; 0: any number.
+        what: Is counted, as a refusal calls it.
     """
 
-    def __init__(self, per_minute: int):
-        self._per_minute = per_minute
+    def __init__(self, per_minute: int, what: str = "requests"):
+        self._per_minute, self._what = per_minute, what
         self._left: collections.OrderedDict[str, tuple[float, float]]
         self._left = collections.OrderedDict()
 
-    def count(self, caller: str, now: float | None = None) -> None:
-        """Counts a request.
+    def count(self, caller: str, now: float | None = None, cost: int = 1) -> None:
+        """Counts a request; one without a cost is refused like others.
 
         Raises:
             problems.Problem: 429, the caller's bucket is empty.
@@ -35,13 +36,13 @@ class Rates:
         left, before = self._left.pop(caller, (float(self._per_minute), now))
         rate = self._per_minute / 60
         left = min(self._per_minute, left + rate * (now - before))
-        self._left[caller] = (max(left - 1, 0.0) if left >= 1 else left, now)
+        self._left[caller] = (left - cost if left >= 1 else left, now)
         if len(self._left) > _CALLERS:
             self._left.popitem(last=False)
         if left < 1:
             raise problems.Problem(
                 429,
                 "rate",
-                f"More than {self._per_minute} requests in a minute",
+                f"More than {self._per_minute} {self._what} in a minute",
                 {"Retry-After": str(math.ceil((1 - left) / rate))},
             )

@@ -74,7 +74,7 @@ async def search(
                 ],
             )
         )
-        core.audit.write(
+        core.record(
             caller,
             "search",
             probe=picture.digest,
@@ -116,7 +116,7 @@ async def compare(
         vectors.append(found[0])
     score = core.encoding.scale * float(vectors[0] @ vectors[1])
     likeness = score / (core.encoding.scale * float(np.linalg.norm(vectors[0])))
-    core.audit.write(caller, "compare", images=digests, likeness=likeness)
+    core.record(caller, "compare", images=digests, likeness=likeness)
     return answers.Comparison(
         score=score,
         likeness=likeness,
@@ -191,7 +191,7 @@ async def explain(
         )
     if row.probe_map is None:
         raise problems.Problem(422, "explain", f"The entry's picture: {row.missing}")
-    core.audit.write(caller, "explain", probe=picture.digest, id=entry_id)
+    core.record(caller, "explain", probe=picture.digest, id=entry_id)
     return answers.Explanation(
         score=score,
         length=core.encoding.scale * float(np.linalg.norm(vectors[0])),

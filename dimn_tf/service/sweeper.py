@@ -24,6 +24,7 @@ class Sweeper:
         remove: Removes what is to go, and says how many entries were too old.
         measures: Counts.
         log: Takes lines for who runs the service.
+        clean: Does what each service has to do for itself, whoever has the turn.
     """
 
     def __init__(
@@ -32,8 +33,9 @@ class Sweeper:
         remove: Callable[[], Awaitable[int]],
         measures: metrics.Metrics,
         log: Callable[[str], None],
+        clean: Callable[[], None] = lambda: None,
     ):
-        self._turn, self._remove = turn, remove
+        self._turn, self._remove, self._clean = turn, remove, clean
         self._metrics, self._log = measures, log
         self._failing_since: float | None = None
         self._broken = False
@@ -53,10 +55,7 @@ class Sweeper:
     async def _once(self) -> float:
         """Seconds until the next time."""
         try:
-            # All replicas of a service wait as long: one of them does it.
-            if not await self._turn("remove_old", _SECONDS / 2):
-                return _SECONDS if self._failing_since is None else _RETRY_SECONDS
-            count = await self._remove()
+            count = await self._in_turn()
         except Exception as error:
             self._broken = not isinstance(error, problems.Problem | OSError)
             told = traceback.format_exc() if self._broken else error
@@ -65,8 +64,20 @@ class Sweeper:
             if self._failing_since is None:
                 self._failing_since = time.monotonic()
             return _RETRY_SECONDS
+        if count is None:
+            return _SECONDS if self._failing_since is None else _RETRY_SECONDS
         if count:
             self._log(f"{count:,} entries were older than --keep_days: removed")
         self._metrics.swept("done")
         self._failing_since, self._broken = None, False
         return _SECONDS
+
+    async def _in_turn(self) -> int | None:
+        """How many entries went; None: it is another service's turn."""
+        try:
+            self._clean()
+        finally:  # A log that cannot be removed keeps no entry.
+            # All replicas of a service wait as long: one of them does it.
+            has_turn = await self._turn("remove_old", _SECONDS / 2)
+            count = await self._remove() if has_turn else None
+        return count

@@ -34,17 +34,21 @@ class Wish:
 
     def differs(self, known: entries_lib.Known) -> list[str]:
         """What is told otherwise than it is known."""
-        return [
+        there = known.metadata
+        found = [
             name
-            for name, wanted, there in (
+            for name, wanted, label in (
                 ("person_id", self.person_id, known.person_id),
-                (filters.CAMERA, self.camera_id, known.metadata.get(filters.CAMERA)),
-                (filters.SEEN, self.seen_at, known.metadata.get(filters.SEEN)),
+                (filters.CAMERA, self.camera_id, there.get(filters.CAMERA)),
             )
-            if wanted is not None and not names.same(wanted, there)
+            if wanted is not None and not names.same(wanted, label)
         ]
+        seen = filters.parsed(self.seen_at)
+        if seen is not None and seen != filters.parsed(there.get(filters.SEEN)):
+            found.append(filters.SEEN)
+        return found
 
 
-def text_of(time: datetime.datetime) -> str:
-    """A time as metadata hold it."""
-    return time.astimezone(datetime.UTC).isoformat(timespec="seconds")
+def text_of(time: datetime.datetime, timespec: str = "seconds") -> str:
+    """A time as metadata hold it; `auto`: as exactly as filters compare."""
+    return time.astimezone(datetime.UTC).isoformat(timespec=timespec)

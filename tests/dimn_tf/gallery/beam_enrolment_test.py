@@ -1,6 +1,7 @@
 """The pipeline beside plain enrolment, with bundles that fail and are repeated."""
 
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -146,6 +147,35 @@ def test_milvus_takes_each_image_once_and_again_what_changed(
     with MilvusGallery(uri, "people", model.sha256) as gallery:
         assert gallery.search(feature, 1)[0][0].entry_id == f"{crops}/a/0_0.png"
         assert len(gallery) == COUNT
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_shards_are_their_owners_alone_whatever_the_umask(
+    model, crops, tmp_path, monkeypatch, caplog, there
+):
+    """They hold vectors and names, as galleries do."""
+    output = tmp_path / "shards"
+    if there:
+        output.mkdir(mode=0o755)
+    seen = []
+    plain = beam_enrolment._run
+
+    def run(*given):
+        sources = output / "sources.jsonl"
+        seen.append([path.stat().st_mode & 0o777 for path in (output, sources)])
+        plain(*given)
+
+    monkeypatch.setattr(beam_enrolment, "_run", run)
+    before = os.umask(0o022)
+    try:
+        _beam(model, crops, output)
+    finally:
+        os.umask(before)
+    assert seen == [[0o755 if there else 0o700, 0o600]]
+    modes = {path.name: path.stat().st_mode & 0o777 for path in output.iterdir()}
+    assert len(modes) > 1 and set(modes.values()) == {0o600}, modes
+    assert output.stat().st_mode & 0o777 == (0o755 if there else 0o700)
+    assert ("others on this machine can look into it" in caplog.text) is there
 
 
 def test_what_fails_leaves_nothing_and_says_why(model, crops, tmp_path, monkeypatch):

@@ -116,6 +116,25 @@ def test_what_is_too_old_goes_and_what_is_in_use_is_ended_after_a_day(path):
     assert [line["number"] for line in _lines(path)] == [1]
 
 
+def test_what_earlier_runs_wrote_goes_where_none_is_written_now(path):
+    """`--noaudit_log` with `--keep_days`."""
+    audit.AuditLog(path).close()
+    ended = path.with_name("audit.20260101T000000.000000Z.jsonl")
+    later = path.with_name("audit.20260201T000000.000000Z.jsonl")
+    then = (_now() - 31 * DAY).timestamp()
+    for file in (path, ended, later):
+        file.touch()
+        if file != later:
+            os.utime(file, (then, then))
+    log = audit.AuditLog(path, writes=False)
+    log.write("token:guard", "search", number=0)
+    assert log.remove_older(_now() - 30 * DAY) == 2
+    log.close()
+    assert list(path.parent.glob("*.jsonl")) == [later] and not later.read_text()
+    nowhere = audit.AuditLog(path.parent / "none" / "audit.jsonl", writes=False)
+    assert nowhere.remove_older(_now()) == 0 and not nowhere._path.parent.exists()
+
+
 @pytest.mark.parametrize("step", ["stat", "unlink"])
 def test_what_another_process_removes_meanwhile_ends_no_sweep(path, monkeypatch, step):
     log = audit.AuditLog(path)

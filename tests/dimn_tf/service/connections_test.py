@@ -11,7 +11,7 @@ import httpx
 import pytest
 from uvicorn.protocols.http import auto, h11_impl, httptools_impl
 
-from dimn_tf.service import connections, problems
+from dimn_tf.service import access, connections, problems
 from tests.dimn_tf.service.running import running
 
 HALF = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -134,6 +134,53 @@ def test_where_all_are_at_work_one_more_is_told_so(halves_export, tmp_path):
         end = time.monotonic() + 30
         while client.get("/healthz").status_code != 200:
             assert time.monotonic() < end
+
+
+ALLOWED = access.Access({"anna": "t" * 20})
+
+
+def _begun(path, token=""):
+    """A request whose body is not there."""
+    told = f"Authorization: Bearer {token}\r\n" if token else ""
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n"
+        f"Content-Type: multipart/form-data; boundary=x\r\n{told}\r\nx"
+    ).encode()
+
+
+@pytest.mark.parametrize("path", ["/v1/search", "/login"])
+def test_callers_without_a_token_leave_room_for_those_with_one(
+    halves_export, tmp_path, path
+):
+    """However long a body may take, and whatever they ask for."""
+    limits = {"connections": 4, "upload_seconds": 600.0}
+    right = {"Authorization": "Bearer " + "t" * 20}
+    with (
+        running(halves_export.model, tmp_path, ALLOWED, **limits) as first,
+        _sockets(first, 4, _begun(path)) as refused,
+    ):
+        time.sleep(0.5)
+        with httpx.Client(base_url=first.base_url, headers=right) as client:
+            assert client.get("/v1/entries").status_code == 200
+        assert _closed(refused[0])
+        # Those with a token are let finish, where nobody else has to.
+        with _sockets(first, 4, _begun("/v1/search", "t" * 20)) as at_work:
+            time.sleep(0.5)
+            with httpx.Client(base_url=first.base_url, headers=right) as client:
+                assert client.get("/v1/entries").status_code == 503
+            at_work[0].sendall(b"x" * 98)
+            assert _answer(at_work[0])[0] == 400
+
+
+def test_a_refused_body_is_not_waited_for_long(halves_export, tmp_path):
+    with (
+        running(halves_export.model, tmp_path, ALLOWED, upload_seconds=600.0) as client,
+        _sockets(client, 1, _begun("/v1/search")) as (one,),
+    ):
+        start = time.monotonic()
+        status, _, body = _answer(one)
+        assert status == 401 and json.loads(body)["type"].endswith(":token")
+        assert time.monotonic() - start < 20
 
 
 def _answer(connection):

@@ -247,6 +247,70 @@ def test_other_character_sets_are_not_decoded(client, path, charset):
     _problem(answer, 415)
 
 
+PUNYCODE = b"".join(
+    (
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n',
+        b"a" * 50_000,
+        b"\r\n--x--\r\n",
+    )
+)
+
+
+@pytest.mark.parametrize("path", ["/login", "/v1/search"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data; boundary=xcharset=utf-8; charset=punycode",
+        "multipart/form-data; boundary=x; mycharset=utf-8; charset=punycode",
+        "multipart/form-data; boundary=x; charset=utf-8; charset=punycode",
+        'multipart/form-data; boundary=x; a="charset=utf-8"; CharSet =Punycode',
+    ],
+)
+def test_the_charset_is_the_one_that_the_parser_reads(client, path, kind):
+    content = (
+        PUNYCODE.replace(b"--x", b"--xcharset=utf-8") if "xch" in kind else PUNYCODE
+    )
+    answer = client.post(path, content=content, headers={"Content-Type": kind})
+    _problem(answer, 415)
+
+
+@pytest.mark.parametrize(
+    "name", ["Content-Type", "Host", "Authorization", "Origin", "Sec-Fetch-Site"]
+)
+def test_what_says_one_thing_is_said_once(client, name):
+    """Of two, the guard would look at the last, and what follows at the first."""
+    host = f"localhost:{client.base_url.port}"
+    first, last = {
+        "Content-Type": (
+            "multipart/form-data; boundary=x; charset=punycode",
+            "multipart/form-data; boundary=x",
+        ),
+        "Host": ("evil.example", host),
+        "Authorization": ("Bearer a", "Bearer b"),
+        "Origin": ("http://evil.example", f"http://{host}"),
+        "Sec-Fetch-Site": ("cross-site", "same-origin"),
+    }[name]
+    given = {"Host": host, "Content-Type": "multipart/form-data; boundary=x"}
+    given.pop(name, None)
+    lines = [*given.items(), (name, first), (name, last)]
+    lines.append(("Content-Length", str(len(PUNYCODE))))
+    head = "".join(f"{key}: {value}\r\n" for key, value in lines).encode()
+    status, body = _raw(
+        client, b"POST /v1/search HTTP/1.1\r\n", head, b"\r\n", PUNYCODE
+    )
+    assert status == 400
+    told = json.loads(body)["detail"]
+    assert told == f"The header {name.lower()} came more than once; send it once"
+
+
+def test_a_cookie_may_come_in_parts(halves_export, tmp_path):
+    """As a proxy may hand on what HTTP/2 split."""
+    allowed = access.Access({"anna": "t" * 20})
+    with running(halves_export.model, tmp_path, allowed) as client:
+        cookies = [("Cookie", f"{access.COOKIE}={'t' * 20}"), ("Cookie", "other=1")]
+        assert client.get("/v1/entries", headers=cookies).status_code == 200
+
+
 def test_utf_8_may_be_named(client):
     part = b'--x\r\nContent-Disposition: form-data; name="token"\r\n\r\nno'
     kind = "multipart/form-data; boundary=x; charset=UTF-8"
@@ -259,6 +323,28 @@ def test_utf_8_may_be_named(client):
 def test_what_needs_no_token_takes_little(client):
     answer = client.post("/login", data={"token": "a" * 100_000})
     _problem(answer, 413)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/x-www-form-urlencoded",
+        "Application/X-WWW-Form-Urlencoded ; a=multipart/form-data",
+        "application/json",
+        "",
+    ],
+)
+def test_only_a_multipart_form_may_be_large(client, kind):
+    """Other forms are read byte by byte, while everybody waits."""
+    headers = {"Content-Type": kind} if kind else {}
+    for method, path in (("POST", "/v1/search"), ("PATCH", "/v1/entries/x")):
+        few, many = (
+            client.request(method, path, content=b"&" * count, headers=headers)
+            for count in (60_000, 70_000)
+        )
+        _problem(few, 404, 422)
+        told = _problem(many, 413)
+        assert told.endswith("multipart/form-data") and "65,536" in told
 
 
 def _raw(client, *parts, pause=0.0):
@@ -338,7 +424,7 @@ def test_what_is_held_of_bodies_is_given_back(halves_export, tmp_path):
             )
             client.post("/login", data={"token": "a" * 100_000})
             client.get("/v1/entries")
-            assert made[0]._held == 0
+            assert made[0]._bodies.held == 0
 
 
 def test_a_gallery_that_another_process_writes_to(halves_export, tmp_path):

@@ -35,6 +35,25 @@ def _listed(client, person):
     return [entry["id"] for entry in answer.json()["entries"]]
 
 
+@pytest.mark.parametrize("path", ["/v1/entries", "/page/people"])
+def test_the_audit_log_tells_who_listed_whose_entries(client, tmp_path, path):
+    """A list tells every camera and time of a person."""
+    _enrolled(client, person_id="anna", camera_id="door")
+    for person in (ANNA, "", "nobody"):
+        assert client.get(path, params={"person_id": person}).status_code == 200
+    refused = client.get(path, params={"person_id": "anna", "after": "no page"})
+    assert refused.status_code == 422
+    folder = tmp_path / "service"
+    written = (folder / "audit.jsonl").read_text()
+    lines = [json.loads(line) for line in written.splitlines()]
+    told = [line for line in lines if line["act"] == "list"]
+    names = pseudonyms.Pseudonyms(folder)
+    expected = [names.of("anna"), None, names.of("nobody")]
+    assert [line["person_id"] for line in told] == expected
+    assert {line["caller"] for line in told} == {"address:127.0.0.1"}
+    assert "anna" not in written
+
+
 def test_white_space_around_a_name_does_not_count():
     assert labels.label(ANNA) == "anna" and labels.label("an na") == "an na"
     assert labels.label("") is labels.label(" \n") is None
@@ -190,4 +209,5 @@ def test_people_whom_commands_named_with_white_space_can_be_erased(
     lines = (tmp_path / "service/audit.jsonl").read_text().splitlines()
     told = [json.loads(line)["person_id"] for line in lines]
     names = pseudonyms.Pseudonyms(tmp_path / "service")
-    assert told == names.of([" anna", "anna", "  ", None])
+    listed, removed = [" anna", "anna"], [" anna", "anna", "  ", None]
+    assert told == names.of([*listed, *removed])

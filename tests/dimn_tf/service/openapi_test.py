@@ -10,10 +10,12 @@ from data_builders import dummy_images
 from dimn_tf import images
 from dimn_tf.service import (
     access,
+    bodies,
     core,
     encoder_queue,
     enrolling,
     guard,
+    headers,
     problems,
     rates,
     searching,
@@ -116,7 +118,7 @@ def test_every_problem_in_an_operations_own_lines_is_declared(service):
 
 def test_every_problem_of_what_all_share_is_declared():
     shared = set()
-    for module in (access, core, encoder_queue, guard, rates):
+    for module in (access, bodies, core, encoder_queue, guard, headers, rates):
         shared |= _statuses(inspect.getsource(module))
     assert {401, 403, 408, 413, 415, 429, 503} <= shared
     assert shared <= set(problems.ALWAYS) | set(problems.RESPONSES)

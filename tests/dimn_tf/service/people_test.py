@@ -89,6 +89,19 @@ def test_an_enrolment_comes_to_what_it_should(opened):
     }  # fmt: skip
 
 
+def test_one_time_in_two_zones_is_one(opened):
+    """Programs that write to the gallery themselves tell it as they like."""
+    people = opened()
+    there = _wish(seen_at="2026-01-01T01:00:00.25+01:00")
+    people.enrol(there, _vector(0), NOW)
+    for seen, outcome in (
+        ("2026-01-01T00:00:00.250000+00:00", "there"),
+        ("2026-01-01T00:00:00+00:00", "differs"),
+        ("2026-01-01T00:00:00.250001+00:00", "differs"),
+    ):
+        assert people.enrol(_wish(seen_at=seen), None, NOW)[0] == outcome
+
+
 def test_the_state_is_one_gallerys(tmp_path):
     """Of another one every picture would be swept away as of an entry that is gone."""
 

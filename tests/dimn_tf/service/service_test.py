@@ -158,6 +158,29 @@ def test_filters_by_camera_and_time(client):
     assert listed[0]["seen_at"] == "2026-11-01T08:00:00+00:00"
 
 
+def test_an_entry_is_found_by_its_own_time(client):
+    """Times of two frames of a second are two."""
+    half, later = "2026-11-29T12:00:00.500000+00:00", "2026-11-29T12:00:00.500001Z"
+    entry = _enrol(client, _image(0), person_id="anna", seen_at=half).json()["id"]
+    (listed,) = client.get("/v1/entries").json()["entries"]
+    assert listed["seen_at"] == half
+
+    def found(**fields):
+        return _search(client, _image(9), **fields).json()["probes"][0]["hits"]
+
+    assert found(since=half, until=later) and found(since=half)[0]["seen_at"] == half
+    assert not found(until=half) and not found(since=later)
+    for fields, status in (
+        ({"seen_at": "2026-11-29T13:00:00.5+01:00"}, 200),
+        ({"seen_at": later}, 409),
+        ({"seen_at": "2026-11-29T12:00:00Z"}, 409),
+        ({"seen_at": later, "replace": "true"}, 200),
+    ):
+        answer = client.post("/v1/entries", files=_file(_image(0)), data=fields)
+        assert answer.status_code == status, answer.text
+    assert found(since=later)[0]["id"] == entry
+
+
 def test_each_box_of_a_frame_is_searched_for(client, model):
     frame = dummy_images.pixels(5, 100, 120)
     parts = {"0,0,40,80": frame[:80, :40], "50,10,30,60": frame[10:70, 50:80]}

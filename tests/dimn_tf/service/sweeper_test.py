@@ -13,6 +13,7 @@ import pytest
 from dimn_tf import errors
 from dimn_tf.service import (
     core,
+    keepers,
     metrics,
     problems,
     sweeper,
@@ -87,6 +88,54 @@ def test_a_service_that_cannot_remove_is_not_ready(
         assert client.get("/healthz").status_code == 200
         assert "ZeroDivisionError" in said[0]
         assert "dimn_tf_sweeps_total" in client.get("/metrics").text
+
+
+def test_each_service_cleans_for_itself_whoever_has_the_turn(swept):
+    made, once, said = swept
+    cleaned = []
+    made._clean = lambda: cleaned.append(len(cleaned))
+    assert once(0, has_turn=False) == 3600 and once(0) == 3600
+    assert once(OSError(28, "no space")) == 60 and cleaned == [0, 1, 2]
+
+    def fails():
+        raise OSError(13, "no right to remove it")
+
+    made._clean = fails
+    done = made._metrics.text
+    assert once(7) == 60 and "no right to remove it" in said[-1]
+    assert once(0, after=90_000, has_turn=False) == 60 and made.overdue
+    made._clean = lambda: None
+    assert once(0) == 3600 and not made.overdue
+    assert 'outcome="failed"} 3.0' in done()[0].decode()
+
+
+class _NeverInTurn(keepers.LocalKeeper):
+    """As a replica whose sweeps another one does."""
+
+    async def turn(self, what, seconds):
+        return False
+
+
+@pytest.mark.parametrize("audit_log", [True, False])
+def test_a_replica_without_the_turn_ends_and_removes_its_audit_log(
+    halves_export, tmp_path, monkeypatch, audit_log
+):
+    folder = tmp_path / "service"
+    folder.mkdir()
+    old = folder / "audit-a-1.jsonl"
+    old.write_text("a line\n")
+    os.utime(old, (0, 0))
+    own = folder / "audit.jsonl"
+    own.write_text('{"time": "2026-01-01T00:00:00+00:00"}\n')
+    monkeypatch.setattr(keepers, "LocalKeeper", _NeverInTurn)
+    with running(
+        halves_export.model, tmp_path, keep_days=30.0, audit_log=audit_log
+    ) as client:
+        end = time.monotonic() + 30
+        while old.exists() and time.monotonic() < end:
+            client.get("/healthz")
+    assert not old.exists()
+    assert own.read_text() == "" or not audit_log  # What was in use is ended.
 
 
 def test_logs_of_replicas_go_with_what_is_too_old(halves_export, tmp_path):

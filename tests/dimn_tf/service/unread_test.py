@@ -127,6 +127,6 @@ def test_what_is_held_for_them_is_given_back(halves_export, tmp_path, monkeypatc
             with contextlib.suppress(BlockingIOError):
                 one.sendall(MANY * WITH_BODY)
         # Each waits to answer one of them, and has its body.
-        _until(lambda: made[0]._held == len(sockets) * 20_000)
-        _until(lambda: made[0]._held == 0)
+        _until(lambda: made[0]._bodies.held == len(sockets) * 20_000)
+        _until(lambda: made[0]._bodies.held == 0)
         assert _answers(client)
