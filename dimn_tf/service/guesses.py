@@ -12,9 +12,7 @@ from dimn_tf.service import rates
 MOST = 60
 """Wrong tokens of one place in a minute, at most; ours."""
 _DAY = 86_400.0
-_REMEMBERED = (
-    10_000  # Tokens' names with their places; the one heard of longest ago goes.
-)
+_REMEMBERED = 10_000  # Tokens' names with places; the one longest unheard of goes.
 
 
 class Guesses:
