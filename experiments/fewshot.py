@@ -27,17 +27,16 @@ from dimn_tf.fewshot import options, plot, recipe, row_files, run, run_data, tab
 from dimn_tf.training import workdir
 from experiments import (
     devices,
+    fewshot_costs,
     flags,
     launch,
     own_flags,
     path_flags,
-    row_cost,
     timed_process,
 )
 
 FLAGS = flags.FLAGS
 ALL = "all"
-_COST, _OLDER_COST = "cost_{}shot.json", "cost.json"
 
 
 def define() -> None:
@@ -153,31 +152,31 @@ def _all(of_runs) -> None:
     registry.build(FLAGS.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     wanted = [row for row in rows if not there[row]]
     _refuse(wanted, asked)
-    _make_up_costs([row for row in rows if there[row]], folder, asked)
+    places = {
+        row: pathlib.Path(FLAGS.workdir) / _folder_of(*row, asked) for row in rows
+    }
+    fewshot_costs.make_up([(*row, places[row]) for row in rows if there[row]], folder)
     for number, (method, shots) in enumerate(rows, start=1):
         title = f"[{number}/{len(rows)}] {method}, {shots}-shot"
         path = row_files.path_of(folder, method, shots)
         if there[method, shots]:
             print(f"{title}: there already, {path}", flush=True)
             continue
-        place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
+        place = places[method, shots]
         print(f"{title}: {place}", flush=True)
-        cost_file = place / _COST.format(shots)
-        _count_older(place, cost_file)
+        fewshot_costs.count_unseen(place, shots)
         status, cost = timed_process.run(
             [
                 *("experiments.fewshot", *sys.argv[1:]),
                 *(f"--method={method}", f"--shots={shots}", f"--workdir={place}"),
             ],
-            cost_file,
+            fewshot_costs.path_of(place, shots),
         )
         if status:
             failed.append(f"  {method}, {shots}-shot: exit status {status} ({place})")
             print(failed[-1], flush=True)
         else:
-            with files.replacing(path) as partial:
-                held = row_files.read(path, method, shots)
-                partial.write_text(standard_json.text({**held, "cost": cost}))
+            fewshot_costs.put(path, method, shots, cost)
             _write(folder)
     if row_files.gather(folder):
         print(_write(folder))
@@ -187,32 +186,6 @@ def _all(of_runs) -> None:
             f"{len(failed)} of {len(rows)} rows are missing, their errors are above; "
             "the same command trains them again:\n" + "\n".join(failed)
         )
-
-
-def _count_older(place: pathlib.Path, cost_file: pathlib.Path) -> None:
-    """Counts what an older version took of a run's folder, which goes on, as untimed.
-
-    Its one file was of all shots: how much of it was this row's is not told.
-    """
-    is_counted = any(place.glob(_COST.format("*")))
-    if (place / _OLDER_COST).is_file() and not is_counted:
-        row_cost.begin(cost_file)
-
-
-def _make_up_costs(rows, folder: pathlib.Path, asked) -> None:
-    """Gives rows without a cost what their runs' folders have of it.
-
-    A row's own process puts it there, and its parent adds the cost, unless it was
-    killed: what is counted then lacks that process' time (`processes_untimed`).
-    """
-    for method, shots in rows:
-        path = row_files.path_of(folder, method, shots)
-        held = row_files.read(path, method, shots)
-        place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
-        cost = row_cost.read(place / _COST.format(shots))
-        if cost and "cost" not in held:
-            with files.replacing(path) as partial:
-                partial.write_text(standard_json.text({**held, "cost": cost}))
 
 
 def _refuse(rows, asked) -> None:

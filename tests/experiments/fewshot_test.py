@@ -14,7 +14,7 @@ from data_builders import registry
 from data_builders.mini_imagenet import classes
 from dimn_tf import fewshot
 from dimn_tf.fewshot import episodes, options, row_files, run_data
-from experiments import row_cost, timed_process
+from experiments import fewshot_costs, row_cost, timed_process
 from tests.dimn_tf.fewshot import made_up
 from tests.experiments.launcher import launch
 
@@ -218,6 +218,17 @@ def test_what_cannot_be_is_one_line(places, tmp_path, flags, told):
     assert not list(tmp_path.rglob("*.json"))
 
 
+def test_checkpoints_of_a_run_that_nobody_timed_are_counted(tmp_path):
+    fewshot_costs.count_unseen(tmp_path / "none", 1)
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "checkpoints").mkdir()
+    for shots in (1, 5):  # The second finds the first one's count.
+        fewshot_costs.count_unseen(tmp_path, shots)
+    assert [path.name for path in tmp_path.glob("cost*")] == ["cost_1shot.json"]
+    cost = json.loads((tmp_path / "cost_1shot.json").read_text())
+    assert cost["processes"] == cost["processes_untimed"] == 1
+
+
 def test_a_cost_that_a_killed_parent_did_not_add_is_made_up(places, tmp_path):
     table, runs = tmp_path / "table", tmp_path / "runs"
     table.mkdir()
@@ -251,10 +262,26 @@ def test_a_cost_that_a_killed_parent_did_not_add_is_made_up(places, tmp_path):
     assert "| 12 / > 7 |" in line
 
 
-def test_what_an_older_version_took_of_a_run_is_counted_untimed(
-    places, tmp_path, monkeypatch
+def _older_cost(folder):
+    older = {"minutes": 90.0, "processes": 3, "processes_untimed": 0}
+    (folder / "cost.json").write_text(json.dumps(older))
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        _older_cost,
+        lambda folder: (folder / "training_log.csv").write_text("step\n2\n"),
+    ],
+    ids=["an older version", "a log"],
+)
+def test_what_nobody_timed_of_a_run_is_counted_untimed(
+    leave, places, tmp_path, monkeypatch
 ):
-    """Its one file of a folder was of all shots; the first row that goes on has it."""
+    """README's first command, then its second; the first row that goes on has it.
+
+    An older version's one file of a folder was of all shots.
+    """
 
     def run(command, place):
         row_cost.begin(place)
@@ -271,8 +298,7 @@ def test_what_an_older_version_took_of_a_run_is_counted_untimed(
             row_files.path_of(table, *row).write_text(json.dumps(figures))
     for folder in ("dimn", "proto_net_5shot"):
         (runs / folder).mkdir(parents=True)
-        older = {"minutes": 90.0, "processes": 3, "processes_untimed": 0}
-        (runs / folder / "cost.json").write_text(json.dumps(older))
+        leave(runs / folder)
     for _ in range(2):
         told = launch(
             "fewshot", *SMALL, *places[1], "--method=all", f"--workdir={runs}",
