@@ -17,6 +17,8 @@ import json
 import pathlib
 import shlex
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from absl import flags as absl_flags
 
@@ -73,8 +75,9 @@ def main(argv):
     registry.refuse_persons(found.data.dataset)
     registry.build(found.data.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     with workdir.locked(directory):
+        held = _held(directory)
         figures = run.train_and_test(found, test, directory, FLAGS.data_dir)
-        place = _place(directory, figures)
+        place = _place(directory, held, figures)
         with files.replacing(place) as partial:
             partial.write_text(standard_json.text(figures))
         if FLAGS.results_dir:
@@ -88,11 +91,34 @@ def main(argv):
     print(f"Results: {place}; curves: {directory.loss_curves}")
 
 
-def _place(directory, figures) -> pathlib.Path:
-    """Where the figures go; they replace none of another test."""
-    if directory.results.is_file():
-        held = standard_json.read_object(directory.results).get("flags")
-        if held != json.loads(standard_json.text(figures["flags"])):
+def _held(directory: workdir.WorkDir) -> dict[str, Any]:
+    """What results.json of a work directory holds; empty: it is not there.
+
+    Raises:
+        errors.UserError: it is damaged.
+    """
+    path = directory.results
+    try:
+        return standard_json.read_object(path) if path.is_file() else {}
+    except ValueError as error:
+        raise errors.UserError(
+            f"{path}: not the figures of a test ({error}). Move it away; the same "
+            "command makes them again"
+        ) from error
+
+
+def _place(
+    directory: workdir.WorkDir, held: Mapping[str, Any], figures: Mapping[str, Any]
+) -> pathlib.Path:
+    """Where the figures go; they replace none of another test.
+
+    Args:
+        directory: Of the run.
+        held: Of `_held`.
+        figures: Of the test.
+    """
+    if held:
+        if held.get("flags") != json.loads(standard_json.text(figures["flags"])):
             name = f"results_{figures['shots']}shot_{figures['statistics']}_"
             name += f"{figures['episodes']}_"
             digest = hashlib.sha256(standard_json.text(figures["flags"]).encode())
@@ -198,7 +224,9 @@ def _refuse(rows, asked) -> None:
         found, test = asked[method, shots]
         run_data.lay(found, test, spaces)
         place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
-        workdir.refuse_other(workdir.WorkDir(place), found.recorded())
+        directory = workdir.WorkDir(place)
+        workdir.refuse_other(directory, found.recorded())
+        _held(directory)
 
 
 def _folder_of(method: str, shots: int, asked) -> str:

@@ -107,6 +107,28 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
     launch("fewshot", *arguments)
 
 
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+@pytest.mark.parametrize(
+    ("method", "folder"), [("proto_net", ""), ("all", "proto_net_1shot")]
+)
+def test_damaged_results_are_told_before_training(
+    method, folder, text, places, tmp_path, monkeypatch
+):
+    results = tmp_path / "run" / folder / "results.json"
+    results.parent.mkdir(parents=True)
+    results.write_text(text)
+    monkeypatch.setattr(timed_process, "run", None)
+    told = launch(
+        "fewshot", *SMALL, *places[1], f"--method={method}", "--own=dimn:train_ways=4",
+        "--own=ppa:train_ways=4", "--own=ppa:ppa_mapping_steps=2",
+        "--own=reptile:reptile_train_shots=3", "--own=proto_net:train_ways=4",
+        f"--workdir={tmp_path / 'run'}", f"--results_dir={tmp_path / 'table'}", code=1,
+    )  # fmt: skip
+    assert told.startswith(f"error: {results}: not the figures of a test (")
+    assert not list(tmp_path.rglob("checkpoints"))
+    assert results.read_text() == text
+
+
 def test_episodes_of_a_built_archive_never_mix_splits(places):
     data_dir, manual_dir = (flag.partition("=")[2] for flag in places[1])
     registry.build("mini_imagenet/partial", data_dir, manual_dir)
