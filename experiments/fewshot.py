@@ -39,6 +39,7 @@ from experiments import (
 
 FLAGS = flags.FLAGS
 ALL = "all"
+_DECIDING = ("flags", "images_sha256")  # About a test's figures.
 
 
 def define() -> None:
@@ -110,19 +111,21 @@ def _held(directory: workdir.WorkDir) -> dict[str, Any]:
 def _place(
     directory: workdir.WorkDir, held: Mapping[str, Any], figures: Mapping[str, Any]
 ) -> pathlib.Path:
-    """Where the figures go; they replace none of another test.
+    """Where the figures go; they replace none of another test, or of other images.
 
     Args:
         directory: Of the run.
         held: Of `_held`.
         figures: Of the test.
     """
-    if held:
-        if held.get("flags") != json.loads(standard_json.text(figures["flags"])):
-            name = f"results_{figures['shots']}shot_{figures['statistics']}_"
-            name += f"{figures['episodes']}_"
-            digest = hashlib.sha256(standard_json.text(figures["flags"]).encode())
-            return directory.root / f"{name}{digest.hexdigest()[:8]}.json"
+    text = standard_json.text({name: figures[name] for name in _DECIDING})
+    told = json.loads(text)
+    # An older file may not tell its images.
+    before = {"images_sha256": told["images_sha256"], **held}
+    if held and any(before.get(name) != told[name] for name in _DECIDING):
+        name = f"results_{figures['shots']}shot_{figures['statistics']}_"
+        name += f"{figures['episodes']}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        return directory.root / f"{name}.json"
     return directory.results
 
 
@@ -222,10 +225,11 @@ def _refuse(rows, asked) -> None:
     spaces = run_data.load(FLAGS.dataset, FLAGS.data_dir)
     for method, shots in rows:
         found, test = asked[method, shots]
-        run_data.lay(found, test, spaces)
+        data = run_data.lay(found, test, spaces)
         place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
         directory = workdir.WorkDir(place)
         workdir.refuse_other(directory, found.recorded())
+        run.selections(found, test, data, directory)
         _held(directory)
 
 

@@ -8,7 +8,7 @@ import pytest
 from tensorflow.python.framework import config as tensorflow_config
 
 from dimn_tf import errors, fewshot
-from dimn_tf.fewshot import evaluation, options, run
+from dimn_tf.fewshot import class_space, evaluation, options, run
 from dimn_tf.fewshot import figures as run_figures
 from dimn_tf.training import loop, workdir
 from dimn_tf.training import run as training_run
@@ -232,6 +232,35 @@ def test_steps_are_chosen_from_by_one_validation(tmp_path):
     (tmp_path / "validations" / "1shot" / "step_0000010.json").unlink()
     with pytest.raises(errors.UserError, match="with statistics moving, now episode"):
         _run(tmp_path, "proto_net", test=test, evaluate_every=4)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_set_with_other_validation_images_is_refused(is_done, tmp_path, monkeypatch):
+    def kill(line):
+        if "% on validation classes" in line:
+            raise tiny_run.Killed
+
+    if is_done:
+        _run(tmp_path, "proto_net", evaluate_every=4)
+    else:
+        with pytest.raises(tiny_run.Killed):
+            _run(tmp_path, "proto_net", kill, evaluate_every=4)
+    monkeypatch.setattr(
+        class_space,
+        "load",
+        lambda name, split, data_dir: made_up.space(
+            "test" if split == "val" else split
+        ),
+    )
+    told = "step_0000004.json: step 4 was validated on other images"
+    with pytest.raises(errors.UserError, match=told):
+        _run(tmp_path, "proto_net", evaluate_every=4)
+    # An older version's validations do not tell theirs.
+    for path in (tmp_path / "validations").rglob("step_*.json"):
+        row = json.loads(path.read_text())
+        del row["made_with"]["images_sha256"]
+        path.write_text(json.dumps(row))
+    _run(tmp_path, "proto_net", evaluate_every=4)
 
 
 def test_classes_too_small_for_the_papers_shots_are_validated_with_their_own(tmp_path):
