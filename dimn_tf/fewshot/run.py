@@ -17,7 +17,7 @@ from dimn_tf.fewshot import (
 from dimn_tf.fewshot import recipe as recipes
 from dimn_tf.training import build, loss_curves, run, workdir
 
-_OF_VALIDATION_ALONE = ("images_sha256",)
+_OF_VALIDATION_ALONE = ("episodes", "evaluate_every", "images_sha256")
 """Looked at where nothing is to be validated any more too: no test has its own."""
 
 
@@ -128,6 +128,7 @@ def selections(
     """
     made_with = {
         **test.validation(recipe.kind, recipe.method_options),
+        "evaluate_every": recipe.plan.evaluate_every,
         "images_sha256": run_data.sha256_of(data.spaces)["val"],
     }
     chosen = {
@@ -136,7 +137,25 @@ def selections(
     is_done = recipe.train_steps in chosen[recipe.method_options.shots].results()
     for one in chosen.values():
         one.refuse_other(_OF_VALIDATION_ALONE if is_done else None)
+        _refuse_other_steps(one, recipe)
     return chosen
+
+
+def _refuse_other_steps(
+    chosen: selection.Selection, recipe: recipes.FewShotRecipe
+) -> None:
+    """Refuses steps that --evaluate_every does not come by.
+
+    An older version's validations tell no more than their step.
+    """
+    every = recipe.plan.evaluate_every
+    for step in chosen.steps():
+        if step != recipe.train_steps and (not every or step % every):
+            raise errors.UserError(
+                f"{chosen.path_of(step)}: step {step:,} was validated, which "
+                f"--evaluate_every={every} does not come by. Give the flag as before, "
+                "or another --workdir"
+            )
 
 
 def _refuse_unvalidated(

@@ -11,8 +11,16 @@ from dimn_tf import errors, files, standard_json
 from dimn_tf.fewshot import evaluation
 from dimn_tf.training import checkpoints, workdir
 
-_NEWER = ("images_sha256",)
+_NEWER = ("images_sha256", "evaluate_every")
 """What older versions' validations do not tell: taken as it is now."""
+
+_FLAGS = {
+    "episodes": "validation_episodes",
+    "queries": "test_queries",
+    "statistics": "test_statistics",
+    "seed": "episode_seed",
+}
+"""By name of what a validation was made with, where the flag is called otherwise."""
 
 
 class Selection:
@@ -24,8 +32,8 @@ class Selection:
     Args:
         directory: Of the run.
         shots: K of the validation's episodes.
-        made_with: What else decides about them: see `TestOptions.validation`; and the
-            hash of the validation classes' images as `images_sha256`.
+        made_with: What else decides about them: see `TestOptions.validation`; the hash
+            of the validation classes' images as `images_sha256`; `evaluate_every`.
     """
 
     def __init__(
@@ -50,6 +58,10 @@ class Selection:
         """Step -> validation accuracy, per cent, of each step that can be chosen."""
         rows = self._rows()
         return {s: row["accuracy"] for s, row in rows.items() if row["can_be_chosen"]}
+
+    def steps(self) -> list[int]:
+        """All steps that were validated."""
+        return list(self._rows())
 
     def made_with(self, step: int) -> dict[str, Any]:
         """What decided about a step's result; see `TestOptions.validation`."""
@@ -171,5 +183,5 @@ def _difference(name: str, found: Any, value: Any) -> str:
         )
     return (
         f"with {name} {found}, now {value} is asked for; steps are chosen from by one "
-        "validation. Give the flags as before, or another --workdir"
+        f"validation. Give --{_FLAGS.get(name, name)} as before, or another --workdir"
     )

@@ -235,6 +235,41 @@ def test_steps_are_chosen_from_by_one_validation(tmp_path):
 
 
 @pytest.mark.parametrize("is_done", [True, False])
+def test_a_run_is_not_filed_under_a_validation_that_it_had_not(is_done, tmp_path):
+    """Another number of episodes, other steps: no test of a finished run makes them."""
+
+    def kill(line):
+        if "step 8: " in line:
+            raise tiny_run.Killed
+
+    if is_done:
+        _run(tmp_path, "proto_net", evaluate_every=4)
+    else:
+        with pytest.raises(tiny_run.Killed):
+            _run(tmp_path, "proto_net", kill, evaluate_every=4)
+    told = "step_0000004.json: step 4 was validated with episodes 6, now 9 .*"
+    told += "Give --validation_episodes as before"
+    with pytest.raises(errors.UserError, match=told):
+        test = dataclasses.replace(TEST, validation_episodes=9)
+        _run(tmp_path, "proto_net", test=test, evaluate_every=4)
+    for every in (2, 3, 0):
+        told = f"with evaluate_every 4, now {every} .*Give --evaluate_every as before"
+        with pytest.raises(errors.UserError, match=told):
+            _run(tmp_path, "proto_net", evaluate_every=every)
+    # As an older version left them.
+    for path in (tmp_path / "validations").rglob("step_*.json"):
+        row = json.loads(path.read_text())
+        del row["made_with"]["evaluate_every"]
+        path.write_text(json.dumps(row))
+    for every in (3, 0):
+        told = f"step 4 was validated, which --evaluate_every={every} does not come by"
+        with pytest.raises(errors.UserError, match=told):
+            _run(tmp_path, "proto_net", evaluate_every=every)
+    found = _run(tmp_path, "proto_net", evaluate_every=4)
+    assert found["flags"]["evaluate_every"] == 4
+
+
+@pytest.mark.parametrize("is_done", [True, False])
 def test_a_set_with_other_validation_images_is_refused(is_done, tmp_path, monkeypatch):
     def kill(line):
         if "% on validation classes" in line:
