@@ -13,6 +13,7 @@ from dimn_tf.training.recipe import AUGMENTATION_PREFIX
 from experiments import flags
 
 FLAGS = flags.FLAGS
+_OF_TABLES = {"dataset", "ways"}  # All rows have them alike.
 
 
 def define() -> None:
@@ -39,6 +40,11 @@ def read() -> dict[str, dict[str, Any]]:
         method, _, rest = text.partition(":")
         name, given, value = rest.partition("=")
         known = _options_of(owners[method]) if method in owners else ()
+        if known and name in _OF_TABLES:
+            raise errors.UserError(
+                f"--own={text}: one table is of one data set and as many ways: give "
+                f"--{name}=... for all rows"
+            )
         if not given or name not in known:
             raise errors.UserError(
                 f"--own={text}: expected METHOD:FLAG=VALUE or METHOD_Kshot:FLAG=VALUE, "
@@ -60,7 +66,8 @@ def _options_of(method: str) -> set[str]:
     names = {field.name for group in groups for field in dataclasses.fields(group)}
     augmented = dataclasses.fields(augmentation.Augmentation)
     names |= {AUGMENTATION_PREFIX + field.name for field in augmented}
-    return names - of.without_flag - {"shots"}  # The run is named by its shots.
+    # The run is named by its shots.
+    return names - of.without_flag - _OF_TABLES - {"shots"}
 
 
 def options_of(

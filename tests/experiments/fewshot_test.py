@@ -240,6 +240,8 @@ def test_flag_files_give_every_row_options_that_it_has(name):
         (["--own=maml_1shot:tasks=0"], "--tasks=0: expected at least 1"),
         (["--own=maml:shots=2"], "--own=maml:shots=2: expected METHOD:FLAG=VALUE"),
         (["--own=maml:tasks=x"], "--own=maml:tasks=x: "),
+        (["--own=maml:ways=6"], "--own=maml:ways=6: one table is of one data set and"),
+        (["--own=dimn_5shot:dataset=a"], "--own=dimn_5shot:dataset=a: one table is of"),
         (["--own=maml:tasks=0"], "--tasks=0: expected at least 1"),
         (["--test_episodes=1"], "--test_episodes=1: expected at least 2"),
         (["--maml_clip=1", "--method=dimn"], "--method=dimn has no such option"),
