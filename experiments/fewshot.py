@@ -170,6 +170,12 @@ def _all(of_runs) -> None:
         raise errors.UserError(
             f"--method={ALL}: give --results_dir, the folder of the table's files"
         )
+    if FLAGS["shots"].present:
+        raise errors.UserError(
+            f"--shots={FLAGS.shots}: --method={ALL} makes each row at "
+            f"{' and at '.join(map(str, options.SHOTS))} shots. Leave the flag out, or "
+            "name a --method"
+        )
     folder, failed = pathlib.Path(FLAGS.results_dir), []
     rows = [(method, shots) for method in fewshot.METHODS for shots in options.SHOTS]
     # What can be refused is refused before hours.

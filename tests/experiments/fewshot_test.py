@@ -1,5 +1,6 @@
 """The few-shot command as a newcomer runs it, on a made-up incomplete archive."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -12,8 +13,8 @@ from PIL import Image
 
 from data_builders import registry
 from data_builders.mini_imagenet import classes
-from dimn_tf import fewshot
-from dimn_tf.fewshot import episodes, options, row_files, run_data
+from dimn_tf import errors, fewshot
+from dimn_tf.fewshot import episodes, options, row_files, run, run_data
 from dimn_tf.training import workdir
 from experiments import fewshot as command
 from experiments import fewshot_costs, row_cost, timed_process
@@ -228,6 +229,70 @@ def test_flag_files_give_every_row_options_that_it_has(name):
     assert rows["proto_net_1"]["train_ways"] == (30, 20)[size]
 
 
+FULL, PART = "--flagfile=fewshot.flags", "--flagfile=fewshot_small.flags"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        ([PART, "--method=meta_lstm"], "test_statistics", "support"),
+        (
+            [PART, "--method=meta_lstm", "--test_statistics=moving"],
+            "test_statistics",
+            "moving",
+        ),
+        (
+            ["--test_statistics", "moving", PART, "--method=meta_lstm"],
+            "test_statistics",
+            "moving",
+        ),
+        ([PART, "--method=meta_lstm"], "zero_output", True),
+        ([PART, "--method=meta_lstm", "--nozero_output"], "zero_output", False),
+        # A default is typed as well.
+        ([PART, "--method=maml", "--tasks=1"], "tasks", 1),
+        # General flags of the file and its --own for the same name, as before.
+        ([FULL, "--method=dimn"], "learning_rate_start", 3.5e-4),
+        (
+            ["--learning_rate_start=1", FULL, "--method=dimn"],
+            "learning_rate_start",
+            3.5e-4,
+        ),
+        ([FULL, "--method=proto_net"], "train_ways", 30),
+        ([FULL, "--method=proto_net", "--own=proto_net:train_ways=9"], "train_ways", 9),
+        (["--own=proto_net:train_ways=9", FULL, "--method=proto_net"], "train_ways", 9),
+        (
+            [
+                FULL, "--method=proto_net", "--own=proto_net_1shot:train_ways=8",
+                "--own=proto_net:train_ways=9", "--train_ways=7",
+            ],
+            "train_ways",
+            8,
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_typed_goes_before_a_flag_files_own(
+    arguments, name, value, places, tmp_path, monkeypatch
+):
+    seen = {}
+
+    def train_and_test(recipe, test, *others):
+        seen.update(
+            dataclasses.asdict(recipe.method_options)
+            | dataclasses.asdict(recipe.optimiser)
+            | dataclasses.asdict(test)
+        )
+        raise errors.UserError("seen")
+
+    monkeypatch.setattr(run, "train_and_test", train_and_test)
+    place = f"--workdir={tmp_path / 'run'}"
+    told = launch(
+        "fewshot", *arguments, *places[1], place, "--dataset=mini_imagenet/partial",
+        code=1,
+    )  # fmt: skip
+    assert told == "error: seen\n"
+    assert seen[name] == value
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
@@ -247,6 +312,10 @@ def test_flag_files_give_every_row_options_that_it_has(name):
         (["--maml_clip=1", "--method=dimn"], "--method=dimn has no such option"),
         (["--test_statistics=moving"], "--method=maml can be tested with"),
         (["--method=all"], "give --results_dir"),
+        (
+            ["--method=all", "--results_dir=table", "--shots=3"],
+            "--shots=3: --method=all makes each row at 1 and at 5 shots",
+        ),
         (
             ["--dataset=viper"],
             "viper: found a data set of persons; expected one of classes, for few-shot "
