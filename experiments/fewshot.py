@@ -12,13 +12,9 @@ table of what is there; where one training serves both shots (DIMN, PPA, Reptile
 made once, in --workdir/METHOD. The same command goes on after an interruption.
 """
 
-import hashlib
-import json
 import pathlib
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from absl import flags as absl_flags
 
@@ -30,6 +26,7 @@ from dimn_tf.training import workdir
 from experiments import (
     devices,
     fewshot_costs,
+    fewshot_results,
     flags,
     launch,
     own_flags,
@@ -39,7 +36,6 @@ from experiments import (
 
 FLAGS = flags.FLAGS
 ALL = "all"
-_DECIDING = ("flags", "images_sha256")  # About a test's figures.
 
 
 def define() -> None:
@@ -76,13 +72,13 @@ def main(argv):
     registry.refuse_persons(found.data.dataset)
     registry.build(found.data.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     with workdir.locked(directory):
-        held = _held(directory)
+        held = fewshot_results.held_in(directory)
         figures = run.train_and_test(found, test, directory, FLAGS.data_dir)
-        place = _place(directory, held, figures)
+        place = fewshot_results.place_of(directory, held, figures)
         with files.replacing(place) as partial:
             partial.write_text(standard_json.text(figures))
         if FLAGS.results_dir:
-            _keep(figures)
+            fewshot_results.keep(figures, pathlib.Path(FLAGS.results_dir))
     print(
         f"{found.method}, {figures['ways']}-way {figures['shots']}-shot: "
         f"{figures['accuracy']:.2f} ± {figures['interval']:.2f} % on test classes "
@@ -90,64 +86,6 @@ def main(argv):
     )
     print(table8.beside(figures))
     print(f"Results: {place}; curves: {directory.loss_curves}")
-
-
-def _held(directory: workdir.WorkDir) -> dict[str, Any]:
-    """What results.json of a work directory holds; empty: it is not there.
-
-    Raises:
-        errors.UserError: it is damaged.
-    """
-    path = directory.results
-    try:
-        return standard_json.read_object(path) if path.is_file() else {}
-    except ValueError as error:
-        raise errors.UserError(
-            f"{path}: not the figures of a test ({error}). Move it away; the same "
-            "command makes them again"
-        ) from error
-
-
-def _place(
-    directory: workdir.WorkDir, held: Mapping[str, Any], figures: Mapping[str, Any]
-) -> pathlib.Path:
-    """Where the figures go; they replace none of another test, or of other images.
-
-    Args:
-        directory: Of the run.
-        held: Of `_held`.
-        figures: Of the test.
-    """
-    text = standard_json.text({name: figures[name] for name in _DECIDING})
-    told = json.loads(text)
-    # An older file may not tell its images.
-    before = {"images_sha256": told["images_sha256"], **held}
-    if held and any(before.get(name) != told[name] for name in _DECIDING):
-        name = f"results_{figures['shots']}shot_{figures['statistics']}_"
-        name += f"{figures['episodes']}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-        return directory.root / f"{name}.json"
-    return directory.results
-
-
-def _keep(figures) -> None:
-    """Puts figures into the table; a row that is there keeps its cost.
-
-    Raises:
-        errors.UserError: the row has other figures.
-    """
-    method, shots = figures["method"], figures["shots"]
-    path = row_files.path_of(pathlib.Path(FLAGS.results_dir), method, shots)
-    held = row_files.read(path, method, shots) if path.is_file() else {}
-    if held.get("per_episode", figures["per_episode"]) != figures["per_episode"]:
-        raise errors.UserError(
-            f"{path}: holds another run's figures of these flags "
-            f"({held['accuracy']:.2f} %, now {figures['accuracy']:.2f} %). Move it "
-            "away, or name another --results_dir; the same command then puts these "
-            "there"
-        )
-    cost = {"cost": held["cost"]} if "cost" in held else {}
-    with files.replacing(path) as partial:
-        partial.write_text(standard_json.text({**figures, **cost}))
 
 
 def _refuse_other(found, test) -> bool:
@@ -236,7 +174,7 @@ def _refuse(rows, asked) -> None:
         directory = workdir.WorkDir(place)
         workdir.refuse_other(directory, found.recorded())
         run.selections(found, test, data, directory)
-        _held(directory)
+        fewshot_results.held_in(directory)
 
 
 def _folder_of(method: str, shots: int, asked) -> str:

@@ -16,8 +16,7 @@ from data_builders.mini_imagenet import classes
 from dimn_tf import errors, fewshot
 from dimn_tf.fewshot import episodes, options, row_files, run, run_data
 from dimn_tf.training import workdir
-from experiments import fewshot as command
-from experiments import fewshot_costs, row_cost, timed_process
+from experiments import fewshot_costs, fewshot_results, row_cost, timed_process
 from tests.dimn_tf.fewshot import made_up
 from tests.experiments.launcher import launch
 
@@ -115,12 +114,14 @@ def test_figures_on_other_images_replace_none(tmp_path):
     one = made_up.figures("dimn", 1)
     other = {**one, "images_sha256": {**one["images_sha256"], "test": "other"}}
     asked = {**one, "flags": {**one["flags"], "test_episodes": 7}}
-    assert command._place(directory, {}, one) == directory.results
-    assert command._place(directory, one, one) == directory.results
+    assert fewshot_results.place_of(directory, {}, one) == directory.results
+    assert fewshot_results.place_of(directory, one, one) == directory.results
     older = {"flags": one["flags"]}  # It tells no images.
-    assert command._place(directory, older, one) == directory.results
-    places = [command._place(directory, one, found) for found in (other, asked)]
-    places.append(command._place(directory, one, {**asked, **_images(other)}))
+    assert fewshot_results.place_of(directory, older, one) == directory.results
+    places = [
+        fewshot_results.place_of(directory, one, found) for found in (other, asked)
+    ]
+    places.append(fewshot_results.place_of(directory, one, {**asked, **_images(other)}))
     assert len({*places, directory.results}) == 4
     assert {path.parent for path in places} == {tmp_path}
 
