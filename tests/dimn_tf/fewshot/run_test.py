@@ -341,6 +341,22 @@ def test_other_ways_in_training_are_refused_where_outputs_are_classes(
     assert not (tmp_path / "config.json").exists()
 
 
+@pytest.mark.parametrize("method", fewshot.METHODS)
+def test_a_task_of_one_class_is_refused(method):
+    with pytest.raises(errors.UserError, match="--train_ways=1: in a task of one cla"):
+        made_up.recipe_of(method, train_ways=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("maml", "maml_clip"), ("meta_lstm", "lstm_clip")]
+)
+def test_a_clip_that_lets_no_gradient_through_is_refused(method, name):
+    with pytest.raises(
+        errors.UserError, match=f"--{name}=0.0: expected at least 1e-06"
+    ):
+        made_up.recipe_of(method, **{name: 0.0})
+
+
 def test_mirror_images_are_not_asked_for_in_vain():
     with pytest.raises(errors.UserError, match="--mirror: few-shot methods match no"):
         made_up.recipe_of("proto_net", mirror=True)
