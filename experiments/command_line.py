@@ -63,7 +63,7 @@ def _check(words: Sequence[flag_files.Word]) -> None:
     for word in waiting:
         if word.text == "--":
             return
-        name, given, value = _parts(word)
+        name, given, value = parts(word)
         if name not in FLAGS:
             continue
         flag = FLAGS[name]
@@ -88,7 +88,7 @@ def _check(words: Sequence[flag_files.Word]) -> None:
             raise errors.UserError(f"{_place(word)}--{name}={value}: {fault}")
 
 
-def _parts(word: flag_files.Word) -> tuple[str, bool, str]:
+def parts(word: flag_files.Word) -> tuple[str, bool, str]:
     """Name, whether a value is given, and that value; no name where it is no flag."""
     if not word.text.startswith("-"):
         return "", False, ""
@@ -120,7 +120,7 @@ def _out_of_bounds(value) -> str:
 
 
 def _unknown(name: str, words, own: Sequence[str]) -> errors.UserError:
-    word = next((w for w in words if _parts(w)[0] == name), flag_files.Word(""))
+    word = next((w for w in words if parts(w)[0] == name), flag_files.Word(""))
     near = difflib.get_close_matches(name.removeprefix("no"), own, 1, 0.6)
     hint = f"did you mean --{near[0]}? " if near else ""
     return errors.UserError(

@@ -12,8 +12,6 @@ table of what is there; where one training serves both shots (DIMN, PPA, Reptile
 made once, in --workdir/METHOD. The same command goes on after an interruption.
 """
 
-import hashlib
-import json
 import pathlib
 import shlex
 import sys
@@ -27,17 +25,17 @@ from dimn_tf.fewshot import options, plot, recipe, row_files, run, run_data, tab
 from dimn_tf.training import workdir
 from experiments import (
     devices,
+    fewshot_costs,
+    fewshot_results,
     flags,
     launch,
     own_flags,
     path_flags,
-    row_cost,
     timed_process,
 )
 
 FLAGS = flags.FLAGS
 ALL = "all"
-_COST, _OLDER_COST = "cost_{}shot.json", "cost.json"
 
 
 def define() -> None:
@@ -74,12 +72,13 @@ def main(argv):
     registry.refuse_persons(found.data.dataset)
     registry.build(found.data.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     with workdir.locked(directory):
+        held = fewshot_results.held_in(directory)
         figures = run.train_and_test(found, test, directory, FLAGS.data_dir)
-        place = _place(directory, figures)
+        place = fewshot_results.place_of(directory, held, figures)
         with files.replacing(place) as partial:
             partial.write_text(standard_json.text(figures))
         if FLAGS.results_dir:
-            _keep(figures)
+            fewshot_results.keep(figures, pathlib.Path(FLAGS.results_dir))
     print(
         f"{found.method}, {figures['ways']}-way {figures['shots']}-shot: "
         f"{figures['accuracy']:.2f} ± {figures['interval']:.2f} % on test classes "
@@ -87,39 +86,6 @@ def main(argv):
     )
     print(table8.beside(figures))
     print(f"Results: {place}; curves: {directory.loss_curves}")
-
-
-def _place(directory, figures) -> pathlib.Path:
-    """Where the figures go; they replace none of another test."""
-    if directory.results.is_file():
-        held = standard_json.read_object(directory.results).get("flags")
-        if held != json.loads(standard_json.text(figures["flags"])):
-            name = f"results_{figures['shots']}shot_{figures['statistics']}_"
-            name += f"{figures['episodes']}_"
-            digest = hashlib.sha256(standard_json.text(figures["flags"]).encode())
-            return directory.root / f"{name}{digest.hexdigest()[:8]}.json"
-    return directory.results
-
-
-def _keep(figures) -> None:
-    """Puts figures into the table; a row that is there keeps its cost.
-
-    Raises:
-        errors.UserError: the row has other figures.
-    """
-    method, shots = figures["method"], figures["shots"]
-    path = row_files.path_of(pathlib.Path(FLAGS.results_dir), method, shots)
-    held = row_files.read(path, method, shots) if path.is_file() else {}
-    if held.get("per_episode", figures["per_episode"]) != figures["per_episode"]:
-        raise errors.UserError(
-            f"{path}: holds another run's figures of these flags "
-            f"({held['accuracy']:.2f} %, now {figures['accuracy']:.2f} %). Move it "
-            "away, or name another --results_dir; the same command then puts these "
-            "there"
-        )
-    cost = {"cost": held["cost"]} if "cost" in held else {}
-    with files.replacing(path) as partial:
-        partial.write_text(standard_json.text({**figures, **cost}))
 
 
 def _refuse_other(found, test) -> bool:
@@ -142,6 +108,12 @@ def _all(of_runs) -> None:
         raise errors.UserError(
             f"--method={ALL}: give --results_dir, the folder of the table's files"
         )
+    if FLAGS["shots"].present:
+        raise errors.UserError(
+            f"--shots={FLAGS.shots}: --method={ALL} makes each row at "
+            f"{' and at '.join(map(str, options.SHOTS))} shots. Leave the flag out, or "
+            "name a --method"
+        )
     folder, failed = pathlib.Path(FLAGS.results_dir), []
     rows = [(method, shots) for method in fewshot.METHODS for shots in options.SHOTS]
     # What can be refused is refused before hours.
@@ -153,31 +125,31 @@ def _all(of_runs) -> None:
     registry.build(FLAGS.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     wanted = [row for row in rows if not there[row]]
     _refuse(wanted, asked)
-    _make_up_costs([row for row in rows if there[row]], folder, asked)
+    places = {
+        row: pathlib.Path(FLAGS.workdir) / _folder_of(*row, asked) for row in rows
+    }
+    fewshot_costs.make_up([(*row, places[row]) for row in rows if there[row]], folder)
     for number, (method, shots) in enumerate(rows, start=1):
         title = f"[{number}/{len(rows)}] {method}, {shots}-shot"
         path = row_files.path_of(folder, method, shots)
         if there[method, shots]:
             print(f"{title}: there already, {path}", flush=True)
             continue
-        place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
+        place = places[method, shots]
         print(f"{title}: {place}", flush=True)
-        cost_file = place / _COST.format(shots)
-        _count_older(place, cost_file)
+        fewshot_costs.count_unseen(place, shots)
         status, cost = timed_process.run(
             [
                 *("experiments.fewshot", *sys.argv[1:]),
                 *(f"--method={method}", f"--shots={shots}", f"--workdir={place}"),
             ],
-            cost_file,
+            fewshot_costs.path_of(place, shots),
         )
         if status:
             failed.append(f"  {method}, {shots}-shot: exit status {status} ({place})")
             print(failed[-1], flush=True)
         else:
-            with files.replacing(path) as partial:
-                held = row_files.read(path, method, shots)
-                partial.write_text(standard_json.text({**held, "cost": cost}))
+            fewshot_costs.put(path, method, shots, cost)
             _write(folder)
     if row_files.gather(folder):
         print(_write(folder))
@@ -189,32 +161,6 @@ def _all(of_runs) -> None:
         )
 
 
-def _count_older(place: pathlib.Path, cost_file: pathlib.Path) -> None:
-    """Counts what an older version took of a run's folder, which goes on, as untimed.
-
-    Its one file was of all shots: how much of it was this row's is not told.
-    """
-    is_counted = any(place.glob(_COST.format("*")))
-    if (place / _OLDER_COST).is_file() and not is_counted:
-        row_cost.begin(cost_file)
-
-
-def _make_up_costs(rows, folder: pathlib.Path, asked) -> None:
-    """Gives rows without a cost what their runs' folders have of it.
-
-    A row's own process puts it there, and its parent adds the cost, unless it was
-    killed: what is counted then lacks that process' time (`processes_untimed`).
-    """
-    for method, shots in rows:
-        path = row_files.path_of(folder, method, shots)
-        held = row_files.read(path, method, shots)
-        place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
-        cost = row_cost.read(place / _COST.format(shots))
-        if cost and "cost" not in held:
-            with files.replacing(path) as partial:
-                partial.write_text(standard_json.text({**held, "cost": cost}))
-
-
 def _refuse(rows, asked) -> None:
     """Refuses what a row's own process would, hours later."""
     if not rows:
@@ -223,9 +169,12 @@ def _refuse(rows, asked) -> None:
     spaces = run_data.load(FLAGS.dataset, FLAGS.data_dir)
     for method, shots in rows:
         found, test = asked[method, shots]
-        run_data.lay(found, test, spaces)
+        data = run_data.lay(found, test, spaces)
         place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
-        workdir.refuse_other(workdir.WorkDir(place), found.recorded())
+        directory = workdir.WorkDir(place)
+        workdir.refuse_other(directory, found.recorded())
+        run.selections(found, test, data, directory)
+        fewshot_results.held_in(directory)
 
 
 def _folder_of(method: str, shots: int, asked) -> str:

@@ -29,7 +29,9 @@ class MAMLOptions(options.FineTunedOptions):
         False, "Whether the inner gradients count as constants; MAML: no."
     )
     maml_clip: float = config.option(
-        10.0, "Each number of the outer gradient is within +- this; MAML: 10.", least=0
+        10.0,
+        "Each number of the outer gradient is within +- this; MAML: 10.",
+        least=1e-6,
     )
 
 

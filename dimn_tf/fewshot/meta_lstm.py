@@ -28,7 +28,7 @@ class MetaLSTMOptions(options.FineTunedOptions):
         20, "Units of the LSTM that reads losses and gradients; the code: 20.", least=1
     )
     lstm_clip: float = config.option(
-        0.25, "Largest length of the meta-gradient; the code: 0.25.", least=0
+        0.25, "Largest length of the meta-gradient; the code: 0.25.", least=1e-6
     )
 
 

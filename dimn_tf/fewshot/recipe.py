@@ -55,6 +55,12 @@ class FewShotRecipe(recipe.Recipe):
                 "device, since a task is not shared out. Leave the flag out."
             )
 
+        if self.method_options.train_ways == 1:
+            raise errors.UserError(
+                "--train_ways=1: in a task of one class there is nothing to tell "
+                "apart. Expected 2 at least, or 0: as --ways."
+            )
+
     def hard_groups(self) -> None:
         """None: a task's classes are drawn, all alike."""
         return None

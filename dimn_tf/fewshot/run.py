@@ -17,6 +17,9 @@ from dimn_tf.fewshot import (
 from dimn_tf.fewshot import recipe as recipes
 from dimn_tf.training import build, loss_curves, run, workdir
 
+_OF_VALIDATION_ALONE = ("episodes", "evaluate_every", "images_sha256")
+"""Looked at where nothing is to be validated any more too: no test has its own."""
+
 
 def train_and_test(
     recipe: recipes.FewShotRecipe,
@@ -45,20 +48,13 @@ def train_and_test(
     """
     shots = recipe.method_options.shots
     data = run_data.lay(recipe, test, run_data.load(recipe.data.dataset, data_dir))
+    end, chosen = recipe.train_steps, selections(recipe, test, data, directory)
     size = recipe.data.image_height, recipe.data.image_width
     images = {
         split: class_space.images_of(data.spaces[split], *size, log)
         for split in ("val", "test")
     }
     made = build.for_inference(recipe)
-    made_with = test.validation(recipe.kind, recipe.method_options)
-    chosen = {
-        k: selection.Selection(directory, k, made_with) for k in data.validated_on
-    }
-    end = recipe.train_steps
-    if end not in chosen[shots].results():
-        for one in chosen.values():
-            one.refuse_other()
     _refuse_unvalidated(chosen, shots, directory, log)
 
     def accuracy(
@@ -101,10 +97,65 @@ def train_and_test(
     started = time.monotonic()
     found = accuracy("test", data.tested_on, test.test_episodes)
     seconds = time.monotonic() - started
+    held = chosen[shots].made_with(step)
+    told = test.validation(recipe.kind, recipe.method_options).keys() & held.keys()
     validation = figures.Validation(
-        step, chosen[shots].results()[step], chosen[shots].made_with(step)
+        step,
+        chosen[shots].results()[step],
+        {name: value for name, value in held.items() if name in told},
     )
     return figures.figures_of(recipe, test, found, validation, seconds, data.spaces)
+
+
+def selections(
+    recipe: recipes.FewShotRecipe,
+    test: options.TestOptions,
+    data: run_data.RunData,
+    directory: workdir.WorkDir,
+) -> dict[int, selection.Selection]:
+    """What chooses a run's step, by shots; takes no image.
+
+    Args:
+        recipe: The run's options.
+        test: How it is validated and tested.
+        data: Of `run_data.lay`.
+        directory: Of the run, or free.
+
+    Raises:
+        errors.UserError: steps there were validated otherwise, or on other images.
+            What another test of a finished run may have of its own counts only where
+            more is to be validated.
+    """
+    made_with = {
+        **test.validation(recipe.kind, recipe.method_options),
+        "evaluate_every": recipe.plan.evaluate_every,
+        "images_sha256": run_data.sha256_of(data.spaces)["val"],
+    }
+    chosen = {
+        k: selection.Selection(directory, k, made_with) for k in data.validated_on
+    }
+    is_done = recipe.train_steps in chosen[recipe.method_options.shots].results()
+    for one in chosen.values():
+        one.refuse_other(_OF_VALIDATION_ALONE if is_done else None)
+        _refuse_other_steps(one, recipe)
+    return chosen
+
+
+def _refuse_other_steps(
+    chosen: selection.Selection, recipe: recipes.FewShotRecipe
+) -> None:
+    """Refuses steps that --evaluate_every does not come by.
+
+    An older version's validations tell no more than their step.
+    """
+    every = recipe.plan.evaluate_every
+    for step in chosen.steps():
+        if step != recipe.train_steps and (not every or step % every):
+            raise errors.UserError(
+                f"{chosen.path_of(step)}: step {step:,} was validated, which "
+                f"--evaluate_every={every} does not come by. Give the flag as before, "
+                "or another --workdir"
+            )
 
 
 def _refuse_unvalidated(

@@ -2,7 +2,7 @@
 
 import pathlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,17 @@ import numpy as np
 from dimn_tf import errors, files, standard_json
 from dimn_tf.fewshot import evaluation
 from dimn_tf.training import checkpoints, workdir
+
+_NEWER = ("images_sha256", "evaluate_every")
+"""What older versions' validations do not tell: taken as it is now."""
+
+_FLAGS = {
+    "episodes": "validation_episodes",
+    "queries": "test_queries",
+    "statistics": "test_statistics",
+    "seed": "episode_seed",
+}
+"""By name of what a validation was made with, where the flag is called otherwise."""
 
 
 class Selection:
@@ -21,7 +32,8 @@ class Selection:
     Args:
         directory: Of the run.
         shots: K of the validation's episodes.
-        made_with: What else decides about them; see `TestOptions.validation`.
+        made_with: What else decides about them: see `TestOptions.validation`; the hash
+            of the validation classes' images as `images_sha256`; `evaluate_every`.
     """
 
     def __init__(
@@ -47,24 +59,32 @@ class Selection:
         rows = self._rows()
         return {s: row["accuracy"] for s, row in rows.items() if row["can_be_chosen"]}
 
+    def steps(self) -> list[int]:
+        """All steps that were validated."""
+        return list(self._rows())
+
     def made_with(self, step: int) -> dict[str, Any]:
         """What decided about a step's result; see `TestOptions.validation`."""
         return self._rows()[step]["made_with"]
 
-    def refuse_other(self) -> None:
+    def refuse_other(self, names: Collection[str] | None = None) -> None:
         """Refuses to choose between steps that were validated otherwise.
+
+        Args:
+            names: Of what is looked at; None: all that decides.
 
         Raises:
             errors.UserError: names what differs.
         """
+        looked_at = self._made_with if names is None else names
         for step, row in self._rows().items():
-            for name, value in self._made_with.items():
-                if row["made_with"].get(name) != value:
+            for name in looked_at:
+                value, held = self._made_with[name], row["made_with"]
+                found = held.get(name, value if name in _NEWER else None)
+                if found != value:
                     raise errors.UserError(
-                        f"{self.path_of(step)}: step {step:,} was validated with "
-                        f"{name} {row['made_with'].get(name)}, now {value} is asked "
-                        "for; steps are chosen from by one validation. Give the "
-                        "flags as before, or another --workdir"
+                        f"{self.path_of(step)}: step {step:,} was validated "
+                        + _difference(name, found, value)
                     )
 
     def _rows(self) -> dict[int, dict[str, Any]]:
@@ -152,3 +172,16 @@ class Selection:
                 f"chose ({error}). Train again in another --workdir"
             ) from error
         return step
+
+
+def _difference(name: str, found: Any, value: Any) -> str:
+    """What follows on "was validated", and what can be done."""
+    if name == "images_sha256":
+        return (
+            "on other images: the data set in --data_dir was built anew from other "
+            "archives. Build it as before, or give another --workdir"
+        )
+    return (
+        f"with {name} {found}, now {value} is asked for; steps are chosen from by one "
+        f"validation. Give --{_FLAGS.get(name, name)} as before, or another --workdir"
+    )

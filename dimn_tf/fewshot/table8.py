@@ -7,9 +7,8 @@ from typing import Any
 
 from dimn_tf import fewshot
 from dimn_tf.comparison import markdown
-from dimn_tf.fewshot import options
+from dimn_tf.fewshot import options, table_notes
 
-_IMAGES_A_CLASS = 600  # Of miniImageNet.
 QUOTED = pathlib.Path(__file__).with_name("quoted.json")
 """Accuracy and interval, per cent, 1-shot and 5-shot: of the paper's Table 8, and of
 the methods' own papers (matching networks: Ravi and Larochelle's runs, with and without
@@ -33,16 +32,6 @@ _STATISTICS = {
     "episode": "all queries (transductive)",
 }
 
-NOTES = """\
-Table 8 mixes what is not alike, in spite of its words "exactly the same basenet":
-MAML's row is transductive (its batch norm sees all queries of an episode), Reptile's is
-not; MAML, Reptile and the LSTM have 32 filters in their own papers, the others 64; the
-LSTM's 60.00 is a misprint of 60.60; its matching networks are Ravi and Larochelle's
-with full context embeddings (without: 43.40 and 51.09); its PPA is neither of that
-paper's, whose 54.53 and 67.87 are of 80 training classes (validation's too). MAML's
-own code normalises a query with 5 or 25 others, as many as its support has; here with
-all of the column "episodes, queries at test".
-"""
 _NOTHING_QUOTED = (
     f"The papers' figures are {_QUOTED_WAYS}-way: none stands beside these. "
 )
@@ -54,7 +43,7 @@ def record(
     """What results.json of the table holds."""
     return {
         "command": command,
-        "note": note(found),
+        "note": " ".join([note(found), *_starts(found)]),
         "rows": {
             method: {
                 shots: {k: v for k, v in figures.items() if k != "per_episode"}
@@ -78,20 +67,7 @@ def quoted_of(ways: int) -> dict[str, dict[str, Any]]:
 
 def note(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     """One line on the data that the table is of."""
-    figures = next(iter(next(iter(found.values())).values()))
-    least, most = figures["images_a_class"]
-    images = f"{least}" if least == most else f"{least} to {most}"
-    if least < _IMAGES_A_CLASS:
-        return (
-            f"{images} images a class: not comparable with the papers' "
-            f"{_IMAGES_A_CLASS}."
-        )
-    if figures["flags"]["dataset"].endswith("/partial"):
-        return (
-            f"An incomplete set, {images} images a training class: not comparable with "
-            "the papers'."
-        )
-    return f"{images} images a class, as the papers have them."
+    return table_notes.of_data(next(iter(next(iter(found.values())).values())))
 
 
 def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
@@ -150,13 +126,13 @@ def table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
             markdown.table(headings, lines),
             "",
             *_noted(found),
-            *([NOTES] if ways == _QUOTED_WAYS else []),
+            *([table_notes.NOTES] if ways == _QUOTED_WAYS else []),
         ]
     )
 
 
 def beside(figures: Mapping[str, Any]) -> str:
-    """One line on what the paper and the method's own paper have for a row."""
+    """What the paper and its own paper have for a row, and what is to be said of it."""
     quoted = quoted_of(figures["ways"])
     method, shots, told = figures["method"], figures["shots"], []
     if shots in options.SHOTS:
@@ -166,9 +142,14 @@ def beside(figures: Mapping[str, Any]) -> str:
             ("its own paper", _own_paper(quoted, figures, method, i)),
         ):
             told += [f"{name} {_cell(value)}"] if value else []
-    return (
-        f"On miniImageNet: {', '.join(told)}." if told else "Nothing is quoted for it."
-    )
+    lines = ["Nothing is quoted for it."]
+    if told:
+        lines = [f"On miniImageNet: {', '.join(told)}."]
+        if not table_notes.is_comparable(figures):
+            lines.append(table_notes.of_data(figures))
+    if begun := table_notes.of_start(figures):
+        lines.append(f"The run {begun}")
+    return " ".join(lines)
 
 
 def _own_paper(quoted, row: Mapping[str, Any] | None, method: str, i: int):
@@ -210,15 +191,28 @@ def _noted(found) -> list[str]:
         for shots, row in rows.items()
         if "note" in row
     ]
+    lines += [f"* {line}" for line in _starts(found)]
     return [*lines, ""] if lines else []
 
 
+def _starts(found) -> list[str]:
+    """A line on each row that does not begin by chance alone."""
+    return [
+        f"{_label(method, {shots: row})}, {shots}-shot, {begun}"
+        for method, rows in found.items()
+        for shots, row in rows.items()
+        if (begun := table_notes.of_start(row))
+    ]
+
+
 def _encoder(row: Mapping[str, Any]) -> str:
-    """With its filters where all its blocks have as many, else its width."""
+    """With its filters where all its blocks have as many, else its width; its start."""
+    begun = table_notes.start(row)
+    tail = f", from {begun}" if begun else ""
     if row["encoder"].startswith("conv4"):
-        return f"{row['encoder']}, {row['filters']}"
+        return f"{row['encoder']}, {row['filters']}{tail}"
     # Of older versions `filters` of other encoders are none of theirs.
-    return f"{row['encoder']}, width {row['flags'].get('encoder_width', 1.0):g}"
+    return f"{row['encoder']}, width {row['flags'].get('encoder_width', 1.0):g}{tail}"
 
 
 def _minutes(row: Mapping[str, Any]) -> str:

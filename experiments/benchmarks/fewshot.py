@@ -8,9 +8,10 @@ Made-up images of miniImageNet's size and numbers of classes. Prints one JSON li
     evaluation_seconds: of --episodes 1-shot episodes with 15 queries a class, the
         images' encoding in it (target: under 120 for 1,000 episodes on two cores); and
         `evaluation_episodes_per_second`.
-    encoding_seconds: of all test images, once.
-    evaluation_over_one_by_one: the same evaluation over one that encodes the images of
-        each episode anew (reckoned from 20), both with their functions' compilation.
+    encoding_seconds: of all test images, once, reckoned from a batch of 256.
+    evaluation_over_one_by_one: the same evaluation, in which the scoring's function is
+        compiled, over one that encodes the images of each episode anew (reckoned from
+        20, after its function's compilation).
 """
 
 import io

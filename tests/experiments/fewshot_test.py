@@ -1,5 +1,6 @@
 """The few-shot command as a newcomer runs it, on a made-up incomplete archive."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -12,9 +13,10 @@ from PIL import Image
 
 from data_builders import registry
 from data_builders.mini_imagenet import classes
-from dimn_tf import fewshot
-from dimn_tf.fewshot import episodes, options, row_files, run_data
-from experiments import row_cost, timed_process
+from dimn_tf import errors, fewshot
+from dimn_tf.fewshot import episodes, options, row_files, run, run_data
+from dimn_tf.training import workdir
+from experiments import fewshot_costs, fewshot_results, row_cost, timed_process
 from tests.dimn_tf.fewshot import made_up
 from tests.experiments.launcher import launch
 
@@ -107,6 +109,49 @@ def test_a_row_is_trained_tested_and_kept(places, tmp_path):
     launch("fewshot", *arguments)
 
 
+def test_figures_on_other_images_replace_none(tmp_path):
+    directory = workdir.WorkDir(tmp_path)
+    one = made_up.figures("dimn", 1)
+    other = {**one, "images_sha256": {**one["images_sha256"], "test": "other"}}
+    asked = {**one, "flags": {**one["flags"], "test_episodes": 7}}
+    assert fewshot_results.place_of(directory, {}, one) == directory.results
+    assert fewshot_results.place_of(directory, one, one) == directory.results
+    older = {"flags": one["flags"]}  # It tells no images.
+    assert fewshot_results.place_of(directory, older, one) == directory.results
+    places = [
+        fewshot_results.place_of(directory, one, found) for found in (other, asked)
+    ]
+    places.append(fewshot_results.place_of(directory, one, {**asked, **_images(other)}))
+    assert len({*places, directory.results}) == 4
+    assert {path.parent for path in places} == {tmp_path}
+
+
+def _images(figures):
+    return {"images_sha256": figures["images_sha256"]}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+@pytest.mark.parametrize(
+    ("method", "folder"), [("proto_net", ""), ("all", "proto_net_1shot")]
+)
+def test_damaged_results_are_told_before_training(
+    method, folder, text, places, tmp_path, monkeypatch
+):
+    results = tmp_path / "run" / folder / "results.json"
+    results.parent.mkdir(parents=True)
+    results.write_text(text)
+    monkeypatch.setattr(timed_process, "run", None)
+    told = launch(
+        "fewshot", *SMALL, *places[1], f"--method={method}", "--own=dimn:train_ways=4",
+        "--own=ppa:train_ways=4", "--own=ppa:ppa_mapping_steps=2",
+        "--own=reptile:reptile_train_shots=3", "--own=proto_net:train_ways=4",
+        f"--workdir={tmp_path / 'run'}", f"--results_dir={tmp_path / 'table'}", code=1,
+    )  # fmt: skip
+    assert told.startswith(f"error: {results}: not the figures of a test (")
+    assert not list(tmp_path.rglob("checkpoints"))
+    assert results.read_text() == text
+
+
 def test_episodes_of_a_built_archive_never_mix_splits(places):
     data_dir, manual_dir = (flag.partition("=")[2] for flag in places[1])
     registry.build("mini_imagenet/partial", data_dir, manual_dir)
@@ -185,6 +230,70 @@ def test_flag_files_give_every_row_options_that_it_has(name):
     assert rows["proto_net_1"]["train_ways"] == (30, 20)[size]
 
 
+FULL, PART = "--flagfile=fewshot.flags", "--flagfile=fewshot_small.flags"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        ([PART, "--method=meta_lstm"], "test_statistics", "support"),
+        (
+            [PART, "--method=meta_lstm", "--test_statistics=moving"],
+            "test_statistics",
+            "moving",
+        ),
+        (
+            ["--test_statistics", "moving", PART, "--method=meta_lstm"],
+            "test_statistics",
+            "moving",
+        ),
+        ([PART, "--method=meta_lstm"], "zero_output", True),
+        ([PART, "--method=meta_lstm", "--nozero_output"], "zero_output", False),
+        # A default is typed as well.
+        ([PART, "--method=maml", "--tasks=1"], "tasks", 1),
+        # General flags of the file and its --own for the same name, as before.
+        ([FULL, "--method=dimn"], "learning_rate_start", 3.5e-4),
+        (
+            ["--learning_rate_start=1", FULL, "--method=dimn"],
+            "learning_rate_start",
+            3.5e-4,
+        ),
+        ([FULL, "--method=proto_net"], "train_ways", 30),
+        ([FULL, "--method=proto_net", "--own=proto_net:train_ways=9"], "train_ways", 9),
+        (["--own=proto_net:train_ways=9", FULL, "--method=proto_net"], "train_ways", 9),
+        (
+            [
+                FULL, "--method=proto_net", "--own=proto_net_1shot:train_ways=8",
+                "--own=proto_net:train_ways=9", "--train_ways=7",
+            ],
+            "train_ways",
+            8,
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_typed_goes_before_a_flag_files_own(
+    arguments, name, value, places, tmp_path, monkeypatch
+):
+    seen = {}
+
+    def train_and_test(recipe, test, *others):
+        seen.update(
+            dataclasses.asdict(recipe.method_options)
+            | dataclasses.asdict(recipe.optimiser)
+            | dataclasses.asdict(test)
+        )
+        raise errors.UserError("seen")
+
+    monkeypatch.setattr(run, "train_and_test", train_and_test)
+    place = f"--workdir={tmp_path / 'run'}"
+    told = launch(
+        "fewshot", *arguments, *places[1], place, "--dataset=mini_imagenet/partial",
+        code=1,
+    )  # fmt: skip
+    assert told == "error: seen\n"
+    assert seen[name] == value
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
@@ -197,11 +306,17 @@ def test_flag_files_give_every_row_options_that_it_has(name):
         (["--own=maml_1shot:tasks=0"], "--tasks=0: expected at least 1"),
         (["--own=maml:shots=2"], "--own=maml:shots=2: expected METHOD:FLAG=VALUE"),
         (["--own=maml:tasks=x"], "--own=maml:tasks=x: "),
+        (["--own=maml:ways=6"], "--own=maml:ways=6: one table is of one data set and"),
+        (["--own=dimn_5shot:dataset=a"], "--own=dimn_5shot:dataset=a: one table is of"),
         (["--own=maml:tasks=0"], "--tasks=0: expected at least 1"),
         (["--test_episodes=1"], "--test_episodes=1: expected at least 2"),
         (["--maml_clip=1", "--method=dimn"], "--method=dimn has no such option"),
         (["--test_statistics=moving"], "--method=maml can be tested with"),
         (["--method=all"], "give --results_dir"),
+        (
+            ["--method=all", "--results_dir=table", "--shots=3"],
+            "--shots=3: --method=all makes each row at 1 and at 5 shots",
+        ),
         (
             ["--dataset=viper"],
             "viper: found a data set of persons; expected one of classes, for few-shot "
@@ -216,6 +331,17 @@ def test_what_cannot_be_is_one_line(places, tmp_path, flags, told):
     printed = launch("fewshot", *arguments, *flags, code=1)
     assert told in printed and printed.startswith("error: ")
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_checkpoints_of_a_run_that_nobody_timed_are_counted(tmp_path):
+    fewshot_costs.count_unseen(tmp_path / "none", 1)
+    assert not (tmp_path / "none").exists()
+    (tmp_path / "checkpoints").mkdir()
+    for shots in (1, 5):  # The second finds the first one's count.
+        fewshot_costs.count_unseen(tmp_path, shots)
+    assert [path.name for path in tmp_path.glob("cost*")] == ["cost_1shot.json"]
+    cost = json.loads((tmp_path / "cost_1shot.json").read_text())
+    assert cost["processes"] == cost["processes_untimed"] == 1
 
 
 def test_a_cost_that_a_killed_parent_did_not_add_is_made_up(places, tmp_path):
@@ -251,10 +377,26 @@ def test_a_cost_that_a_killed_parent_did_not_add_is_made_up(places, tmp_path):
     assert "| 12 / > 7 |" in line
 
 
-def test_what_an_older_version_took_of_a_run_is_counted_untimed(
-    places, tmp_path, monkeypatch
+def _older_cost(folder):
+    older = {"minutes": 90.0, "processes": 3, "processes_untimed": 0}
+    (folder / "cost.json").write_text(json.dumps(older))
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        _older_cost,
+        lambda folder: (folder / "training_log.csv").write_text("step\n2\n"),
+    ],
+    ids=["an older version", "a log"],
+)
+def test_what_nobody_timed_of_a_run_is_counted_untimed(
+    leave, places, tmp_path, monkeypatch
 ):
-    """Its one file of a folder was of all shots; the first row that goes on has it."""
+    """README's first command, then its second; the first row that goes on has it.
+
+    An older version's one file of a folder was of all shots.
+    """
 
     def run(command, place):
         row_cost.begin(place)
@@ -271,8 +413,7 @@ def test_what_an_older_version_took_of_a_run_is_counted_untimed(
             row_files.path_of(table, *row).write_text(json.dumps(figures))
     for folder in ("dimn", "proto_net_5shot"):
         (runs / folder).mkdir(parents=True)
-        older = {"minutes": 90.0, "processes": 3, "processes_untimed": 0}
-        (runs / folder / "cost.json").write_text(json.dumps(older))
+        leave(runs / folder)
     for _ in range(2):
         told = launch(
             "fewshot", *SMALL, *places[1], "--method=all", f"--workdir={runs}",

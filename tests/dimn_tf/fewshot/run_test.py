@@ -8,7 +8,7 @@ import pytest
 from tensorflow.python.framework import config as tensorflow_config
 
 from dimn_tf import errors, fewshot
-from dimn_tf.fewshot import evaluation, options, run
+from dimn_tf.fewshot import class_space, evaluation, options, run
 from dimn_tf.fewshot import figures as run_figures
 from dimn_tf.training import loop, workdir
 from dimn_tf.training import run as training_run
@@ -234,6 +234,70 @@ def test_steps_are_chosen_from_by_one_validation(tmp_path):
         _run(tmp_path, "proto_net", test=test, evaluate_every=4)
 
 
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_run_is_not_filed_under_a_validation_that_it_had_not(is_done, tmp_path):
+    """Another number of episodes, other steps: no test of a finished run makes them."""
+
+    def kill(line):
+        if "step 8: " in line:
+            raise tiny_run.Killed
+
+    if is_done:
+        _run(tmp_path, "proto_net", evaluate_every=4)
+    else:
+        with pytest.raises(tiny_run.Killed):
+            _run(tmp_path, "proto_net", kill, evaluate_every=4)
+    told = "step_0000004.json: step 4 was validated with episodes 6, now 9 .*"
+    told += "Give --validation_episodes as before"
+    with pytest.raises(errors.UserError, match=told):
+        test = dataclasses.replace(TEST, validation_episodes=9)
+        _run(tmp_path, "proto_net", test=test, evaluate_every=4)
+    for every in (2, 3, 0):
+        told = f"with evaluate_every 4, now {every} .*Give --evaluate_every as before"
+        with pytest.raises(errors.UserError, match=told):
+            _run(tmp_path, "proto_net", evaluate_every=every)
+    # As an older version left them.
+    for path in (tmp_path / "validations").rglob("step_*.json"):
+        row = json.loads(path.read_text())
+        del row["made_with"]["evaluate_every"]
+        path.write_text(json.dumps(row))
+    for every in (3, 0):
+        told = f"step 4 was validated, which --evaluate_every={every} does not come by"
+        with pytest.raises(errors.UserError, match=told):
+            _run(tmp_path, "proto_net", evaluate_every=every)
+    found = _run(tmp_path, "proto_net", evaluate_every=4)
+    assert found["flags"]["evaluate_every"] == 4
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_set_with_other_validation_images_is_refused(is_done, tmp_path, monkeypatch):
+    def kill(line):
+        if "% on validation classes" in line:
+            raise tiny_run.Killed
+
+    if is_done:
+        _run(tmp_path, "proto_net", evaluate_every=4)
+    else:
+        with pytest.raises(tiny_run.Killed):
+            _run(tmp_path, "proto_net", kill, evaluate_every=4)
+    monkeypatch.setattr(
+        class_space,
+        "load",
+        lambda name, split, data_dir: made_up.space(
+            "test" if split == "val" else split
+        ),
+    )
+    told = "step_0000004.json: step 4 was validated on other images"
+    with pytest.raises(errors.UserError, match=told):
+        _run(tmp_path, "proto_net", evaluate_every=4)
+    # An older version's validations do not tell theirs.
+    for path in (tmp_path / "validations").rglob("step_*.json"):
+        row = json.loads(path.read_text())
+        del row["made_with"]["images_sha256"]
+        path.write_text(json.dumps(row))
+    _run(tmp_path, "proto_net", evaluate_every=4)
+
+
 def test_classes_too_small_for_the_papers_shots_are_validated_with_their_own(tmp_path):
     test = dataclasses.replace(TEST, test_queries=17)
     lines = []
@@ -275,6 +339,22 @@ def test_other_ways_in_training_are_refused_where_outputs_are_classes(
     with pytest.raises(errors.UserError, match=f"--train_ways=6: {name} has"):
         run.train_and_test(recipe, TEST, workdir.WorkDir(tmp_path), "", _quiet)
     assert not (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize("method", fewshot.METHODS)
+def test_a_task_of_one_class_is_refused(method):
+    with pytest.raises(errors.UserError, match="--train_ways=1: in a task of one cla"):
+        made_up.recipe_of(method, train_ways=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("maml", "maml_clip"), ("meta_lstm", "lstm_clip")]
+)
+def test_a_clip_that_lets_no_gradient_through_is_refused(method, name):
+    with pytest.raises(
+        errors.UserError, match=f"--{name}=0.0: expected at least 1e-06"
+    ):
+        made_up.recipe_of(method, **{name: 0.0})
 
 
 def test_mirror_images_are_not_asked_for_in_vain():

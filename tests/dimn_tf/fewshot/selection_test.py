@@ -106,3 +106,18 @@ def test_steps_are_chosen_from_by_one_validation(tmp_path):
     with pytest.raises(errors.UserError, match="with queries 3, now 4 is asked for"):
         other.refuse_other()
     assert other.made_with(2) == {"episodes": 2, "queries": 3}  # As it was.
+
+
+def test_steps_are_chosen_from_by_one_set_of_images(tmp_path):
+    older = _selection(tmp_path)
+    _add(older, 2, 0.3)
+    chosen = _selection(tmp_path, images_sha256="a")
+    chosen.refuse_other()  # What an older version did not tell is taken as it is.
+    _add(chosen, 4, 0.4)
+    chosen.refuse_other()
+    other = _selection(tmp_path, images_sha256="b", queries=4)
+    told = "step_0000004.json: step 4 was validated on other images"
+    with pytest.raises(errors.UserError, match=told):
+        other.refuse_other(["images_sha256"])
+    with pytest.raises(errors.UserError, match="with queries 3, now 4 is asked for"):
+        other.refuse_other()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dimn_tf import drawing, errors, fewshot
-from dimn_tf.fewshot import plot, row_files, table8
+from dimn_tf.fewshot import plot, row_files, table8, table_notes
 from tests.dimn_tf.fewshot import made_up
 
 
@@ -184,7 +184,50 @@ def test_the_papers_rows_are_its_table_8():
     ],
 )
 def test_a_row_is_told_beside_what_is_quoted(method, shots, told):
-    assert table8.beside(made_up.figures(method, shots)) == told
+    whole = {"dataset": "mini_imagenet", "images_a_class": [600, 600]}
+    assert table8.beside(made_up.figures(method, shots, **whole)) == told
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [([60, 60], "60 images a class: not"), ([600, 600], "An incomplete set, 600 ima")],
+)
+def test_a_row_of_a_part_is_not_told_beside_as_comparable(images, told):
+    line = table8.beside(made_up.figures("dimn", 5, images_a_class=images))
+    assert line.startswith(f"On miniImageNet: the paper's Table 8 63.13 ± 0.42. {told}")
+    assert "not comparable with the papers'" in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "start"),
+    [
+        ({"encoder_weights": "imagenet"}, "imagenet"),
+        ({"encoder_weights": "a w.weights.h5 sha256:abc"}, "a w.weights.h5"),
+        (
+            {"encoder_weights": "none", "init_from": "ckpt-9 sha256:abc"},
+            "another run's ckpt-9",
+        ),
+    ],
+)
+def test_a_start_that_may_have_seen_the_test_classes_is_told(flags, start, tmp_path):
+    made_up.write_row(tmp_path, "dimn", 1, flags={"dataset": "a", **flags})
+    by_chance = {"dataset": "a", "encoder_weights": "none", "init_from": None}
+    made_up.write_row(tmp_path, "maml", 1, flags=by_chance)
+    found = row_files.gather(tmp_path)
+    text = table8.table(found)
+    assert f"| conv4, 64, from {start} |" in text and "| conv4, 64 |" in text
+    (line,) = (x for x in text.splitlines() if "may have been trained on" in x)
+    assert line.startswith(f"* DIMN, 1-shot, begins from {start}: the test classes")
+    record = table8.record(found, "")
+    assert f"DIMN, 1-shot, begins from {start}: " in record["note"]
+    assert f"The run begins from {start}: " in table8.beside(found["dimn"]["1"])
+    assert "begins" not in table8.beside(found["maml"]["1"])
+
+
+def test_mamls_own_code_normalises_its_queries_together():
+    """Five or 25 in a batch: not each with as many others."""
+    assert "others, as many as its support" not in table_notes.NOTES
+    assert "normalises 5 or 25 queries together" in table_notes.NOTES
 
 
 @pytest.mark.parametrize(("context", "own"), [(True, "43.56 ±"), (False, "43.40 ±")])
