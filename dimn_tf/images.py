@@ -57,6 +57,7 @@ _DECODING_FAULTS = (
     OverflowError,
     EOFError,
     MemoryError,
+    AssertionError,
     struct.error,
 )
 _BEGINNING = 12  # bytes of an unknown file that its fault shows
@@ -67,7 +68,7 @@ class ImageFault(errors.DataError):
 
     Attributes:
         kind: one of
-            "unreadable" (missing, no right to read it, no regular file),
+            "unreadable" (missing, no right to read it, no regular file, closed),
             "empty" (no byte),
             "too_large" (above `LARGEST_BYTES`, `LARGEST_PIXELS` or `LARGEST_SIDE`),
             "unknown" (no kind of image that is read here),
@@ -231,7 +232,8 @@ def pixels_of(image: PIL.Image.Image) -> np.ndarray:
         uint8 [height, width, 3], RGB, 0..255.
 
     Raises:
-        ImageFault: it cannot be read whole, is too large, or has no 8-bit RGB form.
+        ImageFault: it cannot be read whole, was closed before it was, is too large, or
+            has no 8-bit RGB form.
     """
     name, place = "the image", getattr(image, "filename", None) or None
     width, height = image.size
@@ -239,6 +241,10 @@ def pixels_of(image: PIL.Image.Image) -> np.ndarray:
     try:
         image.load()
     except _DECODING_FAULTS as error:
+        # PIL only asserts that there is a file: the end of a `with` block took it away.
+        if isinstance(error, AssertionError) or "closed" in str(error):
+            reason = "the PIL image was closed before it was read"
+            raise ImageFault("unreadable", reason, name, place) from error
         raise _damaged(error, name, place) from error
     return _rgb(image, image_pixels.turn_of(image), name, place)
 

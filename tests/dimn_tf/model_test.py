@@ -77,16 +77,23 @@ def test_an_image_that_cannot_be_used_fails_no_other(model, tmp_path):
     good = [dummy_images.pixels(i, 40, 20) for i in range(3)]
     cut = PIL.Image.open(io.BytesIO(_png(good[0])[:600]))
     empty = np.zeros((0, 5, 3), np.uint8)
+    with PIL.Image.open(io.BytesIO(_png(good[0]))) as ended:
+        pass
+    closed = PIL.Image.open(io.BytesIO(_png(good[0])))
+    closed.close()
+    file = io.BytesIO(_png(good[0]))
+    without = PIL.Image.open(file)
+    file.close()
     (tmp_path / "folder").mkdir()
     listed = [
         good[0], "nowhere.jpg", b"bad", good[1], tmp_path / "folder", cut, empty,
-        b"", good[2],
+        b"", good[2], ended, closed, without,
     ]  # fmt: skip
     found = model.embed(listed, batch_size=2)
-    assert list(found.faults) == [1, 2, 4, 5, 6, 7]
+    assert list(found.faults) == [1, 2, 4, 5, 6, 7, 9, 10, 11]
     for place, said in {
         1: "No such file", 2: "no kind of image", 4: "a folder", 5: "cut off",
-        6: "0 pixels", 7: "empty",
+        6: "0 pixels", 7: "empty", **dict.fromkeys((9, 10, 11), "PIL image was closed"),
     }.items():  # fmt: skip
         assert said in found.faults[place] and "\n" not in found.faults[place]
     assert np.isnan(found[list(found.faults)]).all()
