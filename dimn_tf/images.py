@@ -11,7 +11,6 @@ import os
 import pathlib
 import stat
 import struct
-import warnings
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -20,7 +19,14 @@ import PIL.ExifTags
 import PIL.Image
 import PIL.TiffImagePlugin
 
-from dimn_tf import errors, image_parts, image_pixels, jpeg_structure, png_structure
+from dimn_tf import (
+    errors,
+    image_parts,
+    image_pixels,
+    jpeg_structure,
+    png_structure,
+    quiet_pil,
+)
 
 LARGEST_BYTES = 64 << 20
 """Largest image file that is read; ours: 64 MiB."""
@@ -238,15 +244,16 @@ def pixels_of(image: PIL.Image.Image) -> np.ndarray:
     name, place = "the image", getattr(image, "filename", None) or None
     width, height = image.size
     _check_size(width, height, name, place)
-    try:
-        image.load()
-    except _DECODING_FAULTS as error:
-        # PIL only asserts that there is a file: the end of a `with` block took it away.
-        if isinstance(error, AssertionError) or "closed" in str(error):
-            reason = "the PIL image was closed before it was read"
-            raise ImageFault("unreadable", reason, name, place) from error
-        raise _damaged(error, name, place) from error
-    return _rgb(image, image_pixels.turn_of(image), name, place)
+    with quiet_pil.silence():
+        try:
+            image.load()
+        except _DECODING_FAULTS as error:
+            # PIL only asserts that there is a file: the end of a `with` block took it.
+            if isinstance(error, AssertionError) or "closed" in str(error):
+                reason = "the PIL image was closed before it was read"
+                raise ImageFault("unreadable", reason, name, place) from error
+            raise _damaged(error, name, place) from error
+        return _rgb(image, image_pixels.turn_of(image), name, place)
 
 
 def checked_pixels(pixels: np.ndarray) -> np.ndarray:
@@ -299,9 +306,7 @@ def _check_size(width: int, height: int, name, place) -> None:
 @contextlib.contextmanager
 def _opened(file: BinaryIO, name, place) -> Iterator[PIL.Image.Image]:
     """The image, its header read and its size allowed."""
-    with warnings.catch_warnings():
-        # Of sizes that our limits refuse, and of EXIF and palettes that are no matter.
-        warnings.simplefilter("ignore")
+    with quiet_pil.silence():
         if fault := image_parts.fault_of(file):
             raise ImageFault("damaged", fault, name, place)
         try:
