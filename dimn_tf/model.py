@@ -97,7 +97,10 @@ class Model:
 
         Args:
             given: An image or several: paths, bytes of image files (JPEG, PNG, BMP,
-                GIF, WebP, TIFF), PIL images, RGB pixels as uint8 [h, w, 3].
+                GIF, WebP, TIFF), PIL images, RGB pixels as uint8 [h, w, 3]. Files and
+                PIL images are turned as their EXIF orientation says. PIL's `rotate` and
+                `transpose` keep that, so an image that you turn by them is turned once
+                more; `PIL.ImageOps.exif_transpose` turns it and clears the orientation.
             batch_size: Images at a time; fewer where their files are large.
             show_progress: Whether what takes more than two seconds tells its progress,
                 rate and time left on stderr.

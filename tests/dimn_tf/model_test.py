@@ -5,11 +5,12 @@ import pathlib
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 
 import dimn_tf
 from data_builders import dummy_images
-from dimn_tf import errors, progress
+from dimn_tf import errors, given_images, progress
 from dimn_tf import model as model_lib
 from dimn_tf.evaluation import measures
 
@@ -62,6 +63,23 @@ def test_photos_are_turned_upright_from_files_and_from_pil_alike(model, tmp_path
     with PIL.Image.open(tmp_path / "turned.png") as held:
         found = model.embed([tmp_path / "turned.png", held])
     np.testing.assert_allclose(found, np.repeat(wanted, 2, axis=0), rtol=1e-5)
+
+
+def test_a_pil_image_that_was_turned_by_hand_needs_its_orientation_cleared(tmp_path):
+    """As `embed` says of the pinned PIL."""
+    upright = dummy_images.pixels(2, 60, 30)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.png"
+    PIL.Image.fromarray(np.rot90(upright)).save(path, exif=exif)
+    with PIL.Image.open(path) as held:
+        by_hand = held.rotate(-90, expand=True)
+        cleared = PIL.ImageOps.exif_transpose(held)
+    np.testing.assert_array_equal(np.asarray(by_hand), upright)
+    twice = PIL.Image.open(io.BytesIO(given_images.encoded(by_hand)))
+    np.testing.assert_array_equal(np.asarray(twice), np.rot90(upright, -1))
+    once = PIL.Image.open(io.BytesIO(given_images.encoded(cleared)))
+    np.testing.assert_array_equal(np.asarray(once), upright)
 
 
 def test_grey_and_transparent_images_are_taken_as_rgb(model):
