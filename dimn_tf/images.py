@@ -118,6 +118,7 @@ def read_file(
     Raises:
         ImageFault: it cannot be read, or not be decoded whole, or is too large.
     """
+    path = os.fsdecode(path)  # A path object may hold bytes.
     name = pathlib.Path(path).name
     return checked(
         content_of(path),
@@ -137,6 +138,7 @@ def content_of(path: str | os.PathLike) -> bytes:
     Raises:
         ImageFault: it cannot be read, is empty or has more than `LARGEST_BYTES`.
     """
+    path = os.fsdecode(path)
     name = pathlib.Path(path).name
     try:
         found = os.stat(path)

@@ -1,6 +1,7 @@
 """An export in a program: any kind of image, faults as data, likeness by hand."""
 
 import io
+import os
 import pathlib
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import dimn_tf
 from data_builders import dummy_images
-from dimn_tf import errors, given_images, progress
+from dimn_tf import errors, given_images, images, progress
 from dimn_tf import model as model_lib
 from dimn_tf.evaluation import measures
 
@@ -89,6 +90,26 @@ def test_grey_and_transparent_images_are_taken_as_rgb(model):
     transparent = PIL.Image.fromarray(np.dstack([colours, grey]))
     found = model.embed([PIL.Image.fromarray(grey), transparent])
     np.testing.assert_allclose(found, model.embed([as_rgb, colours]), rtol=1e-5)
+
+
+class _BytesPath:
+    """A path object as `os.PathLike` allows it: of bytes."""
+
+    def __init__(self, path):
+        self.path = os.fsencode(path)
+
+    def __fspath__(self):
+        return self.path
+
+
+def test_a_path_of_bytes_is_a_path(tmp_path):
+    content = _png(dummy_images.pixels(1, 40, 20))
+    (tmp_path / "a.png").write_bytes(content)
+    there, nowhere = (_BytesPath(tmp_path / name) for name in ("a.png", "b.png"))
+    assert given_images.encoded(there) == content
+    with pytest.raises(images.ImageFault, match="b.png is no readable image"):
+        given_images.encoded(nowhere)
+    assert given_images.name_of(there, 0) == str(tmp_path / "a.png")
 
 
 def test_an_image_that_cannot_be_used_fails_no_other(model, tmp_path):
