@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dimn_tf.evaluation import paper_results, seen_in_training
+from dimn_tf.evaluation import paper_results, seen_in_training, table
 
 _LIMITS = """\
 A score says that two crops look alike, clothes first of all. It is a proposal for a
@@ -116,7 +116,7 @@ def _results(results: Mapping[str, Any] | None) -> list[str]:
     ]
     for name, row in results["targets"].items():
         cells = " | ".join(f"{row[metric]['mean']:.1f}" for metric in metrics)
-        size = f"{row['trials']} x {row['probes']} / {row['gallery']}"
+        size = table.size_of(row)
         if seen := row.get("seen_in_training"):
             size += f"; {seen_in_training.Seen(**seen)}"
         lines.append(f"| {name} | {cells} | {size} |")

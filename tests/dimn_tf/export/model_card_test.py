@@ -105,6 +105,14 @@ def test_tables_are_whole_and_what_was_trained_on_is_said():
     assert columns == [{3}, {7}, {5}]
 
 
+def test_probes_that_are_counted_apart_are_said():
+    results = _results(4000)
+    results["targets"]["viper"]["unmatched_probes"] = 7
+    card = model_card.model_card(_metadata(results=results))
+    (row,) = [line for line in card.splitlines() if line.startswith("| viper")]
+    assert "10 x 316 / 316; 7 of the probes have no match, counted apart |" in row
+
+
 @pytest.mark.parametrize("step", [3999, None])
 def test_figures_of_another_step_are_not_printed(step):
     card = model_card.model_card(
