@@ -181,6 +181,12 @@ class Model:
 def load(export_dir: str | os.PathLike, runtime: str | None = None) -> Model:
     """Loads an export: what `python -m experiments.export` wrote.
 
+    TensorFlow stays as the program has set it up. On a GPU it takes all memory at its
+    first operation, unless the program has asked for growth before that
+    (`tf.config.experimental.set_memory_growth`, or `TF_FORCE_GPU_ALLOW_GROWTH=true` in
+    the environment). Vectors are computed in whole float32: while a call runs, TF32 is
+    off in the whole process.
+
     Args:
         export_dir: The export's folder, or one version's.
         runtime: `saved_model` (TensorFlow) or `onnx` (ONNX Runtime, which takes about

@@ -14,7 +14,7 @@ import pathlib
 import numpy as np
 from absl import flags as absl_flags
 
-from dimn_tf import errors, files, standard_json
+from dimn_tf import errors, files, full_precision, standard_json
 from dimn_tf.data import holdout
 from dimn_tf.evaluation import (
     calibration,
@@ -139,21 +139,21 @@ def _put_aside(directory: workdir.WorkDir, step: int, seed: int, checkpoint: str
 def _pairs(method, recipe, opened, ids) -> calibration.Pairs:
     asked = protocol.Asked.of(opened, options.EvaluationOptions(), person_ids=ids)
     indices = np.flatnonzero(asked.taking_part)
-    features = evaluator.encode_images(
-        method,
-        opened,
-        opened.reference,
-        indices,
-        recipe.data.image_height,
-        recipe.data.image_width,
-    )
-    scoring = evaluator.scorings(method, features.values)[evaluator.METHOD]
-    scale = method.inner_product_scale
-    if scale is not None:
-        scoring = calibration.likeness(scoring, scale)
-    return calibration.score_pairs(
-        scoring, opened.person_ids[indices], opened.camera_ids[indices], FLAGS.seed
-    )
+    with full_precision.full_precision():  # As an export computes.
+        features = evaluator.encode_images(
+            method,
+            opened,
+            opened.reference,
+            indices,
+            recipe.data.image_height,
+            recipe.data.image_width,
+        )
+        scoring = evaluator.scorings(method, features.values)[evaluator.METHOD]
+        scale = method.inner_product_scale
+        if scale is not None:
+            scoring = calibration.likeness(scoring, scale)
+        persons, cameras = opened.person_ids[indices], opened.camera_ids[indices]
+        return calibration.score_pairs(scoring, persons, cameras, FLAGS.seed)
 
 
 def _print(pairs, rows, measure) -> None:
