@@ -65,7 +65,7 @@ def encoded(image: GivenImage) -> bytes:
 def name_of(image: GivenImage, place: int) -> str:
     """What an error calls an image: its path, or its place in the list."""
     if isinstance(image, str | os.PathLike):
-        return os.fspath(image)
+        return os.fsdecode(image)
     return f"image {place}"
 
 

@@ -11,7 +11,6 @@ import os
 import pathlib
 import stat
 import struct
-import warnings
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -20,7 +19,14 @@ import PIL.ExifTags
 import PIL.Image
 import PIL.TiffImagePlugin
 
-from dimn_tf import errors, image_parts, image_pixels, jpeg_structure, png_structure
+from dimn_tf import (
+    errors,
+    image_parts,
+    image_pixels,
+    jpeg_structure,
+    png_structure,
+    quiet_pil,
+)
 
 LARGEST_BYTES = 64 << 20
 """Largest image file that is read; ours: 64 MiB."""
@@ -57,6 +63,7 @@ _DECODING_FAULTS = (
     OverflowError,
     EOFError,
     MemoryError,
+    AssertionError,
     struct.error,
 )
 _BEGINNING = 12  # bytes of an unknown file that its fault shows
@@ -67,7 +74,7 @@ class ImageFault(errors.DataError):
 
     Attributes:
         kind: one of
-            "unreadable" (missing, no right to read it, no regular file),
+            "unreadable" (missing, no right to read it, no regular file, closed),
             "empty" (no byte),
             "too_large" (above `LARGEST_BYTES`, `LARGEST_PIXELS` or `LARGEST_SIDE`),
             "unknown" (no kind of image that is read here),
@@ -111,6 +118,7 @@ def read_file(
     Raises:
         ImageFault: it cannot be read, or not be decoded whole, or is too large.
     """
+    path = os.fsdecode(path)  # A path object may hold bytes.
     name = pathlib.Path(path).name
     return checked(
         content_of(path),
@@ -130,6 +138,7 @@ def content_of(path: str | os.PathLike) -> bytes:
     Raises:
         ImageFault: it cannot be read, is empty or has more than `LARGEST_BYTES`.
     """
+    path = os.fsdecode(path)
     name = pathlib.Path(path).name
     try:
         found = os.stat(path)
@@ -231,16 +240,22 @@ def pixels_of(image: PIL.Image.Image) -> np.ndarray:
         uint8 [height, width, 3], RGB, 0..255.
 
     Raises:
-        ImageFault: it cannot be read whole, is too large, or has no 8-bit RGB form.
+        ImageFault: it cannot be read whole, was closed before it was, is too large, or
+            has no 8-bit RGB form.
     """
     name, place = "the image", getattr(image, "filename", None) or None
     width, height = image.size
     _check_size(width, height, name, place)
-    try:
-        image.load()
-    except _DECODING_FAULTS as error:
-        raise _damaged(error, name, place) from error
-    return _rgb(image, image_pixels.turn_of(image), name, place)
+    with quiet_pil.silence():
+        try:
+            image.load()
+        except _DECODING_FAULTS as error:
+            # PIL only asserts that there is a file: the end of a `with` block took it.
+            if isinstance(error, AssertionError) or "closed" in str(error):
+                reason = "the PIL image was closed before it was read"
+                raise ImageFault("unreadable", reason, name, place) from error
+            raise _damaged(error, name, place) from error
+        return _rgb(image, image_pixels.turn_of(image), name, place)
 
 
 def checked_pixels(pixels: np.ndarray) -> np.ndarray:
@@ -293,9 +308,7 @@ def _check_size(width: int, height: int, name, place) -> None:
 @contextlib.contextmanager
 def _opened(file: BinaryIO, name, place) -> Iterator[PIL.Image.Image]:
     """The image, its header read and its size allowed."""
-    with warnings.catch_warnings():
-        # Of sizes that our limits refuse, and of EXIF and palettes that are no matter.
-        warnings.simplefilter("ignore")
+    with quiet_pil.silence():
         if fault := image_parts.fault_of(file):
             raise ImageFault("damaged", fault, name, place)
         try:

@@ -97,7 +97,10 @@ class Model:
 
         Args:
             given: An image or several: paths, bytes of image files (JPEG, PNG, BMP,
-                GIF, WebP, TIFF), PIL images, RGB pixels as uint8 [h, w, 3].
+                GIF, WebP, TIFF), PIL images, RGB pixels as uint8 [h, w, 3]. Files and
+                PIL images are turned as their EXIF orientation says. PIL's `rotate` and
+                `transpose` keep that, so an image that you turn by them is turned once
+                more; `PIL.ImageOps.exif_transpose` turns it and clears the orientation.
             batch_size: Images at a time; fewer where their files are large.
             show_progress: Whether what takes more than two seconds tells its progress,
                 rate and time left on stderr.
@@ -177,6 +180,12 @@ class Model:
 
 def load(export_dir: str | os.PathLike, runtime: str | None = None) -> Model:
     """Loads an export: what `python -m experiments.export` wrote.
+
+    TensorFlow stays as the program has set it up. On a GPU it takes all memory at its
+    first operation, unless the program has asked for growth before that
+    (`tf.config.experimental.set_memory_growth`, or `TF_FORCE_GPU_ALLOW_GROWTH=true` in
+    the environment). Vectors are computed in whole float32: while a call runs, TF32 is
+    off in the whole process.
 
     Args:
         export_dir: The export's folder, or one version's.

@@ -26,7 +26,8 @@ def bar(
     On a terminal it is tqdm's bar on stderr. Where stderr is none (a file, a pipe, a
     job's log), or where `log` is given, it is a line every few seconds and one at the
     end, such as `viper cam_a: 300/632 images, 1,510/s, 0:00 left`, each of them
-    flushed. What takes less than two seconds shows nothing.
+    flushed. What takes less than two seconds shows nothing, and so does a process
+    without the output that it would go to (a service's, a window's).
 
     Example:
         for image in progress.bar(images, label="enrolling"):
@@ -51,7 +52,7 @@ def bar(
     given = {"iterable": iterable, "total": total, "desc": label, "unit": f" {unit}"}
     if not show:
         return tqdm.tqdm(disable=True, **given)
-    if log is None and sys.stderr.isatty():
+    if log is None and sys.stderr is not None and sys.stderr.isatty():
         return tqdm.tqdm(delay=_SHORT_SECONDS, dynamic_ncols=True, **given)
     return _Lines(
         log or (_print_error if on_stderr else print_at_once), interval, **given
@@ -64,7 +65,8 @@ def print_at_once(line: str) -> None:
 
 
 def _print_error(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # `print` takes None for stdout.
+        print(line, file=sys.stderr, flush=True)
 
 
 class _Lines(tqdm.tqdm):

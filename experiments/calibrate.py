@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags as absl_flags
 
 from dimn_tf import errors, files, standard_json
-from dimn_tf.data import holdout, records
+from dimn_tf.data import holdout
 from dimn_tf.evaluation import (
     calibration,
     calibration_plot,
@@ -25,7 +25,7 @@ from dimn_tf.evaluation import (
 )
 from dimn_tf.evaluation.protocols import protocol
 from dimn_tf.export import identity
-from dimn_tf.training import build, workdir
+from dimn_tf.training import build, recorded_sources, workdir
 from dimn_tf.training import recipe as recipes
 from experiments import devices, launch, path_flags, prepare
 
@@ -49,9 +49,6 @@ def main(_):
             "calibrate on. Train with --holdout_identities=N (100 of each source give "
             "thresholds at 1 in 1,000 and more)"
         )
-    before = identity.seen(directory.checkpoints)
-    method, step = build.restored(recipe, directory)
-    checkpoint = identity.checkpoint_sha256(directory.checkpoints, step, before)
     places = prepare.recall_places(directory)
     if not places:
         raise errors.UserError(
@@ -59,13 +56,20 @@ def main(_):
             "are. Run the training command again (a finished run is not trained anew)"
         )
     prepare.data_sets(list(persons), places["data_dir"], places["manual_dir"])
+    # Own data that has changed since has other people under the numbers held out.
+    space = recorded_sources.of_run(directory, places["data_dir"])
+    before = identity.seen(directory.checkpoints)
+    method, step = build.restored(recipe, directory)
+    checkpoint = identity.checkpoint_sha256(directory.checkpoints, step, before)
     # Where the score is linear in the probe, each probe is judged alike.
     measure = method.score_name
     if method.inner_product_scale is not None:
         measure = measures.LIKENESS
     parts, first = [], 0
-    for source, ids in persons.items():
-        part = _pairs(method, recipe, source, ids, places["data_dir"])
+    for domain in space.domains:
+        if not (ids := domain.holdout):
+            continue
+        part = _pairs(method, recipe, domain.records, ids)
         parts.append(
             calibration.Pairs(part.scores, part.probes + first, part.gallery + first)
         )
@@ -132,14 +136,13 @@ def _put_aside(directory: workdir.WorkDir, step: int, seed: int, checkpoint: str
     return stem.with_name(stem.name + ".json")
 
 
-def _pairs(method, recipe, source, ids, data_dir) -> calibration.Pairs:
-    opened = records.load_records(source, data_dir)
+def _pairs(method, recipe, opened, ids) -> calibration.Pairs:
     asked = protocol.Asked.of(opened, options.EvaluationOptions(), person_ids=ids)
     indices = np.flatnonzero(asked.taking_part)
     features = evaluator.encode_images(
         method,
         opened,
-        source,
+        opened.reference,
         indices,
         recipe.data.image_height,
         recipe.data.image_width,
@@ -148,9 +151,8 @@ def _pairs(method, recipe, source, ids, data_dir) -> calibration.Pairs:
     scale = method.inner_product_scale
     if scale is not None:
         scoring = calibration.likeness(scoring, scale)
-    return calibration.score_pairs(
-        scoring, opened.person_ids[indices], opened.camera_ids[indices], FLAGS.seed
-    )
+    persons, cameras = opened.person_ids[indices], opened.camera_ids[indices]
+    return calibration.score_pairs(scoring, persons, cameras, FLAGS.seed)
 
 
 def _print(pairs, rows, measure) -> None:

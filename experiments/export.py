@@ -67,6 +67,7 @@ def main(_):
             checkpoint,
         ),
         "trained_before": [run.sources for run in earlier],
+        "source_roles": _roles(values, earlier),
         "licences": [_licence(name) for name in _all_sources(values, earlier)],
         "versions": results.versions(),
     }
@@ -151,12 +152,24 @@ def _all_sources(values, before) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _roles(values, before) -> list[str]:
+    """What kinds of data the weights come from; see `model_card`."""
+    found = {_facts(name).role for name in _all_sources(values, before)}
+    if any(run.sources is None for run in before):
+        found.add(model_card.UNKNOWN)
+    return sorted(found)
+
+
+def _facts(source: str):
+    return registry.facts(registry.split_reference(source)[0])
+
+
 def _licence(source: str) -> str:
     """One line on the terms of a source."""
-    facts = registry.facts(registry.split_reference(source)[0])
+    facts = _facts(source)
     if facts.role == "synthetic":
         return f"{source}: rendered by this code, free of people."
-    if facts.role == "own":
+    if facts.role == model_card.OWN:
         return f"{source}: yours; what the people in it agreed to holds here too."
     return (
         f"{facts.title}: its authors' terms, {facts.homepage}. {facts.remark}".strip()

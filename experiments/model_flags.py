@@ -3,7 +3,7 @@
 from absl import flags
 
 from dimn_tf.export import onnx_vectors, served_model
-from experiments import path_flags
+from experiments import devices, path_flags
 
 FLAGS = flags.FLAGS
 _WORDS = {"saved_model": "TensorFlow", "onnx": "ONNX Runtime"}
@@ -23,11 +23,12 @@ def define(required: bool = True) -> None:
 
 
 def load() -> served_model.ServedModel:
-    """The export, with the runtime that the flags say.
+    """The export, with the runtime that the flags say; prepares the devices first.
 
     Raises:
         errors.UserError: see `ServedModel`.
     """
+    devices.prepare()
     return served_model.ServedModel(FLAGS.model, FLAGS.runtime or "")
 
 

@@ -9,7 +9,12 @@ from dimn_tf.data import holdout, label_space
 from dimn_tf.evaluation import evaluator, seen_in_training
 from dimn_tf.evaluation import options as evaluation_options
 from dimn_tf.evaluation import targets as targets_lib
-from dimn_tf.training import recorded_places, trained_before, workdir
+from dimn_tf.training import (
+    recorded_places,
+    recorded_sources,
+    trained_before,
+    workdir,
+)
 from experiments import flags
 
 
@@ -61,13 +66,22 @@ def targets(
     data_dir: str,
     directory: workdir.WorkDir,
     options: evaluation_options.EvaluationOptions,
+    laid: bool = False,
 ) -> list[targets_lib.Target]:
     """Opens the targets and their trials.
 
     `heldout` becomes one target for each source that has identities set aside.
 
+    Args:
+        references: Of the targets.
+        data_dir: Where the built data sets are.
+        directory: Of the run.
+        options: See `EvaluationOptions`.
+        laid: Whether the run's sources are known to be what it records.
+
     Raises:
-        errors.UserError: a target that is not there, or cannot be ranked.
+        errors.UserError: a target that is not there, or cannot be ranked; or sources
+            of `heldout` that have changed since they were trained on.
     """
     persons: Mapping[str, Sequence[int]] = {}
     if flags.HELDOUT in references:
@@ -77,6 +91,8 @@ def targets(
                 f"--targets={flags.HELDOUT}: {directory.holdout} sets no identity "
                 "aside. Train with --holdout_identities=N."
             )
+        if not laid:
+            recorded_sources.of_run(directory, data_dir)
     return targets_beside(references, data_dir, persons, options)
 
 
@@ -114,7 +130,12 @@ def with_seen(
     directory: workdir.WorkDir,
     data_dir: str,
 ) -> list[targets_lib.Target]:
-    """Targets, each with what of it a trained run has seen, or one it started from."""
+    """Targets, each with what of it a trained run has seen, or one it started from.
+
+    Raises:
+        errors.UserError: a source that shares images with them is not built, or has
+            changed since it was trained on.
+    """
     before = trained_before.of_run(directory)
     if any(run.sources is None for run in before):
         print(
@@ -122,10 +143,15 @@ def with_seen(
             "tells what they were trained on: what they saw of the targets is not "
             "marked."
         )
-    own = seen_in_training.Training(
-        sources, functools.partial(holdout.load, directory.holdout)
+    own = _training(
+        sources,
+        functools.partial(holdout.load, directory.holdout),
+        workdir.read(directory).get("sources_sha256"),
+        data_dir,
+        directory.config,
     )
-    return seen_in_training.with_seen_of_runs(found, [own, *_runs(before)], data_dir)
+    runs = [own, *_runs(before, data_dir, directory)]
+    return seen_in_training.with_seen_of_runs(found, runs, data_dir)
 
 
 def refuse_seen_holdout(
@@ -144,7 +170,9 @@ def refuse_seen_holdout(
     domains = [domain for domain in space.domains if domain.holdout]
     before = trained_before.of_run(directory)
     trained = seen_in_training.domains_of_runs(
-        [domain.reference for domain in domains], _runs(before), data_dir
+        [domain.reference for domain in domains],
+        _runs(before, data_dir, directory),
+        data_dir,
     )
     for domain in domains:
         seen = seen_in_training.persons_seen(domain.records, trained)
@@ -157,13 +185,28 @@ def refuse_seen_holdout(
             )
 
 
-def _runs(before: Sequence[trained_before.Before]):
+def _runs(
+    before: Sequence[trained_before.Before], data_dir: str, directory: workdir.WorkDir
+) -> list[seen_in_training.Training]:
     return [
-        seen_in_training.Training(
-            run.sources or (), functools.partial(dict, run.holdout)
+        _training(
+            run.sources or (),
+            functools.partial(dict, run.holdout),
+            run.sources_sha256,
+            data_dir,
+            directory.trained_before,
         )
         for run in before
     ]
+
+
+def _training(sources, aside, sha256, data_dir, record) -> seen_in_training.Training:
+    """Without a recorded hash (an older version's run) nothing can be checked."""
+
+    def laid():
+        return recorded_sources.lay(sources, aside(), sha256, data_dir, record).domains
+
+    return seen_in_training.Training(sources, aside, laid if sha256 else None)
 
 
 def domains_before(
@@ -172,7 +215,8 @@ def domains_before(
     """What the runs were trained on that a run starts from, as far as targets go."""
     before = trained_before.of_run(directory)
     names = [target.records.reference for target in found]
-    return seen_in_training.domains_of_runs(names, _runs(before), data_dir)
+    runs = _runs(before, data_dir, directory)
+    return seen_in_training.domains_of_runs(names, runs, data_dir)
 
 
 def remember_places(

@@ -56,7 +56,8 @@ def define() -> None:
         explanation.AGAINST,
         "With --explain: how many of the best entries (with --one_per_person: persons) "
         "a match is compared with, itself among them; all, where the gallery holds "
-        "fewer. 0: none; the maps then add up to the score.",
+        "fewer. A match behind them is compared with these and itself. 0: none; the "
+        "maps then add up to the score.",
         0,
     )
 
@@ -93,7 +94,7 @@ def main(_):
     with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
         hits = gallery.search(features, wide, FLAGS.one_per_person)[0]
         if against:
-            others = explanation.others_of(gallery, hits, FLAGS.topk)
+            others = explanation.others_of(gallery, hits, FLAGS.topk, against)
     hits = [
         dataclasses.replace(hit, score=scale * hit.score) for hit in hits[: FLAGS.topk]
     ]
@@ -158,7 +159,7 @@ def _print_json(found, threshold, others, runtime: str) -> None:
         )
         if FLAGS.explain:
             rows[-1]["explanation"] = {
-                **_margin(row, others),
+                **_margin(row, rank, others),
                 "probe_map": _as_lists(row.probe_map),
                 "gallery_map": _as_lists(row.gallery_map),
                 **({"missing": row.missing} if row.missing else {}),
@@ -172,10 +173,10 @@ def _print_json(found, threshold, others, runtime: str) -> None:
     print(standard_json.text(told), end="")
 
 
-def _margin(row, others) -> dict:
+def _margin(row, rank, others) -> dict:
     if others is None:
         return {}
-    return {"margin": row.margin, "against": others.count}
+    return {"margin": row.margin, "against": others.count_of(rank - 1)}
 
 
 def _as_lists(shares):

@@ -53,7 +53,9 @@ def _train(recipe, evaluation, directory, strategy):
     )
     # Opened now: a target that cannot be ranked should not end hours of training.
     prepare.refuse_seen_holdout(directory, prepared.space, FLAGS.data_dir)
-    targets = prepare.targets(FLAGS.targets, FLAGS.data_dir, directory, evaluation)
+    targets = prepare.targets(
+        FLAGS.targets, FLAGS.data_dir, directory, evaluation, laid=True
+    )
     before = prepare.domains_before(directory, targets, FLAGS.data_dir)
     trained_on = [*prepared.space.domains, *before]
     targets = [seen_in_training.with_seen(target, trained_on) for target in targets]

@@ -11,6 +11,7 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_builders import dummy_images
 from dimn_tf.export import serving, tracker_onnx
@@ -41,6 +42,25 @@ def test_the_python_block_runs(dimn_export, tmp_path, monkeypatch):
     assert shape == "(3, 6) {2: 'No such file or directory'}"
     assert comparison.startswith("Comparison(likeness=")
     assert {hit.split()[0] for hit in hits} == {"anna", "bo"}
+
+
+def test_the_table_of_signatures_names_what_they_take_and_give(dimn_export):
+    loaded = tf.saved_model.load(str(dimn_export.folder)).signatures
+    text = _README.read_text(encoding="utf-8")
+    table = text[text.index("| signature | takes | gives |") :].split("\n\n")[0]
+    rows = [re.findall(r"`([a-z_]+)`", line) for line in table.splitlines()[2:]]
+    found = {
+        name: [
+            *signature.structured_input_signature[1],
+            *signature.structured_outputs,
+        ]
+        for name, signature in loaded.items()
+        if name != "serving_default"
+    }
+    told = {row[0]: [x for x in row[1:] if not x.startswith("dimn_tf")] for row in rows}
+    assert {name: set(names) for name, names in told.items()} == {
+        name: set(names) for name, names in found.items()
+    }
 
 
 @pytest.fixture

@@ -142,17 +142,18 @@ def thresholds(pairs: Pairs, seed: int = 0) -> list[dict[str, Any]]:
     rates = [1 / n for n in told]
     impostors = Impostors(pairs.scores[~genuine])
     scores = dict(zip(told, impostors.thresholds(rates), strict=True))
-    resampled = [weights[~genuine] for weights in _identity_weights(pairs, seed)]
-    # A draw of one person over and over tells nothing of two.
-    empty = sum(not weights.any() for weights in resampled)
+    # Thresholds alone are kept: of a resample's weights there are as many as pairs.
+    resampled, empty = [], 0
+    for weights in _identity_weights(pairs, seed):
+        of_strangers = weights[~genuine]
+        # A draw of one person over and over tells nothing of two.
+        empty += not of_strangers.any()
+        if not empty:
+            resampled.append(impostors.thresholds(rates, of_strangers))
     if empty:
         interval_of = {one_in: _no_interval(empty) for one_in in told}
     else:
-        ends = np.percentile(
-            [impostors.thresholds(rates, weights) for weights in resampled],
-            _CONFIDENCE,
-            axis=0,
-        )
+        ends = np.percentile(resampled, _CONFIDENCE, axis=0)
         interval_of = {
             one_in: {"interval": list(pair)}
             for one_in, pair in zip(told, ends.T.tolist(), strict=True)

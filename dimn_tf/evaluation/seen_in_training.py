@@ -53,10 +53,14 @@ class Training:
         sources: References.
         aside: Gives the raw person ids that were set aside, by source; it is asked
             only where a source can share images with what is looked at.
+        laid: Gives all its sources as they were trained on, or refuses those that have
+            changed since; it is asked where `aside` is, if all of them are built. None:
+            nothing tells whether they have changed.
     """
 
     sources: Sequence[str]
     aside: Callable[[], Mapping[str, Sequence[int]]]
+    laid: Callable[[], Sequence[TrainedOn]] | None = None
 
 
 def with_seen(
@@ -119,7 +123,10 @@ def _seen(records, sources: Sequence[TrainedOn]) -> np.ndarray:
 
 
 def domains_of_runs(
-    references: Sequence[str], runs: Sequence[Training], data_dir: str
+    references: Sequence[str],
+    runs: Sequence[Training],
+    data_dir: str,
+    log: Callable[[str], None] = print,
 ) -> list[TrainedOn]:
     """What runs were trained on, of the sources that can share images with data sets.
 
@@ -127,9 +134,10 @@ def domains_of_runs(
         references: Of the data sets that are looked at.
         runs: The run itself, and those that it started from.
         data_dir: Where the built data sets are.
+        log: Told where it cannot be checked that such a source is what it was.
 
     Raises:
-        errors.UserError: such a source is not built there.
+        errors.UserError: such a source is not built there, or has changed.
     """
     from data_builders import registry
     from dimn_tf.data import domain
@@ -150,7 +158,19 @@ def domains_of_runs(
                 "was trained on. Name the folder that training used, or build it "
                 "there (python -m experiments.build_datasets)."
             )
-        aside = run.aside() if shared else {}
+        if not shared:
+            continue
+        others = [x for x in run.sources if not registry.is_built(x, data_dir)]
+        if run.laid and not others:
+            found += [x for x in run.laid() if x.records.reference in shared]
+            continue
+        if run.laid:
+            log(
+                f"{', '.join(others)}: trained on, and not built in "
+                f"--data_dir={data_dir}: whether {', '.join(shared)} is what it was "
+                "cannot be checked; it is taken as it is."
+            )
+        aside = run.aside()
         found += [
             domain.build_domain(
                 records_lib.load_records(x, data_dir), 0, 0, 0, aside.get(x, [])

@@ -35,10 +35,7 @@ def table(figures: Mapping[str, Any]) -> str:
         f"{'target':<{width}}{headings}trials x probes / gallery",
     ]
     for name, values in targets.items():
-        size = f"{values['trials']} x {values['probes']} / {values['gallery']}"
-        if apart := values.get("unmatched_probes"):
-            size += f"; {apart} of the probes have no match, counted apart"
-        lines += row(name, values, size)
+        lines += row(name, values, size_of(values))
         if seen := values.get("seen_in_training"):
             lines.append(f"  {seen_in_training.Seen(**seen)}")
         if source := values.get("trials_source"):
@@ -55,6 +52,18 @@ def table(figures: Mapping[str, Any]) -> str:
         for diagnosis, beneath in figures["diagnosis_mean"].items():
             lines += row(f"  features, {diagnosis}", beneath)
     return "\n".join(lines)
+
+
+def size_of(values: Mapping[str, Any]) -> str:
+    """How much a target's figures are of, and which probes are left out of them.
+
+    Args:
+        values: A target's, as `results.figures_of` gives them.
+    """
+    size = f"{values['trials']} x {values['probes']} / {values['gallery']}"
+    if apart := values.get("unmatched_probes"):
+        size += f"; {apart} of the probes have no match, counted apart"
+    return size
 
 
 def _cell(value: float | Mapping[str, float]) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from dimn_tf import (
     errors,
+    full_precision,
     methods,
     plain_paths,
     standard_json,
@@ -80,7 +80,7 @@ def export(
     folder = export_dir / str(version)
     try:
         with unfinished.beside(folder, _VERSION) as partial:
-            with plain_paths.plain(partial) as place, full_precision():
+            with plain_paths.plain(partial) as place, full_precision.full_precision():
                 module = serving.ServingModule(
                     method, height, width, network_name, method_name
                 )
@@ -143,21 +143,6 @@ def _write(method, module, place, name, wanted, log) -> dict[str, Any]:
         "largest_relative_difference": differences,
         "warmup_requests": warm,
     }
-
-
-@contextlib.contextmanager
-def full_precision() -> Iterator[None]:
-    """Whole float32 in a block, where a GPU would round factors to TF32 (10 bits).
-
-    The formats' runtimes do not, and TF32 alone differs by more than is allowed: the
-    live model is compared as they compute. What held before holds again afterwards.
-    """
-    before = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    try:
-        yield
-    finally:
-        tf.config.experimental.enable_tensor_float_32_execution(before)
 
 
 def _missing_folders(folder: pathlib.Path) -> list[pathlib.Path]:

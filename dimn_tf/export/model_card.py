@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dimn_tf.evaluation import paper_results, seen_in_training
+from dimn_tf.evaluation import paper_results, seen_in_training, table
 
+OWN, UNKNOWN = "own", "unknown"
+"""Roles in `source_roles`: of a user's own data, and of what nothing tells of."""
+_RENDERED = "synthetic"
 _LIMITS = """\
 A score says that two crops look alike, clothes first of all. It is a proposal for a
 human who looks at the images, not an identification. Error rates for cameras, clothing
@@ -20,15 +23,17 @@ def model_card(metadata: Mapping[str, Any]) -> str:
     """The text of model_card.md.
 
     Args:
-        metadata: As metadata.json holds it; see `experiments.export`.
+        metadata: As metadata.json holds it; see `experiments.export`. Without
+            `source_roles` all sources are taken for published ones.
     """
+    roles = metadata.get("source_roles", ["source"])
     size = f"{metadata['input_height']}x{metadata['input_width']}"
     flags = metadata["flags"]
     lines = [
         f"# {metadata['method']}, version {metadata['version']}",
         "",
         "Person re-identification: ranks crops of people by likeness, trained on the "
-        "sources below and never on the place where it is used.",
+        f"sources below{_trained(roles)}.",
         "",
         "| | |",
         "| --- | --- |",
@@ -59,8 +64,7 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         "",
         "## Licence",
         "",
-        "The code is under the Apache License 2.0. The weights come from data that "
-        "their authors give for non-commercial research; treat the weights alike:",
+        f"The code is under the Apache License 2.0. {_terms(roles)}:",
         "",
         *(f"* {line}" for line in metadata["licences"]),
         "",
@@ -75,6 +79,28 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _trained(roles: Sequence[str]) -> str:
+    """Whether it can have seen the place where it is used."""
+    told = ", own crops among them" if OWN in roles else ""
+    if UNKNOWN in roles:
+        told += ", and before on data that nothing tells"
+    return told or " and never on the place where it is used"
+
+
+def _terms(roles: Sequence[str]) -> str:
+    if UNKNOWN in roles:
+        return (
+            "Of the data that nothing tells, the terms are not known; the weights come "
+            "from data of these terms too"
+        )
+    if set(roles) <= {OWN, _RENDERED}:
+        return "The weights were trained on data of these terms"
+    return (
+        "The weights come from data that their authors give for non-commercial "
+        "research; treat the weights alike"
+    )
 
 
 def _sources(sources: Sequence[str] | None) -> str:
@@ -116,7 +142,7 @@ def _results(results: Mapping[str, Any] | None) -> list[str]:
     ]
     for name, row in results["targets"].items():
         cells = " | ".join(f"{row[metric]['mean']:.1f}" for metric in metrics)
-        size = f"{row['trials']} x {row['probes']} / {row['gallery']}"
+        size = table.size_of(row)
         if seen := row.get("seen_in_training"):
             size += f"; {seen_in_training.Seen(**seen)}"
         lines.append(f"| {name} | {cells} | {size} |")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from dimn_tf import errors, plain_paths, tensorflow_errors
+from dimn_tf import errors, full_precision, plain_paths, tensorflow_errors
 from dimn_tf.evaluation import measures
 from dimn_tf.export import layout, onnx_vectors, version_folder
 
@@ -84,6 +84,10 @@ class ProbeExplanation:
 
 class ServedModel:
     """The newest version of an export.
+
+    Of TensorFlow's settings for the process it changes none for good: while it
+    computes, TF32 is off (`full_precision`); how GPU memory is taken is the program's
+    to say.
 
     Args:
         export_dir: What `experiments.export` wrote to, or one version's folder.
@@ -269,11 +273,11 @@ class ServedModel:
                 "the run again (of the same checkpoint: galleries stay as they are), "
                 "or take maps of the scores (--explain_against=0)"
             )
-        found = self._loaded.signatures[layout.EXPLAIN_VECTORS](
+        found = self._run(
+            layout.EXPLAIN_VECTORS,
             probe_bytes=tf.constant([probe]),
             gallery_classifiers=tf.constant(classifiers, tf.float32),
         )
-        found = {name: values.numpy() for name, values in found.items()}
         (fault,) = self._reasons(found)
         return ProbeExplanation(found["probe_map"], found["scores"], fault)
 
@@ -312,10 +316,15 @@ class ServedModel:
 
         def run(**files):
             tensors = {name: tf.constant(f, tf.string) for name, f in files.items()}
-            found = self._loaded.signatures[signature](**tensors)
-            return {name: values.numpy() for name, values in found.items()}
+            return self._run(signature, **tensors)
 
         return _in_requests(run, files)
+
+    def _run(self, signature: str, **tensors: tf.Tensor) -> dict[str, np.ndarray]:
+        """One request, in whole float32: ONNX Runtime has it, and so has the export."""
+        with full_precision.full_precision():
+            found = self._loaded.signatures[signature](**tensors)
+            return {name: values.numpy() for name, values in found.items()}
 
 
 def _in_requests(run, files: dict[str, Sequence[bytes]]) -> dict[str, np.ndarray]:

@@ -12,9 +12,9 @@ class ServingModule(tf.Module):
     | signature | takes | gives |
     | --- | --- | --- |
     | `embed_probe` | `image_bytes` string [n] | `probe_features` float32 [n, E] |
-    | `embed_probe_pixels` | `pixels` uint8 [n, h, w, 3] | the same |
+    | `embed_probe_pixels` | `pixels` uint8 [n, h, w, 3] | `probe_features` |
     | `enroll_gallery` | `image_bytes` string [n] | `gallery_classifiers` [n, E] |
-    | `enroll_gallery_pixels` | `pixels` uint8 [n, h, w, 3] | the same |
+    | `enroll_gallery_pixels` | `pixels` uint8 [n, h, w, 3] | `gallery_classifiers` |
     | `score` | `probe_features`, `gallery_classifiers` | `scores` [P, G] |
     | `explain` | `probe_bytes`, `gallery_bytes` string [n] | `scores` [n] of the pairs,
       `probe_map` and `gallery_map` [n, rows, columns]: see `Method.score_maps` |

@@ -2,8 +2,8 @@
 
 A score's maps are red all over, since features are seldom negative: whatever two people
 share adds to it. What tells one entry from the others is its margin, the score less the
-mean score of the entries that a search found (the `Others`). With w_j their vectors and
-w the mean of these,
+mean score of the best entries that a search found (the `Others`), itself among them.
+With w_j their vectors and w the mean of these,
 
     m_i = s_i - mean_j s_j = scale * p . (w_i - w),
 
@@ -66,40 +66,54 @@ class Found:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Others:
-    """What hits are told from: the entries that a search found, the hits among them.
+    """What hits are told from: the best entries that a search found, and themselves.
 
     Attributes:
-        count: N of them.
+        count: N of the best entries.
         mean: float32 [E], the mean of their vectors.
-        differences: float32 [hits, E], of the hits' vectors from the mean.
+        differences: float32 [hits, E], of the hits' vectors from the mean of what each
+            is told from: of a hit behind the N best, these and itself.
     """
 
     count: int
     mean: np.ndarray
     differences: np.ndarray
 
+    def count_of(self, place: int) -> int:
+        """How many entries the hit at a place, 0 the best, is told from with itself."""
+        return self.count + int(0 < self.count <= place)
+
 
 def others_of(
-    gallery: base.BaseGallery, found: Sequence[entries.Hit], hits: int
+    gallery: base.BaseGallery,
+    found: Sequence[entries.Hit],
+    hits: int,
+    against: int | None = None,
 ) -> Others:
     """The mean of what a search found, and what its first hits differ by.
+
+    What a hit is told from is the same however many hits are asked for.
 
     Args:
         gallery: That was searched.
         found: Best first.
         hits: How many of them are to be explained.
+        against: How many of the best ones they are told from; None: all.
 
     Raises:
         errors.UserError: an entry was removed since the search.
     """
     names = [hit.entry_id for hit in found]
+    best = names[:against]
     total = np.zeros(gallery.dimension)
-    for start in range(0, len(names), _READ_AT_A_TIME):
-        part = gallery.vectors(names[start : start + _READ_AT_A_TIME])
+    for start in range(0, len(best), _READ_AT_A_TIME):
+        part = gallery.vectors(best[start : start + _READ_AT_A_TIME])
         total += part.sum(axis=0, dtype=np.float64)
-    mean = total / max(1, len(names))
+    count = len(best)
+    mean = total / max(1, count)
     differences = gallery.vectors(names[:hits]) - mean
-    return Others(len(names), mean.astype(np.float32), differences.astype(np.float32))
+    differences[count:] *= count / (count + 1)  # Of these the hit itself is one more.
+    return Others(count, mean.astype(np.float32), differences.astype(np.float32))
 
 
 def none(vector: np.ndarray) -> Others:
@@ -195,7 +209,10 @@ def explained(
                     gallery_map = gallery_map + lost / gallery_map.size
                 if against is not None:
                     probe_map = against.probe_maps[i]
-                    gallery_map = gallery_map - mean_score / gallery_map.size
+                    beneath = mean_score
+                    if others.count_of(i) > others.count:
+                        beneath += made[i].margin / others.count
+                    gallery_map = gallery_map - beneath / gallery_map.size
                 made[i] = dataclasses.replace(
                     made[i], probe_map=probe_map, gallery_map=gallery_map
                 )

@@ -26,6 +26,8 @@ class Gallery(base.BaseGallery):
     sees all that was acknowledged before it began. What is on disk is the truth; the
     index in memory is brought up to it before every search. An index that takes long
     to build (`hnsw`) is kept beside it by `keep_index`: a cache, which may be deleted.
+    It works in the thread that opened it alone, and says so to others: open one for
+    each thread (each has an index in memory), or put one behind a thread of its own.
 
     What is removed or replaced is gone from the disk when that is acknowledged: its
     bytes in the entries' file are overwritten, and a kept index that holds it is

@@ -51,7 +51,7 @@ def paint(
         )
     rows = [[tiles.Tile(probe), *(_match(row, threshold) for row in found)]]
     if explain:
-        lines += _said_of_maps(others)
+        lines += _said_of_maps(others, len(found))
         of_probe, of_match = _limits(found, others)
         rows.append([_label("where in\nthe probe")])
         rows.append([_label("where in\nthe match")])
@@ -62,20 +62,24 @@ def paint(
     tiles.paint(rows, heads, path, lines, _SCALE)
 
 
-def _said_of_maps(others: int | None) -> list[str]:
+def _said_of_maps(others: int | None, shown: int) -> list[str]:
     held = "(the match's with its length held constant)"
     if others is None:
         return [
             "red adds to the score, blue takes away; a map adds up to the score " + held
         ]
-    if others < 2:
+    behind = shown > others
+    if others < 2 and not behind:
         return [
             "there is no other entry to tell this one from: the margin is 0, and "
             "nothing in the probe speaks for it or against"
         ]
+    best = "the best entry" if others == 1 else f"the {others:,} best entries"
+    best += " (behind it: and itself)" if behind and others == 1 else ""
+    best += " (behind them: and itself)" if behind and others > 1 else ""
     return [
-        f"red speaks for this one rather than the mean of the {others:,} best entries, "
-        "blue against; each row has its own strongest colour",
+        f"red speaks for this one rather than the mean of {best}, blue against; each "
+        "row has its own strongest colour",
         f"a map adds up to the margin, the score less those entries' mean score {held}",
     ]
 

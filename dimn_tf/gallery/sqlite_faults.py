@@ -42,11 +42,19 @@ _FAULTS = {
         "Restore it from a backup, or enrol into a new folder",
     ),
 }
-# Errors without a code of their own, by their beginning: of a file of another form.
+# Errors without a code of their own, by their beginning: of a file of another form, and
+# of Python's own look at who calls.
 _FORMS = (
     ("no such table", _FAULTS["SQLITE_NOTADB"]),
     ("no such column", _FAULTS["SQLITE_NOTADB"]),
     ("Could not decode to UTF-8", _FAULTS["SQLITE_CORRUPT"]),
+    (
+        "SQLite objects created in a thread",
+        (
+            "another thread opened it, which alone may use it",
+            "Open one for each thread",
+        ),
+    ),
 )
 
 

@@ -111,7 +111,8 @@ class SqliteFile:
 
     def close(self) -> None:
         """Gives the file back."""
-        self._connection.close()
+        with sqlite_faults.told(self.path):
+            self._connection.close()
 
     def read(self, query: str, values: Sequence = ()) -> list[tuple]:
         """The rows that a query finds.

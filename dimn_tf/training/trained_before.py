@@ -19,10 +19,12 @@ class Before:
     Attributes:
         sources: References; None: nothing tells, of a checkpoint without its run.
         holdout: Raw person ids that it set aside, by source.
+        sources_sha256: Of what it was trained on; None: older versions recorded none.
     """
 
     sources: tuple[str, ...] | None
     holdout: Mapping[str, Sequence[int]]
+    sources_sha256: str | None = None
 
 
 def of_start(place: str) -> list[Before]:
@@ -41,7 +43,8 @@ def of_start(place: str) -> list[Before]:
     recorded = workdir.read(directory)
     sources = recorded.get("sources") or [recorded["dataset"]]  # Few-shot's.
     aside = holdouts.load(directory.holdout) if directory.holdout.is_file() else {}
-    return [Before(tuple(sources), aside), *of_run(directory)]
+    found = Before(tuple(sources), aside, recorded.get("sources_sha256"))
+    return [found, *of_run(directory)]
 
 
 def of_run(directory: workdir.WorkDir) -> list[Before]:
@@ -84,6 +87,7 @@ def load(path: pathlib.Path) -> list[Before]:
             Before(
                 None if run["sources"] is None else tuple(map(str, run["sources"])),
                 {name: list(map(int, ids)) for name, ids in run["holdout"].items()},
+                run.get("sources_sha256"),
             )
             for run in standard_json.read_object(path)["runs"]
         ]

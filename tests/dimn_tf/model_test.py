@@ -1,15 +1,17 @@
 """An export in a program: any kind of image, faults as data, likeness by hand."""
 
 import io
+import os
 import pathlib
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 
 import dimn_tf
 from data_builders import dummy_images
-from dimn_tf import errors, progress
+from dimn_tf import errors, given_images, images, progress
 from dimn_tf import model as model_lib
 from dimn_tf.evaluation import measures
 
@@ -64,6 +66,23 @@ def test_photos_are_turned_upright_from_files_and_from_pil_alike(model, tmp_path
     np.testing.assert_allclose(found, np.repeat(wanted, 2, axis=0), rtol=1e-5)
 
 
+def test_a_pil_image_that_was_turned_by_hand_needs_its_orientation_cleared(tmp_path):
+    """As `embed` says of the pinned PIL."""
+    upright = dummy_images.pixels(2, 60, 30)
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.png"
+    PIL.Image.fromarray(np.rot90(upright)).save(path, exif=exif)
+    with PIL.Image.open(path) as held:
+        by_hand = held.rotate(-90, expand=True)
+        cleared = PIL.ImageOps.exif_transpose(held)
+    np.testing.assert_array_equal(np.asarray(by_hand), upright)
+    twice = PIL.Image.open(io.BytesIO(given_images.encoded(by_hand)))
+    np.testing.assert_array_equal(np.asarray(twice), np.rot90(upright, -1))
+    once = PIL.Image.open(io.BytesIO(given_images.encoded(cleared)))
+    np.testing.assert_array_equal(np.asarray(once), upright)
+
+
 def test_grey_and_transparent_images_are_taken_as_rgb(model):
     grey = dummy_images.pixels(3, 40, 20)[..., 0]
     as_rgb = np.repeat(grey[..., np.newaxis], 3, axis=-1)
@@ -73,20 +92,47 @@ def test_grey_and_transparent_images_are_taken_as_rgb(model):
     np.testing.assert_allclose(found, model.embed([as_rgb, colours]), rtol=1e-5)
 
 
+class _BytesPath:
+    """A path object as `os.PathLike` allows it: of bytes."""
+
+    def __init__(self, path):
+        self.path = os.fsencode(path)
+
+    def __fspath__(self):
+        return self.path
+
+
+def test_a_path_of_bytes_is_a_path(tmp_path):
+    content = _png(dummy_images.pixels(1, 40, 20))
+    (tmp_path / "a.png").write_bytes(content)
+    there, nowhere = (_BytesPath(tmp_path / name) for name in ("a.png", "b.png"))
+    assert given_images.encoded(there) == content
+    with pytest.raises(images.ImageFault, match="b.png is no readable image"):
+        given_images.encoded(nowhere)
+    assert given_images.name_of(there, 0) == str(tmp_path / "a.png")
+
+
 def test_an_image_that_cannot_be_used_fails_no_other(model, tmp_path):
     good = [dummy_images.pixels(i, 40, 20) for i in range(3)]
     cut = PIL.Image.open(io.BytesIO(_png(good[0])[:600]))
     empty = np.zeros((0, 5, 3), np.uint8)
+    with PIL.Image.open(io.BytesIO(_png(good[0]))) as ended:
+        pass
+    closed = PIL.Image.open(io.BytesIO(_png(good[0])))
+    closed.close()
+    file = io.BytesIO(_png(good[0]))
+    without = PIL.Image.open(file)
+    file.close()
     (tmp_path / "folder").mkdir()
     listed = [
         good[0], "nowhere.jpg", b"bad", good[1], tmp_path / "folder", cut, empty,
-        b"", good[2],
+        b"", good[2], ended, closed, without,
     ]  # fmt: skip
     found = model.embed(listed, batch_size=2)
-    assert list(found.faults) == [1, 2, 4, 5, 6, 7]
+    assert list(found.faults) == [1, 2, 4, 5, 6, 7, 9, 10, 11]
     for place, said in {
         1: "No such file", 2: "no kind of image", 4: "a folder", 5: "cut off",
-        6: "0 pixels", 7: "empty",
+        6: "0 pixels", 7: "empty", **dict.fromkeys((9, 10, 11), "PIL image was closed"),
     }.items():  # fmt: skip
         assert said in found.faults[place] and "\n" not in found.faults[place]
     assert np.isnan(found[list(found.faults)]).all()

@@ -110,3 +110,20 @@ def test_nothing_is_shown_where_none_is_wanted(capsys):
     shown = progress.bar("abc", label="set", show=False)
     assert list(shown) == ["a", "b", "c"]
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("on_stderr", [False, True])
+def test_a_process_without_outputs_counts_all_the_same(
+    on_stderr, clock, monkeypatch, capsys
+):
+    """As `pythonw` and some services have none."""
+    monkeypatch.setattr("sys.stderr", None)
+    for _ in progress.bar(range(3), label="set", on_stderr=on_stderr):
+        clock[0] += 9
+    assert ("set: 3/3" in capsys.readouterr().out) is not on_stderr
+    monkeypatch.setattr("sys.stdout", None)
+    for show in (True, False):
+        bar = progress.bar(range(3), label="set", on_stderr=on_stderr, show=show)
+        for _ in bar:
+            clock[0] += 9
+        assert show is False or bar.n == 3

@@ -295,3 +295,10 @@ def test_the_interval_holds_95_per_cent_of_the_resampled_thresholds():
     ]
     row = calibration.thresholds(pairs, seed=5)[0]
     assert row["interval"] == np.percentile(resampled, [2.5, 97.5]).tolist()
+
+
+def test_resamples_take_memory_for_one_of_them():
+    pairs = _normal_pairs(100_000)
+    rows, peak = _peak(lambda: calibration.thresholds(pairs))
+    assert all(row["interval"] for row in rows)
+    assert peak < 25e6  # The weights of all of them had 160 MB.

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from dimn_tf import errors
+from dimn_tf import errors, full_precision
 from dimn_tf.data import resizing
 from dimn_tf.export import (
     exporter,
@@ -490,7 +490,7 @@ def test_every_comparison_is_in_whole_float32(tiny, tmp_path, monkeypatch):
     assert asked()  # As TensorFlow has it, and as it is again afterwards.
     _export(tiny, tmp_path, formats=["onnx"])
     assert len(seen) > 2 and not any(seen) and asked()
-    with pytest.raises(KeyboardInterrupt), exporter.full_precision():
+    with pytest.raises(KeyboardInterrupt), full_precision.full_precision():
         raise KeyboardInterrupt
     assert asked()
 

@@ -69,6 +69,34 @@ def test_what_it_started_from_is_told():
     assert "| before, by --init_from | data that nothing tells |" in card
 
 
+@pytest.mark.parametrize(
+    ("roles", "elsewhere", "research"),
+    [
+        (["source"], True, True),
+        (["source", "synthetic"], True, True),
+        (["target"], True, True),
+        (["synthetic"], True, False),
+        (["own"], False, False),
+        (["own", "synthetic"], False, False),
+        (["own", "source"], False, True),
+        (["few_shot", "own"], False, True),
+    ],
+)
+def test_what_is_said_of_its_data_goes_by_what_it_is(roles, elsewhere, research):
+    card = model_card.model_card(_metadata(source_roles=roles))
+    assert ("never on the place where it is used" in card) is elsewhere
+    assert ("own crops among them" in card) is ("own" in roles)
+    assert ("non-commercial research" in card) is research
+    assert ("were trained on data of these terms:" in card) is not research
+
+
+def test_nothing_is_claimed_of_data_that_nothing_tells():
+    card = model_card.model_card(_metadata(source_roles=["source", "unknown"]))
+    assert "sources below, and before on data that nothing tells." in card
+    assert "never on the place" not in card and "terms are not known" in card
+    assert "never on the place" in model_card.model_card(_metadata())
+
+
 def test_figures_of_the_models_step():
     card = model_card.model_card(
         _metadata(results=_results(4000), thresholds=_thresholds(4000))
@@ -103,6 +131,14 @@ def test_tables_are_whole_and_what_was_trained_on_is_said():
         if table.startswith("|")
     ]
     assert columns == [{3}, {7}, {5}]
+
+
+def test_probes_that_are_counted_apart_are_said():
+    results = _results(4000)
+    results["targets"]["viper"]["unmatched_probes"] = 7
+    card = model_card.model_card(_metadata(results=results))
+    (row,) = [line for line in card.splitlines() if line.startswith("| viper")]
+    assert "10 x 316 / 316; 7 of the probes have no match, counted apart |" in row
 
 
 @pytest.mark.parametrize("step", [3999, None])

@@ -51,7 +51,9 @@ class Place:
         scale = self.model.inner_product_scale
         feature = self.model.probe_features([self.probe]).vectors
         found = gallery.search(feature, max(hits, against))[0]
-        others = explanation.others_of(gallery, found, hits) if against else None
+        others = None
+        if against:
+            others = explanation.others_of(gallery, found, hits, against)
         rows = [
             explanation.Found(dataclasses.replace(hit, score=scale * hit.score), 0.5)
             for hit in found[:hits]
@@ -96,14 +98,18 @@ def _literal(place, vectors, against):
     return scores, scores[:against].mean()
 
 
-@pytest.mark.parametrize("against", [3, 5, IMAGES, 100])
+@pytest.mark.parametrize("against", [1, 3, 5, IMAGES, 100])
 def test_both_maps_add_up_to_the_score_less_the_mean_score(place, gallery, against):
+    """However many are shown: a fourth is told from the three best and itself."""
     found, others = place.explained(gallery, 4, against)
-    assert others.count == {3: 4, 100: IMAGES}.get(against, against)
-    scores, mean = _literal(place, place.vectors, others.count)
+    assert others.count == min(against, IMAGES)
+    scores, _ = _literal(place, place.vectors, others.count)
     limit = 1e-5 * np.abs(scores).max()
     assert len(found) == 4 and np.ptp(scores[:4]) > 100 * limit
-    for row, score in zip(found, scores, strict=False):
+    for rank, (row, score) in enumerate(zip(found, scores, strict=False)):
+        of = [*scores[: others.count], *([score] if rank >= others.count else [])]
+        mean = np.mean(of)
+        assert others.count_of(rank) == len(of)
         assert not row.missing
         assert row.margin == pytest.approx(score - mean, abs=limit)
         assert row.hit.score == pytest.approx(score, abs=limit)
@@ -219,6 +225,11 @@ def test_the_mean_by_hand(tmp_path, monkeypatch):
         others = explanation.others_of(gallery, hits, 9)
         np.testing.assert_allclose(others.mean, [13 / 5, 9 / 5], rtol=1e-7)
         assert others.differences.shape == (5, 2)
+        others = explanation.others_of(gallery, hits, 3, against=2)
+        assert others.count == 2 and [others.count_of(i) for i in range(3)] == [2, 2, 3]
+        np.testing.assert_array_equal(others.mean, [7, -1])
+        # The third's from (9 + 5 + 4) / 3 and (1 - 3 + 2) / 3.
+        np.testing.assert_allclose(others.differences, [[2, 2], [-2, -2], [-2, 2]])
         none = explanation.others_of(gallery, [], 3)
         assert none.count == 0 and none.differences.shape == (0, 2)
         gallery.remove(["e1"])

@@ -1,5 +1,6 @@
 """The gallery against brute force, hostile input, and a second process."""
 
+import concurrent.futures
 import contextlib
 import datetime
 import os
@@ -52,6 +53,33 @@ def test_opened_again_it_is_the_same(gallery):
         assert first[0][0].metadata == {"i": int(first[0][0].entry_id[1:])} or (
             first[0][0].entry_id == "e3"
         )
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        len,
+        lambda gallery: gallery.search(made_up.vectors(1), 1),
+        lambda gallery: gallery.add(made_up.entries(made_up.vectors(1), start=7)),
+        lambda gallery: gallery.remove(["e0"]),
+        lambda gallery: gallery.close(),
+    ],
+    ids=["len", "search", "add", "remove", "close"],
+)
+def test_another_thread_is_told_to_open_its_own(use, tmp_path):
+    with Gallery.create(tmp_path / "g", MODEL, D) as gallery:
+        gallery.add(made_up.entries(made_up.vectors(3)))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            with pytest.raises(errors.UserError, match="Open one for each thread"):
+                pool.submit(use, gallery).result()
+
+            def own():
+                with Gallery(tmp_path / "g", MODEL) as opened:
+                    return len(opened)
+
+            assert pool.submit(own).result() == 3
+        assert len(gallery) == 3  # Nothing of it is left begun.
+        gallery.add(made_up.entries(made_up.vectors(1), start=3))
 
 
 def test_one_entry_a_person(gallery):

@@ -228,19 +228,29 @@ def test_a_margin_stands_beneath_its_score(found, drawn, least, told):
 
 
 @pytest.mark.parametrize(
-    ("others", "said", "not_said"),
+    ("others", "shown", "said", "not_said"),
     [
-        (None, ["red adds to the score", "adds up to the score ("], "margin"),
+        (None, 3, ["red adds to the score", "adds up to the score ("], "margin"),
         (
             1_234,
+            3,
             ["rather than the mean of the 1,234 best entries", "up to the margin"],
             "adds to the score",
         ),
-        (2, ["rather than the mean of the 2 best entries"], "no other entry"),
-        (1, ["no other entry", "the margin is 0"], "red"),
+        (2, 2, ["rather than the mean of the 2 best entries, blue"], "no other entry"),
+        (
+            2,
+            3,
+            ["the mean of the 2 best entries (behind them: and itself)"],
+            "no other",
+        ),
+        (1, 3, ["the mean of the best entry (behind it: and itself)"], "no other"),
+        # Of one that is shown; the second would be told from the first.
+        (1, 1, ["no other entry", "the margin is 0"], "red"),
     ],
 )
-def test_what_red_and_blue_mean_is_said(found, drawn, others, said, not_said):
+def test_what_red_and_blue_mean_is_said(found, drawn, others, shown, said, not_said):
+    found = found[:shown]
     search_picture.paint(
         found[0].image, found, "x.png", "a title", explain=True, others=others
     )
