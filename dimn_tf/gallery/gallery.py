@@ -26,6 +26,9 @@ class Gallery(base.BaseGallery):
     sees all that was acknowledged before it began. What is on disk is the truth; the
     index in memory is brought up to it before every search. An index that takes long
     to build (`hnsw`) is kept beside it by `keep_index`: a cache, which may be deleted.
+    Where the folder is replaced while it is open (a backup is put back), each call from
+    then on raises, and so does a change in which that happened: it would be in no file
+    that anybody finds (see `replaced`).
 
     What is removed or replaced is gone from the disk when that is acknowledged: its
     bytes in the entries' file are overwritten, and a kept index that holds it is
