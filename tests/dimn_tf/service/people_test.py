@@ -226,7 +226,7 @@ def test_what_a_killed_enrolment_left_is_swept_away(opened, monkeypatch, tmp_pat
 
     content = dummy_images.encoded("a.jpg", 90, 60)
     monkeypatch.setattr(people._gallery, "add", killed)
-    monkeypatch.setattr(people._state, "forget", lambda names: None)
+    monkeypatch.setattr(people._state, "forget", lambda names, spared: set())
     with pytest.raises(KeyboardInterrupt):
         people.enrol(_wish("lost", picture=content), _vector(1), NOW)
     monkeypatch.undo()
