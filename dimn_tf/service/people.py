@@ -206,7 +206,16 @@ class People:
         person = known.person_id if person_id is None else person_id
         (vector,) = self._gallery.vectors([entry_id])
         entry = entries_lib.Entry(entry_id, vector, person, metadata)
-        self._gallery.add([entry], replace=True)
+        unchanged = True
+
+        def settled(entry, now):
+            nonlocal unchanged
+            unchanged = now == known
+            return entry if unchanged else None
+
+        self._gallery.add([entry], replace=True, settle=settled)
+        if not unchanged:  # Another process has removed it, or enrolled it anew.
+            return self.relabel(entry_id, person_id, camera_id)
         return entries_lib.Known(entry_id, person, metadata)
 
     def told_from(
