@@ -5,8 +5,8 @@ r"""Enrols images of people into a gallery.
 IMAGES are files, folders (all image files below them) and CSV lists (path,person_id
 [,camera_id][,split]). Run again, it adds only what is new; images of which the file,
 the person or the camera is another than what was enrolled are listed, and with
---replace enrolled anew. What cannot be read is skipped and listed. An entry's id is the
-absolute path of its image.
+--replace enrolled anew. What others remove or name while it runs stays so. What cannot
+be read is skipped and listed. An entry's id is the absolute path of its image.
 
     python -m experiments.enroll --gallery=GALLERY --remove IMAGES...
     python -m experiments.enroll --gallery=GALLERY --remove_person=anna,bo
@@ -38,7 +38,7 @@ import pathlib
 from absl import flags
 
 from dimn_tf import errors, extras, standard_json
-from dimn_tf.gallery import enrolment, places, shards
+from dimn_tf.gallery import enrolment, outcomes, places, shards
 from dimn_tf.service import claims, erasing, state
 from experiments import image_flags, launch, model_flags, path_flags
 
@@ -195,7 +195,7 @@ def _enrol(argv) -> None:
     _print(report, held, model)
 
 
-def _by_beam(model, sources) -> enrolment.Report:
+def _by_beam(model, sources) -> outcomes.Report:
     from dimn_tf.gallery import beam_enrolment
 
     if FLAGS.gallery is not None:  # One machine makes it.
@@ -211,7 +211,7 @@ def _by_beam(model, sources) -> enrolment.Report:
     )
 
 
-def _print(report: enrolment.Report, held: int | None, model=None) -> None:
+def _print(report: outcomes.Report, held: int | None, model=None) -> None:
     """Prints what was done.
 
     Args:
@@ -228,6 +228,7 @@ def _print(report: enrolment.Report, held: int | None, model=None) -> None:
             "gallery": held,
             "runtime": model and model.runtime,
             "skipped": _rows(report.skipped, "reason"),
+            "gone": report.gone,
         }
         print(standard_json.text(figures), end="")
         return
@@ -245,7 +246,8 @@ def _print(report: enrolment.Report, held: int | None, model=None) -> None:
         f"{report.added:,} enrolled, {report.there:,} there already, "
         f"{f'{report.replaced:,} replaced, ' if report.replaced else ''}"
         f"{changed if report.changed else ''}"
-        f"{len(report.skipped):,} skipped; "
+        f"{len(report.skipped):,} skipped"
+        f"{f', {report.gone:,} of them removed meanwhile' if report.gone else ''}; "
         + (
             f"the shards are in {FLAGS.output}"
             if held is None

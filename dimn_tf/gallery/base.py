@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,10 @@ _AT_A_TIME = 1_000  # Entries that are listed at once.
 _MORE_HITS = 32
 """Factor by which a search widens until it has enough; ours: another pass over an exact
 index takes longer than reading some hundred entries."""
+Settle = Callable[
+    [entries_lib.Entry, entries_lib.Known | None], entries_lib.Entry | None
+]
+"""See `BaseGallery.add`."""
 _NEARLY = 4  # Factor of a search's limit, from which it widens to it at once.
 
 
@@ -173,13 +177,22 @@ class BaseGallery(abc.ABC):
             errors.UserError: an `after` that no page had.
         """
 
-    def add(self, entries: Sequence[entries_lib.Entry], replace: bool = False) -> None:
+    def add(
+        self,
+        entries: Sequence[entries_lib.Entry],
+        replace: bool = False,
+        settle: Settle | None = None,
+    ) -> None:
         """Adds entries, all or none (on Milvus: 16 MiB at a time), and for good.
 
         Args:
             entries: To add.
             replace: Whether an entry takes the place of one that has its id: no search
                 finds both or neither.
+            settle: Makes of each entry, and of what is there under its id (None:
+                nothing), the one that is added after all, under the same id and with
+                the same vector; None: none is. Between that and the adding no other
+                process writes (on Milvus one may).
 
         Raises:
             errors.UserError: ids that are there already (without `replace`) or twice
@@ -209,8 +222,16 @@ class BaseGallery(abc.ABC):
             names,
             "vectors of the entries",
         )
-        metadata = [entries_lib.metadata_text(entry) for entry in entries]
         with self._writing():
+            if settle is not None:
+                known = self.known(names)
+                settled = [settle(e, known.get(e.entry_id)) for e in entries]
+                vectors = vectors[[entry is not None for entry in settled]]
+                entries = [entry for entry in settled if entry is not None]
+                names = [entry.entry_id for entry in entries]
+                if not entries:
+                    return
+            metadata = [entries_lib.metadata_text(entry) for entry in entries]
             there = set() if replace else self.which_of(names)
             entries_lib.refuse_names(
                 [name for name in names if name in there],

@@ -21,7 +21,7 @@ from apache_beam.options import pipeline_options
 
 from dimn_tf import errors, files, plain_paths, standard_json
 from dimn_tf.export import served_model
-from dimn_tf.gallery import beam_steps, enrolment, image_sources, shards
+from dimn_tf.gallery import beam_steps, image_sources, outcomes, shards
 
 _SOURCES = "sources.jsonl"
 _ADDED_AT_A_TIME = 256
@@ -38,7 +38,7 @@ def enrol(
     beam_options: Sequence[str],
     replace: bool = False,
     batch_size: int = 32,
-) -> enrolment.Report:
+) -> outcomes.Report:
     """Enrols images into a gallery that many write to, or into shards.
 
     Args:
@@ -56,7 +56,7 @@ def enrol(
         errors.UserError: an output that is in use or named as a pattern, options that
             Beam refuses, or what a machine told so.
     """
-    report = enrolment.Report()
+    report = outcomes.Report()
     named = image_sources.agreed(sources, report.skipped)
     _refuse_unfit(output)
     options = _options(beam_options)
@@ -141,16 +141,14 @@ def _build(pipeline: beam.Pipeline, plan: beam_steps.Plan) -> None:
         read["main"]
         | "encode" >> inference.RunInference(beam_steps.Handler(plan))
         | "sort"
-        >> beam.ParDo(beam_steps.Sort()).with_outputs(
-            beam_steps.TOLD, beam_steps.COUNTS, main="main"
-        )
+        >> beam.ParDo(beam_steps.Sort()).with_outputs(beam_steps.TOLD, main="main")
     )
     told += [read[beam_steps.TOLD], made[beam_steps.TOLD]]
-    counts.append(made[beam_steps.COUNTS])
     if plan.gallery is None:
+        counts.append(made["main"] | "count" >> beam.Map(lambda _: ("added", 1)))
         _ = (
             made["main"]
-            | "to rows" >> beam.Map(shards.row_of)
+            | "to rows" >> beam.MapTuple(lambda entry, _: shards.row_of(entry))
             | "write shards"
             >> beam.io.WriteToParquet(
                 str(output / shards.PREFIX),
@@ -159,11 +157,16 @@ def _build(pipeline: beam.Pipeline, plan: beam_steps.Plan) -> None:
             )
         )
     else:
-        _ = (
+        added = (
             made["main"]
             | "some at a time" >> beam.BatchElements(_ADDED_AT_A_TIME, _ADDED_AT_A_TIME)
-            | "add" >> beam.ParDo(beam_steps.Add(plan))
+            | "add"
+            >> beam.ParDo(beam_steps.Add(plan)).with_outputs(
+                beam_steps.TOLD, beam_steps.COUNTS
+            )
         )
+        told.append(added[beam_steps.TOLD])
+        counts.append(added[beam_steps.COUNTS])
     _ = (
         told
         | "all told" >> beam.Flatten()
@@ -233,7 +236,7 @@ def _empty(output: pathlib.Path, made: bool) -> None:
             path.unlink(missing_ok=True)
 
 
-def _gather(plan: beam_steps.Plan, report: enrolment.Report) -> None:
+def _gather(plan: beam_steps.Plan, report: outcomes.Report) -> None:
     """Reads what the machines told, and writes the report beside it."""
     output = pathlib.Path(plan.output)
     counts: collections.Counter = collections.Counter()
@@ -247,7 +250,7 @@ def _gather(plan: beam_steps.Plan, report: enrolment.Report) -> None:
                 what, name, text = json.loads(line)
                 getattr(report, what).append((name, text))
         path.unlink()
-    for what in ("added", "there", "replaced", "unknown"):
+    for what in beam_steps.COUNTED:
         setattr(report, what, counts[what])
     for rows in (report.changed, report.skipped):
         rows.sort()

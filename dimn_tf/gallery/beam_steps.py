@@ -12,10 +12,11 @@ from apache_beam.ml.inference import base as inference
 
 from dimn_tf import errors, images, progress
 from dimn_tf.export import served_model
-from dimn_tf.gallery import embedding, enrolment, entries, places
+from dimn_tf.gallery import embedding, enrolment, meanwhile, outcomes, places
 
 TOLD, COUNTS = "told", "counts"
 """Further outputs of steps: (what, entry id, why), and (what, how many)."""
+COUNTED = ("added", "there", "replaced", "unknown", "gone")
 _SECONDS = 10.0  # Between two lines of progress.
 
 
@@ -67,18 +68,14 @@ class Look(_InGallery):
 
     def process(self, batch):
         """See base class."""
-        report = enrolment.Report()
+        report = outcomes.Report()
         named = {source.entry_id: source for source in batch}
         wanted, before = enrolment.looked_at(
             self._gallery, named, self._plan.replace, report
         )
         for source in wanted:
             yield source, before.get(source.entry_id)
-        for what in ("changed", "skipped"):
-            for name, text in getattr(report, what):
-                yield beam.pvalue.TaggedOutput(TOLD, (what, name, text))
-        for what in ("there", "unknown"):
-            yield beam.pvalue.TaggedOutput(COUNTS, (what, getattr(report, what)))
+        yield from _reported(report)
 
 
 class Read(beam.DoFn):
@@ -142,7 +139,7 @@ class Handler(inference.ModelHandler):
 
 
 class Sort(beam.DoFn):
-    """What the model gave -> entries, and what is told of the others."""
+    """What the model gave -> entries with what was there; what is told of the rest."""
 
     def process(self, made):
         """See base class."""
@@ -151,17 +148,31 @@ class Sort(beam.DoFn):
             told = ("skipped", row.source.entry_id, fault)
             yield beam.pvalue.TaggedOutput(TOLD, told)
             return
-        yield enrolment.entry_of(row, before)
-        what = "replaced" if before else "added"
-        yield beam.pvalue.TaggedOutput(COUNTS, (what, 1))
+        yield enrolment.entry_of(row), before
 
 
 class Add(_InGallery):
-    """Entries -> gallery; done again, it leaves the same entries."""
+    """Entries -> gallery; done again, it leaves and counts the same.
 
-    def process(self, batch: list[entries.Entry]):
+    What others removed or named since the look stays so, see `meanwhile.add`. (Of a new
+    entry that is removed between a failure and its repetition nobody can tell.)
+    """
+
+    def process(self, batch):
         """See base class."""
-        self._gallery.add(batch, replace=True)
+        report = outcomes.Report()
+        meanwhile.add(self._gallery, batch, report)
+        yield from _reported(report)
+
+
+def _reported(report: outcomes.Report):
+    """What a batch came to, as further outputs."""
+    for what in ("changed", "skipped"):
+        for name, text in getattr(report, what):
+            yield beam.pvalue.TaggedOutput(TOLD, (what, name, text))
+    for what in COUNTED:
+        if count := getattr(report, what):
+            yield beam.pvalue.TaggedOutput(COUNTS, (what, count))
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -18,34 +17,12 @@ from dimn_tf.gallery import (
     entries,
     filters,
     image_sources,
-    names,
+    meanwhile,
+    outcomes,
 )
 
 CAMERA, ENROLLED = filters.CAMERA, filters.ENROLLED
 _AT_A_TIME = 4096  # Entries whose person and metadata are held.
-
-
-@dataclasses.dataclass
-class Report:
-    """What an enrolment did.
-
-    Attributes:
-        added: Images enrolled that the gallery did not hold.
-        there: Images that the gallery held already, as they are.
-        replaced: Images enrolled anew, in place of what the gallery held.
-        changed: (entry id, what is another) of images that the gallery holds otherwise
-            and that were left as they were, not being asked to be replaced.
-        unknown: Of `there`, those of which nothing tells whether their image is
-            another: enrolled by an older version, which kept no hash.
-        skipped: (entry id, reason) of images that could not be enrolled.
-    """
-
-    added: int = 0
-    there: int = 0
-    replaced: int = 0
-    changed: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    unknown: int = 0
-    skipped: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
 
 class Clearable(Protocol):
@@ -62,14 +39,15 @@ def enrol(
     batch_size: int = 32,
     progress: bool = True,
     replace: bool = False,
-) -> Report:
+) -> outcomes.Report:
     """Enrols the images that the gallery does not hold yet.
 
     An image that is there is looked at again: its file's bytes, and its person and
     camera where the source tells them, are compared with what was enrolled.
 
     Each batch is on disk before the next one begins: a killed enrolment goes on where
-    it stopped when it is run again.
+    it stopped when it is run again. What others remove, name or enrol between an
+    image's look and its batch stays so, see `meanwhile.add`.
 
     Args:
         model: Of the gallery.
@@ -81,7 +59,7 @@ def enrol(
         replace: Whether what is another now takes the place of what was enrolled; what
             the source does not tell (person, camera, other metadata) stays.
     """
-    report = Report()
+    report = outcomes.Report()
     named = image_sources.agreed(sources, report.skipped)
     wanted, before = looked_at(gallery, named, replace, report, progress)
     batches = embedding.embed(
@@ -92,12 +70,8 @@ def enrol(
         "enrolling" if progress and wanted else "",
     )
     for batch in batches:
-        gallery.add(
-            [entry_of(row, before.get(row.source.entry_id)) for row in batch], replace
-        )
-        again = sum(row.source.entry_id in before for row in batch)
-        report.replaced += again
-        report.added += len(batch) - again
+        made = [(entry_of(row), before.get(row.source.entry_id)) for row in batch]
+        meanwhile.add(gallery, made, report)
     tidy(gallery, replace)
     return report
 
@@ -141,7 +115,7 @@ def looked_at(
     gallery: base.BaseGallery,
     named: Mapping[str, image_sources.ImageSource],
     replace: bool,
-    report: Report,
+    report: outcomes.Report,
     progress: bool = False,
 ) -> tuple[list[image_sources.ImageSource], dict[str, entries.Known]]:
     """What is to be enrolled, and what the gallery holds of it, by id.
@@ -169,8 +143,8 @@ def looked_at(
     return wanted, before
 
 
-def _is_to_replace(source, known: entries.Known, replace, report: Report) -> bool:
-    """See `is_to_replace`; the image's file is read."""
+def _is_to_replace(source, known: entries.Known, replace, report) -> bool:
+    """See `outcomes.is_to_replace`; the image's file is read."""
     try:
         content = images.content_of(source.path)
     except images.ImageFault as fault:
@@ -178,55 +152,12 @@ def _is_to_replace(source, known: entries.Known, replace, report: Report) -> boo
         report.skipped.append((source.entry_id, reason))
         return False
     labels = source.person_id, source.camera_id
-    return is_to_replace(known, *labels, content_hash.sha256(content), replace, report)
+    sha256 = content_hash.sha256(content)
+    return outcomes.is_to_replace(known, *labels, sha256, replace, report)
 
 
-def is_to_replace(
-    known: entries.Known,
-    person_id: str | None,
-    camera_id: str | None,
-    sha256: str | None,
-    replace: bool,
-    report: Report,
-) -> bool:
-    """Sorts an image that is there: as it was, or another.
-
-    Args:
-        known: What the gallery holds of it.
-        person_id: Who it shows; None: not told.
-        camera_id: Its camera; None: not told.
-        sha256: Of the file's bytes; None: not told.
-        replace: See `enrol`.
-        report: Takes the image where it is not to be replaced.
-    """
-    changes = [
-        f"{what} {before or 'unknown'}, now {now}"
-        for what, before, now in (
-            ("person", known.person_id, person_id),
-            ("camera", known.metadata.get(CAMERA), camera_id),
-        )
-        if now is not None and not names.same(now, before)
-    ]
-    digest = known.metadata.get(content_hash.KEY)
-    if None not in (digest, sha256) and digest != sha256:
-        changes.insert(0, "another picture")
-    if replace and (changes or digest is None):
-        return True
-    if changes:
-        report.changed.append((known.entry_id, ", ".join(changes)))
-        return False
-    report.there += 1
-    report.unknown += digest is None
-    return False
-
-
-def entry_of(row: embedding.Embedded, before: entries.Known | None) -> entries.Entry:
-    """The entry of an image.
-
-    Args:
-        row: The image with its vector.
-        before: What it replaces: what is not told now stays, see `over`.
-    """
+def entry_of(row: embedding.Embedded) -> entries.Entry:
+    """The entry of an image with its vector, as it is told now."""
     source = row.source
     # From any working directory, `search --picture` finds the image again.
     metadata = {
@@ -236,27 +167,7 @@ def entry_of(row: embedding.Embedded, before: entries.Known | None) -> entries.E
     }
     if source.camera_id is not None:
         metadata[CAMERA] = source.camera_id
-    return over(
-        entries.Entry(source.entry_id, row.vector, source.person_id, metadata), before
-    )
-
-
-def over(entry: entries.Entry, before: entries.Known | None) -> entries.Entry:
-    """The entry, with what it replaces where it tells nothing.
-
-    That is the person, and all metadata: when it was seen, and a program's own keys.
-
-    Args:
-        entry: As it is told now.
-        before: What it replaces; None: nothing.
-    """
-    if before is None:
-        return entry
-    return dataclasses.replace(
-        entry,
-        person_id=before.person_id if entry.person_id is None else entry.person_id,
-        metadata={**before.metadata, **entry.metadata},
-    )
+    return entries.Entry(source.entry_id, row.vector, source.person_id, metadata)
 
 
 def now_text() -> str:

@@ -28,6 +28,9 @@ class Gallery(base.BaseGallery):
     to build (`hnsw`) is kept beside it by `keep_index`: a cache, which may be deleted.
     It works in the thread that opened it alone, and says so to others: open one for
     each thread (each has an index in memory), or put one behind a thread of its own.
+    Where the folder is replaced while it is open (a backup is put back), each call from
+    then on raises, and so does a change in which that happened: it would be in no file
+    that anybody finds (see `replaced`).
 
     What is removed or replaced is gone from the disk when that is acknowledged: its
     bytes in the entries' file are overwritten, and a kept index that holds it is

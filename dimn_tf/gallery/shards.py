@@ -9,7 +9,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dimn_tf import errors, extras, progress, standard_json
-from dimn_tf.gallery import about, base, content_hash, enrolment, entries
+from dimn_tf.gallery import (
+    about,
+    base,
+    content_hash,
+    enrolment,
+    entries,
+    meanwhile,
+    outcomes,
+)
 
 REPORT_FILE = "report.json"
 """Written last: shards without it are not whole."""
@@ -113,7 +121,7 @@ def import_into(
     told: Mapping[str, Any],
     replace: bool = False,
     show_progress: bool = True,
-) -> enrolment.Report:
+) -> outcomes.Report:
     """Adds what shards hold and the gallery does not.
 
     Each batch is on disk before the next one begins: a killed import goes on where it
@@ -131,7 +139,7 @@ def import_into(
         errors.UserError: another model's shards, or one that is not whole.
     """
     about.refuse_another_model(gallery.name, gallery.model_sha256, told["model_sha256"])
-    report = enrolment.Report()
+    report = outcomes.Report()
     bar = progress.bar(
         total=sum(told["shards"].values()),
         label="importing",
@@ -147,7 +155,7 @@ def import_into(
     return report
 
 
-def _import(gallery, part, replace, report: enrolment.Report) -> None:
+def _import(gallery, part, replace, report: outcomes.Report) -> None:
     known = gallery.known([entry.entry_id for entry in part])
     wanted = []
     for entry in part:
@@ -155,16 +163,12 @@ def _import(gallery, part, replace, report: enrolment.Report) -> None:
         camera = entry.metadata.get(enrolment.CAMERA)
         if before is not None:
             digest = entry.metadata.get(content_hash.KEY)
-            if not enrolment.is_to_replace(
+            if not outcomes.is_to_replace(
                 before, entry.person_id, camera, digest, replace, report
             ):
                 continue
-            entry = enrolment.over(entry, before)
-        wanted.append(entry)
-    gallery.add(wanted, replace)
-    again = sum(entry.entry_id in known for entry in wanted)
-    report.replaced += again
-    report.added += len(wanted) - again
+        wanted.append((entry, before))
+    meanwhile.add(gallery, wanted, report)
 
 
 @contextlib.contextmanager

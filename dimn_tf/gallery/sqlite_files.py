@@ -7,12 +7,13 @@ import os
 import pathlib
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from absl import logging
 
 from dimn_tf import errors
-from dimn_tf.gallery import sqlite_connections, sqlite_faults
+from dimn_tf.gallery import replaced, sqlite_connections, sqlite_faults
 
 # Within a change that erases something: counts it.
 _NOTE = (
@@ -22,13 +23,16 @@ _NOTE = (
     "UPDATE erasures SET count = count + 1",
 )
 _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
+_T = TypeVar("_T")
 
 
 class SqliteFile:
     """A file that is there: one writer's transactions, many readers' snapshots.
 
     A file that cannot be written to, or whose folder cannot, is read as it is; where it
-    was changed by another machine in between, it is opened anew.
+    was changed by another machine in between, it is opened anew. One that is written to
+    and was replaced meanwhile (a backup was put back) is refused from then on: SQLite
+    would write on to the one that nobody finds any more.
 
     Args:
         path: The file.
@@ -42,18 +46,42 @@ class SqliteFile:
         self._uncut = False  # Whether the log holds what is to be gone.
         self._connection: sqlite3.Connection
         self._unchanging: tuple | None  # Stamp of a file read as it is.
+        self._lying: replaced.Lying  # Of one that is written to.
         self._open()
 
     def _open(self) -> None:
         """Opens it; a refusal leaves all as it was, so that it can be tried again."""
         stamp = None
         try:
-            connection = sqlite_connections.opened(self.path, "mode=rw")
+            connection = self._opened_to_write()
         except errors.UserError as error:
             if not sqlite_faults.code(error.__cause__).startswith(_UNWRITABLE):
                 raise
             stamp, connection = self._opened_unchanging()
         self._connection, self._unchanging = connection, stamp
+
+    def _opened_to_write(self) -> sqlite3.Connection:
+        """A connection to the file that lies there, of which `_lying` tells."""
+        while True:
+            self._lying = self._looked_at(replaced.Lying, self.path)
+            connection = sqlite_connections.opened(self.path, "mode=rw")
+            # Another may have come in between; some file systems give it its number
+            # with the first opening. Where there is none any more, the next turn tells.
+            with contextlib.suppress(OSError):
+                if self._lying.is_same():
+                    return connection
+            connection.close()
+
+    def _looked_at(self, look: Callable[..., _T], *given) -> _T:
+        """What a look at the file gives.
+
+        Raises:
+            errors.UserError: there is none (any more), or it may not be looked at.
+        """
+        try:
+            return look(*given)
+        except OSError as error:
+            raise self._unreachable(error) from error
 
     def _opened_unchanging(self) -> tuple[tuple, sqlite3.Connection]:
         """The stamp of, and a connection to, a file beside which no log can be put."""
@@ -73,10 +101,7 @@ class SqliteFile:
         Raises:
             errors.UserError: there is none, or it may not be looked at.
         """
-        try:
-            found = os.stat(self.path)
-        except OSError as error:
-            raise self._unreachable(error) from error
+        found = self._looked_at(os.stat, self.path)
         return found.st_ino, found.st_size, found.st_mtime_ns, self._log_size()
 
     def _log_size(self) -> int:
@@ -111,6 +136,11 @@ class SqliteFile:
 
     def close(self) -> None:
         """Gives the file back."""
+        if self.writable:
+            with contextlib.suppress(OSError, sqlite3.Error):
+                # Else it would be taken for the log of the file that came to its place.
+                if not self._lying.is_same() and self._lying.is_own(self.log):
+                    self._cut_log()
         with sqlite_faults.told(self.path):
             self._connection.close()
 
@@ -118,17 +148,25 @@ class SqliteFile:
         """The rows that a query finds.
 
         Raises:
-            errors.UserError: the file is damaged, or the disk fails.
+            errors.UserError: the file is damaged, or the disk fails, or it was
+                replaced.
         """
         with sqlite_faults.told(self.path):
             self._freshen()
             return self._connection.execute(query, values).fetchall()
 
     def _freshen(self) -> None:
-        """Opens a file anew that is read as it is and was changed by somebody else."""
-        if self._unchanging is None or self._connection.in_transaction:
+        """Opens a file anew that is read as it is and was changed by somebody else.
+
+        Raises:
+            replaced.Replaced: one that is written to was replaced.
+            errors.UserError: there is none any more, or it cannot be opened.
+        """
+        if self._connection.in_transaction:
             return
-        if self._unchanging != self._stamp():
+        if self._unchanging is None:
+            self._looked_at(self._lying.check)
+        elif self._unchanging != self._stamp():
             before = self._connection
             self._open()
             before.close()
@@ -166,10 +204,11 @@ class SqliteFile:
                 gaps may hold copies of it is noted, see `gaps.Gaps`.
 
         Raises:
-            errors.UserError: the disk is full or fails, the file cannot be written to,
-                or another process writes and does not end.
+            errors.UserError: the disk is full or fails, the file cannot be written to
+                or was replaced, or another process writes and does not end.
         """
         with sqlite_faults.told(self.path):
+            self._freshen()
             # A file that was copied by SQLite's own tools may have lost its log.
             sqlite_connections.patiently(
                 self.path, lambda: sqlite_connections.log_ahead(self._connection)
@@ -186,6 +225,8 @@ class SqliteFile:
             except BaseException:
                 self._roll_back()
                 raise
+            self._lying.note_log(self.log)
+            self._freshen()  # What went to a file that is gone is not acknowledged.
             if erases or self._uncut or self.erasures():
                 self._erase_log(told=not erases)
 

@@ -118,6 +118,8 @@ def _unready(core: core_lib.Core) -> problems.Problem | None:
     """Why a service cannot answer; None: it can."""
     if not core.ready:
         return problems.Problem(503, "starting", "The service starts, or ends", _LATER)
+    if core.replaced is not None:
+        return core.replaced
     if core.sweeper.overdue:
         return problems.Problem(
             503,

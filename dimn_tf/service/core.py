@@ -8,14 +8,14 @@ import dataclasses
 import datetime
 import pathlib
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from typing import Any
 
 import numpy as np
 
 from dimn_tf import errors
 from dimn_tf.export import served_model
-from dimn_tf.gallery import filters, places
+from dimn_tf.gallery import filters, places, replaced
 from dimn_tf.service import (
     audit,
     clearing,
@@ -90,6 +90,8 @@ class Core:
         self.metrics = metrics.Metrics(lambda: self.encoding.waiting)
         self.encoding = encoding.Encoding(model, chosen, self.metrics.batch, log)
         self.ready = False
+        self.replaced: problems.Problem | None = None
+        """Why nothing can be answered: the gallery, or the state, is another one."""
         self.keeper = keeper or keepers.LocalKeeper(
             place.gallery,
             model.sha256,
@@ -164,10 +166,12 @@ class Core:
         """What a function of `People` and further arguments gives.
 
         Raises:
-            problems.Problem: 503, the gallery is not prepared yet.
+            problems.Problem: 503, the gallery is not prepared yet, or was replaced
+                while it was open.
         """
         self._refuse_unprepared()
-        return await self.keeper.call(function, *given)
+        with self._replaced_told():
+            return await self.keeper.call(function, *given)
 
     async def search(
         self,
@@ -184,11 +188,12 @@ class Core:
         self._refuse_unprepared()
         alone = one_per_person or wanted is not None
         parts = np.split(features, len(features)) if alone else [features]
-        return [
-            found
-            for part in parts
-            for found in await self.keeper.search(part, k, one_per_person, wanted)
-        ]
+        with self._replaced_told():
+            return [
+                found
+                for part in parts
+                for found in await self.keeper.search(part, k, one_per_person, wanted)
+            ]
 
     async def public_ids(self, entry_ids: Collection[str]) -> dict[str, str]:
         """What clients call those entries whose ids are paths of this machine."""
@@ -206,11 +211,28 @@ class Core:
                 {"Retry-After": "5"},
             )
 
+    @contextlib.contextmanager
+    def _replaced_told(self) -> Iterator[None]:
+        """Tells as such where files were replaced; from then on `/readyz` does too."""
+        try:
+            yield
+        except replaced.Replaced as error:
+            if self.replaced is None:
+                self.log(str(error))
+            self.replaced = problems.Problem(
+                503,
+                "replaced",
+                "The gallery, or what is kept of it, was replaced while the service "
+                "ran. The service has to be started again; its log says why",
+                {"Retry-After": "60"},
+            )
+            raise self.replaced from error
+
     async def changed(self, function: Callable[..., Any], *given: Any) -> Any:
         """The same for a change.
 
         Raises:
-            problems.Problem: 503, the gallery cannot be written to now.
+            problems.Problem: 503, see `gallery`, or it cannot be written to now.
         """
         try:
             return await self.gallery(function, *given)

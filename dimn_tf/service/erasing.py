@@ -5,9 +5,9 @@ import pathlib
 from collections.abc import Callable, Collection, Sequence
 
 from dimn_tf import errors
-from dimn_tf.gallery import enrolment, entries, image_sources, names, places
+from dimn_tf.gallery import base, enrolment, entries, image_sources, names, places
 from dimn_tf.gallery import store as store_lib
-from dimn_tf.service import claims
+from dimn_tf.service import claims, removals
 from dimn_tf.service import state as state_lib
 
 
@@ -49,7 +49,7 @@ def remove(
                 "`experiments.search --json` names entries and persons of what it finds"
             )
         gallery.remove(gone)
-        _forget(place, gone)
+        _forget(place, gallery, gone)
         enrolment.tidy(gallery, erased=True)
         return gone, len(gallery)
 
@@ -115,12 +115,15 @@ def _is_of(person: str) -> Callable[[entries.Known], bool]:
     return lambda known: names.same(known.person_id, person)
 
 
-def _forget(place: str, entry_ids: Collection[str]) -> None:
-    """Removes what a service keeps of entries within the gallery's own folder."""
+def _forget(place: str, gallery: base.BaseGallery, entry_ids: Collection[str]) -> None:
+    """Removes what a service keeps of entries within the gallery's own folder.
+
+    Of one that it has enrolled anew since, nothing goes.
+    """
     if not places.is_folder(place):
         return
     folder = state_lib.own_folder(place)
     if (folder / state_lib.FILE).exists():
         with contextlib.closing(state_lib.State(folder)) as kept:
-            kept.forget(entry_ids)
+            removals.Removals(gallery, kept).forget_gone(entry_ids)
             enrolment.clear_gaps(kept, str(folder))

@@ -132,14 +132,18 @@ class People:
 
         Returns:
             What it came to: one of the words of `wishes` (`CREATED` or `REPLACED` for a
-            vector that is still needed), and in what the wish differs from what is
-            there.
+            vector, or a picture, that is still needed), and in what the wish differs
+            from what is there.
         """
         known = self._gallery.known([wish.entry_id]).get(wish.entry_id)
         if known is None:
             outcome, differences = wishes.CREATED, []
         else:
             differences = wish.differs(known)
+            if not differences and self._lacks_picture(known):
+                if vector is None:
+                    return wishes.REPLACED, []
+                self._put_back(wish)
             if not differences:
                 return wishes.THERE, []
             if not wish.replace:
@@ -169,7 +173,21 @@ class People:
             with contextlib.suppress(errors.UserError):
                 self._removals.forget_gone([wish.entry_id])
             raise
+        # Another service may have swept it away before the entry was there.
+        if self._keep_pictures:
+            self._put_back(wish)
         return outcome, differences
+
+    def _lacks_picture(self, known: entries_lib.Known) -> bool:
+        """Whether an entry that was enrolled here has lost its picture, or had none."""
+        if not self._keep_pictures or known.metadata.get("path"):
+            return False
+        return not self._state.has_picture(known.entry_id)
+
+    def _put_back(self, wish: wishes.Wish) -> None:
+        self._state.put_picture_back(
+            wish.entry_id, wish.picture, self._gallery.which_of
+        )
 
     def relabel(
         self, entry_id: str, person_id: str | None, camera_id: str | None
@@ -188,7 +206,16 @@ class People:
         person = known.person_id if person_id is None else person_id
         (vector,) = self._gallery.vectors([entry_id])
         entry = entries_lib.Entry(entry_id, vector, person, metadata)
-        self._gallery.add([entry], replace=True)
+        unchanged = True
+
+        def settled(entry, now):
+            nonlocal unchanged
+            unchanged = now == known
+            return entry if unchanged else None
+
+        self._gallery.add([entry], replace=True, settle=settled)
+        if not unchanged:  # Another process has removed it, or enrolled it anew.
+            return self.relabel(entry_id, person_id, camera_id)
         return entries_lib.Known(entry_id, person, metadata)
 
     def told_from(

@@ -54,13 +54,18 @@ class Removals:
         return sorted(found)
 
     def forget_gone(self, entry_ids: Collection[str]) -> set[str]:
-        """Forgets what is kept of those entries that are gone; gives these."""
+        """Forgets what is kept of those entries that are gone; gives these.
+
+        Another service that shares the state may just enrol one of them, and have put
+        its picture and not yet its entry: so the gallery is asked again while nobody
+        puts anything, and who enrols looks once the entry is there (`People.enrol`).
+        """
         names = list(entry_ids)
         gone = set(names) - self._gallery.which_of(names)
         if kept := self._state.kept_of(gone):
             self._before_forgetting()
-        self._state.forget(kept)
-        return gone
+        forgotten = self._state.forget(kept, self._gallery.which_of)
+        return gone - (kept - forgotten)
 
     def sweep(
         self, after: state_lib.Place | None = None

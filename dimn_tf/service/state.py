@@ -73,12 +73,32 @@ class State:
 
     def put_picture(self, entry_id: str, content: bytes) -> None:
         """Keeps an entry's picture, in place of the one before."""
-        replaces = bool(self._known("pictures", "entry_id", [entry_id]))
+        replaces = self.has_picture(entry_id)
         with self._file.transaction(erases=replaces) as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO pictures VALUES (?, ?)", (entry_id, content)
             )
         self._gaps.clear_small()
+
+    def put_picture_back(
+        self, entry_id: str, content: bytes, which_of: Callable
+    ) -> None:
+        """Keeps the picture of an entry that is there, unless it has one.
+
+        Args:
+            entry_id: The entry.
+            content: Its picture.
+            which_of: See `BaseGallery.which_of`; asked while nobody else forgets.
+        """
+        with self._file.transaction() as connection:
+            if not self.has_picture(entry_id) and which_of([entry_id]):
+                connection.execute(
+                    "INSERT INTO pictures VALUES (?, ?)", (entry_id, content)
+                )
+
+    def has_picture(self, entry_id: str) -> bool:
+        """Whether an entry's picture is kept."""
+        return bool(self._known("pictures", "entry_id", [entry_id]))
 
     def picture(self, entry_id: str) -> bytes | None:
         """An entry's picture."""
@@ -164,20 +184,34 @@ class State:
                 )
         return {**known, **dict(new)}
 
-    def forget(self, entry_ids: Iterable[str]) -> None:
+    def forget(
+        self,
+        entry_ids: Iterable[str],
+        spared: Callable[[Sequence[str]], Collection[str]] = lambda _: (),
+    ) -> set[str]:
         """Removes all that belongs to entries, for good; of none, what is left to do.
 
         That is what an earlier one could not overwrite.
+
+        Args:
+            entry_ids: The entries.
+            spared: Tells those of them that stay after all; asked while nobody else
+                puts or forgets anything.
+
+        Returns:
+            The entries of which nothing is kept now.
         """
         names = list(entry_ids)
         if not names:
             self._file.erase_left()
-            return
+            return set()
         with self._file.transaction(erases=True) as connection:
+            names = sorted(set(names).difference(spared(names)))
             for table, key in _KEYS.items():
                 rows = [(value,) for value in _values(key, names)]
                 connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", rows)
         self._gaps.clear_small()
+        return set(names)
 
     def kept_of(self, entry_ids: Iterable[str]) -> set[str]:
         """Those of some entries of which anything is kept."""

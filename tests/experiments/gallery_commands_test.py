@@ -38,7 +38,7 @@ def test_enrolled_again_it_tells_what_changed_and_replaces_it(place):
     told = _json("enroll", *arguments, *PERSONS, crops)
     assert told == {
         "enrolled": 8, "replaced": 0, "there": 0, "changed": [], "gallery": 8,
-        "runtime": "saved_model", "skipped": [],
+        "runtime": "saved_model", "skipped": [], "gone": 0,
     }  # fmt: skip
     dummy_images.write(root, ["other.png"], height=40, width=20)
     os.replace(root / "other.png", root / "crops/anna/1_a.png")

@@ -1,5 +1,6 @@
 """The pipeline beside plain enrolment, with bundles that fail and are repeated."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -11,12 +12,14 @@ from data_builders import dummy_images
 from dimn_tf import errors
 from dimn_tf.export import served_model
 from dimn_tf.gallery import (
+    Entry,
     Gallery,
     MilvusGallery,
     beam_enrolment,
     beam_steps,
     enrolment,
     image_sources,
+    meanwhile,
     shards,
 )
 
@@ -228,3 +231,43 @@ def test_two_processes_share_the_work(model, crops, plain, tmp_path):
     with Gallery.create(tmp_path / "made", model.sha256, model.dimension) as made:
         _imported(made, output)
         _assert_alike(made, plain[0])
+
+
+@pytest.mark.parametrize("options", [("--runner=DirectRunner",), [REPEATING]])
+def test_what_is_answered_while_a_pipeline_runs_is_not_undone(
+    model, crops, tmp_path, monkeypatch, options
+):
+    uri = str(tmp_path / "m.db")
+    place, old = f"milvus:{uri}#people", np.ones(model.dimension)
+    names = [f"{crops}/{'ab'[i % 2]}/{i % 3}_{i}.png" for i in range(4)]
+    with MilvusGallery.create(uri, "people", model.sha256, model.dimension) as made:
+        made.add([Entry(name, old, "anna", {"key": 1}) for name in names[:3]])
+    calls, encode = [], beam_steps.Handler.run_inference
+
+    def answered(self, batch, *given):
+        if not calls:
+            with MilvusGallery(uri, "people") as service:
+                service.remove([names[0]])
+                service.add([Entry(names[1], old, "bo", {"key": 2})], replace=True)
+                service.add([Entry(names[3], old, "dan")])
+        calls.append(len(batch))
+        return encode(self, batch, *given)
+
+    monkeypatch.setattr(beam_steps.Handler, "run_inference", answered)
+    if options == [REPEATING]:
+        _failing_once(monkeypatch, beam_steps.Add, "process")
+    sources = [dataclasses.replace(s, person_id=None) for s in _sources(crops)]
+    sources = [s for s in sources if "0_cut" not in s.entry_id]
+    report = beam_enrolment.enrol(
+        model, sources, tmp_path / "output", place, options, replace=True, batch_size=4
+    )
+    with MilvusGallery(uri, "people", model.sha256) as gallery:
+        persons = gallery.persons()
+        assert names[0] not in persons and len(persons) == COUNT - 1
+        assert [persons[name] for name in names[1:]] == ["bo", "anna", "dan"]
+        assert gallery.known([names[1]])[names[1]].metadata["key"] == 2
+    assert report.skipped == [(names[0], meanwhile.GONE)]
+    assert report.changed == [(names[3], "camera unknown, now 0")]
+    assert (report.added, report.replaced, report.gone) == (COUNT - 4, 2, 1)
+    told = json.loads((tmp_path / "output" / shards.REPORT_FILE).read_text())
+    assert told["gone"] == 1

@@ -298,7 +298,7 @@ def test_large_files_go_in_smaller_batches(model, gallery, tmp_path, monkeypatch
     monkeypatch.setattr("dimn_tf.gallery.embedding.BATCH_BYTES", 2 * size - 1)
     sizes, add = [], gallery.add
     monkeypatch.setattr(
-        gallery, "add", lambda rows, *a: (sizes.append(len(rows)), add(rows, *a))
+        gallery, "add", lambda rows, **a: (sizes.append(len(rows)), add(rows, **a))
     )
     assert _enrol(model, gallery, tmp_path / "crops").added == 5
     assert sizes == [2, 2, 1]

@@ -72,11 +72,11 @@ def test_an_import_that_was_killed_goes_on(gallery, tmp_path, monkeypatch):
     folder = _write(tmp_path / "s", entries)
     added, plain = [], Gallery.add
 
-    def add(self, part, replace):
+    def add(self, part, *given, **more):
         if len(added) == 2:
             raise KeyboardInterrupt
         added.append(len(part))
-        plain(self, part, replace)
+        plain(self, part, *given, **more)
 
     with monkeypatch.context() as patched:
         patched.setattr(Gallery, "add", add)

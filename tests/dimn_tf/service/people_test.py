@@ -239,7 +239,7 @@ def test_what_a_killed_enrolment_left_is_swept_away(opened, monkeypatch, tmp_pat
 
     content = dummy_images.encoded("a.jpg", 90, 60)
     monkeypatch.setattr(people._gallery, "add", killed)
-    monkeypatch.setattr(people._state, "forget", lambda names: None)
+    monkeypatch.setattr(people._state, "forget", lambda names, spared: set())
     with pytest.raises(KeyboardInterrupt):
         people.enrol(_wish("lost", picture=content), _vector(1), NOW)
     monkeypatch.undo()
@@ -254,6 +254,32 @@ def test_an_enrolment_that_is_refused_leaves_no_picture(opened, tmp_path):
     with pytest.raises(ValueError, match="are zero"):
         people.enrol(_wish(picture=content), np.zeros(D), NOW)
     assert not _traces(tmp_path, content)
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_name_undoes_nothing_that_another_process_does_meanwhile(
+    opened, tmp_path, monkeypatch, removed
+):
+    people = opened()
+    people.enrol(_wish(camera_id="door"), _vector(0), NOW)
+    add = people._gallery.add
+
+    def after_another(*given, **more):
+        monkeypatch.undo()
+        with Gallery(tmp_path / "g") as other:
+            other.remove(["sha256-1"])
+            if not removed:
+                other.add([Entry("sha256-1", _vector(1), "anna", {"key": 1})])
+        add(*given, **more)
+
+    monkeypatch.setattr(people._gallery, "add", after_another)
+    known = people.relabel("sha256-1", "bo", None)
+    if removed:
+        assert known is None and len(people) == 0
+        return
+    assert (known.person_id, known.metadata) == ("bo", {"key": 1})
+    assert people._gallery.known(["sha256-1"]) == {"sha256-1": known}
+    np.testing.assert_array_equal(people._gallery.vectors(["sha256-1"])[0], _vector(1))
 
 
 def test_the_gallerys_one_thread_decodes_no_file(opened, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """When a service is ready: the model is warm, and the gallery's index is built."""
 
+import shutil
 import threading
 import time
 
@@ -166,3 +167,39 @@ def test_each_probe_of_a_filtered_search_is_a_turn_of_its_own(
                 data={"box": ["0,0,9,9", "9,9,9,9"], **fields},
             )
     assert turns == [1, 1, 2]
+
+
+@pytest.mark.parametrize("which", ["people", "service"])
+def test_what_is_replaced_while_it_is_open_is_answered_for_no_more(
+    halves_export, tmp_path, which
+):
+    """Else a 201 and a 200 of a removal would be of files that nobody finds."""
+    contents = [images.encode_png(dummy_images.pixels(i, 60, 30)) for i in range(2)]
+    said, allowed = [], access.Access({"anna": "t" * 20})
+    right = {"Authorization": "Bearer " + "t" * 20}
+
+    def enrolled(content):
+        return client.post("/v1/entries", files={"image": ("x", content)})
+
+    with running(halves_export.model, tmp_path, allowed, said.append, right) as client:
+        name = enrolled(contents[0]).json()["id"]
+        shutil.copytree(tmp_path / which, tmp_path / "backup")
+        shutil.rmtree(tmp_path / which)
+        (tmp_path / "backup").rename(tmp_path / which)
+        answers = [enrolled(contents[1]), client.delete(f"/v1/entries/{name}")]
+        answers.append(enrolled(contents[1]))
+        if which == "people":
+            answers += [_search(client), client.get("/v1/entries")]
+        for answer in [*answers, client.get("/readyz")]:
+            assert answer.status_code == 503, answer.text
+            assert answer.json()["type"] == "urn:dimn_tf:problem:replaced"
+            assert str(tmp_path) not in answer.text
+        assert client.get("/readyz", headers={"Authorization": "x"}).status_code == 503
+        assert client.get("/healthz").status_code == 200
+    (line,) = [line for line in said if "was replaced" in line]
+    assert f"{tmp_path / which}/" in line and "start it again" in line
+    with running(halves_export.model, tmp_path, allowed, headers=right) as client:
+        (entry,) = client.get("/v1/entries").json()["entries"]
+        assert entry["id"] == name
+        assert client.get(f"/v1/pictures/{name}").status_code == 200
+        assert enrolled(contents[1]).status_code == 201
