@@ -155,12 +155,15 @@ def test_what_is_not_like_with_like_is_told(found, tmp_path):
     assert "| > 30 |" in line
 
 
+_SEEN = {"persons": 1, "of_persons": 1, "images": 2, "of_images": 2}
+
+
 def test_notes_and_trained_targets_are_marked(tmp_path):
     kept = tmp_path / "kept"
     for name in ("pcb", "dimn"):
         made_up.row(kept, name, 0, {"viper": [0.5]})
     values = json.loads((kept / "pcb_seed0.json").read_text())
-    values["targets"]["viper"]["seen_in_training"] = {"persons": 1}
+    values["targets"]["viper"]["seen_in_training"] = _SEEN
     (kept / "pcb_seed0.json").write_text(json.dumps(values))
     text = tables.all_tables(gathered.gather(kept, 100))
     assert "**No difference is told: viper has one identity alone.**" in text
@@ -171,7 +174,7 @@ def test_notes_and_trained_targets_are_marked(tmp_path):
 def _trained_on_viper(kept, name):
     path = kept / f"{name}_seed0.json"
     values = json.loads(path.read_text())
-    values["targets"]["viper"]["seen_in_training"] = {"persons": 1}
+    values["targets"]["viper"]["seen_in_training"] = _SEEN
     path.write_text(json.dumps(values))
 
 
