@@ -214,7 +214,7 @@ def _published(reference: str):
     """The facts of a data set; of own data as such, which may be gone by now."""
     from data_builders import registry
 
-    own = registry.split_reference(reference)[0] == registry.OWN_DATA
+    own = own_images.are_own(reference)
     return registry.facts(registry.OWN_DATA if own else reference)
 
 

@@ -12,7 +12,7 @@ class Replaced(errors.UserError):
     """Of a path at which another file lies than the one that was opened."""
 
 
-class Lying:
+class FileAt:
     """Which file lies at a path, so that another one is noticed.
 
     A number is no other file's while somebody has the file open. (A file that is

@@ -23,6 +23,7 @@ _NOTE = (
     "UPDATE erasures SET count = count + 1",
 )
 _UNWRITABLE = ("SQLITE_READONLY", "SQLITE_CANTOPEN")
+_OPENINGS = 100  # Of a file that is replaced all the time, before that is told; ours.
 _T = TypeVar("_T")
 
 
@@ -46,7 +47,7 @@ class SqliteFile:
         self._uncut = False  # Whether the log holds what is to be gone.
         self._connection: sqlite3.Connection
         self._unchanging: tuple | None  # Stamp of a file read as it is.
-        self._lying: replaced.Lying  # Of one that is written to.
+        self._file_at: replaced.FileAt  # Of one that is written to.
         self._open()
 
     def _open(self) -> None:
@@ -61,16 +62,21 @@ class SqliteFile:
         self._connection, self._unchanging = connection, stamp
 
     def _opened_to_write(self) -> sqlite3.Connection:
-        """A connection to the file that lies there, of which `_lying` tells."""
-        while True:
-            self._lying = self._looked_at(replaced.Lying, self.path)
+        """A connection to the file that lies there, of which `_file_at` tells."""
+        for _ in range(_OPENINGS):
+            self._file_at = self._looked_at(replaced.FileAt, self.path)
             connection = sqlite_connections.opened(self.path, "mode=rw")
             # Another may have come in between; some file systems give it its number
             # with the first opening. Where there is none any more, the next turn tells.
             with contextlib.suppress(OSError):
-                if self._lying.is_same():
+                if self._file_at.is_same():
                     return connection
             connection.close()
+        raise replaced.Replaced(
+            f"{self.path}: another file lay there after each of {_OPENINGS} openings. "
+            "End what replaces it; a file system that gives a file another number at "
+            "each look holds no gallery"
+        )
 
     def _looked_at(self, look: Callable[..., _T], *given) -> _T:
         """What a look at the file gives.
@@ -139,7 +145,7 @@ class SqliteFile:
         if self.writable:
             with contextlib.suppress(OSError, sqlite3.Error):
                 # Else it would be taken for the log of the file that came to its place.
-                if not self._lying.is_same() and self._lying.is_own(self.log):
+                if not self._file_at.is_same() and self._file_at.is_own(self.log):
                     self._cut_log()
         with sqlite_faults.told(self.path):
             self._connection.close()
@@ -165,7 +171,7 @@ class SqliteFile:
         if self._connection.in_transaction:
             return
         if self._unchanging is None:
-            self._looked_at(self._lying.check)
+            self._looked_at(self._file_at.check)
         elif self._unchanging != self._stamp():
             before = self._connection
             self._open()
@@ -225,7 +231,7 @@ class SqliteFile:
             except BaseException:
                 self._roll_back()
                 raise
-            self._lying.note_log(self.log)
+            self._file_at.note_log(self.log)
             self._freshen()  # What went to a file that is gone is not acknowledged.
             if erases or self._uncut or self.erasures():
                 self._erase_log(told=not erases)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from data_builders import registry
 from dimn_tf import errors
-from dimn_tf.data import holdout, label_space, records
+from dimn_tf.data import holdout, label_space, own_images, records
 from dimn_tf.training import run, workdir
 
 
@@ -56,7 +55,7 @@ def of_run(directory: workdir.WorkDir, data_dir: str) -> label_space.LabelSpace:
 
 def _changed(sources, expected, found, data_dir, record) -> errors.UserError:
     """Points at own data, where there is some: archives seldom change."""
-    own = [x for x in sources if registry.split_reference(x)[0] == registry.OWN_DATA]
+    own = [x for x in sources if own_images.are_own(x)]
     likely = f" Most likely {', '.join(own)} changed." if own else ""
     return errors.UserError(
         f"{', '.join(sources)}: not what the run was trained on. {record} has "

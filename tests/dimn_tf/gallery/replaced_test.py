@@ -149,3 +149,10 @@ def test_a_file_that_comes_while_another_is_opened_is_the_one_that_is_open(
         gallery.add([_entry("b")])
     with Gallery(folder) as gallery:
         assert len(gallery) == 2
+
+
+def test_a_file_of_another_number_at_each_look_is_told(folder, monkeypatch):
+    """Else it would be opened for ever."""
+    monkeypatch.setattr(replaced.FileAt, "is_same", lambda self: False)
+    with pytest.raises(errors.UserError, match="another file lay there after each"):
+        Gallery(folder, MODEL)
