@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pathlib
+import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from absl import logging
@@ -14,17 +14,21 @@ from dimn_tf.gallery import gaps, sqlite_connections, sqlite_files
 
 FILE = "service.sqlite"
 _ALIAS = "entry-"
+_ALIAS_BYTES = 16  # Drawn: a hash of a path would tell whoever guesses the path.
 _SMALL = 1
 """`user_version` of a file whose pictures are small; 0: an older version's, which kept
 whole photos."""
+_ONE_ALIAS_AN_ENTRY = (
+    "CREATE UNIQUE INDEX IF NOT EXISTS aliases_by_entry ON aliases (entry_id)"
+)
 _STATEMENTS = (
     (f"PRAGMA user_version = {_SMALL}",),
     ("CREATE TABLE pictures (entry_id TEXT PRIMARY KEY, content BLOB NOT NULL)",),
     ("CREATE TABLE aliases (alias TEXT PRIMARY KEY, entry_id TEXT NOT NULL)",),
+    (_ONE_ALIAS_AN_ENTRY,),
     ("CREATE TABLE first_seen (entry_id TEXT PRIMARY KEY, time TEXT NOT NULL)",),
 )
-_KEYS = {"pictures": "entry_id", "aliases": "alias", "first_seen": "entry_id"}
-_TABLES = list(_KEYS)
+_TABLES = ("pictures", "aliases", "first_seen")
 _VARIABLES = 500
 Place = tuple[int, str]
 """Where `State.named` has come to."""
@@ -55,6 +59,9 @@ class State:
         self._file = sqlite_files.SqliteFile(path)
         self._file.cut_left_log()
         self._gaps = gaps.Gaps(self._file)
+        if self._is_of_before_the_index():
+            with self._file.transaction() as connection:
+                connection.execute(_ONE_ALIAS_AN_ENTRY)
         if files.open_to_others(folder) and files.open_to_others(path):
             logging.warning(
                 "%s: others on this machine can read it. chmod -R go= %s", path, folder
@@ -98,7 +105,7 @@ class State:
 
     def has_picture(self, entry_id: str) -> bool:
         """Whether an entry's picture is kept."""
-        return bool(self._known("pictures", "entry_id", [entry_id]))
+        return bool(self._rows("pictures", "entry_id", [entry_id]))
 
     def picture(self, entry_id: str) -> bytes | None:
         """An entry's picture."""
@@ -147,24 +154,25 @@ class State:
     ) -> dict[str, str]:
         """What clients call entries: an id that is a path of this machine is masked.
 
-        The masks are kept, so that `private_id` finds the entries again.
+        Masks are drawn, and kept, so that `private_id` finds the entries again.
 
         Args:
             entry_ids: The entries.
-            which_of: Tells those that are there; of others nothing is kept.
+            which_of: Tells those that are there; of others nothing is kept, and their
+                masks are others each time.
         """
-        masks = {
-            entry_id: _mask(entry_id) for entry_id in entry_ids if is_masked(entry_id)
-        }
-        known = self._known("aliases", "alias", list(masks.values()))
-        new = {name: mask for name, mask in masks.items() if mask not in known}
+        masked = [entry_id for entry_id in entry_ids if is_masked(entry_id)]
+        masks = self._masks(masked)
+        new = {name: _drawn_mask() for name in masked if name not in masks}
         if there := which_of(list(new)) if new else ():
             with self._file.transaction() as connection:
                 connection.executemany(
                     "INSERT OR IGNORE INTO aliases VALUES (?, ?)",
                     [(new[name], name) for name in there],
                 )
-        return masks
+            # Another process may have been faster.
+            new.update(self._masks(list(there)))
+        return {**masks, **new}
 
     def private_id(self, public_id: str) -> str:
         """The entry that a client's name for it stands for."""
@@ -175,7 +183,7 @@ class State:
 
     def first_seen(self, entry_ids: Sequence[str], now: str) -> dict[str, str]:
         """When entries were seen here first; those that were not, are now."""
-        known = dict(self._rows("first_seen", "entry_id", entry_ids, "entry_id, time"))
+        known = dict(self._rows("first_seen", "entry_id, time", entry_ids))
         new = [(entry_id, now) for entry_id in entry_ids if entry_id not in known]
         if new:
             with self._file.transaction() as connection:
@@ -207,9 +215,10 @@ class State:
             return set()
         with self._file.transaction(erases=True) as connection:
             names = sorted(set(names).difference(spared(names)))
-            for table, key in _KEYS.items():
-                rows = [(value,) for value in _values(key, names)]
-                connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", rows)
+            for table in _TABLES:
+                connection.executemany(
+                    f"DELETE FROM {table} WHERE entry_id = ?", [(n,) for n in names]
+                )
         self._gaps.clear_small()
         return set(names)
 
@@ -218,8 +227,8 @@ class State:
         names = list(entry_ids)
         return {
             entry_id
-            for table, key in _KEYS.items()
-            for (entry_id,) in self._rows(table, key, _values(key, names), "entry_id")
+            for table in _TABLES
+            for (entry_id,) in self._rows(table, "entry_id", names)
         }
 
     def named(self, after: Place | None, limit: int) -> tuple[list[str], Place | None]:
@@ -233,30 +242,34 @@ class State:
             The entries, and where these end; None: there are no more.
         """
         number, value = after or (0, "")
-        key = _KEYS[_TABLES[number]]
         found = self._file.read(
-            f"SELECT {key}, entry_id FROM {_TABLES[number]} WHERE {key} > ? "
-            f"ORDER BY {key} LIMIT ?",
+            f"SELECT entry_id FROM {_TABLES[number]} WHERE entry_id > ? "
+            "ORDER BY entry_id LIMIT ?",
             (value, limit),
         )
         if len(found) == limit:
             following = (number, found[-1][0])
         else:
             following = (number + 1, "") if number + 1 < len(_TABLES) else None
-        return [entry_id for _, entry_id in found], following
+        return [entry_id for (entry_id,) in found], following
 
-    def _known(self, table: str, key: str, values: Sequence[str]) -> set[str]:
-        return {row[0] for row in self._rows(table, key, values, key)}
+    def _masks(self, entry_ids: Sequence[str]) -> dict[str, str]:
+        return dict(self._rows("aliases", "entry_id, alias", entry_ids))
 
-    def _rows(self, table: str, key: str, values: Sequence[str], columns: str):
+    def _rows(self, table: str, columns: str, entry_ids: Sequence[str]) -> list[tuple]:
         found = []
-        for start in range(0, len(values), _VARIABLES):
-            part = values[start : start + _VARIABLES]
+        for start in range(0, len(entry_ids), _VARIABLES):
+            part = entry_ids[start : start + _VARIABLES]
             marks = ", ".join("?" * len(part))
             found += self._file.read(
-                f"SELECT {columns} FROM {table} WHERE {key} IN ({marks})", part
+                f"SELECT {columns} FROM {table} WHERE entry_id IN ({marks})", part
             )
         return found
+
+    def _is_of_before_the_index(self) -> bool:
+        return self._file.writable and not self._file.read(
+            "SELECT 1 FROM sqlite_master WHERE name = 'aliases_by_entry'"
+        )
 
 
 def is_masked(entry_id: str) -> bool:
@@ -264,10 +277,5 @@ def is_masked(entry_id: str) -> bool:
     return "/" in entry_id or "\\" in entry_id
 
 
-def _mask(entry_id: str) -> str:
-    return _ALIAS + hashlib.sha256(entry_id.encode()).hexdigest()[:32]
-
-
-def _values(key: str, entry_ids: Iterable[str]) -> list[str]:
-    """What stands for entries in a table's key."""
-    return [_mask(e) if key == "alias" else e for e in entry_ids]
+def _drawn_mask() -> str:
+    return _ALIAS + secrets.token_hex(_ALIAS_BYTES)

@@ -76,3 +76,42 @@ def test_keeping_alone_needs_no_rewriting(tmp_path, monkeypatch):
     assert state.clear_gaps() and not state._file.erasures()
     assert state.picture("a") == b"another"
     state.close()
+
+
+def test_a_mask_tells_nothing_of_its_path(tmp_path):
+    name = "/camera/anna.jpg"
+    masks = set()
+    for folder in ("a", "b"):
+        state = state_lib.State(tmp_path / folder)
+        masks.add(state.public_ids([name], lambda names: names)[name])
+        masks.add(state.public_ids([name], lambda names: names)[name])
+        state.close()
+    assert len(masks) == 2
+
+
+def test_masks_of_an_older_file_stay_and_are_forgotten(tmp_path):
+    names = ["/camera/anna.jpg", "/camera/bo.jpg"]
+    state_lib.State(tmp_path).close()
+    with sqlite3.connect(tmp_path / state_lib.FILE) as older:
+        older.execute("DROP INDEX aliases_by_entry")
+        older.executemany(
+            "INSERT INTO aliases VALUES (?, ?)",
+            [(f"entry-{i}", name) for i, name in enumerate(names)],
+        )
+    older.close()
+    state = state_lib.State(tmp_path)
+    found = state.public_ids(names, lambda there: there)
+    assert found == {names[0]: "entry-0", names[1]: "entry-1"}
+    assert state.forget(names[:1]) == {names[0]}
+    assert state.kept_of(names) == {names[1]}
+    assert state.private_id("entry-0") == "entry-0"
+    assert state.private_id("entry-1") == names[1]
+    assert _plan_uses_the_index(state)
+    state.close()
+
+
+def _plan_uses_the_index(state):
+    plan = state._file.read(
+        "EXPLAIN QUERY PLAN SELECT alias FROM aliases WHERE entry_id = 'e'"
+    )
+    return "aliases_by_entry" in plan[0][-1]
