@@ -5,7 +5,9 @@ r"""Judges the search of a gallery by probes whose person is known: CMC and mAP.
 
 PROBES are named as for `experiments.enroll`; both need the persons (--person_folders or
 CSV lists). Each probe is searched for in the whole gallery; the entry of its own file
-is passed over. On the same images, the figures are those of `experiments.evaluate`.
+is passed over, and with --camera_rule=cross_camera its person's entries from its own
+camera are too. On the same images, of one camera searched for among those of another,
+the figures are those of `experiments.evaluate`.
 """
 
 import sys
@@ -15,6 +17,7 @@ from absl import flags
 
 from dimn_tf import errors, standard_json
 from dimn_tf.evaluation import ranking
+from dimn_tf.evaluation.protocols import trial
 from dimn_tf.gallery import embedding, image_sources, judging, places
 from experiments import command_line, image_flags, launch, model_flags, path_flags
 
@@ -31,6 +34,13 @@ def define() -> None:
         "refuse",
         ranking.UNMATCHED_PROBES,
         "What happens to probes whose person is not enrolled.",
+    )
+    flags.DEFINE_enum(
+        "camera_rule",
+        trial.NO_RULE,
+        trial.CAMERA_RULES,
+        "Whether a probe's matches from its own camera are passed over (cross_camera, "
+        "the Market-1501 rule); ours: none are, and it is told how many have one.",
     )
     flags.DEFINE_list(
         "false_accepts",
@@ -56,18 +66,25 @@ def main(argv):
     model = model_flags.load()
     _ = model.inner_product_scale  # A model whose score is none is refused here.
     thresholds = [model.threshold(one_in) for one_in in rates]
-    persons, entry_ids, features = [], [], []
+    persons, cameras, entry_ids, features = [], [], [], []
     with places.open_gallery(FLAGS.gallery, model.sha256) as gallery:
         for batch in embedding.embed(
             model.probe_features, sources, skipped, FLAGS.batch_size, "probes"
         ):
             persons += [row.source.person_id for row in batch]
+            cameras += [row.source.camera_id for row in batch]
             entry_ids += [row.source.entry_id for row in batch]
             features += [row.vector for row in batch]
         for line in image_flags.skipped_lines(skipped):
             print(line, file=sys.stderr)
         if not features:
             raise errors.UserError("no probe is left to search for")
+        if FLAGS.camera_rule == trial.CROSS_CAMERA and None in cameras:
+            raise errors.UserError(
+                f"--camera_rule={FLAGS.camera_rule}: of {cameras.count(None)} of "
+                f"{len(cameras)} probes no camera is known. Use --camera_pattern, or a "
+                "CSV with camera_id"
+            )
         judged = judging.rank_probes(
             gallery,
             np.stack(features),
@@ -75,6 +92,8 @@ def main(argv):
             FLAGS.unmatched_probes,
             thresholds,
             entry_ids,
+            cameras,
+            FLAGS.camera_rule,
         )
         result = judged.ranking
         figures = {
@@ -83,6 +102,8 @@ def main(argv):
             "skipped": len(skipped),
             "runtime": model.runtime,
             "own_entries": judged.own_entries,
+            "camera_rule": FLAGS.camera_rule,
+            "same_camera": judged.same_camera,
             "unmatched_probes": len(result.unmatched),
             **{f"rank{k}": 100 * share for k, share in result.cmc.items()},
             "mAP": 100 * result.mean_average_precision,
@@ -116,6 +137,17 @@ def main(argv):
         print(
             f"  {judged.own_entries:,} of the probes are enrolled themselves: their "
             "own entries were passed over"
+        )
+    if judged.same_camera and FLAGS.camera_rule == trial.NO_RULE:
+        print(
+            f"  {judged.same_camera:,} of the probes have a match from their own "
+            "camera, which benchmarks pass over "
+            f"(--camera_rule={trial.CROSS_CAMERA})"
+        )
+    elif judged.same_camera:
+        print(
+            f"  {judged.same_camera:,} of the probes have matches from their own "
+            "camera, which were passed over"
         )
     if len(result.unmatched):
         print(f"  {len(result.unmatched):,} probes have no match, counted apart")

@@ -72,8 +72,14 @@ class RankingAccumulator:
         gallery_cameras: np.ndarray | None = None,
         ranks: Sequence[int] = RANKS,
         unmatched_probes: str = "refuse",
+        own: np.ndarray | None = None,
     ):
-        """Takes the labels; see `evaluate_ranking`. Refuses unanswerable probes."""
+        """Takes the labels; see `evaluate_ranking`. Refuses unanswerable probes.
+
+        Args:
+          own: whole numbers [P], the gallery position of the probe's own image, which
+            is ignored for this probe as a match; -1: none.
+        """
         if unmatched_probes not in UNMATCHED_PROBES:
             raise errors.UserError(
                 f"unmatched_probes={unmatched_probes!r}: expected one of "
@@ -97,6 +103,7 @@ class RankingAccumulator:
                 _vector(probe_cameras, "probe_cameras", len(self._probe_ids)),
                 _vector(gallery_cameras, "gallery_cameras", len(self._gallery_ids)),
             )
+        self._own = None if own is None else _vector(own, "own", len(self._probe_ids))
         self._ranks = tuple(ranks)
         if any(rank != int(rank) or rank < 1 for rank in self._ranks):
             raise errors.UserError(f"ranks must be whole and at least 1: {ranks}")
@@ -155,10 +162,12 @@ class RankingAccumulator:
     def _matches(self, probe: int) -> tuple[np.ndarray, np.ndarray]:
         """Gallery positions of a probe's true matches and of those to ignore."""
         same = self._grouped[self._starts[probe] : self._ends[probe]]
-        if self._cameras is None:
-            return same, same[:0]
-        probe_cameras, gallery_cameras = self._cameras
-        ignored = gallery_cameras[same] == probe_cameras[probe]
+        ignored = np.zeros(len(same), bool)
+        if self._cameras is not None:
+            probe_cameras, gallery_cameras = self._cameras
+            ignored |= gallery_cameras[same] == probe_cameras[probe]
+        if self._own is not None:
+            ignored |= same == self._own[probe]
         return same[~ignored], same[ignored]
 
     def _true_match_ranks(self, probe: int, row: np.ndarray) -> np.ndarray:
@@ -190,15 +199,16 @@ class RankingAccumulator:
         return np.sort(above) + 1
 
     def _check_every_probe_has_a_match(self, apart: bool) -> None:
+        counts = self._ends - self._starts
+        if self._cameras is not None or self._own is not None:
+            counts = [len(self._matches(i)[0]) for i in range(len(self._probe_ids))]
         if self._cameras is None:
-            counts = self._ends - self._starts
             reason = "the gallery holds no image of the same identity"
             remedy = (
                 "check that both use the same ids, leave these probes out, or count "
                 "them apart (unmatched_probes='apart', --unmatched_probes=apart)"
             )
         else:
-            counts = [len(self._matches(i)[0]) for i in range(len(self._probe_ids))]
             reason = "the gallery holds no image of the same identity by another camera"
             remedy = (
                 "for data seen by one camera only, or without camera numbers, give "

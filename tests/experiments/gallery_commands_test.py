@@ -235,6 +235,26 @@ def test_probes_that_are_enrolled_do_not_find_themselves(place):
     assert f"{crops}/anna/1_a.png" in error
 
 
+def test_matches_from_a_probes_own_camera_are_told_of(place):
+    root, arguments = place
+    crops = str(root / "crops")
+    launch("enroll", *arguments, *PERSONS, crops)
+    given = ("evaluate_gallery", *arguments, *PERSONS, crops)
+    plain = _json(*given)
+    assert (plain["camera_rule"], plain["same_camera"]) == ("none", 8)
+    told = launch(*given)
+    assert "8 of the probes have a match from their own camera, which bench" in told
+    across = _json(*given, "--camera_rule=cross_camera")
+    assert (across["camera_rule"], across["same_camera"]) == ("cross_camera", 8)
+    told = launch(*given, "--camera_rule=cross_camera")
+    assert "matches from their own camera, which were passed over" in told
+    error = launch(
+        "evaluate_gallery", *arguments, "--person_folders", crops,
+        "--camera_rule=cross_camera", code=1,
+    )  # fmt: skip
+    assert "of 8 of 8 probes no camera is known" in error and error.count("\n") == 1
+
+
 def test_onnx_runtime_finds_what_tensorflow_finds(dimn_export, place):
     root, (_, gallery) = place
     crops, probe = str(root / "crops"), f"--probe={root / 'crops/bo/2_a.png'}"

@@ -184,9 +184,117 @@ def test_a_probe_that_is_its_persons_only_entry_has_no_match(gallery):
         )
 
 
-@pytest.mark.parametrize("change", ["add", "remove", "name"])
+def _seen(entry_id, vector, person, camera):
+    metadata = {} if camera is None else {"camera_id": camera}
+    return Entry(entry_id, np.array(vector), person, metadata)
+
+
+@pytest.fixture
+def of_two_cameras(gallery):
+    gallery.add(
+        [
+            _seen("a1", [4.0, 0.1], "anna", "1"),
+            _seen("b1", [3.0, 0.2], "bo", "1"),
+            _seen("a2", [2.0, 0.3], "anna", "2"),
+            _seen("b2", [1.0, 0.4], "bo", "2"),
+            _seen("a0", [0.5, 0.5], "anna", None),
+        ]
+    )
+    return gallery
+
+
+def test_matches_from_a_probes_own_camera_are_told_or_passed_over(of_two_cameras):
+    # All along the first axis: a1 4, b1 3, a2 2, b2 1, a0 0.5. Of anna by camera 1, a1
+    # is of her own camera: without it a2 has rank 2, a0 rank 4, AP (1/2 + 2/4) / 2. Of
+    # anna by camera 3 or none: 1, 3, 5, AP (1/1 + 2/3 + 3/5) / 3. Of bo by camera 2,
+    # himself entry b2, no other is of his camera: b1 rank 2 of a1, b1, a2, a0.
+    probes, persons = np.array([[1.0, 0.0]] * 4), ["anna", "anna", "anna", "bo"]
+    given = {
+        "probe_entries": ["x", "y", "z", "b2"],
+        "probe_cameras": ["1", "3", None, "2"],
+        "thresholds": (3.5, 0.75),
+    }
+    plain = judging.rank_probes(of_two_cameras, probes, persons, **given)
+    assert plain.same_camera == 1 and plain.own_entries == 1
+    every = (1 + 2 / 3 + 3 / 5) / 3
+    np.testing.assert_allclose(
+        plain.ranking.average_precisions, [every, every, every, 1 / 2]
+    )
+    # One person: 4, 2, 0.5 of each anna, 3 of bo.
+    assert plain.true_accepts == (3 / 10, 7 / 10)
+    across = judging.rank_probes(
+        of_two_cameras, probes, persons, **given, camera_rule="cross_camera"
+    )
+    assert across.same_camera == 1 and across.own_entries == 1
+    np.testing.assert_allclose(
+        across.ranking.average_precisions, [1 / 2, every, every, 1 / 2]
+    )
+    assert across.ranking.first_match_ranks.tolist() == [2, 1, 1, 2]
+    assert across.true_accepts == (2 / 9, 6 / 9)
+    assert across.false_accepts == plain.false_accepts
+
+
+def test_is_the_ranking_with_cameras_of_the_whole_matrix(gallery):
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(80, 2)).astype(np.float32)
+    persons, cameras = rng.integers(0, 7, 80), rng.integers(0, 3, 80)
+    names = [f"e{i:02}" for i in range(80)]
+    rows = zip(names, vectors, persons, cameras, strict=True)
+    gallery.add([_seen(n, v, f"p{p}", f"c{c}") for n, v, p, c in rows])
+    asked = rng.permutation(80)[:40]  # Enrolled themselves: own entries pass over too.
+    found = judging.rank_probes(
+        gallery,
+        vectors[asked],
+        [f"p{p}" for p in persons[asked]],
+        probe_entries=[names[i] for i in asked],
+        probe_cameras=[f"c{c}" for c in cameras[asked]],
+        camera_rule="cross_camera",
+    )
+    expected = ranking.evaluate_ranking(
+        vectors[asked] @ vectors.T,
+        persons[asked],
+        persons,
+        cameras[asked],
+        cameras,
+    )
+    assert found.ranking.cmc == expected.cmc
+    np.testing.assert_array_equal(
+        found.ranking.average_precisions, expected.average_precisions
+    )
+    counts = [
+        np.sum((persons == persons[i]) & (cameras == cameras[i])) > 1 for i in asked
+    ]
+    assert found.same_camera == sum(counts) > 0
+
+
+def test_probes_matched_by_their_own_camera_alone_are_refused(gallery):
+    gallery.add(
+        [
+            _seen("a", [1.0, 0.1], "anna", "1"),
+            _seen("b", [1.0, 0.2], "bo", "1"),
+            _seen("c", [1.0, 0.3], "bo", "2"),
+        ]
+    )
+    given = (gallery, np.ones((2, 2)), ["anna", "bo"])
+    kept = {"probe_cameras": ["1", "1"], "camera_rule": "cross_camera"}
+    with pytest.raises(errors.UserError, match=r"1 persons .* 'anna \(camera 1\)'"):
+        judging.rank_probes(*given, **kept)
+    judged = judging.rank_probes(*given, "apart", **kept)
+    assert judged.ranking.unmatched.tolist() == [0]
+    with pytest.raises(errors.UserError, match=r"--camera_rule=none"):
+        judging.rank_probes(gallery, np.ones((1, 2)), ["anna"], "apart", **{
+            **kept, "probe_cameras": ["1"]
+        })  # fmt: skip
+    # Her own entry is enrolled without a camera: it is passed over all the same.
+    gallery.add([_seen("own", [1.0, 0.1], "anna", None)])
+    with pytest.raises(errors.UserError, match=r"'anna \(camera 1\)'"):
+        judging.rank_probes(*given, **kept, probe_entries=["own", "none"])
+    assert judging.rank_probes(*given, **kept).ranking.unmatched.size == 0
+
+
+@pytest.mark.parametrize("change", ["add", "remove", "name", "camera"])
 def test_a_gallery_that_changes_meanwhile_is_refused(gallery, monkeypatch, change):
-    gallery.add([Entry(n, np.array([1.0, 0.1]), "anna") for n in "abc"])
+    gallery.add([_seen(n, [1.0, 0.1], "anna", "1") for n in "abc"])
     search = gallery.search
 
     def changed_since(features, k):
@@ -197,10 +305,10 @@ def test_a_gallery_that_changes_meanwhile_is_refused(gallery, monkeypatch, chang
             if "a" in gallery:
                 gallery.remove(["a"])
         else:
-            named = Entry("a", np.array([1.0, 0.1]), "bo")
-            gallery.add([named], replace=True)
+            person, camera = ("bo", "1") if change == "name" else ("anna", "2")
+            gallery.add([_seen("a", [1.0, 0.1], person, camera)], replace=True)
         return search(features, k)
 
     monkeypatch.setattr(gallery, "search", changed_since)
-    with pytest.raises(errors.UserError, match="added, removed or given other persons"):
-        judging.rank_probes(gallery, np.ones((1, 2)), ["anna"])
+    with pytest.raises(errors.UserError, match="added, removed or given other labels"):
+        judging.rank_probes(gallery, np.ones((1, 2)), ["anna"], probe_cameras=["1"])
