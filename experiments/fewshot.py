@@ -71,6 +71,8 @@ def main(argv):
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     registry.refuse_persons(found.data.dataset)
     registry.build(found.data.dataset, FLAGS.data_dir, FLAGS.manual_dir)
+    if FLAGS.results_dir:
+        _refuse_other_table(found, run_data.load(found.data.dataset, FLAGS.data_dir))
     with workdir.locked(directory):
         held = fewshot_results.held_in(directory)
         figures = run.train_and_test(found, test, directory, FLAGS.data_dir)
@@ -101,6 +103,16 @@ def _refuse_other(found, test) -> bool:
         run_figures.defaults_of(found.method),
     )
     return True
+
+
+def _refuse_other_table(found, spaces) -> None:
+    """Refuses a row that does not go with those of --results_dir."""
+    row_files.refuse_other_table(
+        pathlib.Path(FLAGS.results_dir),
+        found.method_options.ways,
+        found.data.dataset,
+        run_data.sha256_of(spaces),
+    )
 
 
 def _all(of_runs) -> None:
@@ -169,6 +181,7 @@ def _refuse(rows, asked) -> None:
     spaces = run_data.load(FLAGS.dataset, FLAGS.data_dir)
     for method, shots in rows:
         found, test = asked[method, shots]
+        _refuse_other_table(found, spaces)
         data = run_data.lay(found, test, spaces)
         place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
         directory = workdir.WorkDir(place)

@@ -49,11 +49,38 @@ def gather(folder: pathlib.Path) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
+def refuse_other_table(
+    folder: pathlib.Path, ways: int, dataset: str, images_sha256: Mapping[str, str]
+) -> None:
+    """Refuses a row that does not go with those that are there, before its training.
+
+    Args:
+        folder: Of the rows' files.
+        ways: The row's.
+        dataset: The row's, as in its flags.
+        images_sha256: Of the images that it would be trained and tested on.
+
+    Raises:
+        errors.UserError: they are of other ways, data set or images; or see `gather`.
+    """
+    row = {
+        "ways": ways,
+        "flags": {"dataset": dataset},
+        "images_sha256": dict(images_sha256),
+    }
+    place = pathlib.Path("what is asked for now")
+    for method, rows in gather(folder).items():
+        for shots, figures in rows.items():
+            path = path_of(folder, method, int(shots))
+            _refuse_other_ways(path, figures, place, row)
+            _refuse_other_data(path, figures, place, row)
+
+
 def _refuse_other_ways(path, figures, first_path, first_figures) -> None:
     one, other = (f["ways"] for f in (first_figures, figures))
     if one != other:
         raise errors.UserError(
-            f"{path}: of --ways={other}, {first_path} of {one}. One table tells as "
+            f"{path}: of --ways={other}, {first_path} is of {one}. One table tells as "
             "many classes apart in every row: move one of them away, or name another "
             "--results_dir"
         )
@@ -61,7 +88,7 @@ def _refuse_other_ways(path, figures, first_path, first_figures) -> None:
 
 def _refuse_other_data(path, figures, first_path, first_figures) -> None:
     one, other = (f["flags"]["dataset"] for f in (first_figures, figures))
-    told = f"of --dataset={other}, {first_path} of {one}"
+    told = f"of --dataset={other}, {first_path} is of {one}"
     if one == other:
         if first_figures["images_sha256"] == figures["images_sha256"]:
             return

@@ -64,6 +64,39 @@ def places(tmp_path_factory):
     )
 
 
+def _hashes(data):
+    """Of the images of `places`, which are built first."""
+    (data_dir,) = (flag for flag in data if flag.startswith("--data_dir="))
+    (manual_dir,) = (flag for flag in data if flag.startswith("--manual_dir="))
+    reference, data_dir = MADE_WITH["dataset"], data_dir.partition("=")[2]
+    registry.build(reference, data_dir, manual_dir.partition("=")[2])
+    return run_data.sha256_of(run_data.load(reference, data_dir))
+
+
+@pytest.mark.parametrize("other", ["images", "ways"])
+@pytest.mark.parametrize("method", ["dimn", "all"])
+def test_rows_of_another_table_are_refused_before_any_training(
+    method, other, places, tmp_path, monkeypatch
+):
+    def never(*_, **__):
+        raise AssertionError("a row was trained")
+
+    monkeypatch.setattr(timed_process, "run", never)
+    monkeypatch.setattr(run, "train_and_test", never)
+    changes = {"images_sha256": {**_hashes(places[1]), "test": "other"}}
+    if other == "ways":
+        changes = {"images_sha256": _hashes(places[1]), "ways": 4}
+    flags = {**MADE_WITH, "shots": 1}
+    row = made_up.write_row(tmp_path, "proto_net", 1, flags=flags, **changes)
+    before = row.read_bytes()
+    told = launch(
+        "fewshot", *SMALL, *places[1], f"--method={method}",
+        f"--workdir={tmp_path / 'runs'}", f"--results_dir={tmp_path}", code=1,
+    )  # fmt: skip
+    assert f"{row}: of " in told and "what is asked for now" in told
+    assert row.read_bytes() == before and not (tmp_path / "runs").exists()
+
+
 def test_a_row_is_trained_tested_and_kept(places, tmp_path):
     _, data = places
     arguments = (
@@ -405,7 +438,7 @@ def test_what_nobody_timed_of_a_run_is_counted_untimed(
     monkeypatch.setattr(timed_process, "run", run)
     table, runs = tmp_path / "table", tmp_path / "runs"
     table.mkdir()
-    images = {split: "a" for split in ("train", "val", "test")}
+    images = _hashes(places[1])
     for row in itertools.product(fewshot.METHODS, options.SHOTS):
         if row[0] not in ("dimn", "proto_net"):
             flags = {**MADE_WITH, "shots": row[1]}

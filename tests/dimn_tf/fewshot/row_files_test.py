@@ -28,7 +28,7 @@ def test_rows_of_other_ways_are_no_table(tmp_path):
     made_up.write_row(tmp_path, "dimn", 1)
     made_up.write_row(tmp_path, "dimn", 5, ways=10)
     with pytest.raises(
-        errors.UserError, match="dimn_5shot.json: of --ways=10, .* of 5"
+        errors.UserError, match="dimn_5shot.json: of --ways=10, .* is of 5"
     ):
         row_files.gather(tmp_path)
 
