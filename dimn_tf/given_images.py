@@ -36,6 +36,8 @@ def as_list(given: GivenImage | Iterable[GivenImage]) -> list[GivenImage]:
     if one or (hasattr(given, "__array__") and np.ndim(given) in (2, 3)):
         given = [given]
     try:
+        if hasattr(given, "read"):  # A file, whose parts are its lines.
+            raise TypeError("a file that is open")
         found = list(given)
     except TypeError as error:
         raise errors.UserError(

@@ -50,7 +50,17 @@ def _exif(image: PIL.Image.Image) -> bytes:
 
 
 def _grey(image: PIL.Image.Image) -> tuple[int, bool]:
-    """Bits of a deep grey image's pixels, and whether 0 is white, as PIL leaves it."""
+    """Bits of a deep grey image's pixels, and whether 0 is white, as PIL leaves it.
+
+    Raises:
+        ValueError: PIL made the image of another, and keeps neither.
+    """
+    if image.format is None:
+        raise ValueError(
+            "a PIL image of 16 bits a pixel that is no file's own (cropped, copied or "
+            "made of an array) does not say how bright its levels are. Give the file, "
+            "or convert the image to 8 bits a pixel yourself"
+        )
     if image.format != "TIFF":
         return 16, False
     bits = image.tag_v2.get(PIL.TiffImagePlugin.BITSPERSAMPLE, (16,))[0]

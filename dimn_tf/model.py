@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,10 +21,24 @@ class Vectors(np.ndarray):
 
     Attributes:
         faults: Why there is none, by the image's place in the list; empty where all
-            images have one. None in arrays that are made of this one.
+            images have one. Pickled and deep copies have them too; None in other arrays
+            that are made of this one.
     """
 
     faults: dict[int, str] | None = None
+
+    def __reduce__(self):
+        make, given, state = super().__reduce__()
+        return make, given, (state, self.faults)
+
+    def __setstate__(self, state):
+        whole, self.faults = state
+        super().__setstate__(whole)
+
+    def __deepcopy__(self, memo):
+        made = super().__deepcopy__(memo).view(type(self))
+        made.faults = copy.deepcopy(self.faults, memo)
+        return made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +48,7 @@ class Comparison:
     Attributes:
         likeness: The score over its scale and the length of the probe's feature; with
             classifiers of unit length, DIMN's default, a cosine in -1..1.
-        score: The model's.
+        score: The model's: its scale times the inner product, which is a hit's score.
         threshold: The likeness that one in `false_accepts` pairs of two people reaches
             on the people held out of training; None where the export has no thresholds.
         passes: Whether the likeness reaches it; None without it.
@@ -101,6 +116,8 @@ class Model:
                 PIL images are turned as their EXIF orientation says. PIL's `rotate` and
                 `transpose` keep that, so an image that you turn by them is turned once
                 more; `PIL.ImageOps.exif_transpose` turns it and clears the orientation.
+                All of them are held at once, also of a generator: give the frames of a
+                video in parts.
             batch_size: Images at a time; fewer where their files are large.
             show_progress: Whether what takes more than two seconds tells its progress,
                 rate and time left on stderr.
@@ -190,8 +207,9 @@ def load(export_dir: str | os.PathLike, runtime: str | None = None) -> Model:
     Args:
         export_dir: The export's folder, or one version's.
         runtime: `saved_model` (TensorFlow) or `onnx` (ONNX Runtime, which takes about
-            half of the time for one image on a CPU). None: `onnx` where the export
-            holds `model.onnx` and the package is installed, else `saved_model`;
+            half of the time for one image on a CPU, and runs on the CPU here). None:
+            `onnx` where the export holds `model.onnx`, the package is installed and
+            TensorFlow sees no GPU, else `saved_model`;
             `Model.runtime` says which. The figures are the same to float32's rounding.
 
     Raises:

@@ -108,6 +108,8 @@ def main(argv):
         method, name = colour_histogram.ColourHistogram(), "colour histogram"
         sizes = {name: start.defaults[name] for name in ("image_height", "image_width")}
         start = untrained_start.Start(values, sizes)
+    # Colours alone know no mirror images.
+    mirror = recipe.encoder.mirror and FLAGS.model != "histogram"
     usual = directory.root / (FLAGS.output or _FILES[FLAGS.model])
     if not FLAGS.output and FLAGS.model == "trained":
         if step < recipe.train_steps:  # Its end writes the other.
@@ -121,9 +123,9 @@ def main(argv):
         own=bool(FLAGS.output)
         or (
             given["targets"] == places.get("targets", given["targets"])
-            and recipe.encoder.mirror == as_made
+            and (recipe.encoder.mirror == as_made or FLAGS.model == "histogram")
         ),
-        mirror=recipe.encoder.mirror,
+        mirror=mirror,
         start=start,
     )
     if FLAGS.output and path != usual:
@@ -140,7 +142,12 @@ def main(argv):
         recipe.data.image_height,
         recipe.data.image_width,
         evaluation,
-        flags={**values, **dataclasses.asdict(evaluation), "targets": given["targets"]},
+        flags={
+            **values,
+            **dataclasses.asdict(evaluation),
+            "targets": given["targets"],
+            "mirror": mirror,
+        },
         step=step,
         images_seen=recipe.images_seen(step),
     )

@@ -18,7 +18,7 @@ def define(required: bool = True) -> None:
         onnx_vectors.RUNTIMES,
         "What computes vectors: TensorFlow, or ONNX Runtime, which takes less time on "
         "a CPU; the figures are the same to float32's rounding. Left out: onnx where "
-        "the export holds model.onnx and the package is installed.",
+        "the export holds model.onnx, the package is installed and there is no GPU.",
     )
 
 

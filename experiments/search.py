@@ -48,8 +48,8 @@ def define() -> None:
         False,
         "Maps of what in probe and match speaks for each entry rather than the others "
         "(--explain_against), in the picture or the JSON. A map adds up to the margin, "
-        "the score less the others' mean score: exact for the probe, for the match "
-        "with the length that its classifier is divided by held constant.",
+        "the score less the others' mean score, with the lengths that vectors are "
+        "divided by held constant.",
     )
     flags.DEFINE_integer(
         "explain_against",

@@ -44,6 +44,18 @@ def test_the_python_block_runs(dimn_export, tmp_path, monkeypatch):
     assert {hit.split()[0] for hit in hits} == {"anna", "bo"}
 
 
+def test_the_python_block_enrols_the_others_where_a_photo_is_missing(
+    dimn_export, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(dimn_export.folder, "exports/small/1")
+    dummy_images.write(tmp_path, ["a.jpg", "b.jpg", "door/2.jpg"], height=80, width=40)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        _run("dimn_tf.load")
+    assert [hit.split()[0] for hit in out.getvalue().splitlines()[2:]] == ["bo"]
+
+
 def test_the_table_of_signatures_names_what_they_take_and_give(dimn_export):
     loaded = tf.saved_model.load(str(dimn_export.folder)).signatures
     text = _README.read_text(encoding="utf-8")

@@ -17,12 +17,13 @@ RUNTIMES = ("saved_model", "onnx")
 
 
 def chosen(folder: pathlib.Path, asked: str = "") -> str:
-    """The runtime for an export: the one asked for, or the fastest that it holds.
+    """The runtime for an export: the one asked for, or the one that suits the machine.
 
     Args:
         folder: Of a version.
-        asked: One of `RUNTIMES`; "": ONNX Runtime where the export has `model.onnx`
-            and the package is installed, else TensorFlow.
+        asked: One of `RUNTIMES`; "": ONNX Runtime where the export has `model.onnx`,
+            the package is installed and TensorFlow sees no GPU (ONNX Runtime runs on
+            the CPU here), else TensorFlow.
 
     Raises:
         errors.UserError: it is none, or the export or the machine lacks it.
@@ -30,7 +31,9 @@ def chosen(folder: pathlib.Path, asked: str = "") -> str:
     there = (folder / layout.ONNX_FILE).is_file()
     if not asked:
         installed = importlib.util.find_spec("onnxruntime") is not None
-        return "onnx" if there and installed else "saved_model"
+        if there and installed and not tf.config.list_physical_devices("GPU"):
+            return "onnx"
+        return "saved_model"
     if asked not in RUNTIMES:
         raise errors.UserError(
             f"--runtime={asked}: expected one of {', '.join(RUNTIMES)}, or nothing: "

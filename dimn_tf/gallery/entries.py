@@ -65,7 +65,9 @@ class Hit:
 
     Attributes:
         entry_id: Of the entry.
-        score: Its inner product with the probe's feature; higher is more alike.
+        score: Its inner product with the probe's feature; higher is more alike. Over
+            the length of the probe's feature it is the likeness, which thresholds are
+            of; times the model's scale it is the model's score.
         person_id: The entry's, or None.
         metadata: The entry's.
     """

@@ -7,8 +7,9 @@ With w_j their vectors and w the mean of these,
 
     m_i = s_i - mean_j s_j = scale * p . (w_i - w),
 
-which is linear in the probe's feature p: its shares are as exact as the score's. Of a
-match that is more alike in every way, places speak for it all over too.
+which is linear in p, the probe's feature as the score takes it: its shares are as exact
+as the score's (see `with_maps`). Of a match that is more alike in every way, places
+speak for it all over too.
 """
 
 from __future__ import annotations
@@ -153,10 +154,12 @@ def explained(
 ) -> list[Found]:
     """Adds the maps to those that have an image; with `others`, margins to all.
 
-    The score is linear in each side's pooled feature map. A probe's map is exact: what
-    the score, or the margin, would lose without the place. An enrolled image's holds
-    the length that its classifier is divided by constant; in the margin's, the others'
-    mean score is taken from it in even parts, since it is no place's more than
+    The score is linear in each side's pooled feature map, but for the lengths that
+    vectors are divided by: the match's classifier (`--normalise_classifiers`), and the
+    probe's feature where `--normalise_probes` divides it. A map holds these constant.
+    Without the second, a place's share of the probe's map is what the score, or the
+    margin, would lose without the place. From an enrolled image's map of the margin the
+    others' mean score is taken in even parts, since it is no place's more than
     another's. A place sees beyond its square of the image, since the encoder's
     receptive field is larger.
 

@@ -63,7 +63,7 @@ def paint(
 
 
 def _said_of_maps(others: int | None, shown: int) -> list[str]:
-    held = "(the match's with its length held constant)"
+    held = "(with the vectors' lengths held constant)"
     if others is None:
         return [
             "red adds to the score, blue takes away; a map adds up to the score " + held

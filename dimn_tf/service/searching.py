@@ -155,9 +155,9 @@ async def explain(
     The others are the best entries of a search: asked as the one that found the match,
     those that it found.
 
-    The maps add up to the margin: exactly for the probe; for the match with the length
-    of its classifier held constant and the others' mean score taken off evenly, as is
-    what the kept picture, a smaller one than was enrolled, scores otherwise. A place
+    The maps add up to the margin, with the lengths that vectors are divided by held
+    constant. On the match, the others' mean score is taken off evenly, as is what the
+    kept picture, a smaller one than was enrolled, scores otherwise. A place
     sees beyond its square of the image.
     """
     if against == explanation.AGAINST:  # Nobody's wish: where less may be asked for,

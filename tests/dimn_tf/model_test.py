@@ -1,8 +1,10 @@
 """An export in a program: any kind of image, faults as data, likeness by hand."""
 
+import copy
 import io
 import os
 import pathlib
+import pickle
 
 import numpy as np
 import PIL.Image
@@ -143,6 +145,38 @@ def test_an_image_that_cannot_be_used_fails_no_other(model, tmp_path):
     assert (found + 1).faults is None and found[:2].faults is None
 
 
+def test_faults_travel_with_their_vectors(model):
+    found = model.embed([dummy_images.pixels(1), "no.jpg"], show_progress=False)
+    for again in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert type(again) is type(found) and again.faults == found.faults
+        assert list(again.faults) == [1] and again.faults is not found.faults
+        np.testing.assert_array_equal(again, found)
+    assert pickle.loads(pickle.dumps(found + 1)).faults is None
+
+
+def test_deep_grey_that_is_no_files_own_is_a_fault(model):
+    deep = PIL.Image.fromarray(np.full((40, 20), 40_000, np.uint16))
+    buffer = io.BytesIO()
+    deep.save(buffer, "PNG")
+    opened = PIL.Image.open(io.BytesIO(buffer.getvalue()))
+    found = model.embed([opened, opened.crop((0, 0, 20, 20)), deep])
+    assert list(found.faults) == [1, 2] and "16 bits a pixel" in found.faults[1]
+    np.testing.assert_allclose(found[:1], model.embed(buffer.getvalue()), rtol=1e-5)
+
+
+def test_a_hits_score_is_the_likeness_times_the_probes_length(model, tmp_path):
+    images = [dummy_images.pixels(i, 40, 20) for i in range(2)]
+    feature = model.embed(images[0])
+    with dimn_tf.Gallery.create(tmp_path, model.sha256, model.dimension) as gallery:
+        gallery.add([dimn_tf.Entry("b", model.enroll(images[1])[0])])
+        ((hit,),) = gallery.search(feature, k=1)
+    compared = model.compare(*images)
+    likeness = hit.score / np.linalg.norm(feature)
+    assert likeness == pytest.approx(compared.likeness, rel=1e-5)
+    scale = model.served.inner_product_scale
+    assert scale != 1 and hit.score * scale == pytest.approx(compared.score, rel=1e-5)
+
+
 def test_what_the_model_finds_nothing_in_is_told(model, monkeypatch):
     answer = model_lib.served_model.Answer(
         np.array([[0.0] * 5, [1, 2, 3, 4, np.inf], [1] * 5], np.float32), ("",) * 3
@@ -157,6 +191,10 @@ def test_what_the_model_finds_nothing_in_is_told(model, monkeypatch):
     ("given", "said"),
     [
         (7, "a int; expected a path"),
+        (io.BytesIO(b"a line\nanother"), "images: a BytesIO; expected a path"),
+        (io.BytesIO(), "images: a BytesIO; expected a path"),
+        (io.StringIO("a.jpg\nb.jpg"), "images: a StringIO; expected a path"),
+        ([io.BytesIO()], "image 0 is a BytesIO; expected a path"),
         ([b"x", None], "image 1 is a NoneType"),
         ([np.zeros((4, 4, 3))], r"image 0 is an array of float64 \[4, 4, 3\]"),
         (np.zeros((4, 4), np.uint8), r"image 0 is an array of uint8 \[4, 4\]"),

@@ -198,6 +198,11 @@ def test_untrained_and_histogram_rankings_need_no_training(places, tmp_path):
     initial = _figures(tmp_path / "results_initial.json")[TARGET]
     histogram = _figures(tmp_path / "results_histogram.json")[TARGET]
     assert initial["mAP"] != histogram["mAP"]
+    # Colours know no mirror images: with the flag or without, the result is the same.
+    evaluate("histogram", "--nomirror")
+    assert not list((tmp_path / "evaluations").glob("results_histogram*"))
+    held = json.loads((tmp_path / "results_histogram.json").read_text())
+    assert held["flags"]["mirror"] is False
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_builders import dummy_images
 from dimn_tf import errors
@@ -98,3 +99,11 @@ def test_a_file_that_is_not_whole_is_named(dimn_export, tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(errors.UserError, match=r"model\.onnx: ONNX Runtime cannot"):
         served_model.ServedModel(folder, "onnx")
+
+
+def test_a_gpu_is_not_left_idle_unasked(dimn_export, monkeypatch):
+    folder = dimn_export.folder
+    assert onnx_vectors.chosen(folder) == "onnx"
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    assert onnx_vectors.chosen(folder) == "saved_model"
+    assert onnx_vectors.chosen(folder, "onnx") == "onnx"
