@@ -45,8 +45,8 @@ def split_reference(reference: str) -> tuple[str, str | None]:
     """
     if reference.split(":")[0] == OWN_DATA:
         return OWN_DATA, reference[len(OWN_DATA) + 1 :] or None
-    name, _, config = reference.partition("/")
-    if name not in DATASETS:
+    name, slash, config = reference.partition("/")
+    if name not in DATASETS or (name == OWN_DATA and slash):
         raise DataError(
             f"{reference}: no such data set.\n"
             f"  known:  {', '.join(DATASETS)}; an incomplete archive as NAME/partial, "

@@ -63,6 +63,7 @@ def main(argv):
             f"--method={FLAGS.method}: each row has its own. Leave it out, or name the "
             "rows by --rows"
         )
+    path_flags.refuse_no_text("workdir")
     flags.evaluation()  # Each row would be told its fault in a process of its own.
     command = f"python -m experiments.compare {shlex.join(sys.argv[1:])}"
     folder = pathlib.Path(FLAGS.results_dir)

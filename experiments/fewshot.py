@@ -59,6 +59,7 @@ def define() -> None:
 
 def main(argv):
     del argv
+    path_flags.refuse_no_text("workdir")
     of_runs = own_flags.read()
     if FLAGS.method == ALL:
         _all(of_runs)

@@ -70,6 +70,23 @@ def refuse_no_folder(flag: str) -> None:
         )
 
 
+def refuse_no_text(flag: str) -> None:
+    """Refuses a flag's place that is no text: TensorFlow writes to none.
+
+    Raises:
+        errors.UserError: its name is no UTF-8.
+    """
+    place = flags.FLAGS[flag].value
+    try:
+        place.encode()
+    except UnicodeEncodeError as error:
+        shown = place.encode(errors="backslashreplace").decode()
+        raise errors.UserError(
+            f"--{flag}={shown}: its name is no UTF-8, and TensorFlow cannot write "
+            "there: name another place"
+        ) from error
+
+
 class _Parser(flags.ArgumentParser):
     """Parses by a function that raises `UserError`."""
 

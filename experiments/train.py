@@ -11,7 +11,7 @@ import pathlib
 
 from dimn_tf.evaluation import report, results_files, seen_in_training
 from dimn_tf.training import build, loss_curves, run, strategies, workdir
-from experiments import devices, flags, launch, prepare
+from experiments import devices, flags, launch, path_flags, prepare
 
 FLAGS = flags.FLAGS
 
@@ -23,6 +23,7 @@ def define() -> None:
 
 def main(argv):
     del argv
+    path_flags.refuse_no_text("workdir")
     recipe, evaluation = flags.run_recipe(), flags.evaluation()
     devices.prepare(recipe.optimiser.deterministic)
     # Before TensorFlow does anything else, which several machines need.

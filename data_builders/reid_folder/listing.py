@@ -70,7 +70,7 @@ class Listing:
 
 
 class GoneError(DataError):
-    """The data set, or files that it lists, are not there, and nothing else is wrong.
+    """The data set, or images that it lists, are not there, and nothing else is wrong.
 
     Attributes:
         rows: `rows_digest` of what is listed; empty where nothing can be read.
@@ -118,10 +118,10 @@ def read(
         )
     if reference.is_csv:
         found, root, notes = csv_list.read(path), path.parent, []
-        missing = found.missing
     else:
         found, root = person_folders.read(path, reference.camera_pattern, walked), path
-        missing, notes = [], found.notes
+        notes = found.notes
+    missing = found.missing
     notes = [*_distractors(found.distractors), *notes]
     found.images = [
         dataclasses.replace(x, person=spelt(x.person), camera=spelt(x.camera))

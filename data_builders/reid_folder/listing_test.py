@@ -57,6 +57,30 @@ def test_folders_that_cannot_be_listed_are_faults_and_those_seen_before_are_told
         assert f"{name}: Permission denied" in caught.value.found
 
 
+def test_links_to_images_that_are_gone_are_all_named(crops):
+    named = reference.parse(str(crops))
+    whole = listing.read(named)
+    disk = crops.parent / "disk"
+    (crops / "bob").rename(disk)
+    (crops / "bob" / "sub").mkdir(parents=True)
+    for name in ("01_7.bmp", "sub/02_9.png"):
+        (crops / "bob" / name).symlink_to(disk / name)
+    assert listing.read(named) == whole
+    disk.rename(crops.parent / "away")
+    with pytest.raises(listing.GoneError) as caught:
+        listing.read(named)
+    assert caught.value.found.splitlines() == [
+        "2 faults in 4 images listed:",
+        "    bob/01_7.bmp: no such file, a link to nothing",
+        "    bob/sub/02_9.png: no such file, a link to nothing",
+    ]
+    assert caught.value.rows == listing.rows_digest(named, whole.images)
+    skipped = []
+    names = [x.file_name for x in listing.read(named, skipped).images]
+    assert names == ["alice/01_1.png", "alice/02_1.jpg"]
+    assert [place for place, _ in skipped] == ["bob/01_7.bmp", "bob/sub/02_9.png"]
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "found"),
     [

@@ -21,14 +21,16 @@ class PersonFolders:
     """What a folder holds.
 
     Attributes:
-        images: sorted by name.
+        images: sorted by name, those without a file among them.
         faults: files and folders that cannot be used.
+        missing: images without a file, links to nothing; they are in `images` too.
         distractors: folder that stands for no person -> its images, left out.
         notes: (folder, why it was passed over).
     """
 
     images: list[ListedImage] = dataclasses.field(default_factory=list)
     faults: list[Fault] = dataclasses.field(default_factory=list)
+    missing: list[Fault] = dataclasses.field(default_factory=list)
     distractors: dict[str, int] = dataclasses.field(default_factory=dict)
     notes: list[Fault] = dataclasses.field(default_factory=list)
 
@@ -73,12 +75,24 @@ def read(
             listed.faults.append((name, "its name is no UTF-8 text: rename it"))
         else:
             camera = _camera(pattern, name)
+            is_there, fault = _looked_for(root / name)
             if camera is None:
-                reason = f"{camera_pattern!r} finds no camera in the name"
-                listed.faults.append((name, reason))
-            else:
-                listed.images.append(ListedImage(name, name, person, camera))
+                fault = f"{camera_pattern!r} finds no camera in the name"
+            if fault:
+                listed.faults.append((name, fault))
+                continue
+            if not is_there:
+                listed.missing.append((name, "no such file, a link to nothing"))
+            listed.images.append(ListedImage(name, name, person, camera))
     return listed
+
+
+def _looked_for(path: pathlib.Path) -> tuple[bool, str]:
+    """Whether there is such a file, and what keeps that from being told."""
+    try:
+        return path.is_file(), ""
+    except OSError as error:  # It links into a folder that may not be entered.
+        return False, error.strerror or str(error)
 
 
 def _camera(pattern: re.Pattern | None, name: str) -> str | None:

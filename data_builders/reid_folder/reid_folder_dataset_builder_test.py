@@ -299,6 +299,26 @@ def test_records_outlive_their_images_and_say_so(crops, tmp_path, kind):
         registry.build(name, tmp_path / "other", None, log=lambda line: None)
 
 
+def test_records_outlive_images_behind_links(crops, tmp_path):
+    """A folder of links to a disk that is away."""
+    disk = crops.rename(tmp_path / "disk")
+    for name in FOLDER:
+        (crops / name).parent.mkdir(parents=True, exist_ok=True)
+        (crops / name).symlink_to(disk / name)
+    name = f"reid_folder:{crops}"
+    first = _records(name, tmp_path)
+    disk.rename(tmp_path / "away")
+    assert registry.is_built(name, tmp_path / "tfds")
+    assert "the records that were built from it are used" in _lines(name, tmp_path)
+    again = _records(name, tmp_path)
+    assert again.file_names.tolist() == first.file_names.tolist()
+    assert again.encoded_images([0]) == first.encoded_images([0])
+    (crops / "carol").mkdir()  # Another list than the one that was built.
+    (crops / "carol" / "1.png").symlink_to(disk / "1.png")
+    with pytest.raises(DataError, match="5 faults in 5 images"):
+        _build(name, tmp_path)
+
+
 def test_a_build_mends_a_damaged_note(crops, tmp_path):
     name = f"reid_folder:{crops}"
     _build(name, tmp_path)

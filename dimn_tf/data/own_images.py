@@ -26,16 +26,24 @@ def are_own(reference: str) -> bool:
 
 
 def places(records: records_module.ReidRecords) -> list[str]:
-    """The real path of each image of own data."""
+    """The real path of each image of own data, behind whatever links it is listed.
+
+    Images may be gone; their links, if they are there, are followed all the same.
+    """
     from data_builders import registry
     from data_builders.reid_folder import reference
 
     named = reference.parse(registry.split_reference(records.reference)[1] or "")
-    root = os.path.realpath(named.path.parent if named.is_csv else named.path)
-    return [
-        os.path.normpath(os.path.join(root, file))
-        for file in records.file_names.tolist()
-    ]
+    root = named.path.parent if named.is_csv else named.path
+    folders: dict[str, str] = {}  # One look at each, not at each of its images.
+    found = []
+    for file in records.file_names.tolist():
+        folder, name = os.path.split(os.path.join(root, file))
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        path = os.path.join(folders[folder], name)
+        found.append(os.path.realpath(path) if os.path.islink(path) else path)
+    return found
 
 
 def refuse_shared(domains: Sequence[domain_module.Domain]) -> None:

@@ -69,7 +69,7 @@ def with_seen(
     """The target, with what of it was trained on; itself where nothing was.
 
     Images are told by the data set and their file names in it, without extension; of
-    own data, by the files themselves, whichever folder or list names them.
+    own data, by the files themselves, whichever folder, list or link names them.
 
     Args:
         target: See `targets.load_target`.

@@ -30,8 +30,10 @@ class Checkpoints:
 
     What the folder holds decides, not a file that lists it (TensorFlow's
     `CheckpointManager` keeps one, starts anew where it is lost, and takes brackets in
-    a path for a pattern). A checkpoint counts once its index is there, which comes
-    last; what a killed save leaves behind is removed by the next run.
+    a path for a pattern). TensorFlow writes in place, so a checkpoint is written into a
+    folder of its own beside the others, and its files take their names once they are
+    whole. It counts once its index is there, which comes last; what a killed save
+    leaves behind is removed by the next run.
 
     Args:
         directory: Folder of `ckpt-<step>.*`.
@@ -82,12 +84,16 @@ class Checkpoints:
         Raises:
             errors.UserError: it cannot be written; older ones stay as they are.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
         prefix = self._prefix(step)
+        unfinished = pathlib.Path(f"{prefix}_unfinished")
         self._step.assign(step)
         try:
-            self._checkpoint.write(prefix)
-        except tf.errors.OpError as error:  # The disk is full, say.
+            if unfinished.exists():
+                _remove([unfinished])
+            unfinished.mkdir(parents=True)
+            self._checkpoint.write(str(unfinished / f"ckpt-{step}"))
+            _publish(unfinished, step)
+        except (tf.errors.OpError, OSError) as error:  # The disk is full, say.
             self.remove_leftovers()
             raise errors.UserError(
                 f"{prefix}: the checkpoint cannot be written "
@@ -123,7 +129,7 @@ class Checkpoints:
         return step
 
     def remove_leftovers(self) -> None:
-        """Removes files of saves that were killed half-way (`.index` comes last).
+        """Removes files and folders of saves that were killed half-way.
 
         For the one process that trains: another one's unfinished save looks alike.
         """
@@ -300,9 +306,26 @@ def _entries(directory: pathlib.Path) -> list[pathlib.Path]:
     return list(directory.iterdir()) if directory.is_dir() else []
 
 
+def _publish(unfinished: pathlib.Path, step: int) -> None:
+    """Moves a whole checkpoint to its place, one folder up, its index last.
+
+    What an earlier save of this step left there goes first: its index would make new
+    data count before their own index is there.
+    """
+    directory = unfinished.parent
+    _remove(files_of(directory, step))
+    for path in sorted(files_of(unfinished, step), key=_is_index):
+        path.replace(directory / path.name)
+    shutil.rmtree(unfinished, ignore_errors=True)  # Else the next run does it.
+
+
+def _is_index(path: pathlib.Path) -> bool:
+    return path.suffix == ".index"
+
+
 def _remove(paths: list[pathlib.Path]) -> None:
     """Removes files and folders, a checkpoint's index first: it then counts no more."""
-    for path in sorted(paths, key=lambda path: path.suffix != ".index"):
+    for path in sorted(paths, key=_is_index, reverse=True):
         if path.is_dir():
             shutil.rmtree(path)
         else:

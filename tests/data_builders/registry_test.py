@@ -65,6 +65,14 @@ def test_unknown_data_set_is_an_error(reference, tmp_path):
             call(reference)
 
 
+@pytest.mark.parametrize("reference", ["reid_folder/crops", "reid_folder//a/crops"])
+def test_own_data_without_a_colon_is_an_error(reference):
+    """Taken for a place, it would be another one from each working directory."""
+    with pytest.raises(DataError, match="own data as reid_folder:FOLDER") as caught:
+        registry.split_reference(reference)
+    assert str(caught.value).startswith(f"{reference}: no such data set")
+
+
 def test_unknown_config_is_an_error(tmp_path):
     with pytest.raises(DataError, match="complete, partial"):
         registry.make_builder("viper/half", tmp_path)

@@ -172,6 +172,17 @@ def test_an_own_image_in_two_sources_is_refused(made_up_records):
     assert label_space.LabelSpace.build([one, apart]).num_identities == 4
 
 
+def test_an_own_image_in_two_sources_by_a_link_is_refused(made_up_records, tmp_path):
+    (tmp_path / "a" / "x").mkdir(parents=True)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "y").symlink_to("../a/x")
+    one = made_up_records(f"reid_folder:{tmp_path}/a", [1], file_names=["x/1.png"])
+    other = made_up_records(f"reid_folder:{tmp_path}/b", [7], file_names=["y/1.png"])
+    told = f"both list 1 images .the first is {tmp_path}/a/x/1.png"
+    with pytest.raises(errors.UserError, match=told):
+        label_space.LabelSpace.build([one, other])
+
+
 def test_sources_of_one_data_sets_other_configs_are_two(made_up_records):
     names = ["synthetic_reid", "synthetic_reid/alley", "reid_folder:a", "reid_folder:b"]
     sources = [made_up_records(name, [1, 2]) for name in names]

@@ -1,6 +1,7 @@
 """What of a target was trained on is counted and shown wherever its figures are."""
 
 import functools
+import shutil
 
 import pytest
 
@@ -100,6 +101,31 @@ def test_own_images_are_known_by_whichever_list_names_them():
     rows = [(s, f"crops/{name}", 10 + p, c) for s, name, p, c in _rows((1, 2, 3))]
     listed = _records("reid_folder:a/list.csv", rows)
     assert _seen(listed, folder) == seen_in_training.Seen(2, 3, 4, 6)
+
+
+@pytest.mark.parametrize("linked", ["folders", "files"])
+def test_own_images_behind_links_are_the_images_that_were_trained_on(tmp_path, linked):
+    """A split made of links, as `cp -rs` or a script makes it."""
+    for person in ("1", "2"):
+        (tmp_path / "all" / person).mkdir(parents=True)
+        for camera in ("1", "2"):
+            (tmp_path / "all" / person / f"{camera}.png").touch()
+    test = tmp_path / "test"
+    if linked == "folders":
+        test.mkdir()
+        (test / "2").symlink_to("../all/2")
+    else:
+        (test / "2").mkdir(parents=True)
+        for camera in ("1", "2"):
+            (test / "2" / f"{camera}.png").symlink_to(f"../../all/2/{camera}.png")
+    source = _records(f"reid_folder:{tmp_path}/all", _rows((1, 2)))
+    target = _records(f"reid_folder:{test}", _rows((2, 5)))
+    expected = seen_in_training.Seen(1, 2, 2, 4)
+    assert _seen(target, source) == expected
+    # The other way about, and where the images themselves are gone.
+    assert _seen(source, target) == expected
+    shutil.rmtree(tmp_path / "all")
+    assert _seen(target, source) == expected
 
 
 def test_a_person_is_known_by_images_outside_the_trial():

@@ -5,6 +5,7 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from dimn_tf import errors
 from dimn_tf.training import checkpoints, loop
@@ -166,18 +167,112 @@ def test_two_variables_of_one_path_are_refused():
         checkpoints.by_name([first, second])
 
 
-def test_one_that_cannot_be_written_is_told_and_leaves_the_others(tmp_path):
+def test_one_that_cannot_be_written_is_told_and_leaves_the_others(
+    tmp_path, monkeypatch
+):
     """A file system that fails in the middle of a write, as a full one does."""
     _, kept = _saved(tmp_path, 1, 2, keep=2)
     before = sorted(p.name for p in tmp_path.iterdir())
-    # TensorFlow writes a shard into a folder of this name: here a file is.
-    (tmp_path / "ckpt-11_temp").write_text("in the way")
+    write = tf.train.Checkpoint.write
+
+    def failing(checkpoint, prefix):
+        # TensorFlow writes a shard into a folder of this name: here a file is.
+        pathlib.Path(f"{prefix}_temp").write_text("in the way")
+        return write(checkpoint, prefix)
+
+    monkeypatch.setattr(tf.train.Checkpoint, "write", failing)
     with pytest.raises(
         errors.UserError, match="ckpt-11: the checkpoint cannot be wri"
     ) as told:
         kept.save(11)
     assert "{{" not in str(told.value) and "[Op:" not in str(told.value)
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_a_folder_that_takes_no_checkpoint_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    _, kept = _made(tmp_path / "file" / "checkpoints")
+    with pytest.raises(errors.UserError, match="ckpt-1: .*Not a directory"):
+        kept.save(1)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_half_an_index_of_a_full_disk_counts_for_nothing(tmp_path, monkeypatch, again):
+    """TensorFlow writes an index in place: a disk that fills up then cuts it off."""
+    method, kept = _saved(tmp_path, 1, 2, keep=2)
+    expected = _values(kept.variables)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    write = tf.train.Checkpoint.write
+
+    def cut(checkpoint, prefix):
+        write(checkpoint, prefix)
+        index = pathlib.Path(f"{prefix}.index")
+        index.write_bytes(index.read_bytes()[:40])
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    method.train_step(tiny.batch([4, 0, 7]))
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.train.Checkpoint, "write", cut)
+        with pytest.raises(errors.UserError, match="No space left on device"):
+            kept.save(2 if again else 3)
+    assert checkpoints.whole_steps(tmp_path) == [1, 2]
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+    assert kept.restore() == 2
+    _assert_equal(expected, _values(kept.variables))
+    kept.save(3)
+    assert checkpoints.whole_steps(tmp_path) == [2, 3]
+
+
+def test_a_checkpoint_takes_its_names_when_it_is_whole_and_its_index_last(
+    tmp_path, monkeypatch
+):
+    """Who reads beside a training, or comes after a kill, never sees a half one."""
+    _, kept = _saved(tmp_path, 1)
+    # Of an older save of this step: its index would be taken for that of new data.
+    (tmp_path / "ckpt-2.index").write_bytes(b"old")
+    (tmp_path / "ckpt-2.data-00000-of-00002").write_bytes(b"old")
+    write, replace = tf.train.Checkpoint.write, pathlib.Path.replace
+    seen, moved = [], []
+
+    def watched(checkpoint, prefix):
+        write(checkpoint, prefix)
+        seen.append(checkpoints.whole_steps(tmp_path))
+        assert not (tmp_path / "ckpt-2.data-00000-of-00001").exists()
+
+    def watch(path, target):
+        moved.append(path.name)
+        replace(path, target)
+        seen.append(checkpoints.whole_steps(tmp_path))
+
+    monkeypatch.setattr(tf.train.Checkpoint, "write", watched)
+    monkeypatch.setattr(pathlib.Path, "replace", watch)
+    kept.save(2)
+    assert moved == ["ckpt-2.data-00000-of-00001", "ckpt-2.index"]
+    assert seen == [[1], [1], [1, 2]]
+    assert len(list(tmp_path.iterdir())) == 4
+    assert kept.restore() == 2
+
+
+def test_what_a_save_leaves_that_was_killed_while_it_wrote_is_removed(
+    tmp_path, monkeypatch
+):
+    _, kept = _saved(tmp_path, 1)
+    before = sorted(p.name for p in tmp_path.iterdir())
+
+    class Killed(BaseException):
+        pass
+
+    def killed(path, target):
+        raise Killed
+
+    for step in (1, 2):  # Beside a whole one of the same step too.
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(checkpoints, "_publish", killed)
+            kept.save(step)
+        assert len(list(tmp_path.iterdir())) == 3
+        assert checkpoints.whole_steps(tmp_path) == [1]
+        kept.remove_leftovers()
+        assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
 def test_one_of_another_model_is_refused_by_the_trainer(tmp_path):
