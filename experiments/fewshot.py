@@ -67,7 +67,7 @@ def main(argv):
     found, test = own_flags.options_of(FLAGS.method, FLAGS.shots, of_runs)
     if FLAGS.results_dir:
         path_flags.refuse_no_folder("results_dir")
-        _refuse_other(found, test)
+        _refuse_other(found, test, workdir.WorkDir(pathlib.Path(FLAGS.workdir)))
     devices.prepare(found.optimiser.deterministic)
     directory = workdir.WorkDir(pathlib.Path(FLAGS.workdir))
     registry.refuse_persons(found.data.dataset)
@@ -91,7 +91,7 @@ def main(argv):
     print(f"Results: {place}; curves: {directory.loss_curves}")
 
 
-def _refuse_other(found, test) -> bool:
+def _refuse_other(found, test, directory) -> bool:
     """Whether a row is there; refuses one that was made with other flags."""
     shots = found.method_options.shots
     path = row_files.path_of(pathlib.Path(FLAGS.results_dir), found.method, shots)
@@ -100,7 +100,7 @@ def _refuse_other(found, test) -> bool:
     row_files.refuse_other(
         row_files.read(path, found.method, shots),
         path,
-        run_figures.flags_of(found, test),
+        run_figures.flags_of(found, test, directory),
         run_figures.defaults_of(found.method),
     )
     return True
@@ -132,15 +132,18 @@ def _all(of_runs) -> None:
     # What can be refused is refused before hours.
     path_flags.refuse_no_folder("results_dir")
     asked = {row: own_flags.options_of(*row, of_runs) for row in rows}
-    there = {row: _refuse_other(*of_row) for row, of_row in asked.items()}
+    places = {
+        row: pathlib.Path(FLAGS.workdir) / _folder_of(*row, asked) for row in rows
+    }
+    there = {
+        row: _refuse_other(*of_row, workdir.WorkDir(places[row]))
+        for row, of_row in asked.items()
+    }
     row_files.gather(folder)
     registry.refuse_persons(FLAGS.dataset)
     registry.build(FLAGS.dataset, FLAGS.data_dir, FLAGS.manual_dir)
     wanted = [row for row in rows if not there[row]]
     _refuse(wanted, asked)
-    places = {
-        row: pathlib.Path(FLAGS.workdir) / _folder_of(*row, asked) for row in rows
-    }
     fewshot_costs.make_up([(*row, places[row]) for row in rows if there[row]], folder)
     for number, (method, shots) in enumerate(rows, start=1):
         title = f"[{number}/{len(rows)}] {method}, {shots}-shot"
@@ -186,7 +189,7 @@ def _refuse(rows, asked) -> None:
         data = run_data.lay(found, test, spaces)
         place = pathlib.Path(FLAGS.workdir) / _folder_of(method, shots, asked)
         directory = workdir.WorkDir(place)
-        workdir.refuse_other(directory, found.recorded())
+        workdir.refuse_other(directory, found.recorded(directory))
         run.selections(found, test, data, directory)
         fewshot_results.held_in(directory)
 
@@ -197,7 +200,7 @@ def _folder_of(method: str, shots: int, asked) -> str:
     def told(of_shots: int):
         found, test = asked[method, of_shots]
         tested_with = {**run_figures.tested_with(found), "shots": None}
-        return found.recorded(), tested_with, test, found.plan.evaluate_every
+        return found.changing_the_result(), tested_with, test, found.plan.evaluate_every
 
     is_shared = all(told(k) == told(shots) for k in options.SHOTS)
     return method if is_shared else row_files.run_name(method, shots)

@@ -93,7 +93,7 @@ class RowRun:
                 another row.
         """
         options = self.options
-        recorded = recipe_lib.from_values(options).recorded()
+        recorded = recipe_lib.from_values(options).recorded(self.workdir)
         self._refuse_another_row(recorded)
         return self._with_evaluation(recorded, options)
 
@@ -139,7 +139,7 @@ class RowRun:
         images = held.get("cost", {}).get("training_images", self.training_images)
         options = dataclasses.replace(self, training_images=images).options
         weightless = recipe_lib.from_values({**options, "encoder_weights": "none"})
-        expected = self._with_evaluation(weightless.recorded(), options)
+        expected = self._with_evaluation(weightless.recorded(self.workdir), options)
         del expected["encoder_weights"]
         there = alike.completed(self.place.name, held.get("flags", {}))
         for name, value in expected.items():

@@ -37,7 +37,7 @@ def main(argv):
         return
     # What can be refused is refused before anything is built.
     prepare.refuse_missing(wanted, FLAGS.data_dir, FLAGS.manual_dir)
-    workdir.refuse_other(directory, recipe.recorded())
+    workdir.refuse_other(directory, recipe.recorded(directory))
     with workdir.locked(directory):
         prepare.data_sets(wanted, FLAGS.data_dir, FLAGS.manual_dir)
         _train(recipe, evaluation, directory, strategy)
@@ -61,7 +61,7 @@ def _train(recipe, evaluation, directory, strategy):
     trained_on = [*prepared.space.domains, *before]
     targets = [seen_in_training.with_seen(target, trained_on) for target in targets]
     recorded = {
-        **recipe.recorded(),
+        **recipe.recorded(directory),
         **dataclasses.asdict(evaluation),
         "targets": FLAGS.targets,
     }

@@ -9,14 +9,17 @@ from dimn_tf.encoders import conv4
 from dimn_tf.evaluation import results
 from dimn_tf.fewshot import class_space, evaluation, options, run_data
 from dimn_tf.fewshot import recipe as recipes
+from dimn_tf.training import workdir
 
 
 def flags_of(
-    recipe: recipes.FewShotRecipe, test: options.TestOptions
+    recipe: recipes.FewShotRecipe,
+    test: options.TestOptions,
+    directory: workdir.WorkDir | None = None,
 ) -> dict[str, Any]:
-    """What decides about a run's figures, by flag name."""
+    """What decides about a run's figures, by flag name; see `Recipe.recorded`."""
     return {
-        **recipe.recorded(),
+        **recipe.recorded(directory),
         **tested_with(recipe),
         **dataclasses.asdict(test),
         "evaluate_every": recipe.plan.evaluate_every,  # The steps to choose from.
@@ -63,6 +66,7 @@ def figures_of(
     validation: Validation,
     seconds: float,
     spaces: Mapping[str, label_space.LabelSpace],
+    directory: workdir.WorkDir | None = None,
 ) -> dict[str, Any]:
     """What a run's results.json holds; accuracies are per cent.
 
@@ -74,6 +78,7 @@ def figures_of(
         seconds: What the test took.
         spaces: By split; of the training's classes the fewest and the most images are
             told.
+        directory: Of the run; see `flags_of`.
     """
     statistics = test.test_statistics
     if statistics == "published":
@@ -105,6 +110,6 @@ def figures_of(
         "test_seconds": round(seconds, 1),
         "images_sha256": run_data.sha256_of(spaces),
         "versions": results.versions(),
-        "flags": flags_of(recipe, test),
+        "flags": flags_of(recipe, test, directory),
         "per_episode": [round(float(a), 6) for a in found.of_episodes],
     }

@@ -104,7 +104,9 @@ def train_and_test(
         chosen[shots].results()[step],
         {name: value for name, value in held.items() if name in told},
     )
-    return figures.figures_of(recipe, test, found, validation, seconds, data.spaces)
+    return figures.figures_of(
+        recipe, test, found, validation, seconds, data.spaces, directory
+    )
 
 
 def selections(

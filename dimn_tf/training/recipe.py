@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 from dimn_tf import config, errors, methods
 from dimn_tf.data import augmentation as augmentations
 from dimn_tf.data import batch_request, hard_groups
-from dimn_tf.encoders import weight_files
 from dimn_tf.methods import trainable
-from dimn_tf.training import init_from, workdir
 from dimn_tf.training import options as options_lib
+from dimn_tf.training import recorded_start, workdir
 
 SHARED = {
     "data": options_lib.DataOptions,
@@ -117,15 +116,24 @@ class Recipe:
             step, self.train_steps, self.batch_request, self.method_options
         )
 
-    def recorded(self) -> dict[str, Any]:
-        """The values that change the result, by flag name."""
+    def recorded(self, directory: workdir.WorkDir | None = None) -> dict[str, Any]:
+        """The values that change the result, by flag name.
+
+        Args:
+            directory: Of the run, new or to go on: what a run with checkpoints of its
+                own records stands for its start where that is gone. None: for none.
+
+        Raises:
+            errors.UserError: a file or a run to start from is not there.
+        """
         values = self.changing_the_result()
         # What files hold counts, not where they lie.
         weights = self.encoder.encoder_weights
         if weights not in ("none", "imagenet"):
-            values["encoder_weights"] = weight_files.fingerprint(weights)
+            values["encoder_weights"] = recorded_start.weights(weights, directory)
         if self.encoder.init_from:
-            values["init_from"] = init_from.fingerprint(self.encoder.init_from)
+            start = self.encoder.init_from
+            values["init_from"] = recorded_start.run(start, directory)
         return values
 
     def changing_the_result(self) -> dict[str, Any]:

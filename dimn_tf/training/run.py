@@ -20,6 +20,7 @@ from dimn_tf.training import (
     hooks,
     init_from,
     loop,
+    recorded_start,
     strategies,
     trained_before,
     training_log,
@@ -120,7 +121,7 @@ def prepare(
     sampling = sampler.IdentitySampler(
         space, request, recipe.optimiser.seed, recipe.hard_groups()
     )
-    recorded, found = recipe.recorded(), sha256_of(space)
+    recorded, found = recipe.recorded(directory), sha256_of(space)
     findings = {
         "num_identities": space.num_identities,
         "sources_sha256": found,
@@ -131,8 +132,14 @@ def prepare(
         workdir.claim(directory, recorded, findings)
         holdout.save(directory.holdout, space.holdout)
         if start := recipe.encoder.init_from:
-            runs = trained_before.of_start(start)
-            trained_before.save(directory.trained_before, runs)
+            if recorded_start.is_there(start, recorded["init_from"]):
+                runs = trained_before.of_start(start)
+                trained_before.save(directory.trained_before, runs, start)
+            else:  # A run that goes on needs it no more, and knows what it saw.
+                log(
+                    f"--init_from={start}: is gone or has trained on since; the run in "
+                    f"{directory.root} began from it and goes on as it is."
+                )
         else:  # Of a call that was refused since.
             directory.trained_before.unlink(missing_ok=True)
     return PreparedRun(recipe, directory, space, sampling, strategy)

@@ -62,16 +62,34 @@ def of_run(directory: workdir.WorkDir) -> list[Before]:
     return found
 
 
-def save(path: str | os.PathLike, runs: Sequence[Before]) -> None:
-    """Writes what `load` reads, whole or not at all.
+def save(
+    path: str | os.PathLike, runs: Sequence[Before], place: str | None = None
+) -> None:
+    """Writes what `load` and `start_of` read, whole or not at all.
 
     Args:
         path: `WorkDir.trained_before`.
         runs: Of `of_start`.
+        place: Which they are of, recorded as an absolute path; None: it is not told.
     """
-    text = standard_json.text({"runs": [dataclasses.asdict(run) for run in runs]})
+    start = None if place is None else os.path.abspath(place)
+    told = [dataclasses.asdict(run) for run in runs]
+    text = standard_json.text({"start": start, "runs": told})
     with files.replacing(path) as partial:
         partial.write_text(text)
+
+
+def start_of(path: pathlib.Path) -> str | None:
+    """The absolute path of the start; None: an older version recorded none, or no run.
+
+    Args:
+        path: `WorkDir.trained_before`.
+    """
+    try:
+        found = standard_json.read_object(path).get("start")
+    except (FileNotFoundError, ValueError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def load(path: pathlib.Path) -> list[Before]:
