@@ -209,8 +209,8 @@ def load(export_dir: str | os.PathLike, runtime: str | None = None) -> Model:
         runtime: `saved_model` (TensorFlow) or `onnx` (ONNX Runtime, which takes about
             half of the time for one image on a CPU, and runs on the CPU here). None:
             `onnx` where the export holds `model.onnx`, the package is installed and
-            TensorFlow sees no GPU, else `saved_model`;
-            `Model.runtime` says which. The figures are the same to float32's rounding.
+            TensorFlow sees no GPU, else `saved_model`; `Model.runtime` says which. The
+            figures are the same to float32's rounding.
 
     Raises:
         errors.UserError: there is no export, or one that is not whole, or not for this

@@ -31,10 +31,10 @@ TOLERANCE = 0.01
 before an image counts as changed since it was enrolled, relative to what adds up to the
 score: the sizes of its shares, whose sum is small where they cancel out; ours."""
 COPIES_TOLERANCE = 0.2
-"""The same of smaller copies, which score otherwise; ours: as the service keeps them,
-the ten best entries of each of VIPeR's 632 people scored otherwise by 13 % of the best
-score at most, half of them by less than 1 %. A wrong picture is mostly found: other
-people's in their place scored otherwise by 63 % in the middle."""
+"""The same of smaller copies, which score otherwise; ours. By a throw-away script, of
+pictures as the service keeps them, the ten best entries of each of VIPeR's 632 people
+scored otherwise by 13 % of the best score at most, half by less than 1 %. A wrong
+picture is mostly found: other people's in its place: 63 % in the middle."""
 
 _AT_A_TIME = 16  # Pairs explained.
 _READ_AT_A_TIME = 4096  # Vectors.
